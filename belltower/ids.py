@@ -1,0 +1,79 @@
+"""Identifiers: a prefix that says what, then 26 characters that sort by time of minting.
+
+The 26 characters are a ULID: 48 bits of milliseconds and 80 random bits in Crockford's base 32. Two ids minted by
+one `Ids` never compare out of order, even within a millisecond or when the wall clock steps back.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import NewType
+
+from belltower.clock import Clock
+
+AlarmId = NewType("AlarmId", str)
+IncidentId = NewType("IncidentId", str)
+CallId = NewType("CallId", str)
+FactId = NewType("FactId", str)
+NoticeId = NewType("NoticeId", str)
+DeliveryId = NewType("DeliveryId", str)
+VerbId = NewType("VerbId", str)
+PersonId = NewType("PersonId", str)
+PlaceId = NewType("PlaceId", str)
+UnitId = NewType("UnitId", str)
+LinkName = NewType("LinkName", str)
+StreamName = NewType("StreamName", str)
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+_RANDOM_BITS = 80
+
+RandomBytes = Callable[[int], bytes]
+"""`n` unpredictable octets; `os.urandom` outside of tests."""
+
+
+class Ids:
+    """Mints ids for one process."""
+
+    def __init__(self, *, clock: Clock, random_bytes: RandomBytes = os.urandom) -> None:
+        self._clock = clock
+        self._random_bytes = random_bytes
+        self._last = 0
+
+    def _ulid(self) -> str:
+        milliseconds = self._clock.now() // 1000
+        value = (milliseconds << _RANDOM_BITS) | int.from_bytes(self._random_bytes(10))
+        if value <= self._last:
+            value = self._last + 1
+        self._last = value
+        digits = [_PAIRS[(value >> shift) & 0x3FF] for shift in range(120, -1, -10)]
+        return "".join(digits)
+
+    def alarm(self) -> AlarmId:
+        """A new alarm's id."""
+        return AlarmId("alm_" + self._ulid())
+
+    def incident(self) -> IncidentId:
+        """A new incident's id."""
+        return IncidentId("inc_" + self._ulid())
+
+    def call(self) -> CallId:
+        """A new call's id."""
+        return CallId("cal_" + self._ulid())
+
+    def fact(self) -> FactId:
+        """A new fact's id."""
+        return FactId("fct_" + self._ulid())
+
+    def notice(self) -> NoticeId:
+        """A new notice's id."""
+        return NoticeId("ntc_" + self._ulid())
+
+    def delivery(self) -> DeliveryId:
+        """A new delivery's id."""
+        return DeliveryId("dlv_" + self._ulid())
+
+    def verb(self) -> VerbId:
+        """A new verb's id, minted by whoever asks, so that asking twice does once."""
+        return VerbId("vrb_" + self._ulid())
