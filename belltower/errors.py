@@ -1,4 +1,4 @@
-"""What can go wrong, split by what the caller does about it::
+"""What can go wrong, split by what the caller does about it.
 
 BelltowerError
   SettingsError   at start; names the file and key; exit 78
