@@ -1,0 +1,363 @@
+"""The shared language: what can be written down about an incident, and the orders that rooms carry out.
+
+A fact is past tense and never changed. A tag (`alarm.raised`) is never renamed, a new field has a default, and an
+unknown tag decodes to `UnknownFact`, so that an old reader survives a newer writer. No fact holds a name, a number or
+a text of a person: ids only. Rooms meet only here: any room may order a notice without knowing `notify`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from belltower.clock import Instant
+from belltower.ids import (
+    AlarmId,
+    CallId,
+    DeliveryId,
+    IncidentId,
+    LinkName,
+    NoticeId,
+    PersonId,
+    PlaceId,
+    UnitId,
+)
+
+
+class Mode(StrEnum):
+    """Whether it is real. Without a valid drill token everything is `ACTUAL`."""
+
+    ACTUAL = "actual"
+    EXERCISE = "exercise"
+
+
+class Action(StrEnum):
+    """What people are told to do; what they read comes from the wording set."""
+
+    HOLD = "hold"
+    SECURE = "secure"
+    LOCKDOWN = "lockdown"
+    EVACUATE = "evacuate"
+    SHELTER = "shelter"
+
+
+class AlarmKind(StrEnum):
+    """What the alarm asks for."""
+
+    PANIC = "panic"
+    MEDICAL = "medical"
+
+
+class ReceiptLevel(StrEnum):
+    """Which machine confirmed: the far modem, a monitoring station, or the PSAP's own system. Never a person."""
+
+    RADIO = "radio"
+    STATION = "station"
+    SYSTEM = "system"
+
+
+class Outcome(StrEnum):
+    """What is known of one delivery or attempt. Accepted is not delivered, delivered is not read."""
+
+    ACCEPTED = "accepted"
+    DELIVERED = "delivered"
+    REFUSED = "refused"
+    UNCERTAIN = "uncertain"
+    SUPERSEDED = "superseded"
+
+
+# ---- alarms and incidents
+
+
+class AlarmRaised(Struct, frozen=True, kw_only=True, tag="alarm.raised"):
+    """Somebody called for help. The entry's subject is the incident it belongs to."""
+
+    alarm: AlarmId
+    incident: IncidentId
+    kind: AlarmKind
+    mode: Mode
+    # The spot on the plan; None where the unit has no place bound: it alarms all the same.
+    place: PlaceId | None
+    # The building of `place`, "" where unknown: what calls are grouped by.
+    building: str
+    # This is the n-th alarm of this building in this incident, from 1.
+    number: int
+    # A unit's press names itself by (unit, epoch, counter); a person's act by the person.
+    unit: UnitId | None = None
+    epoch: int = 0
+    counter: int = 0
+    person: PersonId | None = None
+    # The way it came: mqtt, radio, desk, command.
+    path: str = ""
+
+
+class IncidentOpened(Struct, frozen=True, kw_only=True, tag="incident.opened"):
+    """The alarm began a new incident."""
+
+    incident: IncidentId
+    alarm: AlarmId
+    mode: Mode
+    # Site-unique, counted from 1: what people say on the telephone.
+    number: int
+
+
+class AlarmJoined(Struct, frozen=True, kw_only=True, tag="alarm.joined"):
+    """The alarm belongs to an incident that is open already."""
+
+    incident: IncidentId
+    alarm: AlarmId
+    building: str
+    number: int
+
+
+class IncidentClosed(Struct, frozen=True, kw_only=True, tag="incident.closed"):
+    """A person closed it."""
+
+    incident: IncidentId
+    by: PersonId
+    reason: str = ""
+
+
+# ---- orders
+
+
+class ActionOrdered(Struct, frozen=True, kw_only=True, tag="action.ordered"):
+    """Everyone at `places` is to do `action` from now on. No places: the whole campus."""
+
+    action: Action
+    places: frozenset[PlaceId] = frozenset()
+    by: PersonId | None = None
+
+
+class CallOrdered(Struct, frozen=True, kw_only=True, tag="call.ordered"):
+    """Ask the PSAP for help, on every link at once: the first alarm of one building in one incident."""
+
+    call: CallId
+    incident: IncidentId
+    # Site-unique, counted from 1, the same on all links and after every restart.
+    number: int
+    # The incident's number.
+    incident_number: int
+    kind: AlarmKind
+    mode: Mode
+    place: PlaceId | None
+    building: str
+    # Only for an exercise: the centre agreed to take it in this window.
+    exercise_accepted: bool = False
+
+
+class NoticeOrdered(Struct, frozen=True, kw_only=True, tag="notice.ordered"):
+    """Tell an audience something. Wording and audience are named, never spelt out here."""
+
+    notice: NoticeId
+    # Raised when the notice is corrected or superseded.
+    revision: int
+    incident: IncidentId
+    mode: Mode
+    # The template in the wording set: staff-alarm, staff-action, staff-closed ..
+    template: str
+    # The audience rule of the site package: all-staff ..
+    audience: str
+    # Typed slots: place id, action, incident number. Never free text.
+    slots: dict[str, str]
+
+
+class OutputOrdered(Struct, frozen=True, kw_only=True, tag="output.ordered"):
+    """Switch an output (siren, strobe, lock)."""
+
+    output: str
+    incident: IncidentId
+    mode: Mode
+    on: bool
+
+
+# ---- the PSAP's side
+
+
+class CallSent(Struct, frozen=True, kw_only=True, tag="call.sent"):
+    """The first octet of a frame for this call left on this link. Sent is not received."""
+
+    call: CallId
+    link: LinkName
+    # The frame's id on that link.
+    frame: str
+    # The alarm numbers of the building that the frame names, first and last of each range.
+    covers: tuple[tuple[int, int], ...]
+
+
+class CallReceipt(Struct, frozen=True, kw_only=True, tag="call.receipt"):
+    """A machine confirmed exactly this frame."""
+
+    call: CallId
+    link: LinkName
+    frame: str
+    covers: tuple[tuple[int, int], ...]
+    level: ReceiptLevel
+
+
+class CallRejected(Struct, frozen=True, kw_only=True, tag="call.rejected"):
+    """The other side understood the frame and said no."""
+
+    call: CallId
+    link: LinkName
+    frame: str
+    reason: str = ""
+
+
+class CallWithheld(Struct, frozen=True, kw_only=True, tag="call.withheld"):
+    """The link did not open for this call, an exercise that the centre has not agreed to take."""
+
+    call: CallId
+    link: LinkName
+    reason: str
+
+
+class CallUnanswered(Struct, frozen=True, kw_only=True, tag="call.unanswered"):
+    """No PSAP system has confirmed the call in time: NOT ACKNOWLEDGED, CALL 911."""
+
+    call: CallId
+    # Seconds since the call was ordered.
+    after: float
+
+
+class TelecommunicatorAcknowledged(Struct, frozen=True, kw_only=True, tag="telecommunicator.acknowledged"):
+    """A person at the PSAP has the call."""
+
+    call: CallId
+    incident: IncidentId
+    link: LinkName
+    # What the centre calls the person or position, as it was sent: an operator's code, never a name.
+    by: str
+
+
+class LinkLost(Struct, frozen=True, kw_only=True, tag="link.lost"):
+    """A PSAP link or an intake path does not answer, or cannot be opened."""
+
+    link: LinkName
+    reason: str
+
+
+class LinkRestored(Struct, frozen=True, kw_only=True, tag="link.restored"):
+    """It answers again."""
+
+    link: LinkName
+
+
+# ---- units
+
+
+class SignalSuspect(Struct, frozen=True, kw_only=True, tag="signal.suspect"):
+    """A frame with a valid MAC and a stale counter; its challenge was not answered. A human must look."""
+
+    unit: UnitId
+    epoch: int
+    counter: int
+    path: str
+
+
+class UnitLost(Struct, frozen=True, kw_only=True, tag="unit.lost"):
+    """A unit has not been heard for longer than its interval allows."""
+
+    unit: UnitId
+    # Seconds since it was last heard; -1: never since this lane started.
+    silent_for: float
+
+
+class UnitRestored(Struct, frozen=True, kw_only=True, tag="unit.restored"):
+    """It is heard again."""
+
+    unit: UnitId
+
+
+class TamperSeen(Struct, frozen=True, kw_only=True, tag="unit.tamper"):
+    """A unit reports that it was opened or moved."""
+
+    unit: UnitId
+
+
+# ---- the lane itself
+
+
+class LaneStarted(Struct, frozen=True, kw_only=True, tag="lane.started"):
+    """A lane began to run under this revision of the site package."""
+
+    lane: str
+    revision: str
+    version: str
+
+
+class RecordingFailed(Struct, frozen=True, kw_only=True, tag="recording.failed"):
+    """The journal could not keep what happened; alarms go out all the same."""
+
+    reason: str
+
+
+class RecordingRestored(Struct, frozen=True, kw_only=True, tag="recording.restored"):
+    """The journal keeps what happens again."""
+
+
+# ---- notices (written by the desk lane)
+
+
+class NoticePlanned(Struct, frozen=True, kw_only=True, tag="notice.planned"):
+    """The audience was resolved to a frozen snapshot; every delivery is a row."""
+
+    notice: NoticeId
+    revision: int
+    people: int
+    deliveries: int
+    # People of the audience whom no address reaches.
+    unreachable: int = 0
+
+
+class DeliverySettled(Struct, frozen=True, kw_only=True, tag="delivery.settled"):
+    """What is known of one delivery changed."""
+
+    delivery: DeliveryId
+    notice: NoticeId
+    revision: int
+    person: PersonId
+    channel: str
+    outcome: Outcome
+    reason: str = ""
+    # When the attempt began.
+    begun_at: Instant = Instant(0)
+
+
+class UnknownFact(Struct, frozen=True, kw_only=True, tag="unknown"):
+    """Written by a newer version; kept as it is."""
+
+    unknown_tag: str
+    raw: bytes
+
+
+Fact = (
+    AlarmRaised
+    | IncidentOpened
+    | AlarmJoined
+    | IncidentClosed
+    | ActionOrdered
+    | CallOrdered
+    | NoticeOrdered
+    | OutputOrdered
+    | CallSent
+    | CallReceipt
+    | CallRejected
+    | CallWithheld
+    | CallUnanswered
+    | TelecommunicatorAcknowledged
+    | LinkLost
+    | LinkRestored
+    | SignalSuspect
+    | UnitLost
+    | UnitRestored
+    | TamperSeen
+    | LaneStarted
+    | RecordingFailed
+    | RecordingRestored
+    | NoticePlanned
+    | DeliverySettled
+    | UnknownFact
+)
+"""Every fact there is; `match` over it ends in `assert_never`."""
