@@ -79,10 +79,19 @@ def size(text: str) -> int:
 class Reader:
     """Turns the tables of one file into records and gathers what is wrong with them."""
 
-    def __init__(self, *, file: Path, environ: Mapping[str, str] | None = None, name: str = "") -> None:
+    def __init__(
+        self,
+        *,
+        file: Path,
+        environ: Mapping[str, str] | None = None,
+        name: str = "",
+        secrets: bool = True,
+    ) -> None:
+        """Read `file`, called `name` in messages; with `secrets=False` secrets are named but not opened."""
         self.file = file
         self.name = name or str(file)
         self.faults: list[str] = []
+        self._secrets = secrets
         self._environ = os.environ if environ is None else environ
 
     def fault(self, at: str, text: str) -> None:
@@ -129,6 +138,8 @@ class Reader:
                 values[field.name] = self._value(field.type, table[field.encode_name], where)
             elif field.required:
                 self.fault(where, "missing; it has no default")
+            elif isinstance(field.default, Path):
+                values[field.name] = self.file.parent / field.default
         if len(self.faults) > before:
             return None
         try:
@@ -197,6 +208,8 @@ class Reader:
         if not isinstance(name, str) or not name:
             self.fault(_join(at, way), f"expected text, found {_found(name)}")
             return None
+        if not self._secrets:
+            return Secret("")
         if way == "env":
             value = self._environ.get(name, "")
             if not value:

@@ -1,0 +1,350 @@
+"""One TOML file says how a house is wired; it is read and checked as a whole.
+
+Each table becomes one record, and a room owns the record of its tables. A faulty file is refused with every fault in
+it, by file and key, and a file that leaves no way to the PSAP is refused whatever else it says. Nothing is read again
+while a lane runs: what changes at run time is the site package, swapped whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from msgspec import Struct, field
+
+from belltower.errors import SettingsError
+from belltower.values import Octets, Reader, Seconds, Secret
+from gateway.psap.settings import LINKS
+from notify.settings import CHANNELS
+
+R = TypeVar("R")
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_SOCKET_PATH_LIMIT = (
+    100  # Linux keeps 108 octets for a socket's path, and a lane adds a suffix while it starts
+)
+
+
+class SiteSettings(Struct, frozen=True, kw_only=True):
+    """`[site]`: which campus this is."""
+
+    # The folder of the site package.
+    folder: Path = Path("site")
+
+
+class StateSettings(Struct, frozen=True, kw_only=True):
+    """`[state]`: where the lanes write."""
+
+    # Journal, spool, keys and databases; on a local disk, readable by nobody else.
+    folder: Path = Path("var")
+    # Where the desk lane meets the alarm lane; by default `control.sock` in the folder.
+    control_socket: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a socket path that the system cannot hold."""
+        if len(str(self.control)) > _SOCKET_PATH_LIMIT:
+            raise SettingsError(
+                f"the path of the control socket is longer than {_SOCKET_PATH_LIMIT} characters; "
+                'give a shorter one with control_socket = "/run/belltower/control.sock"'
+            )
+
+    @property
+    def control(self) -> Path:
+        """The unix socket of the alarm lane."""
+        return self.control_socket or self.folder / "control.sock"
+
+    @property
+    def alarm_database(self) -> Path:
+        """The alarm lane's journal."""
+        return self.folder / "alarm.db"
+
+    @property
+    def desk_database(self) -> Path:
+        """The desk lane's database, where it is a file."""
+        return self.folder / "desk.db"
+
+    @property
+    def spool(self) -> Path:
+        """Where a fact goes when the journal cannot take it."""
+        return self.folder / "spool"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The text file of signed checkpoints."""
+        return self.folder / "checkpoints.txt"
+
+    @property
+    def signing_key(self) -> Path:
+        """The private key that signs checkpoints; made at the first start."""
+        return self.folder / "signing.key"
+
+    @property
+    def public_key(self) -> Path:
+        """What checkpoints are verified with; keep a copy elsewhere."""
+        return self.folder / "signing.pub"
+
+
+class ListenerSettings(Struct, frozen=True, kw_only=True):
+    """`[alarm.mqtt_listener]`: units connect to us. On by default when no broker and no radio is given."""
+
+    # The address to listen on; "0.0.0.0" or "::" for every one the machine has.
+    bind: str = "127.0.0.1"
+    # 8883 with a certificate, 1883 without.
+    port: int = 0
+    # PEM files for TLS.
+    certificate: Path | None = None
+    private_key: Path | None = None
+    # Units may connect without TLS from other machines: only on a network that carries nothing else.
+    allow_plain: bool = False
+    # Connections at once; more are refused.
+    max_clients: int = 12_000
+    # The largest packet; a longer one ends the connection.
+    max_packet: Octets = 4096
+
+    def __post_init__(self) -> None:
+        """Refuse half a certificate and unprotected listening by oversight."""
+        _check_pair(self.certificate, self.private_key)
+        if self.certificate is None and not self.allow_plain and not _is_loopback(self.bind):
+            raise SettingsError(
+                f'bind = "{self.bind}" lets other machines in without TLS; give certificate and private_key, '
+                "or allow_plain = true on a network of its own"
+            )
+
+    @property
+    def tcp_port(self) -> int:
+        """The port in force."""
+        return self.port or (1883 if self.certificate is None else 8883)
+
+
+class BrokerSettings(Struct, frozen=True, kw_only=True):
+    """`[alarm.mqtt_broker.NAME]`: units reach us through an existing broker."""
+
+    # "mqtts://broker.school.example:8883" or "mqtt://127.0.0.1:1883".
+    url: str
+    username: str = ""
+    password: Secret | None = None
+    # PEM files: whom to trust, and who we are.
+    ca: Path | None = None
+    certificate: Path | None = None
+    private_key: Path | None = None
+    # Our session's name at the broker; it must never change and no one else may use it.
+    client_id: str = "belltower"
+
+    def __post_init__(self) -> None:
+        """Refuse half a certificate and an address that is none."""
+        _check_pair(self.certificate, self.private_key)
+        _check_url(self.url, {"mqtt", "mqtts"})
+
+
+class RadioSettings(Struct, frozen=True, kw_only=True):
+    """`[alarm.radio.NAME]`: own units over a radio modem that speaks KISS."""
+
+    # "serial:///dev/ttyUSB1?baud=9600" or "tcp://127.0.0.1:8001".
+    url: str
+    # Our station's call sign, to which units address their frames.
+    callsign: str = "BELL"
+
+    def __post_init__(self) -> None:
+        """Refuse an address that is none."""
+        _check_url(self.url, {"serial", "tcp"})
+
+
+class AlarmSettings(Struct, frozen=True, kw_only=True):
+    """`[alarm]`: what the alarm lane listens to."""
+
+    # The file of unit keys, made by `belltower units keys`; by default `units.keys` in the state folder.
+    unit_keys: Path | None = None
+    # A fact that the journal has not taken by then goes to the spool.
+    spool_after: Seconds = 0.25
+    mqtt_listener: ListenerSettings | None = None
+    mqtt_broker: dict[str, BrokerSettings] = {}
+    radio: dict[str, RadioSettings] = {}
+
+
+class WebSettings(Struct, frozen=True, kw_only=True):
+    """`[desk.web]`: the live page."""
+
+    bind: str = "127.0.0.1"
+    port: int = 8080
+    # How browsers and carriers reach the page from outside; "" for http://BIND:PORT.
+    public_url: str = ""
+    # PEM files for TLS; without them the page belongs behind a proxy that has it.
+    certificate: Path | None = None
+    private_key: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse half a certificate and an address that is none."""
+        _check_pair(self.certificate, self.private_key)
+        if self.public_url:
+            _check_url(self.public_url, {"http", "https"})
+
+    @property
+    def url(self) -> str:
+        """The page's address, without a slash at the end."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        host = f"[{self.bind}]" if ":" in self.bind else self.bind
+        return f"{'http' if self.certificate is None else 'https'}://{host}:{self.port}"
+
+
+class DeskSettings(Struct, frozen=True, kw_only=True):
+    """`[desk]`: screens and notices."""
+
+    # "" for a file in the state folder, or "postgresql://belltower@db.school.example/belltower".
+    database: str = ""
+    database_password: Secret | None = None
+    web: WebSettings = field(default_factory=WebSettings)
+
+    def __post_init__(self) -> None:
+        """Refuse a database that we do not speak to, and a password in its address."""
+        if self.database:
+            _check_url(self.database, {"postgresql"})
+            if urlsplit(self.database).password:
+                raise SettingsError("database bears a password; move it to database_password = { file = .. }")
+
+
+class LogSettings(Struct, frozen=True, kw_only=True):
+    """`[log]`: what operators read on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Everything a settings file says, checked."""
+
+    file: Path
+    site: SiteSettings
+    state: StateSettings
+    alarm: AlarmSettings
+    # By link name; every one is called at once. Never empty.
+    psap_links: dict[str, Any]
+    desk: DeskSettings
+    # By channel name.
+    channels: dict[str, Any]
+    log: LogSettings
+
+    @property
+    def unit_keys(self) -> Path:
+        """The file of unit keys in force."""
+        return self.alarm.unit_keys or self.state.folder / "units.keys"
+
+    @property
+    def alarm_url(self) -> str:
+        """The alarm lane's database, always a local file."""
+        return f"sqlite://{self.state.alarm_database.absolute()}"
+
+    @property
+    def desk_url(self) -> str:
+        """The desk lane's database, password included: not for showing."""
+        if not self.desk.database:
+            return f"sqlite://{self.state.desk_database.absolute()}"
+        if self.desk.database_password is None:
+            return self.desk.database
+        parts = urlsplit(self.desk.database)
+        user, _, host = parts.netloc.rpartition("@")
+        password = quote(self.desk.database_password.reveal(), safe="")
+        return urlunsplit(parts._replace(netloc=f"{user}:{password}@{host}"))
+
+
+TABLES = frozenset({"site", "state", "alarm", "psap", "desk", "notify", "log"})
+"""The tables a settings file may have."""
+
+
+def load(file: Path, *, environ: Mapping[str, str] | None = None, secrets: bool = True) -> Settings:
+    """The settings in `file`; SettingsError names every fault in it, one a line.
+
+    `secrets=False` checks that secrets are named, without opening them.
+    """
+    reader = Reader(file=file, environ=environ, secrets=secrets)
+    tables = reader.load()
+    reader.raise_if_faulty()
+    reader.unknown(tables, TABLES, "")
+    settings = Settings(
+        file=file,
+        site=reader.take(SiteSettings, tables.get("site", {}), "site") or SiteSettings(),
+        state=reader.take(StateSettings, tables.get("state", {}), "state") or StateSettings(),
+        alarm=_alarm(reader, tables.get("alarm", {})),
+        psap_links=_links(reader, tables.get("psap", {})),
+        desk=reader.take(DeskSettings, tables.get("desk", {}), "desk") or DeskSettings(),
+        channels=_channels(reader, tables.get("notify", {})),
+        log=reader.take(LogSettings, tables.get("log", {}), "log") or LogSettings(),
+    )
+    reader.raise_if_faulty()
+    return settings
+
+
+def _alarm(reader: Reader, table: Any) -> AlarmSettings:
+    alarm = reader.take(AlarmSettings, table, "alarm")
+    for kind in ("mqtt_broker", "radio"):
+        _names(reader, table.get(kind) if isinstance(table, dict) else None, f"alarm.{kind}")
+    if alarm is None:
+        return AlarmSettings()
+    if alarm.mqtt_listener is None and not alarm.mqtt_broker and not alarm.radio:
+        return AlarmSettings(
+            unit_keys=alarm.unit_keys, spool_after=alarm.spool_after, mqtt_listener=ListenerSettings()
+        )
+    return alarm
+
+
+def _links(reader: Reader, psap: Any) -> dict[str, Any]:
+    links = _named(reader, psap, "psap", "links", lambda table, at: reader.take_kind(LINKS, table, at))
+    if not links and not (isinstance(psap, dict) and psap.get("links")):
+        reader.fault(
+            "psap.links",
+            'no way to the PSAP is left; add a table such as [psap.links.county] with kind = "kiss", url, from, '
+            "to and key",
+        )
+    return links
+
+
+def _channels(reader: Reader, notify: Any) -> dict[str, Any]:
+    return _named(
+        reader, notify, "notify", "channels", lambda table, at: reader.take_kind(CHANNELS, table, at)
+    )
+
+
+def _named(
+    reader: Reader, outer: Any, at: str, key: str, take: Callable[[Any, str], R | None]
+) -> dict[str, R]:
+    if not isinstance(outer, dict):
+        reader.fault(at, f"expected a table such as [{at}.{key}.NAME]")
+        return {}
+    reader.unknown(outer, {key}, at)
+    tables = outer.get(key, {})
+    if not isinstance(tables, dict):
+        reader.fault(f"{at}.{key}", f"expected tables such as [{at}.{key}.NAME]")
+        return {}
+    _names(reader, tables, f"{at}.{key}")
+    taken = {name: take(table, f"{at}.{key}.{name}") for name, table in tables.items()}
+    return {name: record for name, record in taken.items() if record is not None}
+
+
+def _names(reader: Reader, tables: Any, at: str) -> None:
+    """Names of tables stand in facts and logs, so they are short and plain."""
+    for name in tables if isinstance(tables, dict) else ():
+        if not _NAME.fullmatch(name):
+            reader.fault(
+                f'{at}."{name}"', "a name is 1 to 31 small letters, digits and hyphens, a letter first"
+            )
+
+
+def _check_pair(certificate: Path | None, private_key: Path | None) -> None:
+    if (certificate is None) != (private_key is None):
+        raise SettingsError("certificate and private_key belong together; give both or none")
+
+
+def _check_url(url: str, schemes: set[str]) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in schemes or not (parts.netloc or parts.path):
+        raise SettingsError(f'"{url}" is no address here; it begins with {" or ".join(sorted(schemes))}://')
+
+
+def _is_loopback(bind: str) -> bool:
+    try:
+        return ip_address(bind).is_loopback
+    except ValueError:
+        return bind == "localhost"

@@ -1,0 +1,207 @@
+"""One file wires a house; a faulty one is refused whole, with every fault named."""
+
+import random
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import msgspec
+import pytest
+from msgspec import Struct
+
+from belltower.errors import SettingsError
+from belltower.values import Secret
+from gateway import settings as rooms
+from gateway.psap.settings import LINKS
+from gateway.settings import Settings, load
+from notify.settings import CHANNELS
+
+ROOT = Path(__file__).parents[2]
+MINIMAL = """
+[psap.links.county]
+url = "tcp://127.0.0.1:8001"
+from = "SCHOOL-1"
+to = "COUNTY"
+key = { env = "COUNTY_KEY" }
+"""
+
+
+def settings(folder: Path, text: str, **environ: str) -> Settings:
+    file = folder / "config.toml"
+    file.write_text(text, encoding="utf-8")
+    return load(file, environ={"COUNTY_KEY": "k", **environ})
+
+
+def faults(folder: Path, text: str) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        settings(folder, text)
+    return [line.replace(f"{folder}/", "") for line in str(caught.value).splitlines()]
+
+
+def test_a_short_file_is_enough(tmp_path: Path) -> None:
+    """One link; everything else has a default beside the file."""
+    house = settings(tmp_path, MINIMAL)
+
+    assert ["county"] == list(house.psap_links)
+    assert "k" == house.psap_links["county"].key.reveal()
+    assert tmp_path / "site" == house.site.folder
+    assert f"sqlite://{tmp_path}/var/alarm.db" == house.alarm_url
+    assert f"sqlite://{tmp_path}/var/desk.db" == house.desk_url
+    assert tmp_path / "var/control.sock" == house.state.control
+    assert tmp_path / "var/units.keys" == house.unit_keys
+    assert house.alarm.mqtt_listener is not None
+    assert ("127.0.0.1", 1883) == (house.alarm.mqtt_listener.bind, house.alarm.mqtt_listener.tcp_port)
+
+
+def test_the_example_names_every_key_there_is() -> None:
+    """Whoever reads config.example.toml has seen all of it."""
+    example = msgspec.toml.decode((ROOT / "config.example.toml").read_bytes())
+    load(ROOT / "config.example.toml", environ={}, secrets=False)
+
+    records: list[tuple[str, type[Struct], dict[str, Any]]] = [
+        ("site", rooms.SiteSettings, example["site"]),
+        ("state", rooms.StateSettings, example["state"]),
+        ("alarm", rooms.AlarmSettings, example["alarm"]),
+        ("desk", rooms.DeskSettings, example["desk"]),
+        ("log", rooms.LogSettings, example["log"]),
+    ]
+    for kinds, tables in ((LINKS, example["psap"]["links"]), (CHANNELS, example["notify"]["channels"])):
+        for kind, record in kinds.items():
+            shown = [table for table in tables.values() if table["kind"] == kind]
+            assert shown, f"no example of kind {kind}"
+            records.append((kind, record, shown[0]))
+    missing = []
+    while records:
+        at, record, table = records.pop()
+        for field in msgspec.structs.fields(record):
+            if field.encode_name not in table:
+                missing.append(f"{at}.{field.encode_name}")
+            elif inner := inner_record(field.type):
+                below = table[field.encode_name]
+                records.append(
+                    (field.encode_name, inner, next(iter(below.values())) if is_named(field.type) else below)
+                )
+    assert [] == missing
+
+
+def is_named(kind: Any) -> bool:
+    return get_origin(kind) is dict
+
+
+def inner_record(kind: Any) -> type[Struct] | None:
+    for part in (kind, *get_args(kind)):
+        if isinstance(part, type) and issubclass(part, Struct):
+            return part
+    return None
+
+
+def test_every_faulty_table_is_reported_together(tmp_path: Path) -> None:
+    """Faults in five tables come in one message, by file and key."""
+    text = """
+    sites = 1
+    [log]
+    level = "loud"
+    [alarm]
+    spool_after = "soon"
+    [alarm.mqtt_listener]
+    prot = 1
+    [psap.links.county]
+    kind = "kiss"
+    url = "tcp://127.0.0.1:8001"
+    form = "SCHOOL-1"
+    to = "COUNTY"
+    key = "0123"
+    [notify.channels.mail]
+    kind = "smpt"
+    """
+
+    assert [
+        'config.toml: sites: unknown key; did you mean "site"?',
+        'config.toml: alarm.spool_after: "soon" is no duration; write a number and a unit, such as "90s", "250ms" or "5min"',
+        'config.toml: alarm.mqtt_listener.prot: unknown key; did you mean "port"?',
+        'config.toml: psap.links.county.form: unknown key; did you mean "from"?',
+        "config.toml: psap.links.county.from: missing; it has no default",
+        'config.toml: psap.links.county.key: a secret is not written here; name it: { file = "path" } or { env = "NAME" }',
+        'config.toml: notify.channels.mail.kind: "smpt" is not known; one of: console, smtp, twilio',
+        "config.toml: log.level: Invalid enum value 'loud'",
+    ] == faults(tmp_path, text)
+
+
+@pytest.mark.parametrize("text", ["", "[psap]", "[psap.links]", "psap = 1", "[psap]\nlinks = []"])
+def test_settings_that_leave_no_way_to_the_psap_are_refused(tmp_path: Path, text: str) -> None:
+    """Whatever else a file says, the PSAP's route can never become empty."""
+    assert any("psap" in line for line in faults(tmp_path, text))
+
+
+def test_listening_for_other_machines_without_tls_has_to_be_said(tmp_path: Path) -> None:
+    """An oversight does not open the listener in clear."""
+    table = MINIMAL + '[alarm.mqtt_listener]\nbind = "0.0.0.0"\n'
+
+    assert "alarm.mqtt_listener" in faults(tmp_path, table)[0]
+    assert settings(tmp_path, table + "allow_plain = true\n").alarm.mqtt_listener is not None
+
+
+def test_a_broker_replaces_the_listener_only_where_it_is_the_one_named(tmp_path: Path) -> None:
+    """Naming a broker and no listener leaves no open port."""
+    house = settings(tmp_path, MINIMAL + '[alarm.mqtt_broker.campus]\nurl = "mqtt://127.0.0.1:1883"\n')
+
+    assert house.alarm.mqtt_listener is None
+    assert ["campus"] == list(house.alarm.mqtt_broker)
+
+
+def test_the_database_password_is_kept_out_of_the_address(tmp_path: Path) -> None:
+    """It is joined only for the one who connects, and quoted."""
+    house = settings(
+        tmp_path,
+        MINIMAL + '[desk]\ndatabase = "postgresql://bell@db/bell"\ndatabase_password = { env = "PW" }\n',
+        PW="p@ss/word",
+    )
+
+    assert "postgresql://bell:p%40ss%2Fword@db/bell" == house.desk_url
+    assert "p@ss" not in repr(house)
+    assert "bears a password" in faults(tmp_path, MINIMAL + '[desk]\ndatabase = "postgresql://a:b@db/x"\n')[0]
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """The message gives the path and the mend."""
+    with pytest.raises(SettingsError, match="absent.toml: cannot be read"):
+        load(tmp_path / "absent.toml")
+
+
+def test_mutated_files_are_rejected_whole_or_leave_a_link(tmp_path: Path) -> None:
+    """200 mutations of the example: SettingsError or settings with a way to the PSAP, nothing else."""
+    example = (ROOT / "config.example.toml").read_text(encoding="utf-8")
+    refused = 0
+    for seed in range(200):
+        chance = random.Random(seed)
+        lines = example.splitlines()
+        for _ in range(chance.randint(1, 4)):
+            at = chance.randrange(len(lines))
+            match chance.randrange(5):
+                case 0:
+                    del lines[at]
+                case 1:
+                    lines[at] = lines[at][: chance.randint(0, len(lines[at]))]
+                case 2:
+                    lines[at] = lines[at].replace("=", "= -", 1)
+                case 3:
+                    lines[at] = lines[at].replace("e", chance.choice('3[]"\x00é'), 1)
+                case 4:
+                    lines.insert(at, chance.choice(lines))
+        file = tmp_path / "config.toml"
+        file.write_text("\n".join(lines), encoding="utf-8")
+        try:
+            house = load(file, environ={}, secrets=False)
+        except SettingsError as error:
+            assert "config.toml" in str(error)
+            refused += 1
+        else:
+            assert house.psap_links
+    assert refused > 100
+
+
+def test_secrets_need_not_exist_where_only_the_file_is_checked(tmp_path: Path) -> None:
+    """A settings file can be checked on a machine that does not hold its secrets."""
+    file = tmp_path / "config.toml"
+    file.write_text(MINIMAL, encoding="utf-8")
+
+    assert Secret("") == load(file, environ={}, secrets=False).psap_links["county"].key
