@@ -1,0 +1,181 @@
+"""One commit's entries on their way into the chain."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Generic
+
+from belltower.clock import Instant
+from belltower.ids import FactId, StreamName
+from belltower.journal.chain import GENESIS, entry_hash
+from belltower.journal.entry import UNPLACED, Draft, Durability, Entry, F, RawEntry
+from belltower.journal.spool import SpooledFact, SpoolRecord, spooled
+from belltower.journal.tables import APPEND
+from belltower.store import Statement, Transaction
+
+
+class ChainHead:
+    """Where the writer stands: the last position given out and its hash. Touched by the writer only."""
+
+    __slots__ = ("hash", "position")
+
+    def __init__(self) -> None:
+        self.position = 0
+        self.hash = GENESIS
+
+    def take(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Stand where the database says."""
+        self.position, self.hash = (rows[0][0], bytes(rows[0][1])) if rows else (0, GENESIS)
+
+
+class Append(Generic[F]):
+    """A `Late` that gives drafts their positions and hashes, and remembers who waits for it."""
+
+    __slots__ = (
+        "_before",
+        "_head",
+        "coded",
+        "deadline",
+        "drafts",
+        "durable",
+        "raws",
+        "result",
+        "settled",
+        "stream",
+        "tx",
+    )
+
+    def __init__(
+        self,
+        *,
+        head: ChainHead,
+        stream: StreamName,
+        drafts: Sequence[Draft[F]],
+        coded: Sequence[tuple[str, bytes]],
+        tx: Transaction,
+        result: asyncio.Future[Durability],
+        deadline: float,
+    ) -> None:
+        self._head = head
+        self._before = (0, GENESIS)
+        self.stream = stream
+        self.drafts = drafts
+        self.coded = coded
+        self.tx = tx
+        self.result = result
+        self.deadline = deadline
+        self.settled = False
+        self.durable: Durability | None = None
+        self.raws: list[RawEntry] = []
+
+    def settle(self) -> list[Statement]:
+        """See `Late.settle`."""
+        head, stream = self._head, self.stream
+        position, digest = self._before = head.position, head.hash
+        statements: list[Statement] = []
+        raws: list[RawEntry] = []
+        for draft, (tag, body) in zip(self.drafts, self.coded, strict=True):
+            position += 1
+            digest = entry_hash(
+                digest,
+                stream=stream,
+                position=position,
+                fact_id=draft.id,
+                at=draft.at,
+                tag=tag,
+                subject=draft.subject,
+                body=body,
+            )
+            statements.append(
+                Statement(
+                    APPEND,
+                    {
+                        "stream": stream,
+                        "position": position,
+                        "id": draft.id,
+                        "at": draft.at,
+                        "tag": tag,
+                        "subject": draft.subject,
+                        "body": body,
+                        "hash": digest,
+                    },
+                )
+            )
+            raws.append(
+                RawEntry(
+                    stream=stream,
+                    position=position,
+                    id=draft.id,
+                    at=draft.at,
+                    tag=tag,
+                    subject=draft.subject,
+                    body=body,
+                    hash=digest,
+                )
+            )
+        head.position, head.hash = position, digest
+        self.raws = raws
+        return statements
+
+    def undo(self) -> None:
+        """See `Late.undo`."""
+        self._head.position, self._head.hash = self._before
+
+    def placed(self) -> list[tuple[Entry[F], RawEntry]]:
+        """The entries with their places, once committed."""
+        return [
+            (
+                Entry(
+                    stream=self.stream,
+                    position=raw.position,
+                    id=draft.id,
+                    at=draft.at,
+                    subject=draft.subject,
+                    fact=draft.fact,
+                ),
+                raw,
+            )
+            for draft, raw in zip(self.drafts, self.raws, strict=True)
+        ]
+
+    def unplaced(self) -> list[tuple[Entry[F], RawEntry]]:
+        """The entries without a place."""
+        return [
+            (
+                Entry(
+                    stream=self.stream,
+                    position=UNPLACED,
+                    id=draft.id,
+                    at=draft.at,
+                    subject=draft.subject,
+                    fact=draft.fact,
+                ),
+                RawEntry(
+                    stream=self.stream,
+                    position=UNPLACED,
+                    id=draft.id,
+                    at=draft.at,
+                    tag=tag,
+                    subject=draft.subject,
+                    body=body,
+                    hash=b"",
+                ),
+            )
+            for draft, (tag, body) in zip(self.drafts, self.coded, strict=True)
+        ]
+
+    def record(self) -> SpoolRecord:
+        """What the spool keeps of it."""
+        return SpoolRecord(
+            [
+                SpooledFact(draft.id, draft.at, tag, draft.subject, body)
+                for draft, (tag, body) in zip(self.drafts, self.coded, strict=True)
+            ],
+            [spooled(statement) for statement in self.tx.statements()],
+        )
+
+
+def draft_of(fact: SpooledFact, decoded: F) -> Draft[F]:
+    """The draft a spooled fact once was."""
+    return Draft(id=FactId(fact.id), at=Instant(fact.at), subject=fact.subject, fact=decoded)

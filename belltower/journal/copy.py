@@ -1,0 +1,87 @@
+"""A verbatim copy of another lane's stream, in the same table and with the same hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Generic
+
+from belltower.errors import Malformed
+from belltower.ids import StreamName
+from belltower.journal.chain import GENESIS, entry_hash
+from belltower.journal.entry import UNPLACED, F, RawEntry
+from belltower.journal.journal import Journal
+from belltower.journal.tables import APPEND, HEAD
+from belltower.store import Params, Transaction
+
+
+class Copy(Generic[F]):
+    """Takes raw entries of `stream` in order; `journal.follow(stream=..)` and `journal.read(stream=..)` show them."""
+
+    def __init__(self, *, journal: Journal[F], stream: StreamName) -> None:
+        self._journal = journal
+        self._stream = stream
+
+    @property
+    def head(self) -> int:
+        """The last position copied: ask the other lane for what is behind it."""
+        return self._journal.feed(self._stream).head
+
+    async def open(self) -> None:
+        """Find the head."""
+        rows = await self._journal.database.read(HEAD, stream=self._stream)
+        head, digest = (rows[0][0], bytes(rows[0][1])) if rows else (0, GENESIS)
+        self._journal.feed(self._stream).start(head, digest)
+
+    async def take(self, rows: Sequence[RawEntry]) -> None:
+        """Copy `rows`, then feed them to followers. What is there already is passed over; unplaced ones are only fed.
+
+        Raises `Malformed` when a row is missing in between, or its hash does not continue the chain: then nothing
+        was taken. Raises `StoreError` when the copy could not be written.
+        """
+        feed = self._journal.feed(self._stream)
+        position, digest = feed.head, feed.head_hash
+        fresh: list[RawEntry] = []
+        for row in rows:
+            if row.stream != self._stream:
+                raise Malformed(f"an entry of stream {row.stream!r} in the copy of {self._stream!r}")
+            if row.position == UNPLACED:
+                feed.give(self._journal.entry(row), row)
+                continue
+            if row.position <= position:
+                continue
+            if row.position != position + 1:
+                raise Malformed(f"{self._stream} {row.position}: {position + 1} expected next")
+            digest = entry_hash(
+                digest,
+                stream=row.stream,
+                position=row.position,
+                fact_id=row.id,
+                at=row.at,
+                tag=row.tag,
+                subject=row.subject,
+                body=row.body,
+            )
+            if digest != row.hash:
+                raise Malformed(f"{self._stream} {row.position}: its hash does not continue the chain")
+            position = row.position
+            fresh.append(row)
+        if not fresh:
+            return
+        tx = Transaction()
+        tx.rows(APPEND, [_params(row) for row in fresh])
+        await self._journal.database.submit(tx)
+        for row in fresh:
+            feed.give(self._journal.entry(row), row)
+
+
+def _params(row: RawEntry) -> Params:
+    return {
+        "stream": row.stream,
+        "position": row.position,
+        "id": row.id,
+        "at": row.at,
+        "tag": row.tag,
+        "subject": row.subject,
+        "body": row.body,
+        "hash": row.hash,
+    }

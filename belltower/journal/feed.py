@@ -1,0 +1,101 @@
+"""One stream's live end: a bounded ring of recent entries that any number of followers read at their own pace."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Generic
+
+from belltower.journal.entry import UNPLACED, Entry, F, RawEntry
+
+RING = 8_192
+PAGE_ROWS = 1_000
+
+ReadPage = Callable[[int, int], Awaitable[list[RawEntry]]]
+"""Entries after a position, at most so many, from the database."""
+
+
+class Feed(Generic[F]):
+    """Feeds followers from memory, and from the database those further behind than the ring reaches."""
+
+    def __init__(self, *, page: ReadPage, entry: Callable[[RawEntry], Entry[F]], size: int = RING) -> None:
+        self._page = page
+        self._entry = entry
+        self._size = size
+        self._ring: list[tuple[Entry[F], RawEntry]] = []
+        self._fed = 0
+        self._forgotten = 0
+        self._wakers: list[asyncio.Future[None]] = []
+        self.unplaced: dict[str, tuple[Entry[F], RawEntry]] = {}
+        """What was fed without a place and has not got one since, by fact id."""
+        self.head = 0
+        """The last position known to be committed."""
+        self.head_hash = b""
+
+    def start(self, head: int, head_hash: bytes) -> None:
+        """Begin behind `head`: all up to it is in the database."""
+        self.head = self._forgotten = head
+        self.head_hash = head_hash
+
+    def give(self, entry: Entry[F], raw: RawEntry) -> None:
+        """Feed one entry to every follower. Placed entries come in order of position."""
+        if raw.position == UNPLACED:
+            if len(self.unplaced) < self._size:
+                self.unplaced[raw.id] = (entry, raw)
+        else:
+            self.unplaced.pop(raw.id, None)
+            self.head = raw.position
+            self.head_hash = raw.hash
+        if len(self._ring) < self._size:
+            self._ring.append((entry, raw))
+        else:
+            slot = self._fed % self._size
+            lost = self._ring[slot][1].position
+            if lost != UNPLACED:
+                self._forgotten = lost
+            self._ring[slot] = (entry, raw)
+        self._fed += 1
+        if self._wakers:
+            self.wake()
+
+    def wake(self) -> None:
+        """Let every waiting follower look again."""
+        wakers, self._wakers = self._wakers, []
+        for waker in wakers:
+            if not waker.done():
+                waker.set_result(None)
+
+    async def follow(self, after: int) -> AsyncIterator[list[tuple[Entry[F], RawEntry]]]:
+        """Runs of entries behind `after`, for ever. An unplaced one comes again when it has its place."""
+        position = after
+        while True:
+            while position < self._forgotten:
+                rows = await self._page(position, PAGE_ROWS)
+                if not rows:
+                    break
+                position = rows[-1].position
+                yield [(self._entry(row), row) for row in rows]
+            cursor = max(0, self._fed - self._size)
+            outstanding = list(self.unplaced.values())
+            if outstanding:
+                yield outstanding
+            while cursor >= self._fed - self._size:
+                if cursor == self._fed:
+                    await self._more()
+                    continue
+                stop = min(self._fed, cursor + PAGE_ROWS)
+                run = []
+                for number in range(cursor, stop):
+                    pair = self._ring[number % self._size]
+                    place = pair[1].position
+                    if place == UNPLACED or place > position:
+                        run.append(pair)
+                        position = place or position
+                cursor = stop
+                if run:
+                    yield run
+
+    async def _more(self) -> None:
+        waker: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._wakers.append(waker)
+        await waker

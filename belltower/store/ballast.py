@@ -1,0 +1,48 @@
+"""A few megabytes kept on the disk for nothing, to be thrown off when there is no other room left."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+SIZE = 4 * 1024 * 1024
+
+
+class Ballast:
+    """The file `ballast` beside a database. Deleting it makes room for some thousand presses."""
+
+    def __init__(self, *, path: Path, size: int = SIZE) -> None:
+        self._path = path
+        self._size = size
+
+    @property
+    def aboard(self) -> bool:
+        """Whether there is something to throw off."""
+        return self._path.exists()
+
+    def load(self) -> bool:
+        """Take the ballast aboard when it would leave three times its size free; say whether it is aboard."""
+        try:
+            if self._path.exists():
+                return True
+            disk = os.statvfs(self._path.parent)
+            if disk.f_bavail * disk.f_frsize < 4 * self._size:
+                return False
+            file = os.open(self._path, os.O_CREAT | os.O_WRONLY, 0o600)
+            try:
+                os.posix_fallocate(file, 0, self._size)
+                os.fsync(file)
+            finally:
+                os.close(file)
+        except OSError:
+            self._path.unlink(missing_ok=True)
+            return False
+        return True
+
+    def drop(self) -> bool:
+        """Throw it off; say whether there was any."""
+        try:
+            self._path.unlink()
+        except OSError:
+            return False
+        return True

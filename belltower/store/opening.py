@@ -1,0 +1,31 @@
+"""From a URL to an open database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+
+from belltower.errors import SettingsError
+from belltower.store.database import Database
+from belltower.store.inline import InlineDatabase
+from belltower.store.sqlite import SQLiteDatabase
+from belltower.store.sqlite_engine import SQLiteEngine, refuse_old_library
+
+
+async def open_database(url: str, *, before_commit: Callable[[], None] | None = None) -> Database:
+    """Open `sqlite:///absolute/path.db`, `sqlite://:memory:` or `postgresql://user@host/name`.
+
+    `before_commit` is called by SQLite's writer before each commit (slow disks in tests and benches).
+    Raises `SettingsError` for another kind of URL, `StoreError` when the database cannot be had.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite" and rest == ":memory:":
+        refuse_old_library()
+        return InlineDatabase(engine=SQLiteEngine(connection=apsw.Connection(":memory:")))
+    if scheme == "sqlite" and rest.startswith("/") and rest.strip("/"):
+        database = SQLiteDatabase(path=Path("/" + rest.lstrip("/")), before_commit=before_commit)
+        await database.start()
+        return database
+    raise SettingsError(f"store url {url!r}: want sqlite:///absolute/path.db or postgresql://user@host/name")

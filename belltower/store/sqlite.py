@@ -1,0 +1,321 @@
+"""The SQLite store: one writer thread that drains its queue as one commit, and read-only connections beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+from msgspec import Struct
+
+from belltower import log
+from belltower.errors import StoreError
+from belltower.store.ballast import Ballast
+from belltower.store.database import Anchor, Done, Job, Step, Verbs, Waiting, overloaded, settle
+from belltower.store.faults import DiskFailed, DiskFull, Unavailable
+from belltower.store.sqlite_engine import SQLiteEngine, connect, refuse_old_library, translated
+from belltower.store.statement import Priority, SQLValue, Transaction
+
+T = TypeVar("T")
+_log = log.get("store")
+
+_IDLE = 0.05
+_PAGES_IDLE = 1_000
+_PAGES_FORCED = 16_000
+_BALLAST_EVERY = 60.0
+
+
+class _Ask(Struct, frozen=True):
+    """Something other than a transaction for the writer to do, between groups."""
+
+    work: Callable[[], Any]
+    done: Callable[[Any, BaseException | None], None]
+
+
+class _Stop(Struct, frozen=True):
+    """The end of the queue."""
+
+
+class SQLiteDatabase(Verbs):
+    """`Database` on one SQLite file. Make it with `open_database`, or call `start` first."""
+
+    def __init__(
+        self,
+        *,
+        path: Path,
+        vfs: str | None = None,
+        queue_limit: int = 50_000,
+        before_commit: Callable[[], None] | None = None,
+    ) -> None:
+        self._path = path
+        self._vfs = vfs
+        self._queue_limit = queue_limit
+        self._before_commit = before_commit
+        self._queue: queue.SimpleQueue[Job | _Ask | _Stop] = queue.SimpleQueue()
+        self._waiting = Waiting()
+        self._anchors: list[Anchor] = []
+        self._ballast = Ballast(path=path.with_name("ballast"))
+        self._local = threading.local()
+        self._readers: list[apsw.Connection] = []
+        self._read_pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="store-read")
+        self._engine: SQLiteEngine | None = None
+        self._pages = 0
+        self._closed = False
+        self._lock: int | None = None
+
+    async def start(self) -> None:
+        """Open the file and start the writer. Raises `Unavailable` when another process writes here."""
+        refuse_old_library()
+        self._loop = asyncio.get_running_loop()
+        self._take_lock()
+        self._thread = threading.Thread(target=self._write, name="store-write", daemon=True)
+        self._thread.start()
+        try:
+            await self._ask(self._open)
+        except BaseException:
+            await self.close()
+            raise
+
+    def enqueue(self, tx: Transaction, done: Done, *, priority: Priority = Priority.ALARM) -> None:
+        """See `Database.enqueue`."""
+        if self._closed:
+            self._loop.call_soon(done, Unavailable("the database is closed"))
+        elif self._queue.qsize() + len(self._waiting) >= self._queue_limit:
+            self._loop.call_soon(done, overloaded(self._queue_limit))
+        else:
+            self._queue.put(Job(tx, done, priority))
+
+    async def read(self, sql: str, /, **params: SQLValue) -> list[tuple[Any, ...]]:
+        """See `Database.read`."""
+        if self._closed:
+            raise Unavailable("the database is closed")
+        return await self._loop.run_in_executor(self._read_pool, self._query, sql, params)
+
+    async def migrate(self, steps: Sequence[Step]) -> None:
+        """See `Database.migrate`."""
+        await self._ask(lambda: self._opened().migrate(steps))
+
+    async def anchor(
+        self, sql: str, take: Callable[[list[tuple[Any, ...]]], None], /, **params: SQLValue
+    ) -> None:
+        """See `Database.anchor`."""
+        anchor = Anchor(sql, params, take)
+
+        def ask() -> None:
+            take(self._opened().query(sql, params))
+            self._anchors.append(anchor)
+
+        await self._ask(ask)
+
+    async def claim(self, name: str) -> None:
+        """See `Database.claim`. The file has one writing process, which thereby claims all."""
+
+    async def close(self) -> None:
+        """See `Database.close`."""
+        if self._closed:
+            return
+        self._closed = True
+        self._queue.put(_Stop())
+        await self._loop.run_in_executor(self._read_pool, self._thread.join)
+        self._read_pool.shutdown(wait=True)
+        for reader in self._readers:
+            reader.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    # -- readers
+
+    def _query(self, sql: str, params: dict[str, SQLValue]) -> list[tuple[Any, ...]]:
+        try:
+            connection = getattr(self._local, "connection", None)
+            if connection is None:
+                connection = connect(str(self._path), read_only=True, vfs=self._vfs)
+                self._local.connection = connection
+                self._readers.append(connection)
+            return connection.cursor().execute(sql, params).fetchall()
+        except (apsw.Error, TypeError, KeyError) as error:
+            raise translated(error) from error
+
+    # -- the writer thread
+
+    async def _ask(self, work: Callable[[], T]) -> T:
+        future: asyncio.Future[T] = self._loop.create_future()
+
+        def done(answer: T, error: BaseException | None) -> None:
+            if future.cancelled():
+                return
+            if error is None:
+                future.set_result(answer)
+            else:
+                future.set_exception(error)
+
+        self._queue.put(_Ask(work, done))
+        return await future
+
+    def _write(self) -> None:
+        """Serve the queue until told to stop; whatever happens, nobody is left waiting."""
+        group: list[Job] = []
+        try:
+            stop = False
+            while not stop:
+                stop, asks = self._gather()
+                while len(self._waiting):
+                    group = self._waiting.take()
+                    self._land(group)
+                    group = []
+                    if self._pages >= _PAGES_FORCED:
+                        self._checkpoint()
+                    if not stop and not asks:
+                        stop, asks = self._gather(wait=False)
+                for ask in asks:
+                    self._answer(ask)
+        finally:
+            self._closed = True
+            self._shut()
+            while len(self._waiting):
+                group += self._waiting.take()
+            if group:
+                self._tell(group, [Unavailable("the writer ended")] * len(group))
+            self._drain()
+
+    def _gather(self, *, wait: bool = True) -> tuple[bool, list[_Ask]]:
+        """Move what was queued to `_waiting`; up to the first thing that is not a transaction."""
+        item: Job | _Ask | _Stop
+        try:
+            item = self._queue.get(timeout=self._patience()) if wait else self._queue.get_nowait()
+            while True:
+                if type(item) is Job:
+                    self._waiting.put(item)
+                elif type(item) is _Ask:
+                    return False, [item]
+                else:
+                    return True, []
+                item = self._queue.get_nowait()
+        except queue.Empty:
+            if wait and not len(self._waiting):
+                self._idle()
+            return False, []
+
+    def _patience(self) -> float:
+        return _IDLE if self._pages >= _PAGES_IDLE else _BALLAST_EVERY
+
+    def _idle(self) -> None:
+        if self._pages >= _PAGES_IDLE:
+            self._checkpoint()
+        elif not self._ballast.aboard:
+            self._ballast.load()
+
+    def _land(self, group: list[Job]) -> None:
+        batch = [job.tx for job in group]
+        outcomes: list[StoreError | None]
+        try:
+            try:
+                outcomes = self._opened().apply(batch)
+            except DiskFull:
+                if not self._ballast.drop():
+                    raise
+                _log.error("disk_full", ballast="dropped")
+                self._checkpoint()
+                outcomes = self._opened().apply(batch)
+        except StoreError as error:
+            if isinstance(error, DiskFailed):
+                self._shut()  # what a failed sync left behind is unknown: never again on this descriptor
+            outcomes = [error] * len(group)
+        self._tell(group, outcomes)
+
+    def _tell(self, group: Sequence[Job], outcomes: Sequence[StoreError | None]) -> None:
+        self._post(partial(settle, group, outcomes))
+
+    def _post(self, callback: Callable[[], None]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback)
+        except RuntimeError:
+            return  # the loop has ended; so has everybody who could be told
+
+    def _answer(self, ask: _Ask) -> None:
+        try:
+            answer = ask.work()
+        except (StoreError, apsw.Error) as error:
+            self._post(partial(ask.done, None, translated(error)))
+        except BaseException as error:
+            self._post(partial(ask.done, None, error))
+            if not isinstance(error, Exception):
+                raise
+        else:
+            self._post(partial(ask.done, answer, None))
+
+    def _drain(self) -> None:
+        while True:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return
+            if isinstance(item, Job):
+                self._tell([item], [Unavailable("the database is closed")])
+            elif isinstance(item, _Ask):
+                self._post(partial(item.done, None, Unavailable("the database is closed")))
+
+    # -- the connection, touched by the writer only
+
+    def _opened(self) -> SQLiteEngine:
+        return self._engine or self._open()
+
+    def _open(self) -> SQLiteEngine:
+        """Open the file afresh; what its log holds is copied and synced before anything is built on it."""
+        connection: apsw.Connection | None = None
+        try:
+            connection = connect(str(self._path), vfs=self._vfs)
+            connection.set_wal_hook(self._count_pages)
+            engine = SQLiteEngine(connection=connection, before_commit=self._before_commit)
+            engine.checkpoint(truncate=True)
+            for anchor in self._anchors:
+                anchor.take(engine.query(anchor.sql, anchor.params))
+        except (apsw.Error, StoreError) as error:
+            if connection is not None:
+                connection.close(True)
+            raise translated(error) from error
+        self._engine = engine
+        self._ballast.load()
+        return engine
+
+    def _shut(self) -> None:
+        if self._engine is not None:
+            engine, self._engine = self._engine, None
+            try:
+                engine.connection.close(True)
+            except apsw.Error as error:
+                _log.warning("close_failed", error=type(error).__name__)
+
+    def _count_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._pages = pages
+        return apsw.SQLITE_OK
+
+    def _checkpoint(self) -> None:
+        self._pages = 0
+        if self._engine is None:
+            return
+        try:
+            self._engine.checkpoint()
+        except StoreError as error:
+            _log.warning("checkpoint_failed", error=type(error).__name__)
+
+    def _take_lock(self) -> None:
+        try:
+            self._lock = os.open(
+                self._path.with_name(self._path.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600
+            )
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if self._lock is not None:
+                os.close(self._lock)
+                self._lock = None
+            raise Unavailable(f"{self._path} cannot be had for writing alone: {error.strerror}") from error

@@ -1,0 +1,214 @@
+"""The plain, synchronous heart of the SQLite store: applies a group to a connection. Needs no thread and no loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import apsw
+
+from belltower.errors import Conflict, SettingsError, StoreError
+from belltower.store.database import STEP_TAKEN, STEPS_TABLE, STEPS_TAKEN, Step, outstanding
+from belltower.store.faults import Damaged, DiskFailed, DiskFull, Unavailable
+from belltower.store.statement import Late, Params, Rows, Statement, Transaction
+
+OLDEST = (3, 51, 3)
+"""Before it, two connections in WAL mode could lose a commit or damage the file (the WAL-reset race)."""
+
+_MISUSE = (apsw.Error, TypeError, KeyError, ValueError, OverflowError)
+
+
+def translated(error: BaseException) -> StoreError:
+    """`error`, as raised by the engine, in the words of the house."""
+    text = str(error) or type(error).__name__
+    match error:
+        case StoreError():
+            return error
+        case apsw.FullError():
+            return DiskFull(f"no space left: {text}")
+        case apsw.IOError() | apsw.CantOpenError() | apsw.ReadOnlyError() | apsw.NoMemError():
+            return DiskFailed(f"the disk failed: {text}")
+        case apsw.CorruptError() | apsw.NotADBError():
+            return Damaged(f"the database is damaged: {text}")
+        case apsw.BusyError() | apsw.LockedError():
+            return Unavailable(f"somebody else holds the database: {text}")
+        case apsw.ConstraintError():
+            return Conflict(text)
+        case _:
+            return StoreError(f"{type(error).__name__}: {text}")
+
+
+def refuse_old_library() -> None:
+    """Raise `SettingsError` when SQLite is older than the mend of the WAL-reset race."""
+    version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
+    if version < OLDEST:
+        raise SettingsError(
+            f"SQLite {apsw.sqlite_lib_version()} can lose commits: install apsw >= 3.54, which brings a newer one"
+        )
+
+
+def connect(path: str, *, read_only: bool = False, vfs: str | None = None) -> apsw.Connection:
+    """Open a connection as this house wants it: WAL, full sync, checkpoints only when the writer says so."""
+    flags = (
+        apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+    ) | apsw.SQLITE_OPEN_EXRESCODE
+    connection = apsw.Connection(path, flags=flags, vfs=vfs)
+    connection.set_busy_timeout(2_000)
+    if not read_only:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=0", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        connection.execute("PRAGMA journal_size_limit=67108864")
+    return connection
+
+
+class SQLiteEngine:
+    """Applies groups of transactions, each group in one commit.
+
+    A group is first tried without savepoints; only when a statement fails is it rolled back and taken one by one, so
+    that the faulty transaction alone is left out.
+    """
+
+    def __init__(
+        self, *, connection: apsw.Connection, before_commit: Callable[[], None] | None = None
+    ) -> None:
+        self.connection = connection
+        self._cursor = connection.cursor()
+        self._before_commit = before_commit
+
+    def apply(self, batch: Sequence[Transaction]) -> list[StoreError | None]:
+        """Commit `batch`; one outcome each. Raises a `StoreError` when nothing of it was kept (disk)."""
+        settled: list[Late] = []
+        try:
+            self._cursor.execute("BEGIN IMMEDIATE")
+            self._run(batch, settled)
+            self._commit()
+        except _MISUSE as error:
+            self._rollback(settled)
+            self._raise_if_disk(error)
+        except Conflict:
+            self._rollback(settled)
+        except BaseException:
+            self._rollback(settled)
+            raise
+        else:
+            return [None] * len(batch)
+        return self._one_by_one(batch)
+
+    def query(self, sql: str, params: Params | None = None) -> list[tuple[Any, ...]]:
+        """Rows of a query on this very connection."""
+        try:
+            return self._cursor.execute(sql, params).fetchall()
+        except _MISUSE as error:
+            raise translated(error) from error
+
+    def migrate(self, steps: Sequence[Step]) -> None:
+        """Take the steps not yet taken, each in a commit of its own."""
+        try:
+            self._cursor.execute(STEPS_TABLE)
+            for step in outstanding(steps, self.query(STEPS_TAKEN)):
+                sql = step.sql.replace("/* clustered */", "WITHOUT ROWID")
+                self._cursor.execute("BEGIN IMMEDIATE")
+                self._cursor.execute(sql)
+                self._cursor.execute(STEP_TAKEN, {"room": step.room, "number": step.number})
+                self._cursor.execute("COMMIT")
+        except _MISUSE as error:
+            self._rollback([])
+            raise translated(error) from error
+
+    def checkpoint(self, *, truncate: bool = False) -> None:
+        """Copy the write-ahead log into the database file; `truncate` also empties the log."""
+        mode = apsw.SQLITE_CHECKPOINT_TRUNCATE if truncate else apsw.SQLITE_CHECKPOINT_PASSIVE
+        try:
+            self.connection.wal_checkpoint(mode=mode)
+        except apsw.BusyError:
+            return
+        except _MISUSE as error:
+            raise translated(error) from error
+
+    def _run(self, batch: Sequence[Transaction], settled: list[Late]) -> None:
+        """Execute all of `batch`, neighbours with the same text in one go."""
+        cursor = self._cursor
+        text = ""
+        run: list[Params] = []
+        for tx in batch:
+            for part in tx.parts:
+                statements: Sequence[Statement]
+                if type(part) is Statement:
+                    statements = (part,)
+                elif type(part) is Rows:
+                    if run:
+                        cursor.executemany(text, run)
+                        run = []
+                    cursor.executemany(part.sql, part.rows)
+                    continue
+                else:
+                    assert isinstance(part, Late)  # noqa: S101 - the third of three
+                    statements = part.settle()
+                    settled.append(part)
+                for statement in statements:
+                    if statement.expect is None:
+                        if statement.sql is not text and statement.sql != text:
+                            if run:
+                                cursor.executemany(text, run)
+                                run = []
+                            text = statement.sql
+                        run.append(statement.params)
+                        continue
+                    if run:
+                        cursor.executemany(text, run)
+                        run = []
+                    cursor.execute(statement.sql, statement.params)
+                    changed = self.connection.changes()
+                    if changed != statement.expect:
+                        raise Conflict(f"{changed} rows changed, {statement.expect} expected")
+        if run:
+            cursor.executemany(text, run)
+
+    def _one_by_one(self, batch: Sequence[Transaction]) -> list[StoreError | None]:
+        outcomes: list[StoreError | None] = []
+        kept: list[Late] = []
+        try:
+            self._cursor.execute("BEGIN IMMEDIATE")
+            for tx in batch:
+                own: list[Late] = []
+                self._cursor.execute("SAVEPOINT one")
+                try:
+                    self._run((tx,), own)
+                except (*_MISUSE, Conflict) as error:
+                    for late in reversed(own):
+                        late.undo()
+                    self._raise_if_disk(error)
+                    self._cursor.execute("ROLLBACK TO one")
+                    outcomes.append(translated(error))
+                else:
+                    kept += own
+                    outcomes.append(None)
+                self._cursor.execute("RELEASE one")
+            self._commit()
+        except BaseException as error:
+            self._rollback(kept)
+            if isinstance(error, _MISUSE):
+                raise translated(error) from error
+            raise
+        return outcomes
+
+    def _commit(self) -> None:
+        if self._before_commit is not None:
+            self._before_commit()
+        self._cursor.execute("COMMIT")
+
+    def _rollback(self, settled: Sequence[Late]) -> None:
+        try:
+            if self.connection.in_transaction:
+                self._cursor.execute("ROLLBACK")
+        except apsw.Error:
+            pass  # SQLite has rolled back by itself, or the connection is past use and about to be reopened
+        for late in reversed(settled):
+            late.undo()
+
+    @staticmethod
+    def _raise_if_disk(error: BaseException) -> None:
+        """Trouble of the disk is everybody's; trying the group's members one by one would only hurt more."""
+        known = translated(error)
+        if isinstance(known, (DiskFull, DiskFailed, Damaged, Unavailable)):
+            raise known from error

@@ -1,0 +1,89 @@
+"""A transaction is a list of statements gathered in memory; it lands whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import IntEnum
+from typing import Protocol, TypeAlias, runtime_checkable
+
+from msgspec import Struct
+
+SQLValue: TypeAlias = int | str | bytes | None
+"""What a column holds: BIGINT, TEXT, BYTEA or nothing. Times are `Instant`s."""
+
+Params: TypeAlias = Mapping[str, SQLValue]
+
+CHUNK = 1_000
+"""Rows of one bulk transaction."""
+
+
+class Statement(Struct, frozen=True):
+    """One SQL text with named parameters (`:name`)."""
+
+    sql: str
+    params: Params = {}
+    expect: int | None = None
+    """How many rows it must change; any other number is a `Conflict`."""
+
+
+class Rows(Struct, frozen=True):
+    """One SQL text, executed for each of `rows`."""
+
+    sql: str
+    rows: Sequence[Params]
+
+
+@runtime_checkable
+class Late(Protocol):
+    """Statements known only once their place in the commit order is known (journal positions, hashes)."""
+
+    def settle(self) -> Sequence[Statement]:
+        """Take the next place and say the statements. Called by the writer, in commit order; no I/O."""
+        ...
+
+    def undo(self) -> None:
+        """Give the place back: the transaction was rolled back. Called in the reverse order."""
+        ...
+
+
+class Priority(IntEnum):
+    """Who goes first: alarm transactions overtake bulk ones in the writer's queue."""
+
+    ALARM = 0
+    BULK = 1
+
+
+class Transaction:
+    """Statements which land together. Belongs to one task until it is submitted, then to the writer."""
+
+    __slots__ = ("landed", "parts")
+
+    def __init__(self) -> None:
+        self.parts: list[Statement | Rows | Late] = []
+        self.landed: list[Callable[[], None]] = []
+
+    def add(self, sql: str, /, *, expect: int | None = None, **params: SQLValue) -> None:
+        """Add one statement. `expect` is the number of rows it must change, otherwise all fails with `Conflict`."""
+        self.parts.append(Statement(sql, params, expect))
+
+    def rows(self, sql: str, rows: Sequence[Params], /) -> None:
+        """Add one statement to be executed for each of `rows`."""
+        self.parts.append(Rows(sql, rows))
+
+    def late(self, late: Late) -> None:
+        """Add statements which the writer asks for once this transaction's place is known."""
+        self.parts.append(late)
+
+    def on_landed(self, callback: Callable[[], None]) -> None:
+        """Call `callback` on the event loop once this has been committed and synced."""
+        self.landed.append(callback)
+
+    def statements(self) -> list[Statement]:
+        """All but the late ones, for whoever writes them down elsewhere."""
+        found: list[Statement] = []
+        for part in self.parts:
+            if isinstance(part, Statement):
+                found.append(part)
+            elif isinstance(part, Rows):
+                found.extend(Statement(part.sql, row) for row in part.rows)
+        return found
