@@ -1,0 +1,49 @@
+# make demo    try it: everything on this machine, nothing to set up
+# make test    the gates and the tests, as CI runs them
+# make bench   the figures, each beside its floor
+# make soak    the long runs
+# make setup   .venv with the product and its development tools
+
+SHELL := /bin/bash
+BIN := .venv/bin
+# What the tests speak to for real; the product itself needs none of it.
+SYSTEM := mosquitto mosquitto-clients direwolf socat chromium fonts-dejavu-core postgresql
+# Files or options for pytest: make test TESTS=tests/gateway
+TESTS :=
+
+.PHONY: help setup demo test gates bench soak clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n '/^# make/s/^# //p' Makefile
+
+setup: .venv/.installed
+
+.venv/.installed: pyproject.toml tools/make-venv
+	@tools/make-venv
+
+demo: setup
+	@$(BIN)/belltower demo
+
+gates: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/belltower check --config config.example.toml --without-secrets
+
+test: setup
+	@tools/system-packages $(SYSTEM)
+	@$(MAKE) --no-print-directory gates
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak and not alone" $(TESTS)
+	$(BIN)/python -m pytest -m "alone and not soak" $(TESTS)
+
+bench: setup
+	@$(BIN)/belltower bench
+
+soak: setup
+	@tools/system-packages $(SYSTEM)
+	$(BIN)/python -m pytest -m soak $(TESTS)
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
