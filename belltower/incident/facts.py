@@ -297,6 +297,27 @@ class RecordingRestored(Struct, frozen=True, kw_only=True, tag="recording.restor
     """The journal keeps what happens again."""
 
 
+# ---- drills
+
+
+class DrillBegun(Struct, frozen=True, kw_only=True, tag="drill.begun"):
+    """A valid drill token opened a window in which exercise-class presses are exercises."""
+
+    # The token's own id; a token opens one drill only.
+    authorisation: str
+    until: Instant
+    # The centre agreed to take exercise traffic in this window.
+    psap_accepted: bool = False
+
+
+class DrillEnded(Struct, frozen=True, kw_only=True, tag="drill.ended"):
+    """From here on everything is live: the window closed, a person ended it, or a live press aborted it."""
+
+    authorisation: str
+    # over, ended, aborted_real
+    reason: str
+
+
 # ---- notices (written by the desk lane)
 
 
@@ -353,6 +374,8 @@ Fact = (
     | UnitLost
     | UnitRestored
     | TamperSeen
+    | DrillBegun
+    | DrillEnded
     | LaneStarted
     | RecordingFailed
     | RecordingRestored

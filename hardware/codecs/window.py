@@ -1,4 +1,7 @@
-"""Which of a unit's counters were heard: a window of 64 below the highest, within one epoch."""
+"""Which of a unit's counters were heard: a window of 64 below the highest, within one epoch.
+
+Epoch 0 is spoken by units that have lost their memory, and may count what they counted before: it is always stale.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,8 @@ class ReplayWindow(Struct, frozen=True, kw_only=True):
 
     def judge(self, epoch: int, counter: int) -> Judgement:
         """Whether this counter is new, known, or out of the window."""
+        if epoch == 0:
+            return Judgement.STALE
         if epoch != self.epoch:
             return Judgement.FRESH if epoch > self.epoch else Judgement.STALE
         back = self.highest - counter

@@ -16,7 +16,7 @@ def test_the_window_agrees_with_a_full_memory(frames: list[tuple[int, int]]) -> 
     for epoch, counter in frames:
         latest = max((e for e, _ in memory), default=0)
         highest = max((c for e, c in memory if e == latest), default=0)
-        if epoch < latest or (epoch == latest and counter <= highest - WIDTH):
+        if epoch == 0 or epoch < latest or (epoch == latest and counter <= highest - WIDTH):
             expected = Judgement.STALE
         elif (epoch, counter) in memory:
             expected = Judgement.SEEN
@@ -37,6 +37,12 @@ def test_a_stored_window_is_restored(frames: list[tuple[int, int]]) -> None:
 
     assert all(-(2**63) <= value < 2**63 for value in window.stored())
     assert window == ReplayWindow.restored(*window.stored())
+
+
+def test_epoch_0_is_never_fresh() -> None:
+    """A unit that lost its memory might count again what was heard already: it is challenged."""
+    assert Judgement.STALE is ReplayWindow().judge(0, 0)
+    assert ReplayWindow() == ReplayWindow().after(0, 5)
 
 
 def test_nothing_new_is_learnt_from_a_frame_heard_before() -> None:

@@ -1,0 +1,263 @@
+"""An incident as it stands: the fold of its facts.
+
+`apply` is pure and total. Every step is a maximum, a set or a first-one-wins, so that a fact fed twice (once from the
+spool, once from the journal) changes nothing the second time, and facts of two streams may interleave in any order
+that keeps each stream's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from belltower.clock import Instant
+from belltower.ids import CallId, IncidentId, LinkName, NoticeId, PersonId, PlaceId
+from belltower.incident import facts
+from belltower.incident.entry import Entry
+from belltower.incident.facts import Action, AlarmKind, Mode, ReceiptLevel
+
+_LEVELS = {None: 0, ReceiptLevel.RADIO: 1, ReceiptLevel.STATION: 2, ReceiptLevel.SYSTEM: 3}
+
+
+class BuildingView(Struct, frozen=True, kw_only=True):
+    """One building's share of an incident."""
+
+    # How many alarms; the highest number given out.
+    alarms: int
+    # Where the first one was.
+    place: PlaceId | None
+    first_at: Instant
+
+
+class LinkView(Struct, frozen=True, kw_only=True):
+    """One call on one link."""
+
+    sent_at: Instant | None = None
+    # The best machine confirmation of the call's first frame, and when.
+    level: ReceiptLevel | None = None
+    received_at: Instant | None = None
+    rejected_at: Instant | None = None
+    withheld: str = ""
+
+
+class CallView(Struct, frozen=True, kw_only=True):
+    """One call to the PSAP, over all links."""
+
+    id: CallId
+    number: int
+    building: str
+    place: PlaceId | None
+    ordered_at: Instant
+    links: dict[LinkName, LinkView] = {}
+    unanswered_at: Instant | None = None
+    acknowledged_at: Instant | None = None
+    acknowledged_by: str = ""
+    acknowledged_on: LinkName | None = None
+
+    @property
+    def received(self) -> LinkName | None:
+        """The link on which the PSAP's own system confirmed the call, if any did."""
+        for name, link in self.links.items():
+            if link.level is ReceiptLevel.SYSTEM:
+                return name
+        return None
+
+
+class NoticeView(Struct, frozen=True, kw_only=True):
+    """One notice; what became of its deliveries is the notice ledger's business."""
+
+    id: NoticeId
+    revision: int
+    template: str
+    audience: str
+    ordered_at: Instant
+    planned_at: Instant | None = None
+    people: int = 0
+    deliveries: int = 0
+    unreachable: int = 0
+
+
+class Incident(Struct, frozen=True, kw_only=True):
+    """The thing handled. `number` is 0 until its opening fact was seen."""
+
+    id: IncidentId
+    number: int = 0
+    mode: Mode = Mode.ACTUAL
+    kind: AlarmKind = AlarmKind.PANIC
+    opened_at: Instant = Instant(0)
+    last_alarm_at: Instant = Instant(0)
+    alarms: int = 0
+    buildings: dict[str, BuildingView] = {}
+    places: frozenset[PlaceId] = frozenset()
+    action: Action | None = None
+    action_places: frozenset[PlaceId] = frozenset()
+    action_at: Instant | None = None
+    calls: dict[CallId, CallView] = {}
+    notices: dict[NoticeId, NoticeView] = {}
+    closed_at: Instant | None = None
+    closed_by: PersonId | None = None
+
+    @property
+    def open(self) -> bool:
+        """Nobody has closed it yet."""
+        return self.closed_at is None
+
+    @property
+    def acknowledged(self) -> bool:
+        """A person at the PSAP has acknowledged at least one of its calls."""
+        return any(call.acknowledged_at is not None for call in self.calls.values())
+
+    def apply(self, entry: Entry) -> Incident:
+        """Return the incident as it stands after `entry`, which must be about this incident."""
+        at = entry.at
+        match entry.fact:
+            case facts.AlarmRaised() as fact:
+                return self._alarm(fact, at)
+            case facts.IncidentOpened(mode=mode, number=number):
+                return replace(self, mode=mode, number=number, opened_at=at)
+            case facts.ActionOrdered(action=action, places=places):
+                if self.action_at is not None and at < self.action_at:
+                    return self
+                return replace(self, action=action, action_places=places, action_at=at)
+            case facts.IncidentClosed(by=by):
+                return self if self.closed_at is not None else replace(self, closed_at=at, closed_by=by)
+            case facts.CallOrdered() as fact:
+                return self._call_ordered(fact, at)
+            case (
+                facts.CallSent()
+                | facts.CallReceipt()
+                | facts.CallRejected()
+                | facts.CallWithheld()
+                | facts.CallUnanswered()
+                | facts.TelecommunicatorAcknowledged()
+            ) as fact:
+                call = self.calls.get(fact.call)
+                if call is None:
+                    return self
+                return replace(self, calls={**self.calls, call.id: _call_after(call, fact, at)})
+            case facts.NoticeOrdered() as fact:
+                if fact.notice in self.notices:
+                    return self
+                notice = NoticeView(
+                    id=fact.notice,
+                    revision=fact.revision,
+                    template=fact.template,
+                    audience=fact.audience,
+                    ordered_at=at,
+                )
+                return replace(self, notices={**self.notices, notice.id: notice})
+            case facts.NoticePlanned() as fact:
+                known = self.notices.get(fact.notice)
+                if known is None:
+                    return self
+                planned = replace(
+                    known,
+                    planned_at=at,
+                    people=fact.people,
+                    deliveries=fact.deliveries,
+                    unreachable=fact.unreachable,
+                )
+                return replace(self, notices={**self.notices, planned.id: planned})
+            case (
+                facts.AlarmJoined()
+                | facts.OutputOrdered()
+                | facts.LinkLost()
+                | facts.LinkRestored()
+                | facts.SignalSuspect()
+                | facts.UnitLost()
+                | facts.UnitRestored()
+                | facts.TamperSeen()
+                | facts.DrillBegun()
+                | facts.DrillEnded()
+                | facts.LaneStarted()
+                | facts.RecordingFailed()
+                | facts.RecordingRestored()
+                | facts.DeliverySettled()
+                | facts.UnknownFact()
+            ):
+                return self
+            case other:
+                assert_never(other)
+
+    def _alarm(self, fact: facts.AlarmRaised, at: Instant) -> Incident:
+        known = self.buildings.get(fact.building)
+        if known is None:
+            building = BuildingView(alarms=fact.number, place=fact.place, first_at=at)
+        elif fact.number <= known.alarms:
+            return self
+        else:
+            building = replace(known, alarms=fact.number)
+        places = self.places
+        if fact.place is not None and fact.place not in places:
+            places = places | {fact.place}
+        return replace(
+            self,
+            kind=fact.kind,
+            alarms=self.alarms + building.alarms - (known.alarms if known else 0),
+            buildings={**self.buildings, fact.building: building},
+            places=places,
+            last_alarm_at=max(at, self.last_alarm_at),
+        )
+
+    def _call_ordered(self, fact: facts.CallOrdered, at: Instant) -> Incident:
+        if fact.call in self.calls:
+            return self
+        call = CallView(
+            id=fact.call, number=fact.number, building=fact.building, place=fact.place, ordered_at=at
+        )
+        return replace(self, calls={**self.calls, call.id: call})
+
+
+_CallFact = (
+    facts.CallSent
+    | facts.CallReceipt
+    | facts.CallRejected
+    | facts.CallWithheld
+    | facts.CallUnanswered
+    | facts.TelecommunicatorAcknowledged
+)
+
+
+def _call_after(call: CallView, fact: _CallFact, at: Instant) -> CallView:
+    match fact:
+        case facts.CallUnanswered():
+            return call if call.unanswered_at is not None else replace(call, unanswered_at=at)
+        case facts.TelecommunicatorAcknowledged():
+            if call.acknowledged_at is not None:
+                return call
+            return replace(call, acknowledged_at=at, acknowledged_by=fact.by, acknowledged_on=fact.link)
+        case facts.CallSent() | facts.CallReceipt() | facts.CallRejected() | facts.CallWithheld():
+            link = _link_after(call.links.get(fact.link, LinkView()), fact, at)
+            return replace(call, links={**call.links, fact.link: link})
+        case other:
+            assert_never(other)
+
+
+def _link_after(
+    link: LinkView,
+    fact: facts.CallSent | facts.CallReceipt | facts.CallRejected | facts.CallWithheld,
+    at: Instant,
+) -> LinkView:
+    match fact:
+        case facts.CallSent():
+            return link if link.sent_at is not None else replace(link, sent_at=at)
+        case facts.CallReceipt(level=level):
+            better = _LEVELS[level] > _LEVELS[link.level]
+            return replace(link, level=level, received_at=at) if better else link
+        case facts.CallRejected():
+            return link if link.rejected_at is not None else replace(link, rejected_at=at)
+        case facts.CallWithheld(reason=reason):
+            return replace(link, withheld=reason)
+        case other:
+            assert_never(other)
+
+
+def fold(incident: IncidentId, entries: Iterable[Entry]) -> Incident:
+    """The incident after all `entries`, which must be about it and in order."""
+    folded = Incident(id=incident)
+    for entry in entries:
+        folded = folded.apply(entry)
+    return folded

@@ -1,0 +1,122 @@
+"""What is ordered when something happens: pure, total, and the same for a drill.
+
+The response plan is the site package's; the rules that no plan may bend stand here: the first alarm of a building in
+an incident is always a call unless the plan says in so many words that this kind makes none.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from belltower.ids import Ids, PersonId, PlaceId
+from belltower.incident import facts
+from belltower.incident.facts import Action, AlarmKind, Fact
+from belltower.incident.fold import Incident
+
+
+class NoticePlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One notice to order: a template of the wording set and an audience rule, both by name."""
+
+    template: str
+    audience: str
+
+
+class Response(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one kind of alarm sets off."""
+
+    # Ask the PSAP for help. Only `false` in so many words makes none.
+    call: bool = True
+    # An action for the whole campus, ordered without waiting for a person; None: a person decides.
+    action: Action | None = None
+    notices: tuple[NoticePlan, ...] = ()
+
+
+class ResponsePlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The site package's answers."""
+
+    panic: Response = Response()
+    medical: Response = Response()
+    # Told when a person or the plan orders an action.
+    action: tuple[NoticePlan, ...] = ()
+    # Told when a telecommunicator has acknowledged.
+    acknowledged: tuple[NoticePlan, ...] = ()
+    # Told when the incident is closed.
+    closed: tuple[NoticePlan, ...] = ()
+
+    def to(self, kind: AlarmKind) -> Response:
+        """The answer to an alarm of this kind."""
+        return self.medical if kind is AlarmKind.MEDICAL else self.panic
+
+
+def on_alarm(
+    alarm: facts.AlarmRaised,
+    incident: Incident,
+    *,
+    first_of_incident: bool,
+    plan: ResponsePlan,
+    ids: Ids,
+    call_number: int,
+    exercise_accepted: bool,
+) -> list[Fact]:
+    """The orders that follow an alarm. `incident` bears its number already; `call_number` is the next unused."""
+    response = plan.to(alarm.kind)
+    orders: list[Fact] = []
+    if response.call and alarm.number == 1:
+        orders.append(
+            facts.CallOrdered(
+                call=ids.call(),
+                incident=incident.id,
+                number=call_number,
+                incident_number=incident.number,
+                kind=alarm.kind,
+                mode=incident.mode,
+                place=alarm.place,
+                building=alarm.building,
+                exercise_accepted=exercise_accepted and incident.mode is facts.Mode.EXERCISE,
+            )
+        )
+    if not first_of_incident:
+        return orders
+    slots = {"place": alarm.place or "", "kind": alarm.kind.value}
+    orders += _notices(response.notices, incident, slots, ids)
+    if response.action is not None:
+        orders.append(facts.ActionOrdered(action=response.action))
+        orders += on_action(incident, response.action, frozenset(), plan=plan, ids=ids)
+    return orders
+
+
+def on_action(
+    incident: Incident, action: Action, places: frozenset[PlaceId], *, plan: ResponsePlan, ids: Ids
+) -> list[Fact]:
+    """The orders that follow an ordered action."""
+    place = min(places) if len(places) == 1 else ""
+    return _notices(plan.action, incident, {"action": action.value, "place": place}, ids)
+
+
+def on_acknowledged(incident: Incident, *, plan: ResponsePlan, ids: Ids) -> list[Fact]:
+    """The orders that follow the first acknowledgement by a telecommunicator; none if they were given before."""
+    told = {notice.template for notice in incident.notices.values()}
+    owed = tuple(notice for notice in plan.acknowledged if notice.template not in told)
+    return _notices(owed, incident, {}, ids)
+
+
+def on_closed(incident: Incident, by: PersonId, *, plan: ResponsePlan, ids: Ids) -> list[Fact]:
+    """The orders that follow the closing by `by`."""
+    return _notices(plan.closed, incident, {"closed_by": by}, ids)
+
+
+def _notices(
+    plans: tuple[NoticePlan, ...], incident: Incident, slots: dict[str, str], ids: Ids
+) -> list[Fact]:
+    return [
+        facts.NoticeOrdered(
+            notice=ids.notice(),
+            revision=1,
+            incident=incident.id,
+            mode=incident.mode,
+            template=plan.template,
+            audience=plan.audience,
+            slots={**slots, "incident": str(incident.number)},
+        )
+        for plan in plans
+    ]

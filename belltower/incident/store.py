@@ -1,0 +1,107 @@
+"""The heart's own tables: which incidents are open, the site-unique counters, drills, and verbs already done."""
+
+from __future__ import annotations
+
+from belltower.clock import Instant
+from belltower.ids import IncidentId, VerbId
+from belltower.store import Database, Step, Transaction
+
+STEPS = [
+    Step(
+        room="incident",
+        number=1,
+        sql="""
+        CREATE TABLE incident_open (incident TEXT PRIMARY KEY, number BIGINT NOT NULL, opened_at BIGINT NOT NULL);
+        CREATE TABLE incident_counter (name TEXT PRIMARY KEY, value BIGINT NOT NULL);
+        CREATE TABLE incident_verb (verb TEXT PRIMARY KEY, done_at BIGINT NOT NULL, result TEXT NOT NULL);
+        CREATE TABLE incident_drill (
+            authorisation TEXT PRIMARY KEY, until BIGINT NOT NULL, psap_accepted BIGINT NOT NULL,
+            ended BIGINT NOT NULL
+        );
+        """,
+    )
+]
+
+
+def opened(tx: Transaction, incident: IncidentId, number: int, at: Instant) -> None:
+    """Remember that the incident is open."""
+    tx.add(
+        "INSERT INTO incident_open (incident, number, opened_at) VALUES (:incident, :number, :at)"
+        " ON CONFLICT (incident) DO NOTHING",
+        incident=incident,
+        number=number,
+        at=at,
+    )
+
+
+def closed(tx: Transaction, incident: IncidentId) -> None:
+    """Remember that it is not open any more."""
+    tx.add("DELETE FROM incident_open WHERE incident = :incident", incident=incident)
+
+
+async def open_incidents(database: Database) -> list[IncidentId]:
+    """Every open incident, oldest first."""
+    rows = await database.read("SELECT incident FROM incident_open ORDER BY opened_at, incident")
+    return [IncidentId(row[0]) for row in rows]
+
+
+def count(tx: Transaction, name: str, value: int) -> None:
+    """Raise the counter to `value`; it never falls."""
+    tx.add(
+        "INSERT INTO incident_counter (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE"
+        " SET value = excluded.value WHERE incident_counter.value < excluded.value",
+        name=name,
+        value=value,
+    )
+
+
+async def counters(database: Database) -> dict[str, int]:
+    """All counters."""
+    return {row[0]: row[1] for row in await database.read("SELECT name, value FROM incident_counter")}
+
+
+def done(tx: Transaction, verb: VerbId, at: Instant, result: str) -> None:
+    """Remember the verb's result; a second insert of the same verb is a `Conflict`."""
+    tx.add(
+        "INSERT INTO incident_verb (verb, done_at, result) VALUES (:verb, :at, :result)"
+        " ON CONFLICT (verb) DO NOTHING",
+        verb=verb,
+        at=at,
+        result=result,
+    )
+
+
+async def result_of(database: Database, verb: VerbId) -> str | None:
+    """What the verb answered when it was done; None if it never was."""
+    rows = await database.read("SELECT result FROM incident_verb WHERE verb = :verb", verb=verb)
+    return str(rows[0][0]) if rows else None
+
+
+def forget_verbs(tx: Transaction, before: Instant) -> None:
+    """Drop verbs so old that nobody repeats them."""
+    tx.add("DELETE FROM incident_verb WHERE done_at < :before", before=before)
+
+
+def drill_begun(tx: Transaction, authorisation: str, until: Instant, *, psap_accepted: bool) -> None:
+    """Remember the running drill and that its token is used."""
+    tx.add(
+        "INSERT INTO incident_drill (authorisation, until, psap_accepted, ended)"
+        " VALUES (:authorisation, :until, :accepted, 0) ON CONFLICT (authorisation) DO NOTHING",
+        authorisation=authorisation,
+        until=until,
+        accepted=int(psap_accepted),
+    )
+
+
+def drill_ended(tx: Transaction, authorisation: str) -> None:
+    """Remember that it is over; its token stays used."""
+    tx.add(
+        "UPDATE incident_drill SET ended = 1 WHERE authorisation = :authorisation",
+        authorisation=authorisation,
+    )
+
+
+async def drills(database: Database) -> list[tuple[str, Instant, bool, bool]]:
+    """Every drill there was: authorisation, until, accepted by the centre, ended."""
+    rows = await database.read("SELECT authorisation, until, psap_accepted, ended FROM incident_drill")
+    return [(row[0], Instant(row[1]), bool(row[2]), bool(row[3])) for row in rows]

@@ -1,0 +1,372 @@
+"""What can be done to incidents.
+
+Each verb decides in one step, writes everything down in one commit, and never waits for anything else.
+
+The standing state (open incidents, counters, the running drill) is held in memory and moves at the moment of the
+decision, before the commit: two presses in one millisecond must not both open an incident. Should the commit fail,
+the journal spools or relays the very same facts (law 2), so the decision stands either way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from msgspec import Struct
+
+from belltower.clock import SECOND, Clock, Instant
+from belltower.errors import NotFound, WrongState
+from belltower.ids import AlarmId, Ids, IncidentId, PersonId, PlaceId, UnitId, VerbId
+from belltower.incident import drill, facts, plan, store
+from belltower.incident.entry import Draft, Entry
+from belltower.incident.facts import Action, AlarmKind, Fact, Mode
+from belltower.incident.fold import Incident
+from belltower.incident.plan import ResponsePlan
+from belltower.journal import Durability, Journal
+from belltower.store import Database, Transaction
+
+JOIN_WITHIN = 3600 * SECOND
+"""A new alarm joins an open incident of its mode and kind whose last alarm is at most this old."""
+
+_VERBS_KEPT = 7 * 24 * 3600 * SECOND
+
+
+class Raised(Struct, frozen=True):
+    """What became of an alarm. `durability` resolves once it is known how safely it was written down."""
+
+    alarm: AlarmId
+    incident: IncidentId
+    mode: Mode
+    durability: asyncio.Future[Durability]
+
+
+class RunningDrill(Struct, frozen=True, kw_only=True):
+    """The drill whose window is open."""
+
+    authorisation: str
+    until: Instant
+    psap_accepted: bool
+
+
+class Verbs:
+    """The one writer of incidents on this campus.
+
+    `open()` must have returned before any other call. Verbs asked by people carry a `VerbId`: asking twice does once
+    and answers the same.
+    """
+
+    def __init__(
+        self,
+        *,
+        journal: Journal[Fact],
+        database: Database,
+        clock: Clock,
+        ids: Ids,
+        response: ResponsePlan,
+        campus: str,
+        drill_keys: Mapping[str, Ed25519PublicKey],
+    ) -> None:
+        self._journal = journal
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self.response = response
+        self._campus = campus
+        self._drill_keys = drill_keys
+        self._incidents: dict[IncidentId, Incident] = {}
+        self._counters: dict[str, int] = {}
+        self._drill: RunningDrill | None = None
+        self._used_tokens: set[str] = set()
+        self._results: dict[VerbId, str] = {}
+        self._attended = 0
+
+    async def open(self) -> list[Entry]:
+        """Load what stood when the last process ended; return the facts of all open incidents, in order."""
+        await self._database.migrate(store.STEPS)
+        self._counters = await store.counters(self._database)
+        self._attended = self._journal.head
+        owed: list[Entry] = []
+        for incident in await store.open_incidents(self._database):
+            entries = await self._journal.of(incident)
+            for entry in entries:
+                self.observe(entry)
+            owed += entries
+        for authorisation, until, accepted, ended in await store.drills(self._database):
+            self._used_tokens.add(authorisation)
+            if not ended:
+                self._drill = RunningDrill(authorisation=authorisation, until=until, psap_accepted=accepted)
+        return sorted(owed, key=lambda entry: entry.position)
+
+    @property
+    def incidents(self) -> Mapping[IncidentId, Incident]:
+        """Every open incident, as decided so far."""
+        return self._incidents
+
+    @property
+    def drill(self) -> RunningDrill | None:
+        """The drill whose window is open now, if any."""
+        running = self._drill
+        return running if running is not None and self._clock.now() < running.until else None
+
+    def observe(self, entry: Entry) -> None:
+        """Take in a fact, our own or another room's; facts already taken in change nothing."""
+        if not entry.subject:
+            return
+        incident = IncidentId(entry.subject)
+        known = self._incidents.get(incident)
+        if known is None:
+            if not isinstance(entry.fact, facts.AlarmRaised):
+                return
+            known = Incident(id=incident)
+        after = known.apply(entry)
+        if after.open:
+            self._incidents[incident] = after
+        else:
+            self._incidents.pop(incident, None)
+
+    async def attend(self) -> None:
+        """Follow the journal for ever: take facts in, and order what follows from other rooms' facts."""
+        async for entry in self._journal.follow(after=self._attended):
+            self.observe(entry)
+            if isinstance(entry.fact, facts.TelecommunicatorAcknowledged):
+                incident = self._incidents.get(entry.fact.incident)
+                if incident is not None:
+                    orders = plan.on_acknowledged(incident, plan=self.response, ids=self._ids)
+                    if orders:
+                        self._commit(Transaction(), incident.id, orders)
+
+    def raise_alarm(
+        self,
+        *,
+        kind: AlarmKind,
+        place: PlaceId | None,
+        building: str,
+        path: str,
+        exercise: bool = False,
+        unit: UnitId | None = None,
+        epoch: int = 0,
+        counter: int = 0,
+        person: PersonId | None = None,
+        verb: VerbId | None = None,
+        tx: Transaction | None = None,
+    ) -> Raised:
+        """Somebody calls for help: open an incident or join one, and order what the plan says, all in one commit.
+
+        Rows gathered in `tx` land with it. `exercise` is a wish: without an open drill window the alarm is ACTUAL,
+        and a live alarm ends a running drill.
+        """
+        tx = tx or Transaction()
+        running = self.drill
+        mode = Mode.EXERCISE if exercise and running is not None else Mode.ACTUAL
+        drafts: list[Fact] = []
+        if mode is Mode.ACTUAL and running is not None:
+            drafts.append(self._end_drill(tx, running, "aborted_real"))
+        alarm = self._ids.alarm()
+        incident = self._joinable(mode, kind)
+        first = incident is None
+        if incident is None:
+            incident = Incident(id=self._ids.incident(), mode=mode, kind=kind)
+        known = incident.buildings.get(building)
+        raised = facts.AlarmRaised(
+            alarm=alarm,
+            incident=incident.id,
+            kind=kind,
+            mode=mode,
+            place=place,
+            building=building,
+            number=known.alarms + 1 if known else 1,
+            unit=unit,
+            epoch=epoch,
+            counter=counter,
+            person=person,
+            path=path,
+        )
+        drafts.append(raised)
+        if first:
+            number = self._next(tx, "incident")
+            incident = Incident(id=incident.id, number=number, mode=mode, kind=kind)
+            drafts.append(facts.IncidentOpened(incident=incident.id, alarm=alarm, mode=mode, number=number))
+            store.opened(tx, incident.id, number, self._clock.now())
+        else:
+            drafts.append(
+                facts.AlarmJoined(incident=incident.id, alarm=alarm, building=building, number=raised.number)
+            )
+        orders = plan.on_alarm(
+            raised,
+            incident,
+            first_of_incident=first,
+            plan=self.response,
+            ids=self._ids,
+            call_number=self._counters.get("call", 0) + 1,
+            exercise_accepted=running is not None and running.psap_accepted,
+        )
+        if any(isinstance(order, facts.CallOrdered) for order in orders):
+            self._next(tx, "call")
+        if verb is not None:
+            store.done(tx, verb, self._clock.now(), incident.id)
+        durability = self._commit(tx, incident.id, [*drafts, *orders])
+        return Raised(alarm, incident.id, mode, durability)
+
+    async def order_action(
+        self, *, verb: VerbId, incident: IncidentId, action: Action, places: frozenset[PlaceId], by: PersonId
+    ) -> str:
+        """Order an action; returns "ordered". Raises NotFound when the incident is not open."""
+        if (before := await self._before(verb)) is not None:
+            return before
+        standing = self._standing(incident)
+        orders = plan.on_action(standing, action, places, plan=self.response, ids=self._ids)
+        ordered = facts.ActionOrdered(action=action, places=places, by=by)
+        return await self._do(verb, incident, [ordered, *orders], "ordered")
+
+    async def close_incident(
+        self, *, verb: VerbId, incident: IncidentId, by: PersonId, reason: str = ""
+    ) -> str:
+        """Close the incident; returns "closed". Raises NotFound when it is not open."""
+        if (before := await self._before(verb)) is not None:
+            return before
+        standing = self._standing(incident)
+        orders = plan.on_closed(standing, by, plan=self.response, ids=self._ids)
+        tx = Transaction()
+        store.closed(tx, incident)
+        closed = facts.IncidentClosed(incident=incident, by=by, reason=reason)
+        return await self._do(verb, incident, [closed, *orders], "closed", tx)
+
+    async def raise_by_person(
+        self,
+        *,
+        verb: VerbId,
+        kind: AlarmKind,
+        place: PlaceId | None,
+        building: str,
+        by: PersonId,
+        path: str,
+        exercise: bool = False,
+    ) -> str:
+        """A person's own alarm, from a screen or the command line; returns the incident's id."""
+        if (before := await self._before(verb)) is not None:
+            return before
+        raised = self.raise_alarm(
+            kind=kind, place=place, building=building, path=path, exercise=exercise, person=by, verb=verb
+        )
+        self._remember(verb, raised.incident)
+        await raised.durability
+        return raised.incident
+
+    async def begin_drill(self, *, verb: VerbId, token: str) -> str:
+        """Open a drill window; returns the authorisation's id. Raises NotVerified, or WrongState if one is open."""
+        if (before := await self._before(verb)) is not None:
+            return before
+        authorisation = drill.verify(
+            token,
+            keys=self._drill_keys,
+            campus=self._campus,
+            now=self._clock.now(),
+            used=self._used_tokens,
+        )
+        if self.drill is not None:
+            raise WrongState("a drill is running already")
+        self._used_tokens.add(authorisation.id)
+        self._drill = RunningDrill(
+            authorisation=authorisation.id,
+            until=authorisation.until,
+            psap_accepted=authorisation.psap_accepted,
+        )
+        tx = Transaction()
+        store.drill_begun(
+            tx, authorisation.id, authorisation.until, psap_accepted=authorisation.psap_accepted
+        )
+        begun = facts.DrillBegun(
+            authorisation=authorisation.id,
+            until=authorisation.until,
+            psap_accepted=authorisation.psap_accepted,
+        )
+        return await self._do(verb, None, [begun], authorisation.id, tx)
+
+    async def end_drill(self, *, verb: VerbId) -> str:
+        """End the running drill; returns "ended". Raises WrongState when none is running."""
+        if (before := await self._before(verb)) is not None:
+            return before
+        running = self._drill
+        if running is None:
+            raise WrongState("no drill is running")
+        tx = Transaction()
+        return await self._do(verb, None, [self._end_drill(tx, running, "ended")], "ended", tx)
+
+    def record(self, fact: Fact, *, incident: IncidentId | None = None) -> asyncio.Future[Durability]:
+        """Write down a fact of the lane itself."""
+        return self._commit(Transaction(), incident, [fact])
+
+    async def forget_old_verbs(self) -> None:
+        """Drop remembered verbs that nobody will repeat any more."""
+        tx = Transaction()
+        store.forget_verbs(tx, Instant(self._clock.now() - _VERBS_KEPT))
+        await self._database.submit(tx)
+
+    def _joinable(self, mode: Mode, kind: AlarmKind) -> Incident | None:
+        now = self._clock.now()
+        for incident in reversed(self._incidents.values()):
+            if incident.mode is mode and incident.kind is kind:
+                # A clock that stepped back makes the age negative: that joins too.
+                return incident if now - incident.last_alarm_at <= JOIN_WITHIN else None
+        return None
+
+    def _standing(self, incident: IncidentId) -> Incident:
+        standing = self._incidents.get(incident)
+        if standing is None:
+            raise NotFound("there is no such open incident")
+        return standing
+
+    def _next(self, tx: Transaction, name: str) -> int:
+        value = self._counters.get(name, 0) + 1
+        self._counters[name] = value
+        store.count(tx, name, value)
+        return value
+
+    def _end_drill(self, tx: Transaction, running: RunningDrill, reason: str) -> Fact:
+        self._drill = None
+        store.drill_ended(tx, running.authorisation)
+        return facts.DrillEnded(authorisation=running.authorisation, reason=reason)
+
+    def _commit(
+        self, tx: Transaction, incident: IncidentId | None, written: Sequence[Fact]
+    ) -> asyncio.Future[Durability]:
+        now = self._clock.now()
+        subject = incident or ""
+        drafts = [Draft(id=self._ids.fact(), at=now, subject=subject, fact=fact) for fact in written]
+        durability = self._journal.commit(tx, drafts)
+        for draft in drafts:
+            self.observe(
+                Entry(
+                    stream=self._journal.stream,
+                    position=0,
+                    id=draft.id,
+                    at=draft.at,
+                    subject=draft.subject,
+                    fact=draft.fact,
+                )
+            )
+        return durability
+
+    async def _before(self, verb: VerbId) -> str | None:
+        known = self._results.get(verb)
+        return known if known is not None else await store.result_of(self._database, verb)
+
+    def _remember(self, verb: VerbId, result: str) -> None:
+        self._results[verb] = result
+        while len(self._results) > 10_000:
+            del self._results[next(iter(self._results))]
+
+    async def _do(
+        self,
+        verb: VerbId,
+        incident: IncidentId | None,
+        written: Sequence[Fact],
+        result: str,
+        tx: Transaction | None = None,
+    ) -> str:
+        tx = tx or Transaction()
+        store.done(tx, verb, self._clock.now(), result)
+        self._remember(verb, result)
+        await self._commit(tx, incident, written)
+        return result

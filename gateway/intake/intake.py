@@ -1,0 +1,229 @@
+"""A frame comes in, an alarm goes up, and the acknowledgement leaves after the commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+
+from belltower import log
+from belltower.clock import Clock
+from belltower.errors import Malformed
+from belltower.incident import facts
+from belltower.incident.entry import Entry
+from belltower.incident.facts import AlarmKind
+from belltower.incident.verbs import Raised, Verbs
+from belltower.journal import Durability
+from belltower.store import Database, Transaction
+from gateway.intake.paths import Path
+from gateway.intake.progress import Progress
+from gateway.intake.suspects import Suspects
+from gateway.intake.units import KnownUnit
+from gateway.intake.windows import Windows
+from hardware.codecs import unit as codec
+from hardware.codecs.unit import Answer, Heartbeat, Kind, Level, Press, Tamper, UnitFrame
+from hardware.codecs.window import Judgement
+
+_log = log.get("intake")
+
+_KINDS = {Kind.PANIC: AlarmKind.PANIC, Kind.MEDICAL: AlarmKind.MEDICAL}
+_SAMPLES = 16
+_SAMPLE_SIZE = 256
+
+
+class Intake:
+    """Judges every frame of every path. Nothing that arrives here can raise out of it."""
+
+    def __init__(
+        self,
+        *,
+        verbs: Verbs,
+        database: Database,
+        units: Mapping[int, KnownUnit],
+        windows: Windows,
+        suspects: Suspects,
+        progress: Progress,
+        site_tag: bytes,
+        clock: Clock,
+        heard: Callable[[int], None],
+    ) -> None:
+        self._verbs = verbs
+        self._database = database
+        self._units = units
+        self._windows = windows
+        self._suspects = suspects
+        self._progress = progress
+        self._site_tag = site_tag
+        self._clock = clock
+        self._heard = heard
+        self._pending: dict[tuple[int, int, int], asyncio.Future[Durability]] = {}
+        self.counts: Counter[str] = Counter()
+        self.samples: deque[bytes] = deque(maxlen=_SAMPLES)
+
+    def receive(
+        self, data: bytes, path: Path, *, retained: bool = False, only: int | None = None
+    ) -> asyncio.Future[Durability] | None:
+        """Take one frame that came by `path`.
+
+        Returns a future that resolves when it is known how safely a press was written down, or None when there is
+        nothing to wait for. `only`: the one unit number that may speak here. A retained frame is never acted upon
+        at once: a broker may hand out an old one, so its unit is asked.
+        """
+        try:
+            header = codec.peek(data)
+            unit = self._units.get(header.number)
+            if unit is None or (only is not None and only != header.number):
+                self._refuse("unknown_unit" if unit is None else "wrong_unit", data)
+                return None
+            frame = codec.open_sealed(data, unit.key, self._site_tag)
+            if frame.down:
+                self._refuse("wrong_direction", data)
+                return None
+            body = codec.body_of(frame)
+        except Malformed as error:
+            self._refuse("malformed", data, str(error))
+            return None
+        self._heard(frame.number)
+        self.counts[type(body).__name__.lower()] += 1
+        match body:
+            case Press(kind=kind):
+                return self._press(unit, frame, kind, path, retained=retained)
+            case Answer() as answer:
+                return self._answer(unit, frame, answer, path)
+            case Heartbeat() | Tamper():
+                self._sign_of_life(unit, frame, path, tamper=isinstance(body, Tamper) or body.tamper)
+        return None
+
+    def resume(self, entry: Entry) -> None:
+        """Take in a press of an incident that was open when the last process ended."""
+        if isinstance(entry.fact, facts.AlarmRaised):
+            self._progress.resume(entry.fact)
+
+    def _press(
+        self, unit: KnownUnit, frame: UnitFrame, kind: Kind, path: Path, *, retained: bool
+    ) -> asyncio.Future[Durability] | None:
+        window = self._windows.of(frame.number)
+        judgement = window.judge(frame.epoch, frame.counter)
+        if judgement is Judgement.FRESH and not retained:
+            return self._raise(unit, frame, (frame.epoch, frame.counter), kind, path)
+        if judgement is Judgement.SEEN:
+            return self._again(unit, frame, path)
+        if not self._suspects.cleared(frame.number, frame.epoch, frame.counter):
+            self.counts["challenged"] += 1
+            self._suspects.challenge(unit, frame, kind, window, path)
+            return None
+        return self._again(unit, frame, path)
+
+    def _answer(
+        self, unit: KnownUnit, frame: UnitFrame, answer: Answer, path: Path
+    ) -> asyncio.Future[Durability] | None:
+        key = (frame.number, answer.epoch, answer.counter)
+        if key in self._pending or self._suspects.cleared(*key):
+            stood_by = codec.UnitFrame(
+                number=frame.number,
+                epoch=answer.epoch,
+                counter=answer.counter,
+                type=codec.Type.PRESS,
+                exercise=frame.exercise,
+            )
+            return self._again(unit, stood_by, path)
+        if not self._suspects.answered(frame.number, answer):
+            self.counts["wrong_nonce"] += 1
+            return None
+        return self._raise(unit, frame, (answer.epoch, answer.counter), answer.kind, path, answered=True)
+
+    def _raise(
+        self,
+        unit: KnownUnit,
+        frame: UnitFrame,
+        press: tuple[int, int],
+        kind: Kind,
+        path: Path,
+        *,
+        answered: bool = False,
+    ) -> asyncio.Future[Durability]:
+        """Raise the alarm for the press (epoch, counter), which `frame` is or, when `answered`, stands by."""
+        epoch, counter = press
+        tx = Transaction()
+        window = self._windows.of(frame.number)
+        if answered and window.judge(frame.epoch, frame.counter) is Judgement.STALE:
+            self._windows.put(tx, frame.number, type(window)().after(frame.epoch, frame.counter))
+        else:
+            self._windows.advance(tx, frame.number, frame.epoch, frame.counter)
+        raised = self._verbs.raise_alarm(
+            kind=_KINDS[kind],
+            place=unit.place,
+            building=unit.building,
+            path=path.name,
+            exercise=frame.exercise,
+            unit=unit.record.id,
+            epoch=epoch,
+            counter=counter,
+            tx=tx,
+        )
+        key = (frame.number, epoch, counter)
+        self._pending[key] = raised.durability
+        pressed = UnitFrame(
+            number=frame.number, epoch=epoch, counter=counter, type=codec.Type.PRESS, exercise=frame.exercise
+        )
+        raised.durability.add_done_callback(lambda future: self._written(unit, pressed, raised, path, future))
+        return raised.durability
+
+    def _written(
+        self,
+        unit: KnownUnit,
+        frame: UnitFrame,
+        raised: Raised,
+        path: Path,
+        future: asyncio.Future[Durability],
+    ) -> None:
+        self._pending.pop((frame.number, frame.epoch, frame.counter), None)
+        if future.cancelled():
+            return
+        level = Level.RELAYED_ONLY if future.result() is Durability.UNRECORDED else Level.RECORDED
+        self._progress.pressed(raised.incident, unit, frame, path, level)
+        self._send(unit, frame, level, path)
+
+    def _again(self, unit: KnownUnit, frame: UnitFrame, path: Path) -> asyncio.Future[Durability] | None:
+        """The same frame once more: the same answer, and no second alarm."""
+        self.counts["repeated"] += 1
+        pending = self._pending.get((frame.number, frame.epoch, frame.counter))
+        if pending is not None:
+            pending.add_done_callback(
+                lambda future: (
+                    None
+                    if future.cancelled()
+                    else self._send(unit, frame, self._progress.level(unit, frame), path)
+                )
+            )
+            return pending
+        self._send(unit, frame, self._progress.level(unit, frame), path)
+        return None
+
+    def _sign_of_life(self, unit: KnownUnit, frame: UnitFrame, path: Path, *, tamper: bool) -> None:
+        judgement = self._windows.of(frame.number).judge(frame.epoch, frame.counter)
+        if judgement is Judgement.SEEN:
+            self._send(unit, frame, Level.RECORDED, path)
+            return
+        if judgement is Judgement.STALE:
+            self.counts["stale"] += 1
+            return
+        tx = Transaction()
+        self._windows.advance(tx, frame.number, frame.epoch, frame.counter)
+
+        def acknowledge(future: asyncio.Future[None]) -> None:
+            if not future.cancelled() and future.exception() is None:
+                self._send(unit, frame, Level.RECORDED, path)
+
+        self._database.submit(tx).add_done_callback(acknowledge)
+        if tamper:
+            self._verbs.record(facts.TamperSeen(unit=unit.record.id))
+
+    def _send(self, unit: KnownUnit, frame: UnitFrame, level: Level, path: Path) -> None:
+        path.send(frame.number, codec.seal(codec.acknowledge(frame, level), unit.key, self._site_tag))
+
+    def _refuse(self, why: str, data: bytes, error: str = "") -> None:
+        self.counts[why] += 1
+        self.samples.append(data[:_SAMPLE_SIZE])
+        if self.counts[why] == 1:
+            _log.warning("frame_refused", why=why, error=error, size=len(data))
