@@ -25,6 +25,7 @@ from belltower.store.database import Anchor, Database, Done, Progress, Step
 from belltower.store.faults import Damaged, DiskFailed, DiskFull, Overloaded, Unavailable
 from belltower.store.inline import Flush, InlineDatabase
 from belltower.store.opening import open_database
+from belltower.store.postgres import PostgresDatabase
 from belltower.store.sqlite import SQLiteDatabase
 from belltower.store.sqlite_engine import SQLiteEngine
 from belltower.store.statement import CHUNK, Late, Params, Priority, Rows, SQLValue, Statement, Transaction
@@ -42,6 +43,7 @@ __all__ = [
     "Late",
     "Overloaded",
     "Params",
+    "PostgresDatabase",
     "Priority",
     "Progress",
     "Rows",

@@ -10,6 +10,7 @@ import apsw
 from belltower.errors import SettingsError
 from belltower.store.database import Database
 from belltower.store.inline import InlineDatabase
+from belltower.store.postgres import PostgresDatabase
 from belltower.store.sqlite import SQLiteDatabase
 from belltower.store.sqlite_engine import SQLiteEngine, refuse_old_library
 
@@ -28,4 +29,8 @@ async def open_database(url: str, *, before_commit: Callable[[], None] | None = 
         database = SQLiteDatabase(path=Path("/" + rest.lstrip("/")), before_commit=before_commit)
         await database.start()
         return database
+    if scheme in ("postgresql", "postgres"):
+        district = PostgresDatabase(dsn=url)
+        await district.start()
+        return district
     raise SettingsError(f"store url {url!r}: want sqlite:///absolute/path.db or postgresql://user@host/name")

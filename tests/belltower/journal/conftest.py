@@ -11,6 +11,7 @@ from belltower.clock import Instant
 from belltower.ids import FactId, StreamName
 from belltower.journal import Draft, Journal, SpoolFile
 from belltower.store import Transaction, open_database
+from tests.servers.postgres import postgres  # noqa: F401 - a fixture
 
 
 class Said(msgspec.Struct, frozen=True, tag="said"):
@@ -81,9 +82,11 @@ class Desk:
         )
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "postgres"])
 def url(request, tmp_path):
     """An empty database's URL."""
+    if request.param == "postgres":
+        return request.getfixturevalue("postgres").database()
     return f"sqlite://{tmp_path}/journal.db"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from belltower.store import Step, open_database
+from tests.servers.postgres import postgres  # noqa: F401 - a fixture
 
 STEPS = [
     Step(
@@ -15,9 +16,11 @@ STEPS = [
 ]
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "postgres"])
 def url(request, tmp_path):
     """An empty database's URL."""
+    if request.param == "postgres":
+        return request.getfixturevalue("postgres").database()
     return f"sqlite://{tmp_path}/store.db"
 
 
