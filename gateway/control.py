@@ -26,7 +26,7 @@ from msgspec import Struct
 
 from belltower import errors, log
 from belltower.errors import BelltowerError, Malformed, Refused, Unreachable
-from belltower.ids import LinkName, UnitId, VerbId
+from belltower.ids import LinkName, StreamName, UnitId, VerbId
 from belltower.journal import RawEntry
 
 _log = log.get("control")
@@ -61,6 +61,8 @@ class Status(Struct, frozen=True, kw_only=True, tag=True):
     """How the alarm lane is at this moment."""
 
     lane: str
+    # The stream that the lane writes now; a fresh journal begins a new one.
+    stream: StreamName
     revision: str
     version: str
     head: int

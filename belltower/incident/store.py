@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from belltower.clock import Instant
+from belltower.clock import SECOND, Instant
 from belltower.ids import IncidentId, VerbId
 from belltower.store import Database, Step, Transaction
 
@@ -11,7 +11,10 @@ STEPS = [
         room="incident",
         number=1,
         sql="""
-        CREATE TABLE incident_open (incident TEXT PRIMARY KEY, number BIGINT NOT NULL, opened_at BIGINT NOT NULL);
+        CREATE TABLE incident_open (
+            incident TEXT PRIMARY KEY, number BIGINT NOT NULL, opened_at BIGINT NOT NULL,
+            closed_at BIGINT NOT NULL
+        );
         CREATE TABLE incident_counter (name TEXT PRIMARY KEY, value BIGINT NOT NULL);
         CREATE TABLE incident_verb (verb TEXT PRIMARY KEY, done_at BIGINT NOT NULL, result TEXT NOT NULL);
         CREATE TABLE incident_drill (
@@ -26,7 +29,7 @@ STEPS = [
 def opened(tx: Transaction, incident: IncidentId, number: int, at: Instant) -> None:
     """Remember that the incident is open."""
     tx.add(
-        "INSERT INTO incident_open (incident, number, opened_at) VALUES (:incident, :number, :at)"
+        "INSERT INTO incident_open (incident, number, opened_at, closed_at) VALUES (:incident, :number, :at, 0)"
         " ON CONFLICT (incident) DO NOTHING",
         incident=incident,
         number=number,
@@ -34,14 +37,22 @@ def opened(tx: Transaction, incident: IncidentId, number: int, at: Instant) -> N
     )
 
 
-def closed(tx: Transaction, incident: IncidentId) -> None:
-    """Remember that it is not open any more."""
-    tx.add("DELETE FROM incident_open WHERE incident = :incident", incident=incident)
+def closed(tx: Transaction, incident: IncidentId, at: Instant) -> None:
+    """Remember that it is not open any more, and drop those closed a day before."""
+    tx.add("UPDATE incident_open SET closed_at = :at WHERE incident = :incident", incident=incident, at=at)
+    tx.add(
+        "DELETE FROM incident_open WHERE closed_at > 0 AND closed_at < :before",
+        before=at - 86_400 * SECOND,
+    )
 
 
-async def open_incidents(database: Database) -> list[IncidentId]:
-    """Every open incident, oldest first."""
-    rows = await database.read("SELECT incident FROM incident_open ORDER BY opened_at, incident")
+async def current_incidents(database: Database, closed_since: Instant) -> list[IncidentId]:
+    """Every incident that is open or was closed at or after `closed_since`, oldest first."""
+    rows = await database.read(
+        "SELECT incident FROM incident_open WHERE closed_at = 0 OR closed_at >= :since"
+        " ORDER BY opened_at, incident",
+        since=closed_since,
+    )
     return [IncidentId(row[0]) for row in rows]
 
 

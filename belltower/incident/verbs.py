@@ -29,6 +29,9 @@ from belltower.store import Database, Transaction
 JOIN_WITHIN = 3600 * SECOND
 """A new alarm joins an open incident of its mode and kind whose last alarm is at most this old."""
 
+RECENT = 600 * SECOND
+"""An incident closed this long ago may still have calls or units to attend to after a restart."""
+
 _VERBS_KEPT = 7 * 24 * 3600 * SECOND
 
 
@@ -82,12 +85,16 @@ class Verbs:
         self._attended = 0
 
     async def open(self) -> list[Entry]:
-        """Load what stood when the last process ended; return the facts of all open incidents, in order."""
+        """Load what stood when the last process ended.
+
+        Returns the facts of all incidents that are open or were closed within `RECENT`, in order.
+        """
         await self._database.migrate(store.STEPS)
         self._counters = await store.counters(self._database)
         self._attended = self._journal.head
         owed: list[Entry] = []
-        for incident in await store.open_incidents(self._database):
+        since = Instant(self._clock.now() - RECENT)
+        for incident in await store.current_incidents(self._database, since):
             entries = await self._journal.of(incident)
             for entry in entries:
                 self.observe(entry)
@@ -228,7 +235,7 @@ class Verbs:
         standing = self._standing(incident)
         orders = plan.on_closed(standing, by, plan=self.response, ids=self._ids)
         tx = Transaction()
-        store.closed(tx, incident)
+        store.closed(tx, incident, self._clock.now())
         closed = facts.IncidentClosed(incident=incident, by=by, reason=reason)
         return await self._do(verb, incident, [closed, *orders], "closed", tx)
 

@@ -7,10 +7,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 
 from belltower import log
-from belltower.clock import Clock
 from belltower.errors import Malformed
 from belltower.incident import facts
-from belltower.incident.entry import Entry
 from belltower.incident.facts import AlarmKind
 from belltower.incident.verbs import Raised, Verbs
 from belltower.journal import Durability
@@ -44,7 +42,6 @@ class Intake:
         suspects: Suspects,
         progress: Progress,
         site_tag: bytes,
-        clock: Clock,
         heard: Callable[[int], None],
     ) -> None:
         self._verbs = verbs
@@ -54,7 +51,6 @@ class Intake:
         self._suspects = suspects
         self._progress = progress
         self._site_tag = site_tag
-        self._clock = clock
         self._heard = heard
         self._pending: dict[tuple[int, int, int], asyncio.Future[Durability]] = {}
         self.counts: Counter[str] = Counter()
@@ -93,11 +89,6 @@ class Intake:
             case Heartbeat() | Tamper():
                 self._sign_of_life(unit, frame, path, tamper=isinstance(body, Tamper) or body.tamper)
         return None
-
-    def resume(self, entry: Entry) -> None:
-        """Take in a press of an incident that was open when the last process ended."""
-        if isinstance(entry.fact, facts.AlarmRaised):
-            self._progress.resume(entry.fact)
 
     def _press(
         self, unit: KnownUnit, frame: UnitFrame, kind: Kind, path: Path, *, retained: bool

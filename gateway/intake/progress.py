@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from belltower.ids import CallId, IncidentId, UnitId
 from belltower.incident import facts
+from belltower.incident.entry import Entry
 from belltower.incident.facts import Fact, ReceiptLevel
 from belltower.journal import Journal
 from gateway.intake.paths import Path
@@ -38,10 +39,13 @@ class Progress:
         units: Mapping[int, KnownUnit],
         paths: Mapping[str, Path],
         site_tag: bytes,
+        journal: Journal[Fact],
     ) -> None:
         self._by_id: dict[UnitId, KnownUnit] = {unit.record.id: unit for unit in units.values()}
         self._paths = paths
         self._site_tag = site_tag
+        self._journal = journal
+        self._attended = journal.head
         self._presses: dict[IncidentId, dict[UnitId, _Press]] = {}
         self._last: dict[UnitId, _Press] = {}
         self._calls: dict[CallId, tuple[IncidentId, str]] = {}
@@ -59,9 +63,21 @@ class Progress:
         self._presses.setdefault(incident, {})[unit.record.id] = press
         self._last[unit.record.id] = press
 
-    def resume(self, fact: facts.AlarmRaised) -> None:
-        """Remember a press of an earlier process, from its fact."""
-        self._raised(fact)
+    def resume(self, entry: Entry) -> None:
+        """Take in a fact of an earlier process, about an incident that is still open."""
+        match entry.fact:
+            case facts.AlarmRaised() as fact:
+                self._raised(fact)
+            case facts.CallOrdered() as fact:
+                self._call_ordered(fact)
+            case facts.CallReceipt(level=ReceiptLevel.SYSTEM) as receipt:
+                self._reached(receipt.call, Level.PSAP, receipt.covers)
+            case facts.TelecommunicatorAcknowledged(call=call):
+                self._reached(call, Level.TELECOMMUNICATOR, None)
+            case facts.IncidentClosed(incident=incident):
+                self._forget(incident)
+            case _:
+                pass
 
     def level(self, unit: KnownUnit, frame: UnitFrame) -> Level:
         """How far this frame's press has come; a press that is in no open incident is recorded."""
@@ -70,25 +86,18 @@ class Progress:
             return Level.RECORDED
         return press.level
 
-    async def attend(self, journal: Journal[Fact]) -> None:
+    async def attend(self) -> None:
         """Follow the journal for ever and tell the units."""
-        async for entry in journal.follow(after=journal.head):
+        async for entry in self._journal.follow(after=self._attended):
             match entry.fact:
-                case facts.AlarmRaised() as fact:
-                    self._raised(fact)
-                case facts.CallOrdered() as fact:
-                    self.call_ordered(fact)
                 case facts.CallReceipt(level=ReceiptLevel.SYSTEM) as receipt:
-                    await self._tell(receipt.call, Level.PSAP, receipt.covers)
+                    await self._tell(self._reached(receipt.call, Level.PSAP, receipt.covers))
                 case facts.TelecommunicatorAcknowledged(call=call):
-                    await self._tell(call, Level.TELECOMMUNICATOR, None)
-                case facts.IncidentClosed(incident=incident):
-                    self._forget(incident)
+                    await self._tell(self._reached(call, Level.TELECOMMUNICATOR, None))
                 case _:
-                    pass
+                    self.resume(entry)
 
-    def call_ordered(self, fact: facts.CallOrdered) -> None:
-        """Learn which building of which incident a call speaks for."""
+    def _call_ordered(self, fact: facts.CallOrdered) -> None:
         self._calls[fact.call] = (fact.incident, fact.building)
 
     def _raised(self, fact: facts.AlarmRaised) -> None:
@@ -111,20 +120,25 @@ class Progress:
     def _press_of(self, incident: IncidentId, unit: UnitId) -> _Press | None:
         return self._presses.get(incident, {}).get(unit)
 
-    async def _tell(self, call: CallId, level: Level, covers: tuple[tuple[int, int], ...] | None) -> None:
+    def _reached(
+        self, call: CallId, level: Level, covers: tuple[tuple[int, int], ...] | None
+    ) -> list[_Press]:
+        """Raise the level of the presses that the call speaks for; those that moved."""
         incident, building = self._calls.get(call, (None, ""))
-        if incident is None:
-            return
-        told = 0
-        for press in list(self._presses.get(incident, {}).values()):
+        moved: list[_Press] = []
+        for press in self._presses.get(incident, {}).values() if incident is not None else ():
             if press.building != building or press.level >= level:
                 continue
             if covers is not None and not any(low <= press.number <= high for low, high in covers):
                 continue
             press.level = level
-            ack = codec.seal(codec.acknowledge(press.frame, level), press.unit.key, self._site_tag)
+            moved.append(press)
+        return moved
+
+    async def _tell(self, presses: list[_Press]) -> None:
+        for told, press in enumerate(presses, start=1):
+            ack = codec.seal(codec.acknowledge(press.frame, press.level), press.unit.key, self._site_tag)
             press.path.send(press.frame.number, ack)
-            told += 1
             if told % _AT_ONCE == 0:
                 await asyncio.sleep(0)
 

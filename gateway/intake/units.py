@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from belltower.ids import PlaceId, UnitId
+from belltower.ids import PlaceId
 from floorplans import Place
 from hardware.unit_record import UnitRecord
 
@@ -21,12 +21,12 @@ class KnownUnit(Struct, frozen=True, kw_only=True):
 
 
 def known_units(
-    records: Iterable[UnitRecord], *, keys: Mapping[UnitId, bytes], places: Mapping[PlaceId, Place]
+    records: Iterable[UnitRecord], *, keys: Mapping[int, bytes], places: Mapping[PlaceId, Place]
 ) -> dict[int, KnownUnit]:
     """Units by number. A record without a key is left out: nothing it says could be believed."""
     known: dict[int, KnownUnit] = {}
     for record in records:
-        key = keys.get(record.id)
+        key = keys.get(record.number)
         if key is None:
             continue
         place = places.get(record.place) if record.place is not None else None

@@ -1,0 +1,273 @@
+"""Verbs on the real journal and store, held in memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from itertools import count
+
+import apsw
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from belltower.clock import SECOND, Instant
+from belltower.errors import NotFound, NotVerified, WrongState
+from belltower.ids import Ids, PersonId, PlaceId, StreamName, UnitId
+from belltower.incident import drill, facts
+from belltower.incident.drill import DrillAuthorisation
+from belltower.incident.encoding import FactEncoding
+from belltower.incident.facts import Action, AlarmKind, Fact, Mode
+from belltower.incident.fold import fold
+from belltower.incident.plan import NoticePlan, Response, ResponsePlan
+from belltower.incident.verbs import JOIN_WITHIN, Raised, Verbs
+from belltower.journal import Durability, Journal, SpoolFile
+from belltower.store import InlineDatabase, SQLiteEngine
+
+PRINCIPAL, OFFICER = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+PLAN = ResponsePlan(
+    panic=Response(notices=(NoticePlan(template="staff-alarm", audience="all-staff"),)),
+    action=(NoticePlan(template="staff-action", audience="all-staff"),),
+    acknowledged=(NoticePlan(template="staff-acknowledged", audience="all-staff"),),
+    closed=(NoticePlan(template="staff-closed", audience="all-staff"),),
+)
+BY = PersonId("p1")
+
+
+class HandClock:
+    """A clock moved by hand."""
+
+    def __init__(self) -> None:
+        self.at = 1_000_000 * SECOND
+
+    def now(self) -> Instant:
+        return Instant(self.at)
+
+    def monotonic(self) -> float:
+        return self.at / SECOND
+
+
+class House:
+    """Verbs that can be restarted over the same disk."""
+
+    def __init__(self, tmp_path) -> None:
+        self.clock = HandClock()
+        self.connection = apsw.Connection(":memory:")
+        self.random = (n.to_bytes(10) for n in count())
+        self.spool = SpoolFile(path=tmp_path / "spool")
+        self.campus = "lincoln"
+
+    async def start(self) -> Verbs:
+        self.database = InlineDatabase(engine=SQLiteEngine(connection=self.connection))
+        self.journal: Journal[Fact] = Journal(
+            database=self.database, stream=StreamName("alarm"), codec=FactEncoding(), spool=self.spool
+        )
+        await self.journal.open()
+        self.verbs = Verbs(
+            journal=self.journal,
+            database=self.database,
+            clock=self.clock,
+            ids=Ids(clock=self.clock, random_bytes=lambda _: next(self.random)),
+            response=PLAN,
+            campus=self.campus,
+            drill_keys={"principal": PRINCIPAL.public_key(), "officer": OFFICER.public_key()},
+        )
+        self.ids = Ids(clock=self.clock, random_bytes=lambda _: next(self.random))
+        self.owed = await self.verbs.open()
+        return self.verbs
+
+    async def written(self) -> list[Fact]:
+        return [entry.fact for entry in await self.journal.read(after=0, limit=1000)]
+
+    def press(self, building: str = "B", place: str | None = "b-204", *, exercise: bool = False) -> Raised:
+        return self.verbs.raise_alarm(
+            kind=AlarmKind.PANIC,
+            place=PlaceId(place) if place else None,
+            building=building,
+            path="mqtt",
+            unit=UnitId("u1"),
+            exercise=exercise,
+        )
+
+    def token(self, *, accepted: bool = False, campus: str = "lincoln", name: str = "d1") -> str:
+        return drill.sign(
+            DrillAuthorisation(
+                id=name,
+                campus=campus,
+                kind="lockdown",
+                begins=Instant(self.clock.at - SECOND),
+                until=Instant(self.clock.at + 600 * SECOND),
+                authorisers=("principal", "officer"),
+                psap_accepted=accepted,
+            ),
+            (PRINCIPAL, OFFICER),
+        )
+
+
+@pytest.fixture
+async def house(tmp_path) -> AsyncIterator[House]:
+    made = House(tmp_path)
+    await made.start()
+    yield made
+    await made.journal.close()
+
+
+def kinds(written: list[Fact], *wanted: type) -> list[Fact]:
+    return [fact for fact in written if isinstance(fact, wanted)]
+
+
+async def test_one_press_writes_alarm_incident_call_and_notice_in_one_commit(house: House) -> None:
+    """The facts of a first press stand together, in this order."""
+    raised = house.press()
+
+    assert Durability.JOURNALED == await raised.durability
+    assert [
+        facts.AlarmRaised,
+        facts.IncidentOpened,
+        facts.CallOrdered,
+        facts.NoticeOrdered,
+    ] == [type(fact) for fact in await house.written()]
+
+
+async def test_presses_at_the_same_instant_open_one_incident(house: House) -> None:
+    """A decision counts before its commit does."""
+    pressed = [house.press() for _ in range(5)]
+    for raised in pressed:
+        await raised.durability
+    written = await house.written()
+
+    assert 1 == len({raised.incident for raised in pressed})
+    assert 1 == len(kinds(written, facts.IncidentOpened))
+    assert [1, 2, 3, 4, 5] == [fact.number for fact in kinds(written, facts.AlarmRaised)]
+
+
+async def test_each_building_has_one_call_and_its_own_numbers(house: House) -> None:
+    """The first alarm of a building is a call; later ones only raise its number."""
+    for building in "BABA":
+        await house.press(building).durability
+    calls = kinds(await house.written(), facts.CallOrdered)
+
+    assert [("B", 1), ("A", 2)] == [(call.building, call.number) for call in calls]
+
+
+async def test_a_unit_without_a_place_alarms_all_the_same(house: House) -> None:
+    """Place unknown is still a call."""
+    await house.press("", None).durability
+
+    assert [None] == [call.place for call in kinds(await house.written(), facts.CallOrdered)]
+
+
+async def test_an_old_incident_is_not_joined(house: House) -> None:
+    """An incident that somebody forgot to close does not swallow tomorrow's alarm."""
+    await house.press().durability
+    house.clock.at += JOIN_WITHIN + 1
+    await house.press().durability
+    written = await house.written()
+
+    assert [1, 2] == [fact.number for fact in kinds(written, facts.IncidentOpened)]
+    assert [1, 2] == [fact.number for fact in kinds(written, facts.CallOrdered)]
+
+
+async def test_a_restart_forgets_nothing(house: House) -> None:
+    """Open incidents, counters and calls stand after a restart as they stood before it."""
+    await house.press().durability
+    before = dict(house.verbs.incidents)
+    await house.start()
+
+    assert before == {name: fold(name, house.owed) for name in house.verbs.incidents}
+    joined = house.press()
+    await joined.durability
+    assert list(before) == [joined.incident]
+    await house.press("A").durability
+    assert [1, 2] == [call.number for call in kinds(await house.written(), facts.CallOrdered)]
+
+
+async def test_a_verb_asked_twice_is_done_once_even_after_a_restart(house: House) -> None:
+    """The verb's id makes the second asking an answer."""
+    raised = house.press()
+    await raised.durability
+    verb = house.ids.verb()
+    ordered = {
+        "verb": verb,
+        "incident": raised.incident,
+        "action": Action.LOCKDOWN,
+        "places": frozenset(),
+        "by": BY,
+    }
+    first = await house.verbs.order_action(**ordered)
+    again = await house.verbs.order_action(**ordered)
+    await house.start()
+    later = await house.verbs.order_action(**ordered)
+
+    assert ["ordered"] * 3 == [first, again, later]
+    assert 1 == len(kinds(await house.written(), facts.ActionOrdered))
+
+
+async def test_a_closed_incident_takes_no_more_verbs(house: House) -> None:
+    """Closing is final, orders the notice, and the next alarm opens a new incident."""
+    raised = house.press()
+    closing = house.ids.verb()
+    await house.verbs.close_incident(verb=closing, incident=raised.incident, by=BY)
+
+    with pytest.raises(NotFound):
+        await house.verbs.close_incident(verb=house.ids.verb(), incident=raised.incident, by=BY)
+    assert "closed" == await house.verbs.close_incident(verb=closing, incident=raised.incident, by=BY)
+    assert raised.incident != house.press().incident
+
+
+async def test_without_a_token_an_exercise_press_is_live(house: House) -> None:
+    """The wish alone makes nothing an exercise."""
+    raised = house.press(exercise=True)
+
+    assert Mode.ACTUAL is raised.mode
+
+
+async def test_in_a_drill_only_exercise_presses_are_exercises(house: House) -> None:
+    """A live press during a drill is live and ends it."""
+    await house.verbs.begin_drill(verb=house.ids.verb(), token=house.token(accepted=True))
+    drilled = house.press(exercise=True)
+    live = house.press("A")
+    after = house.press("C", exercise=True)
+    await after.durability
+    written = await house.written()
+
+    assert [Mode.EXERCISE, Mode.ACTUAL, Mode.ACTUAL] == [drilled.mode, live.mode, after.mode]
+    assert drilled.incident != live.incident
+    assert ["aborted_real"] == [fact.reason for fact in kinds(written, facts.DrillEnded)]
+    assert [(Mode.EXERCISE, True), (Mode.ACTUAL, False), (Mode.ACTUAL, False)] == [
+        (call.mode, call.exercise_accepted) for call in kinds(written, facts.CallOrdered)
+    ]
+
+
+async def test_a_drill_outlives_a_restart_and_ends_with_its_window(house: House) -> None:
+    """The window is in the token, not in a process."""
+    await house.verbs.begin_drill(verb=house.ids.verb(), token=house.token())
+    await house.start()
+    assert Mode.EXERCISE is house.press(exercise=True).mode
+    house.clock.at += 601 * SECOND
+
+    assert Mode.ACTUAL is house.press(exercise=True).mode
+
+
+async def test_a_token_opens_no_second_drill(house: House) -> None:
+    """A used token is refused, after a restart too; a second drill at a time is refused."""
+    token = house.token()
+    await house.verbs.begin_drill(verb=house.ids.verb(), token=token)
+    with pytest.raises(WrongState):
+        await house.verbs.begin_drill(verb=house.ids.verb(), token=house.token(name="d2"))
+    await house.verbs.end_drill(verb=house.ids.verb())
+    await house.start()
+
+    with pytest.raises(NotVerified):
+        await house.verbs.begin_drill(verb=house.ids.verb(), token=token)
+
+
+async def test_a_person_may_raise_an_alarm_once_by_its_verb(house: House) -> None:
+    """Asked again, the same incident is the answer and no second alarm is raised."""
+    verb = house.ids.verb()
+    raise_it: Callable = lambda: house.verbs.raise_by_person(  # noqa: E731
+        verb=verb, kind=AlarmKind.MEDICAL, place=None, building="", by=BY, path="desk"
+    )
+    first = await raise_it()
+    await house.start()
+
+    assert first == await raise_it()
+    assert 1 == len(kinds(await house.written(), facts.AlarmRaised))
