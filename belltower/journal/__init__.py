@@ -1,12 +1,16 @@
 """The journal: append-only streams of facts, the truth where all rooms meet. Knows nothing of incidents.
 
     entry.py     Draft, Entry, RawEntry, Durability, FactCodec
-    journal.py   Journal: the one writer of its stream; commit, follow, read, bookmark
+    reader.py    Reader: follow, read, bookmark
+    journal.py   Journal, a Reader and the one writer of its stream: commit, spool, replay
     append.py    how drafts get their positions and hashes, in the writer, in commit order
     feed.py      the live end of a stream: a ring in memory, the table for those further behind
     copy.py      Copy: another lane's stream, verbatim
     spool.py     the file for what the store could not take in time
     chain.py     the hash that ties each entry to the one before
+    checkpoint.py  Signer, checkpoint_key: signed heads, in the table and a text file
+    verify.py    verify: the first entry that is not as it was written
+    deadline.py  Deadlines: durable promises to look again at a time
     tables.py    the tables and every statement on them
 
 One stream has one writer. `commit` lands facts and rows together and says how safely: JOURNALED, SPOOLED (synced to
@@ -24,17 +28,22 @@ that did its work.
 from __future__ import annotations
 
 from belltower.journal.chain import GENESIS, entry_hash
+from belltower.journal.checkpoint import Signer, checkpoint_key, checkpoint_public_key
 from belltower.journal.copy import Copy
+from belltower.journal.deadline import Deadline, Deadlines
 from belltower.journal.entry import UNPLACED, Draft, Durability, Entry, FactCodec, RawEntry
 from belltower.journal.journal import Journal, RunSpool, Trouble
 from belltower.journal.spool import Spool, SpoolFile
 from belltower.journal.tables import STEPS
+from belltower.journal.verify import Verdict, streams, verify
 
 __all__ = [
     "GENESIS",
     "STEPS",
     "UNPLACED",
     "Copy",
+    "Deadline",
+    "Deadlines",
     "Draft",
     "Durability",
     "Entry",
@@ -42,8 +51,14 @@ __all__ = [
     "Journal",
     "RawEntry",
     "RunSpool",
+    "Signer",
     "Spool",
     "SpoolFile",
     "Trouble",
+    "Verdict",
+    "checkpoint_key",
+    "checkpoint_public_key",
     "entry_hash",
+    "streams",
+    "verify",
 ]

@@ -39,6 +39,8 @@ class Append(Generic[F]):
         "deadline",
         "drafts",
         "durable",
+        "handed_over",
+        "last_chance",
         "raws",
         "result",
         "settled",
@@ -66,8 +68,15 @@ class Append(Generic[F]):
         self.result = result
         self.deadline = deadline
         self.settled = False
+        self.handed_over = False
+        self.last_chance = False
         self.durable: Durability | None = None
         self.raws: list[RawEntry] = []
+
+    @property
+    def waiting(self) -> bool:
+        """Whether neither the store nor the spool has answered for it."""
+        return not self.settled and self.durable is None
 
     def settle(self) -> list[Statement]:
         """See `Late.settle`."""

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
-from typing import Any, Generic, Protocol
+from typing import Any, Protocol
 
 from belltower import log
-from belltower.clock import Instant
 from belltower.errors import Conflict, StoreError
-from belltower.ids import FactId, StreamName
+from belltower.ids import StreamName
 from belltower.journal.append import Append, ChainHead, draft_of
-from belltower.journal.entry import Draft, Durability, Entry, F, FactCodec, RawEntry
-from belltower.journal.feed import Feed
+from belltower.journal.checkpoint import EVERY_ENTRIES, EVERY_SECONDS, Signer
+from belltower.journal.entry import Draft, Durability, F, FactCodec
+from belltower.journal.reader import Reader
 from belltower.journal.spool import Spool, SpoolRecord, frame, unframe
-from belltower.journal.tables import BOOKMARK, HAS_ID, HEAD, KEEP_BOOKMARK, OF_SUBJECT, PAGE, STEPS
+from belltower.journal.tables import CHECKPOINT, HEAD, KNOWN, LAST_CHECKPOINT, STEPS
 from belltower.store import Database, Transaction
 
 _log = log.get("journal")
 
 _UNRECORDED_LIMIT = 10_000
+_PAGE_RECORDS = 200
 _RETRY = (0.25, 5.0)
 
 
@@ -42,7 +44,7 @@ class Trouble(Protocol):
         ...
 
 
-class Journal(Generic[F]):
+class Journal(Reader[F]):
     """The one writer of `stream`. `open` it, keep `run` running, `close` it."""
 
     def __init__(
@@ -55,44 +57,32 @@ class Journal(Generic[F]):
         run_spool: RunSpool | None = None,
         spool_after: float = 0.25,
         on_trouble: Trouble | None = None,
+        signer: Signer | None = None,
     ) -> None:
-        self._database = database
-        self._stream = stream
-        self._codec = codec
+        super().__init__(database=database, stream=stream, codec=codec)
         self._spool = spool
         self._run_spool = run_spool
         self._spool_after = spool_after
         self._on_trouble = on_trouble
         self._pool: ThreadPoolExecutor | None = None
         self._chain = ChainHead()
-        self._feeds: dict[StreamName, Feed[F]] = {}
         self._pending: deque[Append[F]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._spooling = 0
         self._spooled = 0
         self._unrecorded: list[SpoolRecord] = []
-        self._ailing = asyncio.Event()
+        self._holding = False
+        self._held: list[Append[F]] = []
+        self._signer = signer
+        self._signed = 0
+        self._signed_at = 0.0
+        self._stir = asyncio.Event()
         self._kind: str | None = None
-
-    @property
-    def stream(self) -> StreamName:
-        """The stream written here."""
-        return self._stream
-
-    @property
-    def head(self) -> int:
-        """The last position committed."""
-        return self.feed(self._stream).head
 
     @property
     def trouble(self) -> bool:
         """Whether facts wait outside of the journal."""
         return self._kind is not None
-
-    @property
-    def database(self) -> Database:
-        """Where the tables are."""
-        return self._database
 
     async def open(self) -> None:
         """Find the head, then bring in what the spool still holds. Raises `StoreError`."""
@@ -104,6 +94,8 @@ class Journal(Generic[F]):
         await self._database.claim(f"stream {self._stream}")
         await self._database.anchor(HEAD, self._chain.take, stream=self._stream)
         self.feed(self._stream).start(self._chain.position, self._chain.hash)
+        last = await self._database.read(LAST_CHECKPOINT, stream=self._stream)
+        self._signed = int(last[0][0]) if last else 0
         records = unframe(await self._run_spool(self._spool.read))
         if records:
             self._spooled = len(records)
@@ -111,21 +103,35 @@ class Journal(Generic[F]):
             await self._replay()
 
     async def run(self) -> None:
-        """For ever: once the store is well again, bring in what was spooled."""
+        """For ever: once the store is well again, bring in what was spooled; now and then, sign the head."""
         wait = _RETRY[0]
+        self._signed_at = self._loop.time()
         while True:
-            await self._ailing.wait()
-            await asyncio.sleep(wait)
             try:
-                await self._replay()
+                async with asyncio.timeout(wait if self.trouble else EVERY_SECONDS):
+                    await self._stir.wait()
+            except TimeoutError:
+                pass
+            self._stir.clear()
+            try:
+                if self.trouble:
+                    await self._replay()
+                elif (
+                    self.head >= self._signed + EVERY_ENTRIES
+                    or self._loop.time() >= self._signed_at + EVERY_SECONDS
+                ):
+                    await self._sign()
                 wait = _RETRY[0]
             except StoreError as error:
                 if wait == _RETRY[0]:
-                    _log.warning("replay_failed", error=type(error).__name__)
+                    _log.warning("mending_failed", error=type(error).__name__)
                 wait = min(wait * 2, _RETRY[1])
 
     async def close(self) -> None:
-        """Let go of the spool's thread. The database is its owner's to close."""
+        """Sign the head and let go of the spool's thread. The database is its owner's to close, afterwards."""
+        if not self.trouble:
+            with suppress(StoreError):
+                await self._sign()
         if self._timer is not None:
             self._timer.cancel()
         if self._pool is not None:
@@ -152,32 +158,49 @@ class Journal(Generic[F]):
             result=result,
             deadline=self._loop.time() + self._spool_after,
         )
-        tx.late(append)
-        self._pending.append(append)
-        self._database.enqueue(tx, partial(self._settled, append))
-        if self._kind is not None:
+        if self._kind is None:
+            self._hand_over(append)
+        elif self._holding:
+            self._held.append(append)
+            self._wait_for(append)
+        else:
             self._spool_away([append], self._kind)
-        elif self._timer is None:
-            self._timer = self._loop.call_at(append.deadline, self._look)
         return result
+
+    def _hand_over(self, append: Append[F]) -> None:
+        append.handed_over = True
+        append.tx.late(append)
+        self._database.enqueue(append.tx, partial(self._settled, append))
+        self._wait_for(append)
+
+    def _wait_for(self, append: Append[F]) -> None:
+        """Let the shared timer look after `append`, oldest deadline first."""
+        self._pending.append(append)
+        if self._timer is None:
+            self._timer = self._loop.call_at(append.deadline, self._look)
 
     def _settled(self, append: Append[F], error: StoreError | None) -> None:
         """The store's answer. May come long after the spool's."""
         append.settled = True
         pending = self._pending
-        while pending and pending[0].settled:
+        while pending and not pending[0].waiting:
             pending.popleft()
         if error is None:
             give = self.feed(self._stream).give
             for entry, raw in append.placed():
                 give(entry, raw)
             self._resolve(append, Durability.JOURNALED)
+            if self._signer is not None and self.head >= self._signed + EVERY_ENTRIES:
+                self._stir.set()
         elif isinstance(error, Conflict):
             if append.durable is None and not append.result.done():
                 append.result.set_exception(error)
         elif append.durable is None:
             _log.warning("commit_failed", error=type(error).__name__)
-            self._spool_away([append], "failed")
+            if append.last_chance:
+                self._give_up([append])
+            else:
+                self._spool_away([append], "failed")
 
     @staticmethod
     def _resolve(append: Append[F], durable: Durability) -> None:
@@ -189,13 +212,18 @@ class Journal(Generic[F]):
         """The shared timer: spool whatever has waited too long."""
         self._timer = None
         now = self._loop.time()
-        late = [a for a in self._pending if a.deadline <= now and not a.settled and a.durable is None]
-        if late:
-            self._spool_away(late, "slow")
-        for append in self._pending:
-            if append.durable is None and not append.settled and append.deadline > now:
-                self._timer = self._loop.call_at(append.deadline, self._look)
-                break
+        late: list[Append[F]] = []
+        while self._pending and (self._pending[0].deadline <= now or not self._pending[0].waiting):
+            append = self._pending.popleft()
+            if append.waiting:
+                late.append(append)
+        self._give_up([append for append in late if append.last_chance])
+        spooling = [append for append in late if not append.last_chance]
+        if spooling:
+            self._held = [append for append in self._held if append not in spooling]
+            self._spool_away(spooling, "slow")
+        if self._pending:
+            self._timer = self._loop.call_at(self._pending[0].deadline, self._look)
 
     def _spool_away(self, appends: Sequence[Append[F]], kind: str) -> None:
         for append in appends:
@@ -215,13 +243,26 @@ class Journal(Generic[F]):
         error = None if written.cancelled() else written.exception()
         if written.cancelled() or error is not None:
             _log.error("spool_failed", error=type(error).__name__)
-            room = _UNRECORDED_LIMIT - len(self._unrecorded)
-            self._unrecorded += records[: max(room, 0)]
-            self._fall_ill("unrecorded")
-            durable = Durability.UNRECORDED
-        else:
-            self._spooled += len(records)
-            durable = Durability.SPOOLED
+            untried = [append for append in appends if not append.handed_over]
+            for append in untried:
+                append.durable, append.last_chance = None, True
+                append.deadline = self._loop.time() + self._spool_after
+                self._hand_over(append)
+            self._give_up([append for append in appends if append.handed_over and append not in untried])
+            return
+        self._spooled += len(records)
+        self._feed_unplaced(appends, Durability.SPOOLED)
+
+    def _give_up(self, appends: Sequence[Append[F]]) -> None:
+        """Neither store nor spool took `appends`: keep them in memory, for a better time."""
+        if not appends:
+            return
+        room = max(_UNRECORDED_LIMIT - len(self._unrecorded), 0)
+        self._unrecorded += [append.record() for append in appends[:room]]
+        self._fall_ill("unrecorded")
+        self._feed_unplaced(appends, Durability.UNRECORDED)
+
+    def _feed_unplaced(self, appends: Sequence[Append[F]], durable: Durability) -> None:
         give = self.feed(self._stream).give
         for append in appends:
             if append.durable is not Durability.JOURNALED:
@@ -235,45 +276,60 @@ class Journal(Generic[F]):
         if self._kind == kind or (self._kind == "unrecorded" and kind != "unrecorded"):
             return
         self._kind = kind
-        self._ailing.set()
+        self._stir.set()
         _log.error("store_trouble", kind=kind, stream=self._stream)
         if self._on_trouble is not None:
             self._on_trouble(kind)
 
     def _recover(self) -> None:
         self._kind = None
-        self._ailing.clear()
         _log.warning("store_recovered", stream=self._stream)
         if self._on_trouble is not None:
             self._on_trouble(None)
 
     async def _replay(self) -> None:
-        """Bring in what waits outside. Raises `StoreError` when the store is still ill; then all is kept."""
+        """Bring in what waits outside, in order. Raises `StoreError` when the store is still ill; then all is kept."""
+        try:
+            await self._bring_in()
+        finally:
+            self._holding = False
+            held, self._held = self._held, []
+            waiting = [append for append in held if append.waiting]
+            if self._kind is None:
+                for append in waiting:
+                    self._hand_over(append)
+            elif waiting:
+                self._spool_away(waiting, self._kind)
+
+    async def _bring_in(self) -> None:
+        """Replay until nothing is left; for the last few, new commits are held back so that they stay behind."""
         assert self._run_spool is not None  # noqa: S101 - open() came first
+        done = 0
         while True:
             await self._database.submit(Transaction())  # behind everything queued: its outcome is known now
             if self._spooling:
                 await self._run_spool(_nothing)
-            before = self._spooled
-            unrecorded = len(self._unrecorded)
-            await self._place(list(self._unrecorded))
-            await self._place(unframe(await self._run_spool(self._spool.read)))
-            if not self._spooling and before == self._spooled and unrecorded == len(self._unrecorded):
-                self._spooled = 0
-                self._unrecorded.clear()
+            unrecorded = list(self._unrecorded)
+            records = unframe(await self._run_spool(self._spool.read))[done:]
+            self._holding = len(records) + len(unrecorded) <= _PAGE_RECORDS
+            await self._place(unrecorded)
+            del self._unrecorded[: len(unrecorded)]
+            await self._place(records)
+            done += len(records)
+            if self._holding and not self._spooling and done >= self._spooled and not self._unrecorded:
                 await self._run_spool(self._spool.clear)
-                if not self._spooled and not self._spooling and not self._unrecorded:
+                done = 0 if self._spooling or done < self._spooled else done
+                if not self._spooling and done >= self._spooled and not self._unrecorded:
+                    self._spooled = 0
                     self._recover()
                     return
 
     async def _place(self, records: Sequence[SpoolRecord]) -> None:
         """Journal those of `records` that are not in yet, with the statements they came with."""
-        for start in range(0, len(records), 200):
-            missing = [
-                record
-                for record in records[start : start + 200]
-                if record.facts and not await self._has(record.facts[0].id)
-            ]
+        for start in range(0, len(records), _PAGE_RECORDS):
+            page = [record for record in records[start : start + _PAGE_RECORDS] if record.facts]
+            known = await self._known([record.facts[0].id for record in page])
+            missing = [record for record in page if record.facts[0].id not in known]
             entering = [(record, self._enter(record, with_statements=True)) for record in missing]
             outcomes = await asyncio.gather(*(future for _, future in entering), return_exceptions=True)
             for (record, _), outcome in zip(entering, outcomes, strict=True):
@@ -282,8 +338,15 @@ class Journal(Generic[F]):
                 elif outcome is not None:
                     raise outcome
 
-    async def _has(self, fact_id: str) -> bool:
-        return bool(await self._database.read(HAS_ID, stream=self._stream, id=fact_id))
+    async def _known(self, ids: Sequence[str]) -> set[str]:
+        """Those of `ids` that have a place."""
+        if not ids:
+            return set()
+        names = {f"id{number}": fact_id for number, fact_id in enumerate(ids)}
+        rows = await self._database.read(
+            KNOWN.format(ids=", ".join(f":{name}" for name in names)), stream=self._stream, **names
+        )
+        return {row[0] for row in rows}
 
     async def _enter_again(self, record: SpoolRecord) -> None:
         try:
@@ -323,85 +386,19 @@ class Journal(Generic[F]):
         else:
             done.set_exception(error)
 
-    # -- reading
-
-    def feed(self, stream: StreamName) -> Feed[F]:
-        """The live end of `stream`, for this package only."""
-        feed = self._feeds.get(stream)
-        if feed is None:
-            feed = self._feeds[stream] = Feed(page=partial(self._page, stream), entry=self.entry)
-        return feed
-
-    async def follow(
-        self, *, after: int, kinds: tuple[type, ...] = (), stream: StreamName | None = None
-    ) -> AsyncIterator[Entry[F]]:
-        """Entries behind position `after`, for ever; only facts of `kinds`, if given.
-
-        An unplaced entry comes again once it has its place: follow idempotently, by fact id.
-        """
-        async for run in self.feed(stream or self._stream).follow(after):
-            for entry, _ in run:
-                if not kinds or isinstance(entry.fact, kinds):
-                    yield entry
-
-    async def follow_raw(
-        self, *, after: int, stream: StreamName | None = None
-    ) -> AsyncIterator[list[RawEntry]]:
-        """Runs of raw entries behind position `after`, for ever, for a copy elsewhere."""
-        async for run in self.feed(stream or self._stream).follow(after):
-            yield [raw for _, raw in run]
-
-    async def read(self, *, after: int, limit: int, stream: StreamName | None = None) -> list[Entry[F]]:
-        """At most `limit` entries behind position `after`, from the table."""
-        return [self.entry(raw) for raw in await self._page(stream or self._stream, after, limit)]
-
-    async def read_raw(self, *, after: int, limit: int, stream: StreamName | None = None) -> list[RawEntry]:
-        """Like `read`, as the rows lie in the table."""
-        return await self._page(stream or self._stream, after, limit)
-
-    async def of(self, subject: str, *, stream: StreamName | None = None) -> list[Entry[F]]:
-        """All placed entries about `subject`, in order."""
-        rows = await self._database.read(OF_SUBJECT, stream=stream or self._stream, subject=subject)
-        return [self.entry(raw_entry(row)) for row in rows]
-
-    def entry(self, raw: RawEntry) -> Entry[F]:
-        """`raw` with its fact understood."""
-        return Entry(
-            stream=raw.stream,
-            position=raw.position,
-            id=raw.id,
-            at=raw.at,
-            subject=raw.subject,
-            fact=self._codec.decode(raw.tag, raw.body),
-        )
-
-    async def bookmark(self, name: str) -> int:
-        """The position kept under `name`, or 0."""
-        rows = await self._database.read(BOOKMARK, name=name)
-        return int(rows[0][0]) if rows else 0
-
-    def keep_bookmark(self, tx: Transaction, name: str, position: int) -> None:
-        """Keep `position` under `name` together with `tx`. A bookmark never moves back."""
-        tx.add(KEEP_BOOKMARK, name=name, position=position)
-
-    async def _page(self, stream: StreamName, after: int, limit: int) -> list[RawEntry]:
-        rows = await self._database.read(PAGE, stream=stream, after=after, limit=limit)
-        return [raw_entry(row) for row in rows]
-
-
-def raw_entry(row: tuple[Any, ...]) -> RawEntry:
-    """A row of the table."""
-    stream, position, id_, at, tag, subject, body, digest = row
-    return RawEntry(
-        stream=StreamName(stream),
-        position=position,
-        id=FactId(id_),
-        at=Instant(at),
-        tag=tag,
-        subject=subject,
-        body=bytes(body),
-        hash=bytes(digest),
-    )
+    async def _sign(self) -> None:
+        feed = self.feed(self._stream)
+        position, digest = feed.head, feed.head_hash
+        self._signed_at = self._loop.time()
+        if self._signer is None or position <= self._signed:
+            return
+        row, write = self._signer.sign(self._stream, position, digest)
+        tx = Transaction()
+        tx.rows(CHECKPOINT, [row])
+        await self._database.submit(tx)
+        assert self._run_spool is not None  # noqa: S101 - open() came first
+        await self._run_spool(write)
+        self._signed = position
 
 
 def _nothing() -> None:

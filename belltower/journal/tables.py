@@ -59,7 +59,9 @@ OF_SUBJECT = (
     "SELECT stream, position, id, at, tag, subject, body, hash FROM journal_entry"
     " WHERE stream = :stream AND subject = :subject AND subject <> '' ORDER BY position"
 )
-HAS_ID = "SELECT position FROM journal_entry WHERE stream = :stream AND id = :id"
+STREAMS = "SELECT DISTINCT stream FROM journal_entry ORDER BY stream"
+COUNT = "SELECT count(*) FROM journal_entry WHERE stream = :stream"
+KNOWN = "SELECT id FROM journal_entry WHERE stream = :stream AND id IN ({ids})"
 
 BOOKMARK = "SELECT position FROM bookmark WHERE name = :name"
 KEEP_BOOKMARK = (

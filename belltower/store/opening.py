@@ -15,9 +15,12 @@ from belltower.store.sqlite import SQLiteDatabase
 from belltower.store.sqlite_engine import SQLiteEngine, refuse_old_library
 
 
-async def open_database(url: str, *, before_commit: Callable[[], None] | None = None) -> Database:
+async def open_database(
+    url: str, *, read_only: bool = False, before_commit: Callable[[], None] | None = None
+) -> Database:
     """Open `sqlite:///absolute/path.db`, `sqlite://:memory:` or `postgresql://user@host/name`.
 
+    `read_only` needs no lock, so a SQLite file can be read while its lane writes; it then migrates nothing.
     `before_commit` is called by SQLite's writer before each commit (slow disks in tests and benches).
     Raises `SettingsError` for another kind of URL, `StoreError` when the database cannot be had.
     """
@@ -26,7 +29,9 @@ async def open_database(url: str, *, before_commit: Callable[[], None] | None = 
         refuse_old_library()
         return InlineDatabase(engine=SQLiteEngine(connection=apsw.Connection(":memory:")))
     if scheme == "sqlite" and rest.startswith("/") and rest.strip("/"):
-        database = SQLiteDatabase(path=Path("/" + rest.lstrip("/")), before_commit=before_commit)
+        database = SQLiteDatabase(
+            path=Path("/" + rest.lstrip("/")), read_only=read_only, before_commit=before_commit
+        )
         await database.start()
         return database
     if scheme in ("postgresql", "postgres"):

@@ -52,11 +52,13 @@ class SQLiteDatabase(Verbs):
         *,
         path: Path,
         vfs: str | None = None,
+        read_only: bool = False,
         queue_limit: int = 50_000,
         before_commit: Callable[[], None] | None = None,
     ) -> None:
         self._path = path
         self._vfs = vfs
+        self._read_only = read_only
         self._queue_limit = queue_limit
         self._before_commit = before_commit
         self._queue: queue.SimpleQueue[Job | _Ask | _Stop] = queue.SimpleQueue()
@@ -75,6 +77,10 @@ class SQLiteDatabase(Verbs):
         """Open the file and start the writer. Raises `Unavailable` when another process writes here."""
         refuse_old_library()
         self._loop = asyncio.get_running_loop()
+        if self._read_only:
+            if not self._path.exists():
+                raise Unavailable(f"{self._path}: no such database")
+            return
         self._take_lock()
         self._thread = threading.Thread(target=self._write, name="store-write", daemon=True)
         self._thread.start()
@@ -86,8 +92,8 @@ class SQLiteDatabase(Verbs):
 
     def enqueue(self, tx: Transaction, done: Done, *, priority: Priority = Priority.ALARM) -> None:
         """See `Database.enqueue`."""
-        if self._closed:
-            self._loop.call_soon(done, Unavailable("the database is closed"))
+        if self._closed or self._read_only:
+            self._loop.call_soon(done, Unavailable("the database is closed, or open for reading only"))
         elif self._queue.qsize() + len(self._waiting) >= self._queue_limit:
             self._loop.call_soon(done, overloaded(self._queue_limit))
         else:
@@ -101,7 +107,8 @@ class SQLiteDatabase(Verbs):
 
     async def migrate(self, steps: Sequence[Step]) -> None:
         """See `Database.migrate`."""
-        await self._ask(lambda: self._opened().migrate(steps))
+        if not self._read_only:
+            await self._ask(lambda: self._opened().migrate(steps))
 
     async def anchor(
         self, sql: str, take: Callable[[list[tuple[Any, ...]]], None], /, **params: SQLValue
@@ -123,8 +130,9 @@ class SQLiteDatabase(Verbs):
         if self._closed:
             return
         self._closed = True
-        self._queue.put(_Stop())
-        await self._loop.run_in_executor(self._read_pool, self._thread.join)
+        if not self._read_only:
+            self._queue.put(_Stop())
+            await self._loop.run_in_executor(self._read_pool, self._thread.join)
         self._read_pool.shutdown(wait=True)
         for reader in self._readers:
             reader.close()
@@ -142,7 +150,7 @@ class SQLiteDatabase(Verbs):
                 self._local.connection = connection
                 self._readers.append(connection)
             return connection.cursor().execute(sql, params).fetchall()
-        except (apsw.Error, TypeError, KeyError) as error:
+        except (apsw.Error, TypeError, KeyError, ValueError) as error:
             raise translated(error) from error
 
     # -- the writer thread

@@ -1,0 +1,117 @@
+"""The reading half of a journal."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any, Generic
+
+from belltower.clock import Instant
+from belltower.ids import FactId, StreamName
+from belltower.journal.entry import Entry, F, FactCodec, RawEntry
+from belltower.journal.feed import Feed
+from belltower.journal.tables import BOOKMARK, KEEP_BOOKMARK, OF_SUBJECT, PAGE
+from belltower.store import Database, Transaction
+
+
+class Reader(Generic[F]):
+    """Follows and reads any stream of a database; `stream` is the one meant when none is named."""
+
+    def __init__(self, *, database: Database, stream: StreamName, codec: FactCodec[F]) -> None:
+        self._database = database
+        self._stream = stream
+        self._codec = codec
+        self._feeds: dict[StreamName, Feed[F]] = {}
+
+    @property
+    def stream(self) -> StreamName:
+        """The stream meant when none is named."""
+        return self._stream
+
+    @property
+    def head(self) -> int:
+        """The last position committed."""
+        return self.feed(self._stream).head
+
+    @property
+    def database(self) -> Database:
+        """Where the tables are."""
+        return self._database
+
+    def feed(self, stream: StreamName) -> Feed[F]:
+        """The live end of `stream`, for this package only."""
+        feed = self._feeds.get(stream)
+        if feed is None:
+            feed = self._feeds[stream] = Feed(page=partial(self._page, stream), entry=self.entry)
+        return feed
+
+    async def follow(
+        self, *, after: int, kinds: tuple[type, ...] = (), stream: StreamName | None = None
+    ) -> AsyncIterator[Entry[F]]:
+        """Entries behind position `after`, for ever; only facts of `kinds`, if given.
+
+        An unplaced entry comes again once it has its place: follow idempotently, by fact id.
+        """
+        async for run in self.feed(stream or self._stream).follow(after):
+            for entry, _ in run:
+                if not kinds or isinstance(entry.fact, kinds):
+                    yield entry
+
+    async def follow_raw(
+        self, *, after: int, stream: StreamName | None = None
+    ) -> AsyncIterator[list[RawEntry]]:
+        """Runs of raw entries behind position `after`, for ever, for a copy elsewhere."""
+        async for run in self.feed(stream or self._stream).follow(after):
+            yield [raw for _, raw in run]
+
+    async def read(self, *, after: int, limit: int, stream: StreamName | None = None) -> list[Entry[F]]:
+        """At most `limit` entries behind position `after`, from the table."""
+        return [self.entry(raw) for raw in await self._page(stream or self._stream, after, limit)]
+
+    async def read_raw(self, *, after: int, limit: int, stream: StreamName | None = None) -> list[RawEntry]:
+        """Like `read`, as the rows lie in the table."""
+        return await self._page(stream or self._stream, after, limit)
+
+    async def of(self, subject: str, *, stream: StreamName | None = None) -> list[Entry[F]]:
+        """All placed entries about `subject`, in order."""
+        rows = await self._database.read(OF_SUBJECT, stream=stream or self._stream, subject=subject)
+        return [self.entry(raw_entry(row)) for row in rows]
+
+    def entry(self, raw: RawEntry) -> Entry[F]:
+        """`raw` with its fact understood."""
+        return Entry(
+            stream=raw.stream,
+            position=raw.position,
+            id=raw.id,
+            at=raw.at,
+            subject=raw.subject,
+            fact=self._codec.decode(raw.tag, raw.body),
+        )
+
+    async def bookmark(self, name: str) -> int:
+        """The position kept under `name`, or 0."""
+        rows = await self._database.read(BOOKMARK, name=name)
+        return int(rows[0][0]) if rows else 0
+
+    def keep_bookmark(self, tx: Transaction, name: str, position: int) -> None:
+        """Keep `position` under `name` together with `tx`. A bookmark never moves back."""
+        tx.add(KEEP_BOOKMARK, name=name, position=position)
+
+    async def _page(self, stream: StreamName, after: int, limit: int) -> list[RawEntry]:
+        rows = await self._database.read(PAGE, stream=stream, after=after, limit=limit)
+        return [raw_entry(row) for row in rows]
+
+
+def raw_entry(row: tuple[Any, ...]) -> RawEntry:
+    """A row of the table."""
+    stream, position, id_, at, tag, subject, body, digest = row
+    return RawEntry(
+        stream=StreamName(stream),
+        position=position,
+        id=FactId(id_),
+        at=Instant(at),
+        tag=tag,
+        subject=subject,
+        body=bytes(body),
+        hash=bytes(digest),
+    )
