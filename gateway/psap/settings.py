@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct, field
 
+from belltower.errors import Malformed, SettingsError
 from belltower.values import Seconds, Secret
+from hardware.codecs.ax25 import Address
+
+KEY_OCTETS = 32
 
 
 class KISSLinkSettings(Struct, frozen=True, kw_only=True):
@@ -16,15 +22,47 @@ class KISSLinkSettings(Struct, frozen=True, kw_only=True):
     from_: str = field(name="from")
     # The county's call sign, what a message is addressed to.
     to: str
-    # The key both ends hold; every message and every confirmation bears its MAC.
+    # The key both ends hold, 64 hex digits; every message and every confirmation bears its MAC.
     key: Secret
-    # Bits per second on air: how long the channel is busy with one frame.
-    rate: int = 1200
+    # Bits per second on air: how long the channel is busy with one frame. None: the line has no channel to share,
+    # a wire for instance, and nothing waits.
+    rate: int | None = None
+    # How long the transmitter is keyed before the first bit, and after the last.
+    txdelay: Seconds = 0.3
+    tail: Seconds = 0.1
     # How often the county's end is asked for a sign of life; three misses and the link is lost.
     heartbeat: Seconds = 30.0
     # Links of lower priority are shown first. All links are called at once.
     priority: int = 1
 
+    def __post_init__(self) -> None:
+        """Refuse stations that cannot be written on the air, a key that is none, a channel without speed."""
+        for name, station in (("from", self.from_), ("to", self.to)):
+            try:
+                Address.parse(station)
+            except Malformed as error:
+                raise SettingsError(f"{name}: {error}") from None
+        if self.from_ == self.to:
+            raise SettingsError(f'from and to are both "{self.to}"; each end has its own call sign')
+        if self.key.reveal():  # empty while settings are checked without opening secrets
+            link_key(self.key)
+        if self.rate is not None and self.rate < 300:
+            raise SettingsError(
+                f"rate = {self.rate} is no speed of a packet channel; 1200 and 9600 are usual"
+            )
+        if self.heartbeat < 1:
+            raise SettingsError('heartbeat is at least "1s"; "30s" is usual')
+
 
 LINKS: dict[str, type[Struct]] = {"kiss": KISSLinkSettings}
 """The record of each `kind` of link."""
+
+
+def link_key(secret: Secret) -> bytes:
+    """The key in a secret; SettingsError, which does not repeat it, when it is not 64 hex digits."""
+    text = secret.reveal().strip()
+    if not re.fullmatch(rf"[0-9a-fA-F]{{{2 * KEY_OCTETS}}}", text):
+        raise SettingsError(
+            f"the link key is not {2 * KEY_OCTETS} hex digits; make one with: openssl rand -hex {KEY_OCTETS}"
+        )
+    return bytes.fromhex(text)

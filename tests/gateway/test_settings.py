@@ -28,7 +28,7 @@ key = { env = "COUNTY_KEY" }
 def settings(folder: Path, text: str, **environ: str) -> Settings:
     file = folder / "config.toml"
     file.write_text(text, encoding="utf-8")
-    return load(file, environ={"COUNTY_KEY": "k", **environ})
+    return load(file, environ={"COUNTY_KEY": "0a" * 32, **environ})
 
 
 def faults(folder: Path, text: str) -> list[str]:
@@ -42,7 +42,7 @@ def test_a_short_file_is_enough(tmp_path: Path) -> None:
     house = settings(tmp_path, MINIMAL)
 
     assert ["county"] == list(house.psap_links)
-    assert "k" == house.psap_links["county"].key.reveal()
+    assert "0a" * 32 == house.psap_links["county"].key.reveal()
     assert tmp_path / "site" == house.site.folder
     assert f"sqlite://{tmp_path}/var/alarm.db" == house.alarm_url
     assert f"sqlite://{tmp_path}/var/desk.db" == house.desk_url

@@ -1,0 +1,19 @@
+"""The ways to the PSAP: every call goes out on every link at once, and what became of it is written down.
+
+    link.py         PSAPLink, the Protocol with its obligations; LiveCall and ExerciseCall, which never mix
+    worker.py       CallWorker: from CallOrdered to CallSent, CallReceipt, CallUnanswered, TelecommunicatorAcknowledged
+    coalesce.py     Ledger: what one link owes at this moment, pure
+    ranges.py       sets of alarm numbers as ranges, pure
+    radio_text.py   what is said on the radio, and its MAC, pure (docs/psap-radio.md)
+    kiss_link.py    KISSLink: APRS messages in AX.25 in KISS, supervised by heartbeat
+    kinds.py        the table of link kinds
+    settings.py     the settings of each kind
+
+    journal ─CallOrdered→ CallWorker.take ─→ one Ledger per link ─frame→ PSAPLink.send ─→ the wire
+                             ↑                     ↑
+                             └──── facts ←──── PSAPLink.run reports what it heard
+
+A machine's receipt ends the retries of that frame on that link. A person's acknowledgement ends the call's retries
+everywhere; presses that no PSAP has confirmed yet are still told. After an incident is closed, what has no receipt
+goes on for 90 seconds, so that closing never silences a call. The far end for tests and training is gateway.county.
+"""

@@ -1,0 +1,297 @@
+"""What is owed on one link at this moment: pure, the time comes in as a number.
+
+A building's first press goes alone and at once. All later ones wait as ranges until the channel is free and then go
+as one summary; at most one summary is outstanding, so that 10,000 presses never become 10,000 frames. A frame keeps
+its id and its octets from the first sending to the receipt.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from belltower.ids import CallId, IncidentId
+from belltower.incident.facts import ReceiptLevel
+from gateway.psap.link import FIRST_PRESS, Call, Frame, PSAPLink, more_of
+from gateway.psap.ranges import NONE, Ranges, union, without
+
+_REMEMBERED = 1_024
+"""Frames whose late receipts are still understood, per link."""
+
+
+class OpenCall:
+    """One call as all links see it."""
+
+    def __init__(self, *, call: Call, ordered: float) -> None:
+        self.call = call
+        # Loop time of the order.
+        self.ordered = ordered
+        self.presses: Ranges = FIRST_PRESS
+        # What a PSAP has confirmed on any link.
+        self.confirmed: Ranges = NONE
+        self.acknowledged = False
+        self.unanswered = False
+        # Loop time at which its frames are given up because the incident was closed; None while it is open.
+        self.ends: float | None = None
+
+    @property
+    def id(self) -> CallId:
+        """The call's id."""
+        return self.call.order.call
+
+    @property
+    def incident(self) -> IncidentId:
+        """Its incident's id."""
+        return self.call.order.incident
+
+    def owed_at(self, now: float) -> bool:
+        """Whether anything of it may still be sent."""
+        return self.ends is None or now < self.ends
+
+
+class _Outstanding:
+    def __init__(self, *, frame: Frame, due: float) -> None:
+        self.frame = frame
+        self.due = due
+        self.tries = 0
+        self.base = due
+        self.rejected = False
+
+
+class _Known:
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        self.levels: set[ReceiptLevel] = set()
+        self.sent = False
+        self.rejected = False
+
+
+class Ledger:
+    """What one link owes. Its owner asks `next`, sends, and says `sent` or `failed`."""
+
+    def __init__(self, *, link: PSAPLink) -> None:
+        self._link = link
+        self._traits = link.traits
+        self._calls: dict[CallId, OpenCall] = {}
+        self._covered: dict[CallId, Ranges] = {}
+        self._firsts: dict[CallId, _Outstanding] = {}
+        self._summary: _Outstanding | None = None
+        self._summary_not_before = 0.0
+        # Calls that may have presses no frame has told of, with the time since when.
+        self._waiting: dict[CallId, float] = {}
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._busy_until = 0.0
+
+    # ---- what happened
+
+    def order(self, call: OpenCall, *, now: float) -> None:
+        """A call is owed on this link."""
+        self._calls[call.id] = call
+        self._covered[call.id] = NONE
+        self._firsts[call.id] = _Outstanding(frame=self._link.first(call.call), due=now)
+        self.joined(call, now=now)
+
+    def joined(self, call: OpenCall, *, now: float) -> None:
+        """The call's presses grew."""
+        if call.id in self._calls and call.presses != FIRST_PRESS:
+            self._waiting.setdefault(call.id, now)
+
+    def drop(self, call: CallId) -> None:
+        """Nothing of this call is owed any more."""
+        self._calls.pop(call, None)
+        self._covered.pop(call, None)
+        self._firsts.pop(call, None)
+        self._waiting.pop(call, None)
+
+    def reopened(self, *, now: float) -> None:
+        """There is a new connection: all that is owed is due at once."""
+        self._busy_until = now
+        for outstanding in (*self._firsts.values(), *((self._summary,) if self._summary else ())):
+            outstanding.due = now
+            outstanding.tries = 0
+
+    def sent(self, frame: Frame, *, now: float) -> bool:
+        """The frame's first octet left. True when it is the first time that this frame did."""
+        self._busy_until = max(self._busy_until, now) + self._link.airtime(frame)
+        if (outstanding := self._outstanding(frame.id)) is not None:
+            outstanding.tries += 1
+            if outstanding.tries == 1:
+                outstanding.base = self._busy_until
+            retries = self._traits.retries
+            quick = outstanding.tries <= len(retries) and not outstanding.rejected
+            outstanding.due = (
+                outstanding.base + retries[outstanding.tries - 1]
+                if quick
+                else self._busy_until + self._traits.again
+            )
+        known = self._remember(frame)
+        first, known.sent = not known.sent, True
+        return first
+
+    def failed(self, frame: Frame, *, now: float) -> None:
+        """The frame could not be handed over: it is due again soon."""
+        if (outstanding := self._outstanding(frame.id)) is not None:
+            outstanding.due = now + self._traits.retries[0]
+
+    def receipt(self, frame_id: str, level: ReceiptLevel, *, now: float) -> Frame | None:
+        """A machine confirmed this frame. The frame, when that is news."""
+        known = self._known.get(frame_id)
+        if known is None or level in known.levels:
+            return None
+        known.levels.add(level)
+        if level in self._traits.settling:
+            self._settle(known.frame, now=now)
+        return known.frame
+
+    def rejected(self, frame_id: str, *, now: float) -> Frame | None:
+        """The PSAP's system said no to this frame. The frame, when that is news."""
+        known = self._known.get(frame_id)
+        if known is None or known.rejected:
+            return None
+        known.rejected = True
+        if self._summary is not None and self._summary.frame.id == frame_id:
+            self._summary = None  # composed anew, with what joined meanwhile
+            self._summary_not_before = now + self._traits.again
+            for call, _ in known.frame.covers:
+                if call in self._calls:
+                    self._waiting.setdefault(call, now)
+        elif (outstanding := self._outstanding(frame_id)) is not None:
+            outstanding.rejected = True
+            outstanding.due = now + self._traits.again
+        return known.frame
+
+    def acknowledged(self, call: CallId) -> None:
+        """A person has the call: its own frame is owed no more, only presses that nobody has confirmed."""
+        self._firsts.pop(call, None)
+
+    # ---- what the facts of an earlier run say
+
+    def recall_sent(self, frame_id: str, covers: Sequence[tuple[CallId, Ranges]], *, now: float) -> None:
+        """This frame was sent: a summary is outstanding again, the same octets under the same id."""
+        for call_id, _ in covers:
+            if (first := self._firsts.get(call_id)) is not None and first.frame.id == frame_id:
+                self._remember(first.frame).sent = True
+                return
+        items = [(self._calls[call].call, ranges) for call, ranges in covers if call in self._calls]
+        if not items:
+            return
+        frame = self._link.more(more_of(items))
+        if frame.id == frame_id:
+            self._remember(frame).sent = True
+            self._summary = _Outstanding(frame=frame, due=now)
+
+    def recall_receipt(
+        self, frame_id: str, call_id: CallId, ranges: Ranges, level: ReceiptLevel, *, now: float
+    ) -> None:
+        """These presses were confirmed, whether or not the frame can be built again."""
+        if (known := self._known.get(frame_id)) is not None:
+            known.levels.add(level)
+        if level in self._traits.settling and call_id in self._calls:
+            self._cover(call_id, ranges, now=now)
+            if self._summary is not None and self._summary.frame.id == frame_id:
+                self._summary = None
+
+    def recall_rejected(self, frame_id: str) -> None:
+        """It was written down that the PSAP's system said no to this frame."""
+        if (known := self._known.get(frame_id)) is not None:
+            known.rejected = True
+
+    # ---- what is owed
+
+    def next(self, now: float) -> Frame | None:
+        """The frame to send now, if any."""
+        for first in self._firsts.values():
+            if first.tries == 0 and first.due <= now:
+                return first.frame
+        if self._busy_until > now:
+            return None
+        due = [first for first in self._firsts.values() if first.due <= now]
+        if (summary := self._summary_due(now)) is not None:
+            due.append(summary)
+        return min(due, key=lambda outstanding: outstanding.due).frame if due else None
+
+    def wake_at(self, now: float) -> float | None:
+        """When `next` may have something, if nothing happens until then; None: not by time alone."""
+        times = [max(first.due, self._busy_until if first.tries else 0.0) for first in self._firsts.values()]
+        if self._summary is not None:
+            times.append(max(self._summary.due, self._busy_until))
+        elif self._waiting:
+            times.append(max(now, self._busy_until, self._summary_not_before))
+        return min(times, default=None)
+
+    def open_frames(self) -> list[str]:
+        """Ids of the frames that wait for a receipt, for the status page."""
+        frames = [first.frame.id for first in self._firsts.values()]
+        return [*frames, self._summary.frame.id] if self._summary is not None else frames
+
+    def _summary_due(self, now: float) -> _Outstanding | None:
+        if self._summary is not None and not any(
+            self._untold(call, told) for call, told in self._summary.frame.covers
+        ):
+            self._summary = None  # confirmed elsewhere, acknowledged or given up
+        if self._summary is None and now >= self._summary_not_before:
+            self._summary = self._compose()
+        if self._summary is None or self._summary.due > now:
+            return None
+        return self._summary
+
+    def _compose(self) -> _Outstanding | None:
+        items: list[tuple[Call, Ranges]] = []
+        since = 0.0
+        for call_id, waiting in list(self._waiting.items()):
+            call = self._calls[call_id]
+            untold = without(self._untold(call_id, call.presses), FIRST_PRESS)
+            if not untold:
+                del self._waiting[call_id]
+            elif not items:
+                since = waiting
+                items.append((call.call, untold))
+            elif self._goes_with(call.call, items[0][0]):
+                items.append((call.call, untold))
+        if not items:
+            return None
+        return _Outstanding(frame=self._link.more(more_of(items)), due=since)
+
+    def _untold(self, call_id: CallId, told: Ranges) -> Ranges:
+        call = self._calls.get(call_id)
+        if call is None:
+            return NONE
+        untold = without(told, self._covered[call_id])
+        return without(untold, call.confirmed) if call.acknowledged else untold
+
+    def _settle(self, frame: Frame, *, now: float) -> None:
+        for call_id, ranges in frame.covers:
+            if call_id in self._calls:
+                self._cover(call_id, ranges, now=now)
+        if self._summary is not None and self._summary.frame.id == frame.id:
+            self._summary = None
+
+    def _cover(self, call_id: CallId, ranges: Ranges, *, now: float) -> None:
+        call = self._calls[call_id]
+        call.confirmed = union(call.confirmed, ranges)
+        covered = self._covered[call_id] = union(self._covered[call_id], ranges)
+        if not without(FIRST_PRESS, covered):
+            self._firsts.pop(call_id, None)
+        if without(call.presses, union(covered, FIRST_PRESS)):
+            self._waiting.setdefault(call_id, now)
+
+    def _outstanding(self, frame_id: str) -> _Outstanding | None:
+        if self._summary is not None and self._summary.frame.id == frame_id:
+            return self._summary
+        for first in self._firsts.values():
+            if first.frame.id == frame_id:
+                return first
+        return None
+
+    def _remember(self, frame: Frame) -> _Known:
+        known = self._known.get(frame.id)
+        if known is None or known.frame.octets != frame.octets:
+            known = self._known[frame.id] = _Known(frame)
+        self._known.move_to_end(frame.id)
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return known
+
+    @staticmethod
+    def _goes_with(call: Call, first: Call) -> bool:
+        return type(call) is type(first) and call.order.incident == first.order.incident

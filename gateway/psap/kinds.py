@@ -1,0 +1,36 @@
+"""Every kind of PSAP link there is, by the `kind` of its settings table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from belltower.ids import LinkName
+from gateway.psap.kiss_link import Channel, KISSLink
+from gateway.psap.link import PSAPLink
+from gateway.psap.settings import KISSLinkSettings, link_key
+from hardware.transports import open_transport
+
+
+def link_from(name: LinkName, settings: Any) -> PSAPLink:
+    """The link that a settings record describes, not yet opened."""
+    return KINDS[type(settings)](name, settings)
+
+
+def _kiss(name: LinkName, settings: KISSLinkSettings) -> KISSLink:
+    channel = None
+    if settings.rate is not None:
+        channel = Channel(rate=settings.rate, txdelay=settings.txdelay, tail=settings.tail)
+    return KISSLink(
+        name=name,
+        transport=open_transport(settings.url),
+        key=link_key(settings.key),
+        us=settings.from_,
+        them=settings.to,
+        channel=channel,
+        heartbeat=settings.heartbeat,
+    )
+
+
+KINDS: dict[type, Callable[[LinkName, Any], PSAPLink]] = {KISSLinkSettings: _kiss}
+"""How each settings record becomes a link."""

@@ -1,0 +1,209 @@
+"""What a PSAP link is, whatever wire it uses, and what passes between it and the worker.
+
+The worker owns what is owed, when it is tried again and what is written down; a link owns one connection, its
+frames and its proof of who answered. A SIP, DC-09 or modem link fits the same shape: `first` and `more` build that
+wire's own document, `traits` say what it can promise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from belltower.ids import CallId, LinkName
+from belltower.incident.facts import CallOrdered, Mode, ReceiptLevel
+from gateway.psap.ranges import Ranges
+
+FIRST_PRESS: Ranges = ((1, 1),)
+"""What the call itself tells of: the building's first alarm."""
+
+
+class LiveCall(Struct, frozen=True, kw_only=True):
+    """A request for help that is real. It cannot be made from an exercise's order."""
+
+    order: CallOrdered
+    # The place as responders read it on the doors.
+    place: str
+
+    def __post_init__(self) -> None:
+        if self.order.mode is not Mode.ACTUAL:
+            raise ValueError("an exercise cannot be a live call")
+
+
+class ExerciseCall(Struct, frozen=True, kw_only=True):
+    """A request for help in an exercise which the centre agreed to take. It cannot be made from a live order."""
+
+    order: CallOrdered
+    place: str
+
+    def __post_init__(self) -> None:
+        if self.order.mode is not Mode.EXERCISE or not self.order.exercise_accepted:
+            raise ValueError("only an accepted exercise can be an exercise call")
+
+
+Call = LiveCall | ExerciseCall
+
+
+class LiveMore(Struct, frozen=True, kw_only=True):
+    """Further presses of live calls, as ranges."""
+
+    items: tuple[tuple[LiveCall, Ranges], ...]
+
+
+class ExerciseMore(Struct, frozen=True, kw_only=True):
+    """Further presses of exercise calls, as ranges."""
+
+    items: tuple[tuple[ExerciseCall, Ranges], ...]
+
+
+More = LiveMore | ExerciseMore
+
+
+class Frame(Struct, frozen=True, kw_only=True):
+    """One thing to send on one link, always the same octets under the same id."""
+
+    id: str
+    octets: bytes
+    # What it says in the link's own words: what an authentic answer must prove to have read.
+    text: str
+    # The alarm numbers it names, by call.
+    covers: tuple[tuple[CallId, Ranges], ...]
+
+
+class Receipt(Struct, frozen=True, kw_only=True):
+    """A machine confirmed exactly this frame; the link has checked whatever proof its level asks for."""
+
+    frame: str
+    level: ReceiptLevel
+
+
+class Refusal(Struct, frozen=True, kw_only=True):
+    """The PSAP's system, proven to be it, understood the frame and said no."""
+
+    frame: str
+    reason: str
+
+
+class PersonAnswered(Struct, frozen=True, kw_only=True):
+    """A telecommunicator, vouched for by the PSAP's system, has the call."""
+
+    number: int
+    # Ties the answer to this very call, should numbers ever begin again.
+    key: str
+    by: str
+
+
+class Opened(Struct, frozen=True):
+    """There is a connection; whatever is owed can go out."""
+
+
+class Lost(Struct, frozen=True, kw_only=True):
+    """The other side does not answer, or there is no connection. Reported once per change."""
+
+    reason: str
+
+
+class Answered(Struct, frozen=True):
+    """The PSAP's system answered, proven to be it, for the first time since start or loss."""
+
+
+Heard = Receipt | Refusal | PersonAnswered | Opened | Lost | Answered
+
+
+class Report(Protocol):
+    """Where a link says what it heard."""
+
+    def __call__(self, heard: Heard, /) -> asyncio.Future[bool] | None:
+        """Take note at once, without waiting.
+
+        For `PersonAnswered` the future resolves once it is written down: True, the link confirms it to the other
+        side; False, there is no such call and the link says so.
+        """
+        ...
+
+
+class LinkTraits(Struct, frozen=True, kw_only=True):
+    """What a kind of link promises."""
+
+    # The levels that end retries on this link and the NOT ACKNOWLEDGED alarm.
+    settling: frozenset[ReceiptLevel] = frozenset({ReceiptLevel.SYSTEM})
+    # Seconds from the first sending to each further one; then every `again` seconds for ever.
+    retries: tuple[float, ...] = (2.0, 4.0, 8.0, 15.0)
+    again: float = 30.0
+    # Whether there is an agreed form for an exercise. Without one nothing is sent.
+    exercise: bool = False
+
+
+class PSAPLink(Protocol):
+    """One connection to a PSAP.
+
+    Obligations, kept by the conformance suite in tests/gateway/psap/test_link_contract.py:
+    * It never blocks another: no shared lock, no blocking call, every wait is bounded.
+    * It honours cancellation within one second and leaves no task and no descriptor behind.
+    * It leaks no secret: keys and texts are neither logged nor in an exception or `repr`.
+    * Silence means uncertain: it reports a `Receipt` only for what the other side proved to have read.
+    * The exercise is looked at last: `first` and `more` take a live or an exercise type, never a flag.
+    * No name is resolved when a call is sent; that is done when the line is opened.
+    """
+
+    @property
+    def name(self) -> LinkName:
+        """The name of its settings table."""
+        ...
+
+    @property
+    def traits(self) -> LinkTraits:
+        """What it promises."""
+        ...
+
+    def first(self, call: Call) -> Frame:
+        """The frame of the call itself. The same call gives the same frame, for ever."""
+        ...
+
+    def more(self, more: More) -> Frame:
+        """A frame naming as many of these presses as fit; `covers` says which. The same input, the same frame."""
+        ...
+
+    def airtime(self, frame: Frame) -> float:
+        """Seconds for which the frame and its answer keep the channel busy; 0 where that does not matter."""
+        ...
+
+    async def send(self, frame: Frame) -> bool:
+        """Hand the frame to the wire. True: its first octet is out. False: nothing is known to have left.
+
+        Bounded in time. May be called again with the same frame at any moment.
+        """
+        ...
+
+    async def run(self, report: Report) -> None:
+        """Open, supervise, read and reopen, for ever; mendable."""
+        ...
+
+
+def admitted(order: CallOrdered, *, place: str) -> Call | str:
+    """The call as links may send it, or why it is withheld. The only place that decides between the two types."""
+    match order.mode:
+        case Mode.ACTUAL:
+            return LiveCall(order=order, place=place)
+        case Mode.EXERCISE if order.exercise_accepted:
+            return ExerciseCall(order=order, place=place)
+        case Mode.EXERCISE:
+            return "the centre has not agreed to take this exercise"
+
+
+def more_of(items: Sequence[tuple[Call, Ranges]]) -> More:
+    """A summary of calls that are all live or all exercise.
+
+    Raises:
+        ValueError: they are not, or there are none.
+    """
+    live = tuple((call, ranges) for call, ranges in items if isinstance(call, LiveCall))
+    exercise = tuple((call, ranges) for call, ranges in items if isinstance(call, ExerciseCall))
+    if live and not exercise:
+        return LiveMore(items=live)
+    if exercise and not live:
+        return ExerciseMore(items=exercise)
+    raise ValueError("a summary is of live calls or of exercise calls, never of both or none")
