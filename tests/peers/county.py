@@ -1,0 +1,34 @@
+"""The county as a peer: its real simulator on any transport, and what a test wants to see on its screen."""
+
+import asyncio
+from random import Random
+
+from gateway.county import County, Fault, ScreenCall
+from gateway.county.running import RunningCounty
+
+KEY = bytes(range(32))
+SCHOOL = "SCHOOL-1"
+PSAP = "PSAP"
+
+
+def a_county(*, fault: str = "", auto: float | None = None, seed: int = 0, key: bytes = KEY) -> County:
+    """A county without a wire."""
+    return County(
+        key=key,
+        us=PSAP,
+        them=SCHOOL,
+        random=Random(seed),
+        fault=Fault.parse(fault) if fault else None,
+        auto=auto,
+    )
+
+
+class CountyPeer(RunningCounty):
+    """A county that a test watches."""
+
+    async def wants(self, number: int, *, within: float, state: str | None = None) -> ScreenCall:
+        """Call `number` stands on the screen, perhaps in `state`, within so many seconds."""
+        async with asyncio.timeout(within):
+            while number not in self.county.calls or state not in (None, self.county.calls[number].state):  # noqa: ASYNC110 - the screen is pure
+                await asyncio.sleep(0.005)
+        return self.county.calls[number]
