@@ -9,6 +9,7 @@ reserved bits, SSID, and the bit that marks the last address.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -24,7 +25,7 @@ _TEXT = re.compile(r"([A-Z0-9]{1,6})(?:-(\d{1,2}))?")
 _UI = 0x03
 _POLL = 0x10
 _NO_LAYER_3 = 0xF0
-_HEAD = {char << 1: char for char in b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 "}
+_HEAD = frozenset(char << 1 for char in b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ")
 
 
 class Address(Struct, frozen=True, kw_only=True):
@@ -102,6 +103,7 @@ def decode(data: bytes) -> UIFrame:
     return UIFrame(destination=destination, source=source, via=tuple(via), repeated=repeated, info=info)
 
 
+@lru_cache(maxsize=256)
 def _address(address: Address, bits: int) -> bytes:
     if not _CALLSIGN.fullmatch(address.callsign) or not 0 <= address.ssid <= 15:
         raise ValueError(f"address {address}: expected 1 to 6 capitals or digits and an SSID of 0 to 15")
@@ -114,11 +116,22 @@ def _read_address(data: bytes, start: int) -> tuple[Address, int]:
     if len(octets) < 7:
         raise Malformed(f"octet {len(data)}: ends inside an address")
     try:
-        callsign = bytes([_HEAD[octet] for octet in octets[:6]]).decode("ascii").rstrip(" ")
-    except KeyError as error:
-        raise Malformed(
-            f"octet {start + octets.index(error.args[0])}: {error.args[0]:02x} is no shifted capital or digit"
-        ) from None
+        return _shifted(octets), octets[6]
+    except _Strange as strange:
+        octet, what = strange.args
+        raise Malformed(f"octet {start + octet}: {what}") from None
+
+
+class _Strange(Exception):
+    """An address is none: the octet in it, and why."""
+
+
+@lru_cache(maxsize=256)
+def _shifted(octets: bytes) -> Address:
+    for place, octet in enumerate(octets[:6]):
+        if octet not in _HEAD:
+            raise _Strange(place, f"{octet:02x} is no shifted capital or digit")
+    callsign = bytes(octet >> 1 for octet in octets[:6]).decode("ascii").rstrip(" ")
     if not _CALLSIGN.fullmatch(callsign):
-        raise Malformed(f"octet {start}: call sign {callsign!r} is empty or holds a space")
-    return Address(callsign=callsign, ssid=octets[6] >> 1 & 0x0F), octets[6]
+        raise _Strange(0, f"call sign {callsign!r} is empty or holds a space")
+    return Address(callsign=callsign, ssid=octets[6] >> 1 & 0x0F)

@@ -72,11 +72,15 @@ class Descriptor:
         """Hand `data` to the operating system, whole."""
         if self._writers >= MAX_WRITERS:
             raise Unreachable(f"{self._name}: {self._writers} writers wait already")
-        self._writers += 1
         left = len(data)
+        alone = not self._writers
+        self._writers += 1
         try:
+            if alone and not (left := self._push(data)):
+                return
             async with asyncio.timeout(self._write_deadline), self._turn:
-                left = self._push(data)
+                if not alone:
+                    left = self._push(data)
                 while left:
                     await self._room()
                     left = self._push(data[-left:])

@@ -1,4 +1,9 @@
-"""Serial lines and pseudo-terminals: opened and configured by pyserial, driven by the loop."""
+"""Serial lines and pseudo-terminals: opened and configured by pyserial, driven by the loop.
+
+Why not a reader and a writer thread: measured on a pseudo-terminal with 60 octets every 2 ms, the loop on the
+non-blocking descriptor takes 1.5 times the raw descriptor's time one way, two threads 2.5 to 4 times, and there is
+no thread that a stalled line could hold. Opening and closing may take the driver a while, so they leave the loop.
+"""
 
 from __future__ import annotations
 
