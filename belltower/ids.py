@@ -77,3 +77,7 @@ class Ids:
     def verb(self) -> VerbId:
         """A new verb's id, minted by whoever asks, so that asking twice does once."""
         return VerbId("vrb_" + self._ulid())
+
+    def person(self) -> PersonId:
+        """A new person's id, for somebody no site package names."""
+        return PersonId("per_" + self._ulid())

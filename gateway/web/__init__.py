@@ -1,0 +1,22 @@
+"""The live page: what the desk lane shows to people, and the buttons they press.
+
+    desk.py       what the page needs of its desk: a Protocol, and the records that cross it
+    story.py      pure: the facts of one incident become steps, each with its seconds and its stage
+    headline.py   pure: the one big line at the top
+    view.py       pure: what the templates are given
+    live.py       follows the desk, keeps the open stories, says what changed
+    stream.py     fan-out of server-sent events, one bounded queue for each client
+    pages.py      the pages and the two verbs
+    sign_in.py    the one-time link, the password, the way out
+    throttle.py   how often a password may be tried
+    passwords.py  argon2 in an executor of its own
+    sessions.py   who is signed in; form tokens
+    guard.py      response headers, same-origin rule, errors as pages
+    store.py      this room's tables
+    app.py        `make_app`: all of it as one aiohttp application
+    templates/, static/   rendered on the server; small modules without a build step; nothing from other hosts
+
+Nothing is drawn as more certain than it is: sent, received by a machine, acknowledged by a human, failed and
+unknown are five different marks, each an icon and a word. A database that cannot be read is an error on the screen,
+never an empty list.
+"""

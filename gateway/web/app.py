@@ -1,0 +1,131 @@
+"""All of the live page as one aiohttp application."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from datetime import UTC, tzinfo
+from urllib.parse import urlsplit
+
+import argon2
+from aiohttp import web
+
+from belltower.clock import Clock
+from belltower.ids import Ids, PersonId, RandomBytes
+from belltower.store import Database
+from belltower.tasks import Crew
+from gateway.web import store
+from gateway.web.desk import DeskView
+from gateway.web.guard import guard
+from gateway.web.live import Live
+from gateway.web.pages import Pages
+from gateway.web.passwords import Passwords
+from gateway.web.render import Renderer, assets
+from gateway.web.sessions import Sessions
+from gateway.web.sign_in import SignIn
+from gateway.web.stream import Fanout
+from gateway.web.throttle import Throttle
+
+FORM = 16 * 1024
+"""Octets of the longest form."""
+
+
+class Web:
+    """The live page. Serve `app`, and `start` its followers in the lane's crew."""
+
+    def __init__(self, *, app: web.Application, live: Live, fanout: Fanout, sign_in: SignIn) -> None:
+        self.app = app
+        self.fanout = fanout
+        self._live = live
+        self._sign_in = sign_in
+
+    def start(self, crew: Crew) -> None:
+        """Follow the desk and keep the screens informed for as long as `crew` runs."""
+        crew.mendable("web.live", self._live.run, on_failure=self._live.failed)
+        crew.essential("web.publish", self._live.publish)
+        crew.essential("web.watch", self._live.watch)
+        crew.essential("web.heartbeats", self.fanout.heartbeats)
+
+    @property
+    def ready(self) -> bool:
+        """Everything was read and is being followed."""
+        return not self._live.reading
+
+    async def invite(self) -> str:
+        """The path of a new one-time link for making an account. Raises `StoreError`."""
+        return await self._sign_in.invite()
+
+
+async def first_invitation(page: Web, database: Database) -> str | None:
+    """A one-time link's path while nobody has an account yet, to be printed at the first start; else None."""
+    return await page.invite() if await store.accounts(database) == 0 else None
+
+
+def make_web(
+    *,
+    desk: DeskView,
+    database: Database,
+    clock: Clock,
+    ids: Ids,
+    random_bytes: RandomBytes = os.urandom,
+    zone: tzinfo = UTC,
+    public_origin: str | None = None,
+    account_names: dict[PersonId, str] | None = None,
+    hasher: argon2.PasswordHasher | None = None,
+) -> Web:
+    """The live page over `desk`, its accounts in `database` (migrated by `gateway.web.store.STEPS`).
+
+    `public_origin` is what browsers see ("https://belltower.school.example") where a proxy stands before us; cookies
+    are held to https when it says so. `account_names` is filled with the names of people who make an account, for
+    the desk's `Names`; see `gateway.web.store.names`.
+    """
+    if public_origin is not None and urlsplit(public_origin).scheme not in ("http", "https"):
+        raise ValueError("public_origin is a scheme and a host, https://belltower.school.example")
+    version, static = assets()
+    renderer = Renderer(zone=zone, version=version)
+    fanout = Fanout()
+    sessions = Sessions(
+        database=database,
+        clock=clock,
+        random_bytes=random_bytes,
+        secure=public_origin is not None and public_origin.startswith("https:"),
+    )
+    live = Live(desk=desk, fanout=fanout, renderer=renderer, clock=clock)
+    pages = Pages(
+        desk=desk,
+        live=live,
+        fanout=fanout,
+        renderer=renderer,
+        sessions=sessions,
+        ids=ids,
+        clock=clock,
+        static=static,
+    )
+    passwords = Passwords(hasher=hasher)
+    sign_in = SignIn(
+        database=database,
+        sessions=sessions,
+        passwords=passwords,
+        throttle=Throttle(clock=clock),
+        fanout=fanout,
+        ids=ids,
+        clock=clock,
+        page=pages.page,
+        on_account=(account_names if account_names is not None else {}).__setitem__,
+    )
+    app = web.Application(
+        middlewares=guard(sessions=sessions, public_origin=public_origin, error_page=pages.error_page),
+        client_max_size=FORM,
+    )
+    app.add_routes([*pages.routes(), *sign_in.routes()])
+
+    async def threads(_app: web.Application) -> AsyncIterator[None]:
+        yield
+        passwords.close()
+
+    async def shutdown(_app: web.Application) -> None:
+        fanout.end()
+
+    app.cleanup_ctx.append(threads)
+    app.on_shutdown.append(shutdown)
+    return Web(app=app, live=live, fanout=fanout, sign_in=sign_in)

@@ -1,0 +1,116 @@
+"""What the live page needs of its desk."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from belltower.clock import Instant
+from belltower.ids import IncidentId, LinkName, NoticeId, PersonId, PlaceId, StreamName, VerbId
+from belltower.incident.entry import Entry
+from belltower.incident.facts import Action, Mode, Outcome
+
+
+class LaneState(Struct, frozen=True, kw_only=True):
+    """What the desk knows of the alarm lane right now."""
+
+    # Seconds since its last sign of life; infinity: never since this desk started.
+    silent_for: float = 0.0
+    # Links and intake paths that do not answer, and why.
+    lost: Mapping[LinkName, str] = {}
+    # Why the alarm lane's journal, or the desk's, cannot keep what happens; "" when it can.
+    recording_trouble: str = ""
+    # How many units have not been heard for longer than they may be silent.
+    units_lost: int = 0
+
+
+class ConsoleMessage(Struct, frozen=True, kw_only=True):
+    """A notice shown on desktop consoles."""
+
+    id: str
+    at: Instant
+    text: str
+    mode: Mode
+    console: str = ""
+
+
+class Recipient(Struct, frozen=True, kw_only=True):
+    """One delivery of one notice. `outcome` is None while nothing is known of it."""
+
+    person: PersonId
+    channel: str
+    outcome: Outcome | None = None
+    reason: str = ""
+
+
+class Names(Protocol):
+    """What people call places and each other."""
+
+    def place(self, place: PlaceId | None) -> str:
+        """The place as it is spoken: "B 204"; "place unknown" where it is."""
+        ...
+
+    def person(self, person: PersonId) -> str:
+        """The person's name; the id where it is not known."""
+        ...
+
+
+class DeskView(Protocol):
+    """The desk lane as the page sees it.
+
+    Whatever reads may raise `StoreError`: the page then says that it cannot read. A verb may raise `Refused`
+    (shown to the person) or `Unreachable` (the alarm lane does not answer); asking it again under the same
+    `verb_id` does it once.
+    """
+
+    @property
+    def site(self) -> str:
+        """The school's name."""
+        ...
+
+    @property
+    def names(self) -> Names:
+        """What people call places and each other."""
+        ...
+
+    def alarm_lane(self) -> LaneState:
+        """Where the alarm lane stands."""
+        ...
+
+    async def open_incidents(self) -> Sequence[IncidentId]:
+        """Every open incident, oldest first."""
+        ...
+
+    async def closed_incidents(self, limit: int) -> Sequence[IncidentId]:
+        """Those closed last, newest first."""
+        ...
+
+    async def entries(self, incident: IncidentId) -> Sequence[Entry]:
+        """Every fact about the incident: the alarm stream's in order, then the desk stream's in order."""
+        ...
+
+    async def heads(self) -> Mapping[StreamName, int]:
+        """The last position of each stream."""
+        ...
+
+    def follow(self, after: Mapping[StreamName, int]) -> AsyncIterator[Entry]:
+        """Every later fact of all streams, live, for ever. Facts that have no place yet come with position 0."""
+        ...
+
+    async def recipients(self, notice: NoticeId) -> Sequence[Recipient]:
+        """Every delivery of the notice, at most one for each person and channel."""
+        ...
+
+    async def console(self) -> Sequence[ConsoleMessage]:
+        """What stands on the consoles now, newest first."""
+        ...
+
+    async def order_action(self, verb_id: VerbId, incident: IncidentId, action: Action, by: PersonId) -> None:
+        """Order the action for the whole campus."""
+        ...
+
+    async def close(self, verb_id: VerbId, incident: IncidentId, by: PersonId, reason: str) -> None:
+        """Close the incident."""
+        ...

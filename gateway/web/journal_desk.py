@@ -1,0 +1,168 @@
+"""The desk as the page sees it, read from the desk lane's journal: its copy of the alarm stream and its own.
+
+Which incidents are open stands in a small table of this room, kept by a follower together with its bookmark; the page
+begins to follow at that bookmark, so that nothing can fall between the table and what comes after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Protocol
+
+from belltower.errors import StoreError
+from belltower.ids import IncidentId, NoticeId, PersonId, StreamName, VerbId
+from belltower.incident import facts
+from belltower.incident.entry import Entry
+from belltower.incident.facts import Action, Fact
+from belltower.journal import Journal
+from belltower.store import Transaction
+from gateway.web import store
+from gateway.web.desk import ConsoleMessage, LaneState, Names, Recipient
+
+BOOKMARK = "web.incidents"
+_KEEP_EVERY = 500
+
+
+class DeskVerbs(Protocol):
+    """What the desk asks of the alarm lane."""
+
+    async def order_action(self, verb_id: VerbId, incident: IncidentId, action: Action, by: PersonId) -> None:
+        """See `DeskView.order_action`."""
+        ...
+
+    async def close(self, verb_id: VerbId, incident: IncidentId, by: PersonId, reason: str) -> None:
+        """See `DeskView.close`."""
+        ...
+
+
+class DeskNotices(Protocol):
+    """What the notice room knows of deliveries."""
+
+    async def recipients(self, notice: NoticeId) -> Sequence[Recipient]:
+        """See `DeskView.recipients`."""
+        ...
+
+    async def console(self) -> Sequence[ConsoleMessage]:
+        """See `DeskView.console`."""
+        ...
+
+
+class JournalDesk:
+    """Satisfies `DeskView`. Keep `run` running, essential, in the desk lane."""
+
+    def __init__(
+        self,
+        *,
+        site: str,
+        names: Names,
+        journal: Journal[Fact],
+        alarm_stream: StreamName,
+        verbs: DeskVerbs,
+        notices: DeskNotices,
+        lane: Callable[[], LaneState],
+    ) -> None:
+        self._site = site
+        self._names = names
+        self._journal = journal
+        self._alarm_stream = alarm_stream
+        self._verbs = verbs
+        self._notices = notices
+        self._lane = lane
+
+    @property
+    def site(self) -> str:
+        """The school's name."""
+        return self._site
+
+    @property
+    def names(self) -> Names:
+        """What people call places and each other."""
+        return self._names
+
+    def alarm_lane(self) -> LaneState:
+        """Where the alarm lane stands."""
+        return self._lane()
+
+    async def run(self) -> None:
+        """Keep the table of incidents, for ever."""
+        after = await self._journal.bookmark(BOOKMARK)
+        pending = 0
+        async for entry in self._journal.follow(after=after, stream=self._alarm_stream):
+            if entry.position == 0:
+                continue
+            pending += 1
+            telling = isinstance(entry.fact, facts.IncidentOpened | facts.IncidentClosed)
+            if not telling and pending < _KEEP_EVERY:
+                continue
+            tx = Transaction()
+            match entry.fact:
+                case facts.IncidentOpened(incident=incident, number=number):
+                    store.incident_opened(tx, incident, number, entry.at)
+                case facts.IncidentClosed(incident=incident):
+                    store.incident_closed(tx, incident, entry.at)
+                case _:
+                    pass
+            self._journal.keep_bookmark(tx, BOOKMARK, entry.position)
+            await self._journal.database.submit(tx)
+            pending = 0
+
+    async def heads(self) -> Mapping[StreamName, int]:
+        """The positions up to which the table of incidents is kept."""
+        return {
+            self._alarm_stream: await self._journal.bookmark(BOOKMARK),
+            self._journal.stream: self._journal.head,
+        }
+
+    async def open_incidents(self) -> Sequence[IncidentId]:
+        """Every open incident, oldest first."""
+        return await store.open_incidents(self._journal.database)
+
+    async def closed_incidents(self, limit: int) -> Sequence[IncidentId]:
+        """Those closed last, newest first."""
+        return await store.closed_incidents(self._journal.database, limit)
+
+    async def entries(self, incident: IncidentId) -> Sequence[Entry]:
+        """Every fact about the incident."""
+        alarm = await self._journal.of(incident, stream=self._alarm_stream)
+        return [*alarm, *await self._journal.of(incident)]
+
+    async def follow(self, after: Mapping[StreamName, int]) -> AsyncIterator[Entry]:
+        """Every later fact of both streams, as they come."""
+        merged: asyncio.Queue[Entry | StoreError] = asyncio.Queue(maxsize=1_000)
+
+        async def pour(stream: StreamName) -> None:
+            try:
+                async for entry in self._journal.follow(after=after.get(stream, 0), stream=stream):
+                    await merged.put(entry)
+            except StoreError as error:
+                await merged.put(error)
+
+        async with asyncio.TaskGroup() as group:
+            pouring = [
+                group.create_task(pour(stream), name=f"web.follow.{stream}")
+                for stream in (self._alarm_stream, self._journal.stream)
+            ]
+            try:
+                while not isinstance(entry := await merged.get(), StoreError):
+                    yield entry
+            finally:
+                for task in pouring:
+                    task.cancel()
+        raise entry
+
+    async def recipients(self, notice: NoticeId) -> Sequence[Recipient]:
+        """Every delivery of the notice."""
+        return await self._notices.recipients(notice)
+
+    async def console(self) -> Sequence[ConsoleMessage]:
+        """What stands on the consoles now, newest first."""
+        return await self._notices.console()
+
+    async def order_action(self, verb_id: VerbId, incident: IncidentId, action: Action, by: PersonId) -> None:
+        """Order the action for the whole campus."""
+        await self._verbs.order_action(verb_id, incident, action, by)
+
+    async def close(self, verb_id: VerbId, incident: IncidentId, by: PersonId, reason: str) -> None:
+        """Close the incident."""
+        await self._verbs.close(verb_id, incident, by, reason)

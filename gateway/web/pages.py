@@ -1,0 +1,223 @@
+"""The pages people see once they are signed in, and the two verbs they have."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any
+
+from aiohttp import web
+from multidict import MultiDictProxy
+
+from belltower.clock import Clock
+from belltower.errors import NotFound, StoreError
+from belltower.ids import Ids, IncidentId, NoticeId, VerbId
+from belltower.incident.facts import Action
+from gateway.web import store
+from gateway.web.desk import DeskView
+from gateway.web.live import LIST, NONE_OPEN, Live
+from gateway.web.render import Asset, Renderer
+from gateway.web.sessions import Sessions
+from gateway.web.store import Session
+from gateway.web.stream import Fanout, written
+from gateway.web.view import ACTIONS, REASONS, card, notice_block, recipients
+
+_RECHECK = 300.0
+_VERB = re.compile(r"vrb_[0-9A-Z]{26}")
+
+
+class Pages:
+    """Answers requests for pages."""
+
+    def __init__(
+        self,
+        *,
+        desk: DeskView,
+        live: Live,
+        fanout: Fanout,
+        renderer: Renderer,
+        sessions: Sessions,
+        ids: Ids,
+        clock: Clock,
+        static: dict[str, Asset],
+    ) -> None:
+        self._desk = desk
+        self._live = live
+        self._fanout = fanout
+        self._renderer = renderer
+        self._sessions = sessions
+        self._ids = ids
+        self._clock = clock
+        self._static = static
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where the pages stand."""
+        return [
+            web.get("/", self._list),
+            web.get("/incidents/{incident}", self._incident),
+            web.post("/incidents/{incident}/actions", self._order),
+            web.post("/incidents/{incident}/close", self._close),
+            web.get("/incidents/{incident}/notices/{notice}", self._notice),
+            web.get("/events", self._events),
+            web.get("/static/{version}/{name}", self._asset),
+            web.get("/health", self._health),
+        ]
+
+    def error_page(self, request: web.Request, status: int, title: str, text: str) -> web.Response:
+        """An error, in the look of the house. Never raises."""
+        return self.page(request, "error.html", {"title": title, "text": text}, None, status=status)
+
+    def page(
+        self,
+        request: web.Request,
+        template: str,
+        values: dict[str, Any],
+        session: Session | None,
+        *,
+        status: int = 200,
+    ) -> web.Response:
+        """A whole page with what every page has."""
+        cookies: dict[str, str] = {}
+        common = {
+            "site": self._desk.site,
+            "session": session,
+            "form": self._sessions.form_token(request, cookies),
+            "banner": self._live.banner() if session else [],
+            "topic": "",
+            "after": written(self._live.heads),
+            "now": self._clock.now(),
+        }
+        response = web.Response(
+            text=self._renderer.page(template, common | values), content_type="text/html", status=status
+        )
+        for value in cookies.values():
+            self._sessions.set_form_cookie(response, value)
+        return response
+
+    async def signed_in(self, request: web.Request) -> Session:
+        """Who asks; sends everybody else to sign in."""
+        session = await self._sessions.current(request)
+        if session is None:
+            raise web.HTTPSeeOther("/sign-in")
+        return session
+
+    async def _list(self, request: web.Request) -> web.Response:
+        session = await self.signed_in(request)
+        readable = not self._live.reading
+        shown, closed = self._live.cards()
+        values = {
+            "topic": LIST,
+            "readable": readable,
+            "shown": shown,
+            "closed": closed,
+            "empty": NONE_OPEN,
+            "console": self._live.console,
+        }
+        return self.page(request, "list.html", values, session, status=200 if readable else 503)
+
+    async def _incident(self, request: web.Request) -> web.Response:
+        session = await self.signed_in(request)
+        after = written(self._live.heads)
+        story = await self._live.story(IncidentId(request.match_info["incident"]))
+        if story is None:
+            raise NotFound("There is no such incident.")
+        values = {
+            "topic": story.incident.id,
+            "after": after,
+            "card": card(story, self._renderer.zone),
+            "head": self._renderer.head(story),
+            "steps": self._renderer.steps(story),
+            "notices": self._renderer.notices(story),
+            "pressed_at": story.pressed_at,
+            "actions": [(action.value, words, self._ids.verb()) for action, words in ACTIONS.items()],
+            "close_verb": self._ids.verb(),
+            "reasons": REASONS,
+        }
+        return self.page(request, "incident.html", values, session)
+
+    async def _notice(self, request: web.Request) -> web.Response:
+        session = await self.signed_in(request)
+        story = await self._live.story(IncidentId(request.match_info["incident"]))
+        notice = NoticeId(request.match_info["notice"])
+        if story is None or notice not in story.tallies:
+            raise NotFound("There is no such notice.")
+        waiting, reached = recipients(await self._desk.recipients(notice), self._desk.names)
+        values = {
+            "card": card(story, self._renderer.zone),
+            "block": notice_block(story.tallies[notice]),
+            "waiting": waiting,
+            "reached": reached,
+        }
+        return self.page(request, "notice.html", values, session)
+
+    async def _order(self, request: web.Request) -> web.Response:
+        session = await self.signed_in(request)
+        form = await request.post()
+        incident = IncidentId(request.match_info["incident"])
+        try:
+            action = Action(str(form.get("action", "")))
+        except ValueError:
+            raise web.HTTPBadRequest(text="There is no such action.") from None
+        await self._desk.order_action(_verb(form), incident, action, session.person)
+        raise web.HTTPSeeOther(f"/incidents/{incident}")
+
+    async def _close(self, request: web.Request) -> web.Response:
+        session = await self.signed_in(request)
+        form = await request.post()
+        incident = IncidentId(request.match_info["incident"])
+        reason = str(form.get("reason", ""))
+        if reason not in REASONS:
+            raise web.HTTPBadRequest(text="Choose why the incident is closed.")
+        await self._desk.close(_verb(form), incident, session.person, reason)
+        raise web.HTTPSeeOther(f"/incidents/{incident}")
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        session = await self._sessions.current(request)
+        if session is None:
+            raise web.HTTPUnauthorized(text="signed out\n")
+        owner = store.hashed(request.cookies.get(self._sessions.cookie, ""))
+        response, screen = await self._fanout.serve(
+            request, topic=request.query.get("topic", ""), owner=owner
+        )
+        try:
+            await self._stay(request, screen.gone)
+        finally:
+            self._fanout.forget(screen)
+        return response
+
+    async def _stay(self, request: web.Request, gone: asyncio.Event) -> None:
+        """Wait until the screen has gone; a session that ended meanwhile ends it."""
+        while not gone.is_set():
+            try:
+                async with asyncio.timeout(_RECHECK):
+                    await gone.wait()
+            except TimeoutError:
+                try:
+                    if await self._sessions.current(request) is None:
+                        return
+                except StoreError:
+                    continue
+
+    async def _asset(self, request: web.Request) -> web.Response:
+        asset = self._static.get(request.match_info["name"])
+        if asset is None:
+            raise web.HTTPNotFound(text="There is no such file.")
+        return web.Response(
+            body=asset.body,
+            content_type=asset.content_type,
+            charset="utf-8",
+            headers={"Cache-Control": "public, max-age=31536000, immutable"},
+        )
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+
+def _verb(form: MultiDictProxy[Any]) -> VerbId:
+    """The id under which the form asks, made when its page was: sending it twice does it once."""
+    verb = form.get("verb", "")
+    if not isinstance(verb, str) or not _VERB.fullmatch(verb):
+        raise web.HTTPBadRequest(
+            text="This form is not complete. Go back, reload the page and send it again."
+        )
+    return VerbId(verb)

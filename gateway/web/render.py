@@ -1,0 +1,91 @@
+"""The templates, and the pieces of pages that are sent to screens as they change."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import tzinfo
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from gateway.web.desk import ConsoleMessage
+from gateway.web.headline import headline
+from gateway.web.story import Moment, Story
+from gateway.web.view import BannerLine, Card, card, day, notice_block, step_view, wall
+
+_HERE = Path(__file__).parent
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+
+class Asset:
+    """One static file, held in memory."""
+
+    __slots__ = ("body", "content_type")
+
+    def __init__(self, body: bytes, content_type: str) -> None:
+        self.body = body
+        self.content_type = content_type
+
+
+def assets(folder: Path = _HERE / "static") -> tuple[str, dict[str, Asset]]:
+    """Every static file by name, and a word that changes when any of them does."""
+    found = {
+        path.name: Asset(path.read_bytes(), _TYPES[path.suffix])
+        for path in sorted(folder.iterdir())
+        if path.suffix in _TYPES
+    }
+    digest = hashlib.sha256(b"".join(name.encode() + asset.body for name, asset in found.items()))
+    return digest.hexdigest()[:12], found
+
+
+class Renderer:
+    """Fills the templates. Everything is escaped unless a template says otherwise, and none does."""
+
+    def __init__(self, *, zone: tzinfo, version: str) -> None:
+        self.zone = zone
+        self._environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(_HERE / "templates"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.globals["asset"] = lambda name: f"/static/{version}/{name}"
+        self._environment.filters["wall"] = lambda at: wall(at, zone)
+        self._environment.filters["day"] = lambda at: day(at, zone)
+        self._parts: Any = self._environment.get_template("parts.html").module
+
+    def page(self, template: str, values: Mapping[str, Any]) -> str:
+        """A whole page."""
+        return self._environment.get_template(template).render(values)
+
+    def step(self, moment: Moment) -> str:
+        """One line of the timeline."""
+        return str(self._parts.step(step_view(moment, self.zone)))
+
+    def steps(self, story: Story) -> str:
+        """The whole timeline."""
+        return "".join(self.step(moment) for moment in story.steps.values())
+
+    def head(self, story: Story) -> str:
+        """The top of an incident."""
+        return str(self._parts.head(card(story, self.zone), headline(story)))
+
+    def notices(self, story: Story) -> str:
+        """The notices of an incident with their counts."""
+        blocks = [notice_block(tally) for tally in story.tallies.values()]
+        return str(self._parts.notices(story.incident.id, blocks))
+
+    def cards(self, cards: Sequence[Card], empty: str) -> str:
+        """The list of incidents."""
+        return str(self._parts.cards(cards, empty))
+
+    def banner(self, lines: Sequence[BannerLine]) -> str:
+        """What is wrong with the house itself."""
+        return str(self._parts.banner(lines))
+
+    def console(self, messages: Sequence[ConsoleMessage]) -> str:
+        """What stands on the consoles."""
+        return str(self._parts.console(messages))

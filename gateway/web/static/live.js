@@ -1,0 +1,134 @@
+// Keeps a page as the desk knows it. Without this module the page reloads itself and everything still works.
+
+const SILENT = 25_000; // the desk gives a sign of life each 10 s
+const AGAIN = 4_000;
+
+const { topic, after, now } = document.body.dataset;
+const byId = (id) => document.getElementById(id);
+const reduced = matchMedia("(prefers-reduced-motion: reduce)");
+let heard = performance.now();
+let reloading = false;
+
+function parsed(html) {
+  const holder = document.createElement("template");
+  holder.innerHTML = html; // written and escaped by our own server
+  return holder.content;
+}
+
+function replaced(element, html) {
+  if (element) element.replaceChildren(parsed(html));
+}
+
+function step({ key, html }) {
+  const list = byId("steps");
+  if (!list) return;
+  const fresh = parsed(html).querySelector("li");
+  const known = [...list.children].find((item) => item.dataset.key === key);
+  if (known) {
+    known.replaceWith(fresh);
+    return;
+  }
+  const following = scrollY > 0 && innerHeight + scrollY >= document.documentElement.scrollHeight - 160;
+  fresh.classList.add("fresh");
+  list.append(fresh);
+  if (following) fresh.scrollIntoView({ block: "nearest", behavior: reduced.matches ? "auto" : "smooth" });
+}
+
+function head({ html }) {
+  const place = byId("head");
+  if (!place) return;
+  const before = place.querySelector(".big")?.textContent;
+  const content = parsed(html);
+  // Said aloud only when the line itself changes.
+  place.setAttribute("aria-live", content.querySelector(".big")?.textContent === before ? "off" : "assertive");
+  place.replaceChildren(content);
+  document.querySelector(".orders").hidden = Boolean(place.querySelector(".headline.closed"));
+}
+
+function list({ open, closed }) {
+  if (!byId("open")) {
+    reload();
+    return;
+  }
+  replaced(byId("open"), open);
+  replaced(byId("closed"), closed);
+}
+
+function reload() {
+  if (reloading) return;
+  if (document.querySelector("details[open]")) {
+    // Somebody is about to order something: their page stays, and says that it is old.
+    byId("stale").hidden = false;
+    setTimeout(reload, AGAIN);
+    return;
+  }
+  reloading = true;
+  location.reload();
+}
+
+function listen() {
+  const source = new EventSource(`/events?${new URLSearchParams({ topic, after })}`);
+  const alive = () => {
+    heard = performance.now();
+    byId("stale").hidden = true;
+  };
+  const acts = {
+    beat: () => {},
+    step,
+    head,
+    list,
+    notices: ({ html }) => replaced(byId("notices"), html),
+    banner: ({ html }) => replaced(byId("banner"), html),
+    console: ({ html }) => replaced(byId("console"), html),
+  };
+  source.onopen = alive;
+  for (const [kind, act] of Object.entries(acts)) {
+    source.addEventListener(kind, (event) => {
+      alive();
+      act(event.data ? JSON.parse(event.data) : {});
+    });
+  }
+  source.addEventListener("resync", () => {
+    source.close();
+    setTimeout(reload, 300 + Math.random() * 700); // not all screens in the same instant
+  });
+  source.onerror = () => {
+    if (source.readyState === EventSource.CLOSED) setTimeout(reload, AGAIN);
+  };
+}
+
+function watch() {
+  if (performance.now() - heard > SILENT) byId("stale").hidden = false;
+}
+
+function clock() {
+  const place = document.querySelector("[data-since]");
+  if (!place) return;
+  const began = performance.now();
+  const offset = (Number(now) - Number(place.dataset.since)) / 1e6;
+  const padded = (value) => String(value).padStart(2, "0");
+  const show = () => {
+    place.hidden = Boolean(document.querySelector(".headline.closed"));
+    const seconds = Math.max(0, Math.floor(offset + (performance.now() - began) / 1000));
+    const hours = Math.floor(seconds / 3600);
+    const minutes = Math.floor(seconds / 60) % 60;
+    place.textContent = `${hours ? `${hours}:` : ""}${padded(minutes)}:${padded(seconds % 60)} since the press`;
+  };
+  show();
+  setInterval(show, 1000);
+}
+
+function once() {
+  // A form is sent once; its verb is done once even if a browser sends it again.
+  document.addEventListener("submit", (event) => {
+    for (const button of event.target.querySelectorAll("button")) button.disabled = true;
+  });
+  addEventListener("pageshow", () => {
+    for (const button of document.querySelectorAll("form button")) button.disabled = false;
+  });
+}
+
+once();
+clock();
+listen();
+setInterval(watch, 1000);

@@ -1,0 +1,205 @@
+"""This room's tables: accounts, the one-time links that make them, sessions, and which incidents are open.
+
+Secrets are kept hashed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from msgspec import Struct
+
+from belltower.clock import Instant
+from belltower.ids import IncidentId, PersonId
+from belltower.store import Database, Step, Transaction
+
+STEPS = [
+    Step(
+        room="web",
+        number=1,
+        sql="""
+        CREATE TABLE web_account (
+            person TEXT PRIMARY KEY, sign_in TEXT NOT NULL UNIQUE, name TEXT NOT NULL, password TEXT NOT NULL,
+            made_at BIGINT NOT NULL
+        );
+        CREATE TABLE web_invitation (
+            token_hash BYTEA PRIMARY KEY, made_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, used_at BIGINT
+        );
+        CREATE TABLE web_session (
+            token_hash BYTEA PRIMARY KEY, person TEXT NOT NULL, made_at BIGINT NOT NULL, seen_at BIGINT NOT NULL,
+            expires_at BIGINT NOT NULL
+        );
+        CREATE TABLE web_incident (
+            incident TEXT PRIMARY KEY, number BIGINT NOT NULL, opened_at BIGINT NOT NULL, closed_at BIGINT
+        );
+        CREATE INDEX web_incident_closed ON web_incident (closed_at);
+        """,
+    )
+]
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """Somebody who may sign in. `sign_in` is what they type, folded to lower case."""
+
+    person: PersonId
+    sign_in: str
+    name: str
+    password: str
+
+
+class Session(Struct, frozen=True, kw_only=True):
+    """One browser of one person."""
+
+    person: PersonId
+    name: str
+    seen_at: Instant
+    expires_at: Instant
+
+
+def hashed(token: str) -> bytes:
+    """How a token is kept. Tokens are random, so that one plain hash is enough."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+async def accounts(database: Database) -> int:
+    """How many accounts there are."""
+    return int((await database.read("SELECT COUNT(*) FROM web_account"))[0][0])
+
+
+async def account(database: Database, sign_in: str) -> Account | None:
+    """The account with this sign-in name."""
+    rows = await database.read(
+        "SELECT person, sign_in, name, password FROM web_account WHERE sign_in = :sign_in", sign_in=sign_in
+    )
+    return (
+        Account(person=rows[0][0], sign_in=rows[0][1], name=rows[0][2], password=rows[0][3]) if rows else None
+    )
+
+
+async def names(database: Database) -> dict[PersonId, str]:
+    """What the holders of accounts are called."""
+    rows = await database.read("SELECT person, name FROM web_account")
+    return {PersonId(row[0]): str(row[1]) for row in rows}
+
+
+def add_account(tx: Transaction, account: Account, at: Instant) -> None:
+    """Keep a new account; `Conflict` when the sign-in name is taken."""
+    tx.add(
+        "INSERT INTO web_account (person, sign_in, name, password, made_at)"
+        " VALUES (:person, :sign_in, :name, :password, :at) ON CONFLICT (sign_in) DO NOTHING",
+        expect=1,
+        person=account.person,
+        sign_in=account.sign_in,
+        name=account.name,
+        password=account.password,
+        at=at,
+    )
+
+
+def add_invitation(tx: Transaction, token: str, at: Instant, expires_at: Instant) -> None:
+    """Keep a new one-time link; those never used are void from now on."""
+    tx.add("DELETE FROM web_invitation WHERE used_at IS NULL")
+    tx.add(
+        "INSERT INTO web_invitation (token_hash, made_at, expires_at) VALUES (:hash, :at, :expires)",
+        hash=hashed(token),
+        at=at,
+        expires=expires_at,
+    )
+
+
+async def invited(database: Database, token: str, at: Instant) -> bool:
+    """The one-time link is known, unused and not too old."""
+    rows = await database.read(
+        "SELECT 1 FROM web_invitation WHERE token_hash = :hash AND used_at IS NULL AND expires_at > :at",
+        hash=hashed(token),
+        at=at,
+    )
+    return bool(rows)
+
+
+def use_invitation(tx: Transaction, token: str, at: Instant) -> None:
+    """Use it up; `Conflict` when somebody else did, or it is too old."""
+    tx.add(
+        "UPDATE web_invitation SET used_at = :at"
+        " WHERE token_hash = :hash AND used_at IS NULL AND expires_at > :at",
+        expect=1,
+        hash=hashed(token),
+        at=at,
+    )
+
+
+def add_session(tx: Transaction, token: str, person: PersonId, at: Instant, expires_at: Instant) -> None:
+    """Keep a new session, and drop those that are over."""
+    tx.add("DELETE FROM web_session WHERE expires_at <= :at", at=at)
+    tx.add(
+        "INSERT INTO web_session (token_hash, person, made_at, seen_at, expires_at)"
+        " VALUES (:hash, :person, :at, :at, :expires)",
+        hash=hashed(token),
+        person=person,
+        at=at,
+        expires=expires_at,
+    )
+
+
+async def session(database: Database, token: str, at: Instant, seen_after: Instant) -> Session | None:
+    """The session, unless it is over or was not used for too long."""
+    rows = await database.read(
+        "SELECT s.person, a.name, s.seen_at, s.expires_at FROM web_session s"
+        " JOIN web_account a ON a.person = s.person"
+        " WHERE s.token_hash = :hash AND s.expires_at > :at AND s.seen_at > :seen",
+        hash=hashed(token),
+        at=at,
+        seen=seen_after,
+    )
+    if not rows:
+        return None
+    person, name, seen_at, expires_at = rows[0]
+    return Session(person=person, name=name, seen_at=seen_at, expires_at=expires_at)
+
+
+def touch_session(tx: Transaction, token: str, at: Instant) -> None:
+    """It was used."""
+    tx.add("UPDATE web_session SET seen_at = :at WHERE token_hash = :hash", at=at, hash=hashed(token))
+
+
+def end_session(tx: Transaction, token: str) -> None:
+    """Forget it."""
+    tx.add("DELETE FROM web_session WHERE token_hash = :hash", hash=hashed(token))
+
+
+def incident_opened(tx: Transaction, incident: IncidentId, number: int, at: Instant) -> None:
+    """Remember an incident."""
+    tx.add(
+        "INSERT INTO web_incident (incident, number, opened_at) VALUES (:incident, :number, :at)"
+        " ON CONFLICT (incident) DO NOTHING",
+        incident=incident,
+        number=number,
+        at=at,
+    )
+
+
+def incident_closed(tx: Transaction, incident: IncidentId, at: Instant) -> None:
+    """Remember that it is closed."""
+    tx.add(
+        "UPDATE web_incident SET closed_at = :at WHERE incident = :incident AND closed_at IS NULL",
+        incident=incident,
+        at=at,
+    )
+
+
+async def open_incidents(database: Database) -> list[IncidentId]:
+    """Every open incident, oldest first."""
+    rows = await database.read(
+        "SELECT incident FROM web_incident WHERE closed_at IS NULL ORDER BY opened_at, incident"
+    )
+    return [IncidentId(row[0]) for row in rows]
+
+
+async def closed_incidents(database: Database, limit: int) -> list[IncidentId]:
+    """Those closed last, newest first."""
+    rows = await database.read(
+        "SELECT incident FROM web_incident WHERE closed_at IS NOT NULL"
+        " ORDER BY closed_at DESC, incident DESC LIMIT :limit",
+        limit=limit,
+    )
+    return [IncidentId(row[0]) for row in rows]

@@ -1,0 +1,339 @@
+"""The facts of one incident as a story: steps, each with its seconds since the press and its stage.
+
+Pure. A step is a place in the story that may still grow ("accepted: 12, last at +4.2 s"): `Story.apply` says which
+steps changed, and a screen replaces those by their key. A fact fed twice changes nothing the second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from belltower.clock import SECOND, Instant
+from belltower.ids import CallId, DeliveryId, FactId, IncidentId, NoticeId, StreamName
+from belltower.incident import facts
+from belltower.incident.entry import Entry
+from belltower.incident.facts import AlarmKind, Mode, Outcome, ReceiptLevel
+from belltower.incident.fold import Incident
+from gateway.web.desk import Names
+
+
+class Stage(StrEnum):
+    """How far a step is known to have come."""
+
+    RECORDED = "recorded"
+    SENT = "sent"
+    MACHINE = "machine"
+    HUMAN = "human"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class Moment(Struct, frozen=True, kw_only=True):
+    """One step of the story."""
+
+    key: str
+    at: Instant
+    # Since the first alarm of the incident; None where no alarm is known.
+    seconds: float | None
+    stage: Stage
+    title: str
+    detail: str = ""
+
+
+class Tally(Struct, frozen=True, kw_only=True):
+    """One notice and what is known of its deliveries."""
+
+    notice: NoticeId
+    template: str
+    audience: str
+    planned: bool = False
+    people: int = 0
+    deliveries: int = 0
+    unreachable: int = 0
+    # (channel, outcome) and how many deliveries stand there now.
+    counts: dict[tuple[str, Outcome], int] = {}
+
+    @property
+    def silent(self) -> int:
+        """Deliveries of which nothing at all is known yet."""
+        return max(0, self.deliveries - sum(self.counts.values()))
+
+
+_BUTTON = {AlarmKind.PANIC: "Panic button", AlarmKind.MEDICAL: "Medical button"}
+_RECEIPT = {
+    ReceiptLevel.RADIO: "The far radio on {link} has it; the PSAP has not confirmed",
+    ReceiptLevel.STATION: "The monitoring station on {link} has it; the PSAP has not confirmed",
+    ReceiptLevel.SYSTEM: "The PSAP's system has it, over {link}",
+}
+_OUTCOME = {
+    Outcome.ACCEPTED: (Stage.MACHINE, "accepted by the carrier, not known to have arrived"),
+    Outcome.DELIVERED: (Stage.MACHINE, "delivered"),
+    Outcome.REFUSED: (Stage.FAILED, "refused"),
+    Outcome.UNCERTAIN: (Stage.UNKNOWN, "unknown whether they went out"),
+}
+CHANNELS = {"sms": "Text messages", "email": "E-mail", "console": "Consoles"}
+"""What people call a channel."""
+
+
+def spoken_template(name: str) -> str:
+    """A template's name as people read it: "Staff alarm"."""
+    return name.replace("-", " ").capitalize()
+
+
+class Story:
+    """One incident: its fold, its steps in the order they were told, its notices."""
+
+    def __init__(self, incident: IncidentId, *, names: Names) -> None:
+        self.incident = Incident(id=incident)
+        self.steps: dict[str, Moment] = {}
+        self.tallies: dict[NoticeId, Tally] = {}
+        self._names = names
+        self._pressed_at: Instant | None = None
+        self._outcomes: dict[DeliveryId, Outcome] = {}
+        self._notified: dict[str, int] = {}
+        self._buildings: dict[CallId, str] = {}
+        self._heads: dict[StreamName, int] = {}
+        self._spooled: set[FactId] = set()
+
+    @property
+    def exercise(self) -> bool:
+        """It is not real."""
+        return self.incident.mode is Mode.EXERCISE
+
+    @property
+    def pressed_at(self) -> Instant | None:
+        """When the first alarm was raised."""
+        return self._pressed_at
+
+    @property
+    def place(self) -> str:
+        """Where it began: the first building's first place."""
+        for building in self.incident.buildings.values():
+            return self._names.place(building.place)
+        return "place unknown"
+
+    def building_of(self, call: CallId) -> str:
+        """The place a call is about, as people read it."""
+        return self._buildings.get(call, "")
+
+    def apply(self, entry: Entry) -> set[str]:
+        """Take `entry`, which must be about this incident; returns the keys of the steps that changed."""
+        if not self._fresh(entry):
+            return set()
+        before = self.incident
+        self.incident = before.apply(entry)
+        match entry.fact:
+            case facts.AlarmRaised() as fact:
+                return self._alarm(before, fact, entry.at)
+            case facts.ActionOrdered(action=action, by=by):
+                who = "by the response plan" if by is None else f"by {self._names.person(by)}"
+                return self._first(
+                    f"action:{entry.id}",
+                    entry.at,
+                    Stage.RECORDED,
+                    f"{action.value.capitalize()} ordered",
+                    who,
+                )
+            case facts.CallOrdered() as fact:
+                self._buildings[fact.call] = self._names.place(fact.place)
+                title = "Call to the PSAP ordered"
+                return self._first(
+                    f"call:{fact.call}", entry.at, Stage.RECORDED, title, self._names.place(fact.place)
+                )
+            case facts.CallSent() as fact:
+                key = f"sent:{fact.call}:{fact.link}"
+                return self._first(
+                    key, entry.at, Stage.SENT, f"Sent over {fact.link}", self._about(fact.call)
+                )
+            case facts.CallReceipt() as fact:
+                title = _RECEIPT[fact.level].format(link=fact.link)
+                key = f"receipt:{fact.call}:{fact.link}:{fact.level.value}"
+                return self._first(key, entry.at, Stage.MACHINE, title, self._about(fact.call))
+            case facts.CallRejected() as fact:
+                detail = "; ".join(filter(None, [fact.reason, self._about(fact.call)]))
+                key = f"rejected:{fact.call}:{fact.link}"
+                return self._first(key, entry.at, Stage.FAILED, f"Refused on {fact.link}", detail)
+            case facts.CallWithheld() as fact:
+                key = f"withheld:{fact.call}:{fact.link}"
+                return self._first(key, entry.at, Stage.FAILED, f"Not sent over {fact.link}", fact.reason)
+            case facts.CallUnanswered() as fact:
+                mend = "exercise: nobody is to call" if self.exercise else "CALL 911"
+                title = f"No PSAP confirmed within {fact.after:.0f} s"
+                return self._first(f"unanswered:{fact.call}", entry.at, Stage.FAILED, title, mend)
+            case facts.TelecommunicatorAcknowledged() as fact:
+                detail = "; ".join(
+                    filter(
+                        None,
+                        [
+                            f"position {fact.by}" if fact.by else "",
+                            f"over {fact.link}",
+                            self._about(fact.call),
+                        ],
+                    )
+                )
+                key = f"human:{fact.call}"
+                return self._first(key, entry.at, Stage.HUMAN, "A telecommunicator acknowledged", detail)
+            case facts.NoticeOrdered() as fact:
+                if fact.notice in self.tallies:
+                    return set()
+                self.tallies[fact.notice] = Tally(
+                    notice=fact.notice, template=fact.template, audience=fact.audience
+                )
+                title = f"Notice ordered: {spoken_template(fact.template)}"
+                key = f"notice:{fact.notice}"
+                return self._first(
+                    key, entry.at, Stage.RECORDED, title, f"to {fact.audience.replace('-', ' ')}"
+                )
+            case facts.NoticePlanned() as fact:
+                return self._planned(fact, entry.at)
+            case facts.DeliverySettled() as fact:
+                return self._settled(fact, entry.at)
+            case facts.IncidentClosed(by=by, reason=reason):
+                detail = "; ".join(filter(None, [f"by {self._names.person(by)}", reason.replace("-", " ")]))
+                return self._first("closed", entry.at, Stage.RECORDED, "Closed", detail)
+            case facts.OutputOrdered() as fact:
+                title = f"{fact.output} switched {'on' if fact.on else 'off'}: ordered"
+                return self._first(f"output:{entry.id}", entry.at, Stage.RECORDED, title)
+            case facts.SignalSuspect() as fact:
+                title = f"Unproven signal from {fact.unit}"
+                return self._first(
+                    f"suspect:{entry.id}", entry.at, Stage.UNKNOWN, title, "a person must look"
+                )
+            case facts.UnknownFact() as fact:
+                title = f"Something this version does not know: {fact.unknown_tag}"
+                return self._first(f"other:{entry.id}", entry.at, Stage.UNKNOWN, title)
+            case _:  # about links, units and lanes: those stand in the banner
+                return set()
+
+    def _fresh(self, entry: Entry) -> bool:
+        if entry.id in self._spooled:
+            return False
+        if entry.position == 0:  # it was spooled, and comes again under the same id once it has its place
+            self._spooled.add(entry.id)
+            return True
+        if entry.position <= self._heads.get(entry.stream, 0):
+            return False
+        self._heads[entry.stream] = entry.position
+        return True
+
+    def _seconds(self, at: Instant) -> float | None:
+        return None if self._pressed_at is None else (at - self._pressed_at) / SECOND
+
+    def _put(self, moment: Moment) -> set[str]:
+        self.steps[moment.key] = moment
+        return {moment.key}
+
+    def _first(self, key: str, at: Instant, stage: Stage, title: str, detail: str = "") -> set[str]:
+        if key in self.steps:
+            return set()
+        return self._put(
+            Moment(key=key, at=at, seconds=self._seconds(at), stage=stage, title=title, detail=detail)
+        )
+
+    def _about(self, call: CallId) -> str:
+        return self._buildings.get(call, "") if len(self._buildings) > 1 else ""
+
+    def _alarm(self, before: Incident, fact: facts.AlarmRaised, at: Instant) -> set[str]:
+        if self._pressed_at is None:
+            self._pressed_at = at
+        where = self._names.place(fact.place)
+        known = before.buildings.get(fact.building)
+        if known is None:
+            if fact.person is not None:
+                title = f"Raised by {self._names.person(fact.person)}"
+            else:
+                title = f"{_BUTTON[fact.kind]} pressed"
+            return self._first(f"alarm:{fact.building}", at, Stage.RECORDED, f"{title}: {where}", _way(fact))
+        if fact.number <= known.alarms:
+            return set()
+        more = fact.number - 1
+        key = f"alarms:{fact.building}"
+        first = self.steps.get(key)
+        moment = Moment(
+            key=key,
+            at=first.at if first else at,
+            seconds=first.seconds if first else self._seconds(at),
+            stage=Stage.RECORDED,
+            title=f"{more} more {'press' if more == 1 else 'presses'}"
+            + (f" in building {fact.building}" if fact.building else ""),
+            detail=f"the last from {where}, {_stamp(self._seconds(at))}",
+        )
+        return self._put(moment)
+
+    def _planned(self, fact: facts.NoticePlanned, at: Instant) -> set[str]:
+        tally = self.tallies.get(fact.notice)
+        if tally is None or tally.planned:
+            return set()
+        self.tallies[fact.notice] = replace(
+            tally, planned=True, people=fact.people, deliveries=fact.deliveries, unreachable=fact.unreachable
+        )
+        title = f"{spoken_template(tally.template)}: {fact.people} people, {fact.deliveries} messages to send"
+        detail = f"{fact.unreachable} have no address" if fact.unreachable else ""
+        return self._first(f"planned:{fact.notice}", at, Stage.RECORDED, title, detail)
+
+    def _settled(self, fact: facts.DeliverySettled, at: Instant) -> set[str]:
+        tally = self.tallies.get(fact.notice)
+        known = self._outcomes.get(fact.delivery)
+        if tally is None or known is fact.outcome:
+            return set()
+        self._outcomes[fact.delivery] = fact.outcome
+        counts = dict(tally.counts)
+        if known is not None:
+            counts[fact.channel, known] -= 1
+        counts[fact.channel, fact.outcome] = counts.get((fact.channel, fact.outcome), 0) + 1
+        self.tallies[fact.notice] = replace(tally, counts=counts)
+        if fact.outcome not in _OUTCOME:
+            return set()
+        stage, words = _OUTCOME[fact.outcome]
+        key = f"delivery:{fact.notice}:{fact.channel}:{fact.outcome.value}"
+        reached = self._notified[key] = self._notified.get(key, 0) + 1
+        first = self.steps.get(key)
+        channel = CHANNELS.get(fact.channel, fact.channel)
+        moment = Moment(
+            key=key,
+            at=first.at if first else at,
+            seconds=first.seconds if first else self._seconds(at),
+            stage=stage,
+            title=f"{channel}: {reached} {words}",
+            detail=f"the last {_stamp(self._seconds(at))}" if reached > 1 else "",
+        )
+        return self._put(moment)
+
+
+def _way(fact: facts.AlarmRaised) -> str:
+    way = {"mqtt": "by network", "radio": "by radio"}.get(fact.path, fact.path)
+    return ", ".join(filter(None, [f"unit {fact.unit}" if fact.unit else "", way]))
+
+
+def _stamp(seconds: float | None) -> str:
+    return "" if seconds is None else f"at {stamp(seconds)} s"
+
+
+def stamp(seconds: float | None) -> str:
+    """Seconds since the press as they are written: "+0.412", "+75.0", "−0.300" after the clock was set back."""
+    if seconds is None:
+        return "–"
+    digits = 3 if abs(seconds) < 10 else 1
+    return f"{'−' if seconds < 0 else '+'}{abs(seconds):.{digits}f}"
+
+
+def tell(incident: IncidentId, entries: Iterable[Entry], *, names: Names) -> Story:
+    """The story of all `entries`, which are each stream's own facts in order, one stream after the other."""
+    story = Story(incident, names=names)
+    for entry in _woven(entries):
+        story.apply(entry)
+    return story
+
+
+def _woven(entries: Iterable[Entry]) -> list[Entry]:
+    """By time, yet never against a stream's own order, however the clock was stepped meanwhile."""
+    latest: dict[StreamName, Instant] = {}
+    timed: list[tuple[Instant, Entry]] = []
+    for entry in entries:
+        at = latest[entry.stream] = max(entry.at, latest.get(entry.stream, entry.at))
+        timed.append((at, entry))
+    return [entry for _, entry in sorted(timed, key=lambda pair: pair[0])]

@@ -1,0 +1,230 @@
+"""What the templates are given. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import tzinfo
+from math import inf
+
+from msgspec import Struct
+
+from belltower.clock import SECOND, Instant, aware
+from belltower.incident.facts import Action, Outcome
+from gateway.web.desk import LaneState, Names, Recipient
+from gateway.web.headline import Headline, Tone, headline
+from gateway.web.story import CHANNELS, Moment, Stage, Story, Tally, spoken_template, stamp
+
+SILENT = 5.0
+"""Seconds without a sign of life until the alarm lane counts as silent."""
+
+WORDS = {
+    Stage.RECORDED: "recorded",
+    Stage.SENT: "sent",
+    Stage.MACHINE: "received by a machine",
+    Stage.HUMAN: "acknowledged by a human",
+    Stage.FAILED: "failed",
+    Stage.UNKNOWN: "unknown",
+}
+"""The word that stands beside a stage's icon."""
+
+ACTIONS = {
+    Action.LOCKDOWN: "Locks, lights, out of sight",
+    Action.SECURE: "Everybody inside, outer doors locked",
+    Action.HOLD: "Stay in the room, clear the halls",
+    Action.EVACUATE: "Leave for the meeting place",
+    Action.SHELTER: "Take cover from the hazard",
+}
+"""The five actions as their buttons explain them, the most urgent first."""
+
+
+REASONS = {
+    "over": "It is over",
+    "false-alarm": "False alarm",
+    "handed-over": "Handed over to responders",
+    "exercise-over": "The exercise is over",
+}
+"""Why an incident is closed: a word for the record, never free text."""
+
+
+class StepView(Struct, frozen=True, kw_only=True):
+    """One line of the timeline."""
+
+    key: str
+    clock: str
+    stamp: str
+    stage: str
+    word: str
+    title: str
+    detail: str
+
+
+class CountView(Struct, frozen=True, kw_only=True):
+    """How many deliveries of one channel stand where."""
+
+    channel: str
+    delivered: int
+    accepted: int
+    refused: int
+    uncertain: int
+
+
+class NoticeBlock(Struct, frozen=True, kw_only=True):
+    """One notice with its counts."""
+
+    id: str
+    title: str
+    audience: str
+    planned: bool
+    people: int
+    deliveries: int
+    silent: int
+    unreachable: int
+    counts: Sequence[CountView]
+
+
+class Card(Struct, frozen=True, kw_only=True):
+    """One incident in the list."""
+
+    id: str
+    number: int
+    place: str
+    exercise: bool
+    open: bool
+    kind: str
+    pressed: str
+    action: str
+    alarms: int
+    headline: Headline
+
+
+class BannerLine(Struct, frozen=True, kw_only=True):
+    """One thing that is wrong with the house itself."""
+
+    tone: Tone
+    text: str
+
+
+class RecipientView(Struct, frozen=True, kw_only=True):
+    """One person and what is known of the messages to them."""
+
+    name: str
+    words: Sequence[tuple[str, str, str]]
+
+
+def wall(at: Instant | None, zone: tzinfo) -> str:
+    """The time on the school's wall: "14:03:22"."""
+    return "" if at is None else aware(at).astimezone(zone).strftime("%H:%M:%S")
+
+
+def day(at: Instant | None, zone: tzinfo) -> str:
+    """Day and time: "22 Nov 2026, 14:03:22"."""
+    return "" if at is None else aware(at).astimezone(zone).strftime("%-d %b %Y, %H:%M:%S")
+
+
+def step_view(moment: Moment, zone: tzinfo) -> StepView:
+    """One line of the timeline."""
+    return StepView(
+        key=moment.key,
+        clock=wall(moment.at, zone),
+        stamp=stamp(moment.seconds),
+        stage=moment.stage.value,
+        word=WORDS[moment.stage],
+        title=moment.title,
+        detail=moment.detail,
+    )
+
+
+def card(story: Story, zone: tzinfo) -> Card:
+    """The incident in one glance."""
+    incident = story.incident
+    return Card(
+        id=incident.id,
+        number=incident.number,
+        place=story.place,
+        exercise=story.exercise,
+        open=incident.open,
+        kind=incident.kind.value,
+        pressed=day(story.pressed_at, zone),
+        action=incident.action.value.capitalize() if incident.action else "",
+        alarms=incident.alarms,
+        headline=headline(story),
+    )
+
+
+def notice_block(tally: Tally) -> NoticeBlock:
+    """One notice with its counts; what is unknown is never counted as delivered."""
+    channels = sorted({channel for channel, _ in tally.counts})
+    return NoticeBlock(
+        id=tally.notice,
+        title=spoken_template(tally.template),
+        audience=tally.audience.replace("-", " "),
+        planned=tally.planned,
+        people=tally.people,
+        deliveries=tally.deliveries,
+        silent=tally.silent,
+        unreachable=tally.unreachable,
+        counts=[
+            CountView(
+                channel=CHANNELS.get(channel, channel),
+                delivered=tally.counts.get((channel, Outcome.DELIVERED), 0),
+                accepted=tally.counts.get((channel, Outcome.ACCEPTED), 0),
+                refused=tally.counts.get((channel, Outcome.REFUSED), 0),
+                uncertain=tally.counts.get((channel, Outcome.UNCERTAIN), 0),
+            )
+            for channel in channels
+        ],
+    )
+
+
+def banner(lane: LaneState, *, reading: str, now: Instant, zone: tzinfo) -> list[BannerLine]:
+    """What is wrong with the house itself, the worst first. `reading`: why this page cannot read, or ""."""
+    lines: list[BannerLine] = []
+    if lane.silent_for > SILENT:
+        since = "since this page started"
+        if lane.silent_for != inf:
+            since = f"since {wall(Instant(now - int(lane.silent_for * SECOND)), zone)}"
+        text = f"The alarm lane is silent {since}. Presses may not be seen here: use the telephone, call 911."
+        lines.append(BannerLine(tone=Tone.LOUD, text=text))
+    if reading:
+        lines.append(
+            BannerLine(tone=Tone.LOUD, text=f"Cannot read the record: {reading}. What is shown may be old.")
+        )
+    if lane.recording_trouble:
+        text = f"What happens cannot be recorded ({lane.recording_trouble}). Calls for help still go out."
+        lines.append(BannerLine(tone=Tone.LOUD, text=text))
+    for link, reason in sorted(lane.lost.items()):
+        text = f"Link {link} does not answer{f': {reason}' if reason else ''}."
+        lines.append(BannerLine(tone=Tone.WAITING, text=text))
+    if lane.units_lost:
+        units = "1 unit has" if lane.units_lost == 1 else f"{lane.units_lost} units have"
+        lines.append(BannerLine(tone=Tone.WAITING, text=f"{units} not been heard lately."))
+    return lines
+
+
+_OUTCOME_WORDS = {
+    None: (Stage.RECORDED, "no word yet"),
+    Outcome.ACCEPTED: (Stage.MACHINE, "with the carrier, not known to have arrived"),
+    Outcome.DELIVERED: (Stage.MACHINE, "delivered"),
+    Outcome.REFUSED: (Stage.FAILED, "refused"),
+    Outcome.UNCERTAIN: (Stage.UNKNOWN, "unknown"),
+    Outcome.SUPERSEDED: (Stage.RECORDED, "superseded"),
+}
+
+
+def recipients(rows: Sequence[Recipient], names: Names) -> tuple[list[RecipientView], list[RecipientView]]:
+    """Those whom nothing is known to have reached, and those whom something has, by name."""
+    words: dict[str, list[tuple[str, str, str]]] = {}
+    reached: set[str] = set()
+    for row in rows:
+        stage, word = _OUTCOME_WORDS[row.outcome]
+        channel = CHANNELS.get(row.channel, row.channel)
+        said = f"{channel}: {word}{f' ({row.reason})' if row.reason else ''}"
+        words.setdefault(row.person, []).append((stage.value, WORDS[stage], said))
+        if row.outcome is Outcome.DELIVERED:
+            reached.add(row.person)
+    views = {person: RecipientView(name=names.person(person), words=said) for person, said in words.items()}  # type: ignore[arg-type]
+    ordered = sorted(views.items(), key=lambda pair: pair[1].name)
+    return (
+        [view for person, view in ordered if person not in reached],
+        [view for person, view in ordered if person in reached],
+    )
