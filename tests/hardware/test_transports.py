@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from random import Random
 
 import pytest
+from serial import Serial
 
 from belltower.errors import LinkError, SettingsError, Uncertain, Unreachable
 from hardware.codecs import kiss
@@ -429,3 +430,65 @@ async def test_a_pulled_memory_cable_can_be_plugged_in_again() -> None:
     await cable.far.open()
     await cable.near.write(b"found")
     assert await cable.far.read() == b"found"
+
+
+async def test_opening_keys_no_radio(pty: Pty, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RTS and DTR are low at the first moment the driver hears of them."""
+    states: list[tuple[str, bool]] = []
+
+    class Watched(Serial):
+        def _update_rts_state(self) -> None:
+            states.append(("rts", self._rts_state))
+
+        def _update_dtr_state(self) -> None:
+            states.append(("dtr", self._dtr_state))
+
+    monkeypatch.setattr("hardware.transports.serial.Serial", Watched)
+    line = SerialTransport(path=pty.path)
+    await line.open()
+    await line.close()
+
+    assert {("rts", False), ("dtr", False)} == set(states)
+
+
+@pytest.mark.parametrize("impatience", ["deadline", "cancelled"])
+async def test_a_driver_that_hangs_does_not_hold_us(
+    impatience: str, pty: Pty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An opening that takes too long is given up; if it succeeds after all, the device is let go of."""
+    going_on, closed = threading.Event(), threading.Event()
+
+    class Hanging(Serial):
+        def open(self) -> None:
+            going_on.wait(5)
+            super().open()
+
+        def close(self) -> None:
+            if self.is_open:
+                closed.set()
+            super().close()
+
+    monkeypatch.setattr("hardware.transports.serial.Serial", Hanging)
+    if impatience == "deadline":
+        monkeypatch.setattr("hardware.transports.serial._OPEN_DEADLINE", 0.05)
+        with pytest.raises(Unreachable, match=r"did not open within 0\.05 s"):
+            await SerialTransport(path=pty.path).open()
+    else:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await SerialTransport(path=pty.path).open()
+    going_on.set()
+    assert await asyncio.to_thread(closed.wait, 5)
+
+
+async def test_a_far_side_that_does_not_answer_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that does not come about is given up."""
+    monkeypatch.setattr("hardware.transports.tcp._OPEN_DEADLINE", 0.05)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        address = listener.getsockname()
+        lines = [TCPTransport(host="127.0.0.1", port=address[1]) for _ in range(3)]
+        with pytest.raises(Unreachable, match=r"no connection within 0\.05 s"):
+            for line in lines:
+                await line.open()
+        for line in lines:
+            await line.close()
