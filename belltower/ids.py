@@ -28,6 +28,8 @@ StreamName = NewType("StreamName", str)
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 _RANDOM_BITS = 80
+_RANDOM_OCTETS = 10
+_DRAWN_AT_ONCE = 400 * _RANDOM_OCTETS
 
 RandomBytes = Callable[[int], bytes]
 """`n` unpredictable octets; `os.urandom` outside of tests."""
@@ -40,10 +42,14 @@ class Ids:
         self._clock = clock
         self._random_bytes = random_bytes
         self._last = 0
+        self._drawn = memoryview(b"")
 
     def _ulid(self) -> str:
         milliseconds = self._clock.now() // 1000
-        value = (milliseconds << _RANDOM_BITS) | int.from_bytes(self._random_bytes(10))
+        if not self._drawn:
+            self._drawn = memoryview(self._random_bytes(_DRAWN_AT_ONCE))
+        value = (milliseconds << _RANDOM_BITS) | int.from_bytes(self._drawn[:_RANDOM_OCTETS])
+        self._drawn = self._drawn[_RANDOM_OCTETS:]
         if value <= self._last:
             value = self._last + 1
         self._last = value

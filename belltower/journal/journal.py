@@ -68,6 +68,7 @@ class Journal(Reader[F]):
         self._chain = ChainHead()
         self._pending: deque[Append[F]] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._progressed = 0.0
         self._spooling = 0
         self._spooled = 0
         self._unrecorded: list[SpoolRecord] = []
@@ -182,6 +183,7 @@ class Journal(Reader[F]):
     def _settled(self, append: Append[F], error: StoreError | None) -> None:
         """The store's answer. May come long after the spool's."""
         append.settled = True
+        self._progressed = self._loop.time()
         pending = self._pending
         while pending and not pending[0].waiting:
             pending.popleft()
@@ -212,18 +214,23 @@ class Journal(Reader[F]):
         """The shared timer: spool whatever has waited too long."""
         self._timer = None
         now = self._loop.time()
+        patience = self._progressed + self._spool_after
         late: list[Append[F]] = []
-        while self._pending and (self._pending[0].deadline <= now or not self._pending[0].waiting):
-            append = self._pending.popleft()
-            if append.waiting:
-                late.append(append)
+        while self._pending:
+            first = self._pending[0]
+            # A store that works through a burst is not slow: what counts is how long it has settled nothing.
+            if first.waiting and max(first.deadline, patience) > now:
+                break
+            self._pending.popleft()
+            if first.waiting:
+                late.append(first)
         self._give_up([append for append in late if append.last_chance])
         spooling = [append for append in late if not append.last_chance]
         if spooling:
             self._held = [append for append in self._held if append not in spooling]
             self._spool_away(spooling, "slow")
         if self._pending:
-            self._timer = self._loop.call_at(self._pending[0].deadline, self._look)
+            self._timer = self._loop.call_at(max(self._pending[0].deadline, patience), self._look)
 
     def _spool_away(self, appends: Sequence[Append[F]], kind: str) -> None:
         for append in appends:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from itertools import count
+from random import Random
 
 import apsw
 import pytest
@@ -51,7 +51,7 @@ class House:
     def __init__(self, tmp_path) -> None:
         self.clock = HandClock()
         self.connection = apsw.Connection(":memory:")
-        self.random = (n.to_bytes(10) for n in count())
+        self.random = Random(1)
         self.spool = SpoolFile(path=tmp_path / "spool")
         self.campus = "lincoln"
 
@@ -65,12 +65,12 @@ class House:
             journal=self.journal,
             database=self.database,
             clock=self.clock,
-            ids=Ids(clock=self.clock, random_bytes=lambda _: next(self.random)),
+            ids=Ids(clock=self.clock, random_bytes=self.random.randbytes),
             response=PLAN,
             campus=self.campus,
             drill_keys={"principal": PRINCIPAL.public_key(), "officer": OFFICER.public_key()},
         )
-        self.ids = Ids(clock=self.clock, random_bytes=lambda _: next(self.random))
+        self.ids = Ids(clock=self.clock, random_bytes=self.random.randbytes)
         self.owed = await self.verbs.open()
         return self.verbs
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from itertools import count
+from random import Random
 
 import apsw
 import pytest
@@ -65,7 +65,7 @@ class Bench:
     def __init__(self, tmp_path) -> None:
         self.connection = apsw.Connection(":memory:")
         self.spool = SpoolFile(path=tmp_path / "spool")
-        self.random = (n.to_bytes(16) for n in count(1))
+        self.random = Random(1)
         self.heard: list[int] = []
 
     async def start(self) -> None:
@@ -80,7 +80,7 @@ class Bench:
             journal=self.journal,
             database=self.database,
             clock=clock,
-            ids=Ids(clock=clock, random_bytes=lambda n: next(self.random)[:n]),
+            ids=Ids(clock=clock, random_bytes=self.random.randbytes),
             response=ResponsePlan(),
             campus="lincoln",
             drill_keys={},
@@ -105,9 +105,7 @@ class Bench:
             database=self.database,
             units=units,
             windows=windows,
-            suspects=Suspects(
-                random_bytes=lambda n: next(self.random)[:n], site_tag=TAG, record=self.verbs.record
-            ),
+            suspects=Suspects(random_bytes=self.random.randbytes, site_tag=TAG, record=self.verbs.record),
             progress=self.progress,
             site_tag=TAG,
             heard=self.heard.append,
