@@ -101,9 +101,9 @@ class ListenerSettings(Struct, frozen=True, kw_only=True):
     # Units may connect without TLS from other machines: only on a network that carries nothing else.
     allow_plain: bool = False
     # Connections at once; more are refused.
-    max_clients: int = 12_000
+    max_clients: int = 20_000
     # The largest packet; a longer one ends the connection.
-    max_packet: Octets = 4096
+    max_packet: Octets = 65_536
 
     def __post_init__(self) -> None:
         """Refuse half a certificate and unprotected listening by oversight."""

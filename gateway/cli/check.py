@@ -1,0 +1,142 @@
+"""`belltower check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from belltower.errors import SettingsError
+from gateway.cli.output import config_option, emit, json_option, table
+
+if TYPE_CHECKING:
+    from gateway.settings import Settings
+    from gateway.site_package import SitePackage
+
+
+@click.command(short_help="Read settings and site package as the lanes do; list every fault.")
+@config_option
+@click.option("--site", type=click.Path(path_type=Path), help="Another site package than the settings name.")
+@click.option(
+    "--without-secrets", is_flag=True, help="Open no secret, key or certificate: for another machine."
+)
+@json_option
+def command(config: Path, site: Path | None, *, without_secrets: bool, as_json: bool) -> None:
+    """Read settings and site package as the lanes do, and list every fault there is.
+
+    \b
+    Examples:
+      belltower check --config config.toml
+      belltower check --config config.toml --site next-site --without-secrets
+
+    Exits with 78 when there is a fault. Remarks are no faults: the lanes start all the same.
+    """
+    from gateway import settings as rooms
+    from gateway import site_package
+
+    faults: list[str] = []
+    settings: Settings | None = None
+    package: SitePackage | None = None
+    try:
+        settings = rooms.load(config, secrets=not without_secrets)
+    except SettingsError as error:
+        faults += str(error).splitlines()
+    folder = site or (settings.site.folder if settings else None)
+    if folder is not None:
+        try:
+            package = site_package.load(folder)
+        except SettingsError as error:
+            faults += str(error).splitlines()
+    if settings is not None and not without_secrets:
+        faults += _missing_files(settings)
+    if faults:
+        raise SettingsError("\n".join(faults))
+    if settings is None or package is None:
+        raise SettingsError(f"{config}: nothing to check")
+    remarks = _remarks(settings, package, without_secrets=without_secrets)
+    if as_json:
+        emit({"settings": str(config), **_summary(settings, package), "remarks": remarks})
+        return
+    table(
+        f"{config}: in order",
+        ("", ""),
+        [(name, value) for name, value in _summary(settings, package).items()],
+    )
+    for remark in remarks:
+        click.echo(f"remark: {remark}")
+
+
+def _summary(settings: Settings, package: SitePackage) -> dict[str, str]:
+    alarm = settings.alarm
+    listener = alarm.mqtt_listener
+    return {
+        "site": f"{package.name} ({package.id}), revision {package.revision}",
+        "buildings": ", ".join(package.buildings) or "none",
+        "places": str(len(package.places)),
+        "units": str(len(package.units)),
+        "people": str(len(package.people)),
+        "mqtt listener": f"{listener.bind}:{listener.tcp_port}{'' if listener.certificate else ', no TLS'}"
+        if listener
+        else "off",
+        "mqtt brokers": ", ".join(alarm.mqtt_broker) or "none",
+        "unit radios": ", ".join(alarm.radio) or "none",
+        "psap links": ", ".join(settings.psap_links),
+        "channels": ", ".join(settings.channels) or "none",
+        "page": settings.desk.web.url,
+    }
+
+
+def _missing_files(settings: Settings) -> list[str]:
+    """Files that the settings name and that are not there."""
+    named = {
+        "desk.web": settings.desk.web,
+        **{f"alarm.mqtt_broker.{n}": b for n, b in settings.alarm.mqtt_broker.items()},
+    }
+    if settings.alarm.mqtt_listener is not None:
+        named["alarm.mqtt_listener"] = settings.alarm.mqtt_listener
+    faults = [
+        f"{settings.file}: {at}.{key}: there is no file {path}"
+        for at, record in named.items()
+        for key in ("ca", "certificate", "private_key")
+        if (path := getattr(record, key, None)) is not None and not path.is_file()
+    ]
+    if not settings.unit_keys.is_file():
+        faults.append(
+            f"{settings.file}: alarm.unit_keys: there is no file {settings.unit_keys}; "
+            "make it with: belltower units keys"
+        )
+    else:
+        from hardware.unit_keys import read_keys
+
+        try:
+            read_keys(settings.unit_keys)
+        except SettingsError as error:
+            faults.append(str(error))
+    return faults
+
+
+def _remarks(settings: Settings, package: SitePackage, *, without_secrets: bool) -> list[str]:
+    from hardware.unit_record import Bearer
+
+    remarks = []
+    alarm = settings.alarm
+    if not alarm.radio and any(unit.bearer is not Bearer.MQTT for unit in package.units.values()):
+        remarks.append("some units travel by radio, and the settings have no [alarm.radio.NAME]")
+    if alarm.mqtt_listener is None and not alarm.mqtt_broker:
+        remarks.append("units over MQTT reach nobody: there is neither a listener nor a broker")
+    if not settings.channels:
+        remarks.append("notices go nowhere: there is no [notify.channels.NAME]")
+    unbound = [unit.id for unit in package.units.values() if unit.place is None]
+    if unbound:
+        remarks.append(f"units without a place alarm with the place unknown: {', '.join(unbound)}")
+    if not without_secrets:
+        from hardware.unit_keys import read_keys
+
+        keys = read_keys(settings.unit_keys)
+        keyless = [unit.id for unit in package.units.values() if unit.number not in keys]
+        if keyless:
+            remarks.append(
+                f"units without a key cannot be heard: {', '.join(keyless)}; run belltower units keys"
+            )
+    return remarks

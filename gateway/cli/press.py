@@ -1,0 +1,144 @@
+"""`belltower press`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import click
+
+from belltower.errors import Unreachable
+from gateway.cli.output import config_option, emit, json_option
+
+if TYPE_CHECKING:
+    from gateway.cli.unit_ways import Way
+    from gateway.settings import Settings
+    from gateway.site_package import SitePackage
+
+_UNTIL = {"recorded": 1, "psap": 3, "telecommunicator": 4}
+
+
+@click.command(short_help="Press a unit's button, as the unit would, and follow the answers.")
+@click.option("--unit", "-u", required=True, help="The unit, such as u7.")
+@click.option("--kind", type=click.Choice(["panic", "medical"]), default="panic", show_default=True)
+@click.option("--exercise", is_flag=True, help="Press with the unit switched to exercise.")
+@click.option(
+    "--until", type=click.Choice(list(_UNTIL)), default="psap", show_default=True, help="What to wait for."
+)
+@click.option("--wait", type=float, default=30.0, show_default=True, help="Seconds to wait for it.")
+@click.option("--url", default="", help="Another MQTT server than the settings name.")
+@click.option("--ca", type=click.Path(exists=True, path_type=Path), help="Whom to trust, a PEM file.")
+@config_option
+@json_option
+def command(
+    unit: str,
+    kind: str,
+    *,
+    exercise: bool,
+    until: str,
+    wait: float,
+    url: str,
+    ca: Path | None,
+    config: Path,
+    as_json: bool,
+) -> None:
+    """Press a unit's button as the unit would: over MQTT, sealed with its key, repeated until it is answered.
+
+    \b
+    Examples:
+      belltower press --unit u7 --config config.toml
+      belltower press --unit u7 --until telecommunicator --wait 120
+
+    This is a real alarm: the PSAP is called and people are told, unless the settings lead to simulators.
+    Exits with 69 when nobody answered, 1 when the answer asked for did not come in time.
+    """
+    from gateway import settings as rooms
+    from gateway import site_package
+    from gateway.cli.unit_ways import way_in
+    from hardware.unit_keys import read_keys
+
+    settings = rooms.load(config, secrets=False)
+    package = site_package.load(settings.site.folder)
+    way = way_in(settings, url=url, ca=ca)
+    keys = read_keys(settings.unit_keys)
+    press = _Press(unit=unit, kind=kind, exercise=exercise, goal=_UNTIL[until], wait=wait, as_json=as_json)
+    reached = asyncio.run(press.run(settings=settings, package=package, keys=keys, way=way))
+    if reached == 0:
+        raise Unreachable(f"{unit}: no answer within {wait:g} s")
+    if reached < _UNTIL[until]:
+        click.echo(f"{unit}: not answered as asked for within {wait:g} s", err=True)
+        raise click.exceptions.Exit(1)
+
+
+class _Press:
+    """One press and what is shown of it."""
+
+    def __init__(
+        self, *, unit: str, kind: str, exercise: bool, goal: int, wait: float, as_json: bool
+    ) -> None:
+        self._unit = unit
+        self._kind = kind
+        self._exercise = exercise
+        self._goal = goal
+        self._wait = wait
+        self._as_json = as_json
+
+    async def run(self, *, settings: Settings, package: SitePackage, keys: dict[int, bytes], way: Way) -> int:
+        """Press, show each answer, and return the highest level."""
+        from gateway.cli.unit_ways import WORDS, connected_unit
+        from hardware.codecs.unit import Kind, Level
+
+        loop = asyncio.get_running_loop()
+        reached = asyncio.Event()
+        pressed = loop.time()
+
+        def show(level: Level) -> None:
+            seconds = loop.time() - pressed
+            if self._as_json:
+                emit({"unit": self._unit, "seconds": round(seconds, 4), "level": level.name.lower()})
+            else:
+                click.echo(f"{seconds:8.3f} s  {WORDS[level]}")
+            if level >= self._goal:
+                reached.set()
+
+        unit = connected_unit(
+            self._unit,
+            settings=settings,
+            package=package,
+            keys=keys,
+            way=way,
+            random=Random(),  # noqa: S311 - jitter, not a secret
+            on_level=show,
+        )
+        unit.unit.exercise = self._exercise
+
+        async def serve() -> None:
+            while True:
+                try:
+                    await unit.run()
+                except Unreachable:
+                    if not unit.unit.waiting:
+                        raise
+                await asyncio.sleep(0.5)
+
+        async def signed_in() -> None:
+            await unit.connected.wait()
+
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._wait):
+                try:
+                    async with asyncio.TaskGroup() as group:
+                        serving = group.create_task(serve(), name="serve")
+                        await signed_in()
+                        pressed = loop.time()
+                        if not self._as_json:
+                            click.echo(f"{self._unit} pressed ({self._kind})")
+                        unit.press(Kind[self._kind.upper()])
+                        await reached.wait()
+                        serving.cancel()
+                except BaseExceptionGroup as error:
+                    raise error.exceptions[0] from None
+        return int(unit.level)

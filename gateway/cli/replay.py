@@ -1,0 +1,131 @@
+"""`belltower replay`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from belltower.errors import NotFound, SettingsError
+from gateway.cli.output import config_option, emit, json_option, progress, table
+
+if TYPE_CHECKING:
+    from belltower.ids import PlaceId
+    from belltower.journal import RawEntry
+    from floorplans.place import Place
+    from gateway.settings import Settings
+
+
+@click.command(short_help="Tell an incident again from the journal, with the seconds since the press.")
+@click.argument("incident", default="last")
+@config_option
+@json_option
+def command(incident: str, config: Path, *, as_json: bool) -> None:
+    """Tell an incident again from the journals: every step, with its seconds since the first press.
+
+    INCIDENT is its number, its id (inc_..), or "last".
+
+    \b
+    Examples:
+      belltower replay --config config.toml
+      belltower replay 12 --config config.toml --json
+
+    The lanes need not run. Each step says whether it was sent, received by a machine, or acknowledged by a person.
+    """
+    from belltower.clock import SECOND, aware
+    from belltower.ids import IncidentId
+    from belltower.incident.encoding import FactEncoding
+    from belltower.incident.entry import Entry
+    from belltower.incident.facts import AlarmRaised
+    from belltower.incident.fold import fold
+    from gateway import settings as rooms
+    from gateway.cli.telling import tell
+
+    settings = rooms.load(config, secrets=False)
+    subject, rows = _of_incident(settings, incident)
+    encoding = FactEncoding()
+    entries = [
+        Entry(
+            stream=row.stream,
+            position=row.position,
+            id=row.id,
+            at=row.at,
+            subject=row.subject,
+            fact=encoding.decode(row.tag, row.body),
+        )
+        for row in rows
+    ]
+    entries.sort(key=lambda entry: (entry.at, entry.stream, entry.position))
+    pressed = next((entry.at for entry in entries if isinstance(entry.fact, AlarmRaised)), entries[0].at)
+    places = _places(settings)
+    told = [(entry, *tell(entry.fact, places)) for entry in entries]
+    if as_json:
+        for entry, what, standing in told:
+            emit(
+                {
+                    "seconds": (entry.at - pressed) / SECOND,
+                    "at": aware(entry.at).isoformat(),
+                    "stream": entry.stream,
+                    "position": entry.position,
+                    "what": what,
+                    "standing": standing,
+                }
+            )
+        return
+    now = fold(IncidentId(subject), entries)
+    table(
+        f"Incident {now.number}, {now.mode}, {'open' if now.open else 'closed'}, "
+        f"first press {aware(pressed).isoformat(sep=' ', timespec='seconds')}",
+        ("seconds", "what", ""),
+        [(f"{(entry.at - pressed) / SECOND:9.3f}", what, standing) for entry, what, standing in told],
+    )
+
+
+def _of_incident(settings: Settings, named: str) -> tuple[str, list[RawEntry]]:
+    """The incident's id and all its entries, from both lanes' files."""
+    from belltower.incident.encoding import FactEncoding
+    from belltower.incident.facts import IncidentOpened
+    from gateway.cli.journal_file import JournalFile
+
+    encoding = FactEncoding()
+    subject = ""
+    by_subject: dict[str, list[RawEntry]] = {}
+    files = [(settings.state.alarm_database, "alarm")]
+    if not settings.desk.database and settings.state.desk_database.is_file():
+        files.append((settings.state.desk_database, "desk"))
+    for path, stream in files:
+        journal = JournalFile(path=path, stream=stream)
+        with progress(f"Reading {path.name}") as bar:
+            task = bar.add_task("", total=journal.head())
+            for row in journal.entries():
+                if row.position % 1000 == 0:
+                    bar.update(task, completed=row.position)
+                if not row.subject:
+                    continue
+                by_subject.setdefault(row.subject, []).append(row)
+                if row.tag == "incident.opened":
+                    fact = encoding.decode(row.tag, row.body)
+                    number = fact.number if isinstance(fact, IncidentOpened) else 0
+                    if named in ("last", str(number)):
+                        subject = row.subject
+    if named.startswith("inc_"):
+        subject = named
+    if subject not in by_subject:
+        raise NotFound(
+            "the journal holds no incident yet"
+            if named == "last"
+            else f"the journal holds no incident {named}"
+        )
+    return subject, by_subject[subject]
+
+
+def _places(settings: Settings) -> Mapping[PlaceId, Place]:
+    """The places by id; none where the site package cannot be read, for the journal can be told without it."""
+    from gateway import site_package
+
+    try:
+        return site_package.load(settings.site.folder).places
+    except SettingsError:
+        return {}

@@ -1,0 +1,104 @@
+"""Many simulated units and the small HTTP door by which they are pressed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+from aiohttp import web
+
+from belltower.ids import UnitId
+from belltower.tasks import Crew
+from gateway import settings as rooms
+from gateway import site_package
+from gateway.cli.output import emit
+from gateway.cli.unit_ways import WORDS, connected_unit, way_in
+from gateway.site_package import SitePackage
+from hardware.codecs.unit import Kind, Level
+from hardware.simulators.connected_unit import ConnectedUnit
+from hardware.unit_keys import read_keys
+
+_LARGEST_BODY = 1024
+
+
+async def run_units(
+    *,
+    config: Path,
+    count: int | None,
+    port: int,
+    url: str = "",
+    ca: Path | None = None,
+    seed: int | None = None,
+) -> None:
+    """Serve the first `count` units of the site package until cancelled."""
+    settings = rooms.load(config, secrets=False)
+    package = site_package.load(settings.site.folder)
+    way = way_in(settings, url=url, ca=ca)
+    keys = read_keys(settings.unit_keys)
+    random = Random(seed)  # noqa: S311 - jitter, not a secret
+    units: dict[str, ConnectedUnit] = {}
+    for name in map(str, list(package.units)[:count]):
+        units[name] = connected_unit(
+            name,
+            settings=settings,
+            package=package,
+            keys=keys,
+            way=way,
+            random=random,
+            on_level=_telling(name),
+        )
+    runner = web.AppRunner(_door(units, package), access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", port)
+    await site.start()
+    emit({"api": f"http://127.0.0.1:{runner.addresses[0][1]}", "units": len(units)})
+    try:
+        async with Crew(random=random) as crew:
+            for name, unit in units.items():
+                crew.mendable(f"unit-{name}", unit.run)
+    finally:
+        await runner.cleanup()
+
+
+def _telling(name: str) -> Callable[[Level], None]:
+    return lambda level: emit({"unit": name, "level": level.name.lower()})
+
+
+def _door(units: dict[str, ConnectedUnit], package: SitePackage) -> web.Application:
+    routes = web.RouteTableDef()
+
+    @routes.get("/units")
+    async def listing(_: web.Request) -> web.Response:
+        return web.json_response([_shown(unit, package) for unit in units.values()])
+
+    @routes.post("/units/{unit}/press")
+    async def press(request: web.Request) -> web.Response:
+        unit = units.get(request.match_info["unit"])
+        if unit is None:
+            return web.json_response({"error": "there is no such unit here"}, status=404)
+        body = await request.content.read(_LARGEST_BODY)
+        try:
+            kind = Kind[str(json.loads(body)["kind"]).upper()] if body else Kind.PANIC
+        except (ValueError, KeyError, TypeError):
+            return web.json_response(
+                {"error": 'the body is {"kind": "panic"} or {"kind": "medical"}'}, status=400
+            )
+        unit.press(kind)
+        return web.json_response(_shown(unit, package), status=202)
+
+    app = web.Application(client_max_size=_LARGEST_BODY)
+    app.add_routes(routes)
+    return app
+
+
+def _shown(unit: ConnectedUnit, package: SitePackage) -> dict[str, object]:
+    record = package.units[UnitId(unit.name)]
+    return {
+        "unit": unit.name,
+        "place": record.place or "",
+        "connected": unit.connected.is_set(),
+        "level": unit.level.name.lower(),
+        "shows": WORDS[unit.level],
+    }

@@ -1,0 +1,51 @@
+"""`belltower status`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from gateway.cli.output import config_option, emit, json_option, table
+
+
+@click.command(short_help="How the alarm lane is at this moment.")
+@config_option
+@json_option
+def command(config: Path, *, as_json: bool) -> None:
+    """Ask the running alarm lane how it is.
+
+    \b
+    Example:
+      belltower status --config config.toml --json
+
+    Exits with 69 when no alarm lane answers, 1 when something is in trouble: a link lost, a unit silent, or a
+    journal that cannot keep what happens.
+    """
+    from gateway import settings as rooms
+    from gateway.control import ControlClient
+
+    settings = rooms.load(config, secrets=False)
+    status = asyncio.run(ControlClient(path=settings.state.control).look())
+    troubled = bool(status.links_lost or status.units_lost or status.trouble)
+    if as_json:
+        emit(status)
+    else:
+        rows = [
+            ("lane", f"{status.lane} {status.version}"),
+            ("site revision", status.revision),
+            (
+                "journal",
+                f"{status.head} entries" + (f", TROUBLE: {status.trouble}" if status.trouble else ""),
+            ),
+            ("open incidents", str(status.open_incidents)),
+            ("units", f"{status.units}, {len(status.units_lost)} silent"),
+            *((f"unit {unit}", "SILENT") for unit in status.units_lost),
+            *((f"link {link}", "answers") for link in status.links if link not in status.links_lost),
+            *((f"link {link}", f"LOST: {reason}") for link, reason in status.links_lost.items()),
+            *((f"count {name}", str(count)) for name, count in sorted(status.counts.items())),
+        ]
+        table("In trouble" if troubled else "In order", ("", ""), rows)
+    if troubled:
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,93 @@
+"""A fact in plain words, and how certain it makes one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import assert_never
+
+from belltower.ids import PlaceId
+from belltower.incident import facts
+from belltower.incident.facts import Fact, ReceiptLevel
+from floorplans.place import Place, spoken
+
+_LEVELS = {
+    ReceiptLevel.RADIO: "the far radio",
+    ReceiptLevel.STATION: "a monitoring station",
+    ReceiptLevel.SYSTEM: "the PSAP's system",
+}
+_SENT = "sent"
+_MACHINE = "received by a machine"
+_PERSON = "acknowledged by a person"
+
+
+def tell(fact: Fact, places: Mapping[PlaceId, Place]) -> tuple[str, str]:
+    """What happened, and its standing: sent, received by a machine, acknowledged by a person, or nothing to say."""
+    match fact:
+        case facts.AlarmRaised():
+            who = fact.unit or fact.person or "somebody"
+            return (
+                f"{fact.kind} alarm {fact.number} at {_place(fact.place, places)} by {who}, {fact.mode}",
+                "",
+            )
+        case facts.IncidentOpened():
+            return f"incident {fact.number} opened, {fact.mode}", ""
+        case facts.AlarmJoined():
+            return f"one more alarm in building {fact.building or 'unknown'}: {fact.number} by now", ""
+        case facts.IncidentClosed():
+            return f"closed by {fact.by}" + (f": {fact.reason}" if fact.reason else ""), ""
+        case facts.ActionOrdered():
+            where = ", ".join(sorted(_place(place, places) for place in fact.places)) or "the whole campus"
+            return f"{fact.action} ordered for {where}" + (f" by {fact.by}" if fact.by else ""), ""
+        case facts.CallOrdered():
+            return f"call {fact.number} to the PSAP ordered, {_place(fact.place, places)}", ""
+        case facts.NoticeOrdered():
+            return f"notice {fact.template} to {fact.audience} ordered", ""
+        case facts.OutputOrdered():
+            return f"output {fact.output} ordered {'on' if fact.on else 'off'}", ""
+        case facts.CallSent():
+            return f"call sent on {fact.link}, alarms {_ranges(fact.covers)}", _SENT
+        case facts.CallReceipt():
+            standing = _MACHINE if fact.level is ReceiptLevel.SYSTEM else f"{_MACHINE}, not the PSAP's"
+            return f"{_LEVELS[fact.level]} confirms on {fact.link}, alarms {_ranges(fact.covers)}", standing
+        case facts.CallRejected():
+            return f"{fact.link} rejects the call: {fact.reason or 'no reason given'}", ""
+        case facts.CallWithheld():
+            return f"call withheld on {fact.link}: {fact.reason}", ""
+        case facts.CallUnanswered():
+            return f"NOT ACKNOWLEDGED after {fact.after:g} s, CALL 911", ""
+        case facts.TelecommunicatorAcknowledged():
+            return f"telecommunicator {fact.by} acknowledges on {fact.link}", _PERSON
+        case facts.NoticePlanned():
+            return f"notice planned: {fact.deliveries} deliveries to {fact.people} people", ""
+        case facts.DeliverySettled():
+            return f"{fact.channel} to {fact.person}: {fact.outcome}" + (
+                f" ({fact.reason})" if fact.reason else ""
+            ), ""
+        case (
+            facts.LinkLost()
+            | facts.LinkRestored()
+            | facts.SignalSuspect()
+            | facts.UnitLost()
+            | facts.UnitRestored()
+            | facts.TamperSeen()
+            | facts.DrillBegun()
+            | facts.DrillEnded()
+            | facts.LaneStarted()
+            | facts.RecordingFailed()
+            | facts.RecordingRestored()
+        ):
+            return str(type(fact).__struct_config__.tag).replace(".", " "), ""
+        case facts.UnknownFact():
+            return f"{fact.unknown_tag}, written by a newer version", ""
+        case other:
+            assert_never(other)
+
+
+def _place(place: PlaceId | None, places: Mapping[PlaceId, Place]) -> str:
+    if place is None:
+        return spoken(None)
+    return spoken(places[place]) if place in places else place
+
+
+def _ranges(covers: tuple[tuple[int, int], ...]) -> str:
+    return ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in covers)

@@ -1,0 +1,279 @@
+"""The site package: one folder that holds all a campus's box needs to work alone.
+
+    site.toml        id, name, campus, timezone; [[building]]; [[place]]
+    units.toml       [[unit]] number, place, bearer, heartbeat
+    people.toml      [[person]] id, name, roles, places; [[person.contact]]
+    response.toml    what an alarm, an action, an acknowledgement and a closing set off
+    audiences.toml   who is meant, by name
+    wording/*.toml   the district's own texts, where it has them
+
+It is text, and its revision is the hash of its content. It is checked as a whole: a faulty one is refused with every
+fault named by file, table and key, and the one in force stays in force.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from belltower.errors import SettingsError
+from belltower.ids import PersonId, PlaceId, UnitId
+from belltower.incident.plan import ResponsePlan
+from belltower.people import Contact, ContactKind, Person
+from belltower.values import Reader, Seconds
+from floorplans.place import Place, spoken
+from hardware.unit_record import Bearer, UnitRecord
+
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
+_MAILBOX = re.compile(r"[^@\s<>\",;:]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_FILES = ("site.toml", "units.toml", "people.toml", "response.toml", "audiences.toml")
+_MOST_NUMBER = 0xFFFF_FFFF
+_LEAST_HEARTBEAT = 5.0
+_LONGEST_LABEL = 32
+
+
+class Building(Struct, frozen=True, kw_only=True):
+    """A building of the campus. `id` is its short name, as responders know it: "B"."""
+
+    id: str
+    name: str = ""
+    # Outline on the drawn plan: x, y, width, height in plan units.
+    box: tuple[float, float, float, float] | None = None
+
+
+class SitePackage(Struct, frozen=True, kw_only=True):
+    """A campus, checked."""
+
+    id: str
+    name: str
+    campus: str
+    timezone: str
+    # The first 12 hex digits of the SHA-256 of its content.
+    revision: str
+    buildings: dict[str, Building]
+    places: dict[PlaceId, Place]
+    units: dict[UnitId, UnitRecord]
+    people: dict[PersonId, Person]
+    response: ResponsePlan
+
+
+class _Site(Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    campus: str = ""
+    timezone: str = "UTC"
+    building: tuple[Building, ...] = ()
+    place: tuple[Place, ...] = ()
+
+
+class _Unit(Struct, frozen=True, kw_only=True):
+    number: int
+    place: PlaceId | None = None
+    bearer: Bearer = Bearer.MQTT
+    heartbeat: Seconds = 30.0
+
+
+class _Units(Struct, frozen=True, kw_only=True):
+    unit: tuple[_Unit, ...] = ()
+
+
+class _Person(Struct, frozen=True, kw_only=True):
+    id: PersonId
+    name: str
+    roles: frozenset[str] = frozenset({"staff"})
+    places: frozenset[PlaceId] = frozenset()
+    contact: tuple[Contact, ...] = ()
+
+
+class _People(Struct, frozen=True, kw_only=True):
+    person: tuple[_Person, ...] = ()
+
+
+def load(folder: Path) -> SitePackage:
+    """The site package in `folder`; SettingsError names every fault in it, one a line."""
+    package = _Loader(folder=folder).load()
+    if isinstance(package, SitePackage):
+        return package
+    raise SettingsError("\n".join(package))
+
+
+def revision(folder: Path) -> str:
+    """The hash of what a folder holds, whether or not it can be used."""
+    digest = hashlib.sha256()
+    for file in _content(folder):
+        body = file.read_bytes()
+        digest.update(f"{file.relative_to(folder).as_posix()}\0{len(body)}\0".encode())
+        digest.update(body)
+    return digest.hexdigest()[:12]
+
+
+def _content(folder: Path) -> list[Path]:
+    return sorted([*folder.glob("*.toml"), *folder.glob("wording/*.toml")])
+
+
+class _Loader:
+    """Reads the files one by one and then holds them against each other."""
+
+    def __init__(self, *, folder: Path) -> None:
+        self._folder = folder
+        self._readers = {file: Reader(file=folder / file, name=f"{folder.name}/{file}") for file in _FILES}
+        self._others: list[str] = []
+
+    def load(self) -> SitePackage | list[str]:
+        if not self._folder.is_dir():
+            return [f"{self._folder}: there is no such folder; name the site package with [site] folder"]
+        for file in _content(self._folder):
+            name = file.relative_to(self._folder).as_posix()
+            if name not in _FILES and not name.startswith("wording/"):
+                self._others.append(
+                    f"{self._folder.name}/{name}: not a file of a site package; known are {', '.join(_FILES)} and wording/"
+                )
+        site = self._take("site.toml", _Site)
+        units = self._take("units.toml", _Units)
+        people = self._take("people.toml", _People)
+        response = self._take("response.toml", ResponsePlan)
+        places: dict[PlaceId, Place] = {}
+        staff: dict[PersonId, Person] = {}
+        if site is not None:
+            places = self._places(site)
+        if people is not None:
+            staff = self._people(people, places if site is not None else None)
+        records = self._units(units, places if site is not None else None) if units is not None else {}
+        if response is not None:
+            self._response(response)
+        faults = [fault for reader in self._readers.values() for fault in reader.faults] + self._others
+        if faults or site is None or response is None:
+            return faults
+        return SitePackage(
+            id=site.id,
+            name=site.name,
+            campus=site.campus,
+            timezone=site.timezone,
+            revision=revision(self._folder),
+            buildings={building.id: building for building in site.building},
+            places=places,
+            units=records,
+            people=staff,
+            response=response,
+        )
+
+    def _take(self, file: str, kind: type[Any]) -> Any:
+        reader = self._readers[file]
+        tables = reader.load()
+        return None if reader.faults else reader.take(kind, tables, "")
+
+    def _places(self, site: _Site) -> dict[PlaceId, Place]:
+        reader = self._readers["site.toml"]
+        _check_id(reader, "id", site.id)
+        if not site.name.strip():
+            reader.fault("name", "empty; write the school's name as people know it")
+        try:
+            ZoneInfo(site.timezone)
+        except (KeyError, ValueError, OSError):
+            reader.fault("timezone", f'"{site.timezone}" is not known; write one such as "America/Chicago"')
+        _unique(reader, "building", [building.id for building in site.building], "id")
+        buildings = {building.id for building in site.building}
+        for at, place in _numbered("place", site.place):
+            _check_id(reader, f"{at}.id", place.id)
+            if not 0 < len(place.label.strip()) <= _LONGEST_LABEL:
+                reader.fault(
+                    f"{at}.label", f"write what stands at the door, 1 to {_LONGEST_LABEL} characters"
+                )
+            if place.building and place.building not in buildings:
+                reader.fault(
+                    f"{at}.building", f'there is no building "{place.building}"; known: {_list(buildings)}'
+                )
+            if place.box is not None and min(place.box[2:]) <= 0:
+                reader.fault(f"{at}.box", "width and height must be more than 0: [x, y, width, height]")
+        _unique(reader, "place", [place.id for place in site.place], "id")
+        _unique(
+            reader, "place", [f"{place.level} {spoken(place)}" for place in site.place], "building and label"
+        )
+        return {place.id: place for place in site.place}
+
+    def _units(self, units: _Units, places: Mapping[PlaceId, Place] | None) -> dict[UnitId, UnitRecord]:
+        reader = self._readers["units.toml"]
+        records: dict[UnitId, UnitRecord] = {}
+        for at, unit in _numbered("unit", units.unit):
+            if not 1 <= unit.number <= _MOST_NUMBER:
+                reader.fault(f"{at}.number", f"{unit.number} is out of range; 1 to {_MOST_NUMBER}")
+            if unit.heartbeat < _LEAST_HEARTBEAT:
+                reader.fault(
+                    f"{at}.heartbeat", f'shorter than {_LEAST_HEARTBEAT:g} s; write "30s" for instance'
+                )
+            self._check_place(reader, f"{at}.place", unit.place, places)
+            name = UnitId(f"u{unit.number}")
+            records[name] = UnitRecord(
+                id=name, number=unit.number, place=unit.place, heartbeat=unit.heartbeat, bearer=unit.bearer
+            )
+        _unique(reader, "unit", [str(unit.number) for unit in units.unit], "number")
+        return records
+
+    def _people(self, people: _People, places: Mapping[PlaceId, Place] | None) -> dict[PersonId, Person]:
+        reader = self._readers["people.toml"]
+        staff: dict[PersonId, Person] = {}
+        for at, person in _numbered("person", people.person):
+            _check_id(reader, f"{at}.id", person.id)
+            for place in sorted(person.places):
+                self._check_place(reader, f"{at}.places", place, places)
+            for here, contact in _numbered(f"{at}.contact", person.contact):
+                # What stands there is personal, so it is not repeated.
+                if contact.kind is ContactKind.SMS and not _NUMBER.fullmatch(contact.address):
+                    reader.fault(
+                        f"{here}.address", 'no telephone number in E.164; write one such as "+15550100"'
+                    )
+                if contact.kind is ContactKind.EMAIL and not _MAILBOX.fullmatch(contact.address):
+                    reader.fault(f"{here}.address", 'no mailbox; write one such as "office@example.org"')
+                if not contact.address:
+                    reader.fault(f"{here}.address", "empty; write the address")
+            staff[person.id] = Person(
+                id=person.id,
+                name=person.name,
+                roles=person.roles,
+                places=person.places,
+                contacts=person.contact,
+            )
+        _unique(reader, "person", [person.id for person in people.person], "id")
+        return staff
+
+    def _response(self, plan: ResponsePlan) -> None:
+        if not plan.panic.call:
+            self._readers["response.toml"].fault(
+                "panic.call", "a panic alarm always calls the PSAP; remove the line"
+            )
+
+    def _check_place(
+        self, reader: Reader, at: str, place: PlaceId | None, places: Mapping[PlaceId, Place] | None
+    ) -> None:
+        if place is not None and places is not None and place not in places:
+            reader.fault(at, f'site.toml has no place "{place}"')
+
+
+def _numbered(table: str, records: Iterable[Any]) -> list[tuple[str, Any]]:
+    return [(f"{table}[{number}]", record) for number, record in enumerate(records, start=1)]
+
+
+def _unique(reader: Reader, table: str, values: list[str], what: str) -> None:
+    seen: dict[str, int] = {}
+    for number, value in enumerate(values, start=1):
+        if value in seen:
+            reader.fault(
+                f"{table}[{number}]", f'its {what} "{value.strip()}" is that of {table}[{seen[value]}] too'
+            )
+        seen.setdefault(value, number)
+
+
+def _check_id(reader: Reader, at: str, text: str) -> None:
+    if not _ID.fullmatch(text):
+        reader.fault(at, f'"{text[:60]}" is no id; use 1 to 40 small letters, digits and hyphens')
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

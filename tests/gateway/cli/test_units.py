@@ -1,0 +1,121 @@
+"""Simulated units press over a real listener, and show how far it came."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from hardware.codecs.unit import Level
+from tests.gateway.cli.house import COMMAND, ENVIRONMENT, ROOT, Lane, belltower, house
+
+LADDER = (Level.RECORDED, Level.PSAP, Level.TELECOMMUNICATOR)
+
+
+async def started(*words: object) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *COMMAND,
+        *map(str, words),
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+class Served:
+    """A listener that runs while the block lasts."""
+
+    def __init__(self, folder: Path, *levels: Level) -> None:
+        self._folder = folder
+        self._levels = levels
+
+    async def __aenter__(self) -> tuple[Path, Lane]:
+        config = house(self._folder)
+        belltower("units", "keys", "--config", config)
+        lane = Lane(config=config, levels=self._levels)
+        self._task = asyncio.get_running_loop().create_task(lane.listener.run())
+        await asyncio.wait_for(lane.listener.ready.wait(), 5)
+        text = config.read_text(encoding="utf-8").replace("port = 1883", f"port = {lane.listener.port}")
+        config.write_text(text, encoding="utf-8")
+        return config, lane
+
+    async def __aexit__(self, *details: object) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
+async def test_a_press_shows_every_answer_with_its_seconds(tmp_path: Path) -> None:
+    """Recorded, the PSAP's system, a telecommunicator: in that order."""
+    async with Served(tmp_path, *LADDER) as (config, lane):
+        press = await started("press", "-u", "u7", "--until", "telecommunicator", "-c", config, "--json")
+        out, err = await press.communicate()
+
+    assert (0, b"") == (press.returncode, err)
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert ["recorded", "psap", "telecommunicator"] == [answer["level"] for answer in answers]
+    assert sorted(answer["seconds"] for answer in answers) == [answer["seconds"] for answer in answers]
+    assert ["u7"] == lane.presses
+
+
+async def test_an_answer_that_does_not_come_is_said(tmp_path: Path) -> None:
+    """Recorded but not confirmed by the PSAP exits with 1; no answer at all with 69."""
+    async with Served(tmp_path / "half", Level.RECORDED) as (config, _):
+        half = await started("press", "-u", "u7", "--wait", "1.5", "-c", config)
+        out, _ = await half.communicate()
+    async with Served(tmp_path / "none") as (config, lane):
+        none = await started("press", "-u", "u7", "--wait", "1.5", "-c", config)
+        await none.communicate()
+
+    assert (1, 69) == (half.returncode, none.returncode)
+    assert b"recorded" in out
+    assert len(lane.presses) > 1  # it was repeated
+
+
+async def test_a_press_with_a_key_the_lane_does_not_have_is_refused(tmp_path: Path) -> None:
+    """The message says where to look."""
+    async with Served(tmp_path) as (config, _):
+        belltower("units", "keys", "--renew", "u7", "--config", config)
+        press = await started("press", "-u", "u7", "-c", config)
+        _, err = await press.communicate()
+
+    assert 69 == press.returncode
+    assert b"is its key the one the lane has?" in err
+
+
+async def test_units_connect_beat_and_press_when_asked(tmp_path: Path) -> None:
+    """Twenty units over twenty connections; one is pressed through the door and shows the telecommunicator."""
+    async with Served(tmp_path, *LADDER) as (config, lane):
+        units = await started("simulate", "units", "--count", "20", "-c", config)
+        assert units.stdout is not None
+        ready = json.loads(await asyncio.wait_for(units.stdout.readline(), 20))
+        api = f"{ready['api']}/units"
+        try:
+            async with aiohttp.ClientSession() as session:
+                await until(session, api, lambda units: all(unit["connected"] for unit in units))
+                async with session.post(f"{api}/u3/press", json={"kind": "medical"}) as answer:
+                    assert answer.status == 202
+                async with session.post(f"{api}/u77/press") as answer:
+                    assert answer.status == 404
+                async with session.post(f"{api}/u3/press", data=b"[") as answer:
+                    assert answer.status == 400
+                shown = await until(session, api, lambda units: units[2]["level"] == "telecommunicator")
+        finally:
+            units.terminate()
+            await units.communicate()
+
+    assert (20, ["u3"]) == (ready["units"], lane.presses)
+    assert "a telecommunicator acknowledged" == shown[2]["shows"]
+    assert "u1" in lane.heartbeats
+
+
+async def until(session: aiohttp.ClientSession, api: str, true_of: Any) -> list[dict[str, Any]]:
+    """Ask until it is so."""
+    async with asyncio.timeout(20):
+        while True:
+            async with session.get(api) as answer:
+                units: list[dict[str, Any]] = await answer.json()
+            if true_of(units):
+                return units
+            await asyncio.sleep(0.02)

@@ -1,0 +1,156 @@
+"""A campus in a folder: read as a whole, refused as a whole."""
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from belltower.errors import SettingsError
+from belltower.ids import PersonId, PlaceId, UnitId
+from gateway.site_package import load, revision
+from hardware.unit_record import Bearer, UnitRecord
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "site"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A copy of the example that a test may spoil."""
+    return Path(shutil.copytree(EXAMPLE, tmp_path / "site"))
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def faults(site: Path) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load(site)
+    return str(caught.value).splitlines()
+
+
+def test_the_example_is_a_school(site: Path) -> None:
+    """Three buildings, twenty units, twenty-five of staff, each of whom an address reaches."""
+    package = load(site)
+
+    assert ("lindenfield", "Lindenfield School") == (package.id, package.name)
+    assert ["A", "B", "Gym"] == list(package.buildings)
+    assert (20, 25) == (len(package.units), len(package.people))
+    assert (
+        UnitRecord(id=UnitId("u1"), number=1, place=PlaceId("a-office"), bearer=Bearer.BOTH)
+        == package.units[UnitId("u1")]
+    )
+    assert all(person.contacts for person in package.people.values())
+    assert all(place.box for place in package.places.values())
+
+
+def test_nobody_in_the_example_can_be_rung_or_written_to() -> None:
+    """Numbers are of the range kept for fiction, mailboxes of a domain kept for examples."""
+    people = load(EXAMPLE).people.values()
+
+    addresses = [contact.address for person in people for contact in person.contacts]
+    assert [] == [a for a in addresses if not (a.startswith("+155555501") or a.endswith("@example.org"))]
+
+
+def test_the_revision_is_the_content(site: Path) -> None:
+    """A copy has the same revision; one changed octet gives another."""
+    before = load(site).revision
+
+    assert revision(EXAMPLE) == before
+    assert 12 == len(before)
+    edit(site / "site.toml", "Front office", "Front offices")
+    assert before != load(site).revision
+
+
+def test_faults_in_every_file_are_reported_together(site: Path) -> None:
+    """Each with its file, table, key and mend."""
+    edit(site / "site.toml", 'timezone = "America/Chicago"', 'timezone = "Chicago"')
+    edit(site / "site.toml", 'building = "A"', 'building = "AA"')
+    edit(site / "units.toml", "number = 2\n", "number = 1\n")
+    edit(site / "units.toml", 'place = "a-library"', 'place = "a-librarry"')
+    edit(site / "people.toml", "+15555550101", "555-0101")
+    edit(site / "people.toml", 'name = "Tom Birch"', 'nam = "Tom Birch"')
+
+    assert [
+        'site/site.toml: timezone: "Chicago" is not known; write one such as "America/Chicago"',
+        'site/site.toml: place[1].building: there is no building "AA"; known: A, B, Gym',
+        'site/units.toml: unit[3].place: site.toml has no place "a-librarry"',
+        'site/units.toml: unit[2]: its number "1" is that of unit[1] too',
+        'site/people.toml: person[2].nam: unknown key; did you mean "name"?',
+        "site/people.toml: person[2].name: missing; it has no default",
+    ] == faults(site)
+
+
+def test_a_wrong_address_is_named_and_not_repeated(site: Path) -> None:
+    """What stands in people.toml is personal and stays out of messages."""
+    edit(site / "people.toml", "+15555550101", "0900 12345")
+    edit(site / "people.toml", "tom.birch@example.org", "tom.birch at home")
+
+    assert [
+        'site/people.toml: person[1].contact[1].address: no telephone number in E.164; write one such as "+15550100"',
+        'site/people.toml: person[2].contact[2].address: no mailbox; write one such as "office@example.org"',
+    ] == faults(site)
+
+
+def test_a_panic_that_makes_no_call_is_refused(site: Path) -> None:
+    """No response plan can empty the way to the PSAP."""
+    edit(site / "response.toml", "[panic]", "[panic]\ncall = false")
+
+    assert ["site/response.toml: panic.call: a panic alarm always calls the PSAP; remove the line"] == faults(
+        site
+    )
+
+
+@pytest.mark.parametrize("file", ["site.toml", "units.toml", "people.toml", "response.toml"])
+def test_every_file_is_needed(site: Path, file: str) -> None:
+    """A missing file is named, and so is one that has no place there."""
+    (site / file).unlink()
+    (site / "sites.toml").touch()
+
+    found = faults(site)
+    assert f"site/{file}: cannot be read (No such file or directory); create it or give another path" in found
+    assert any("site/sites.toml: not a file of a site package" in fault for fault in found)
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """The message says where the name stands."""
+    assert ["nowhere: there is no such folder; name the site package with [site] folder"] == [
+        fault.replace(f"{tmp_path}/", "") for fault in faults(tmp_path / "nowhere")
+    ]
+
+
+def test_the_people_of_a_package_are_known_by_id(site: Path) -> None:
+    """Ids say nothing of the person."""
+    assert PersonId("p01") in load(site).people
+
+
+def test_mutated_packages_are_rejected_whole_or_usable(tmp_path: Path) -> None:
+    """200 mutations of the example: SettingsError, or a package whose panic still calls."""
+    refused = 0
+    for seed in range(200):
+        chance = random.Random(seed)
+        site = tmp_path / str(seed)
+        shutil.copytree(EXAMPLE, site)
+        file = chance.choice(sorted(site.glob("*.toml")))
+        body = bytearray(file.read_bytes())
+        for _ in range(chance.randint(1, 5)):
+            at = chance.randrange(len(body))
+            match chance.randrange(3):
+                case 0:
+                    body[at] = chance.randrange(256)
+                case 1:
+                    del body[at : at + chance.randint(1, 40)]
+                case 2:
+                    body[at:at] = bytes(chance.choices(b'[]="{}ab1\n', k=chance.randint(1, 6)))
+        file.write_bytes(bytes(body))
+        try:
+            package = load(site)
+        except SettingsError as error:
+            assert str(error)
+            refused += 1
+        else:
+            assert package.response.panic.call
+    assert refused > 100
