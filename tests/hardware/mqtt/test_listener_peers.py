@@ -1,8 +1,6 @@
 """The listener, judged by clients that others wrote."""
 
 import asyncio
-import datetime as dt
-import ipaddress
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,11 +9,8 @@ from typing import Any
 import gmqtt
 import paho.mqtt.client as paho
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from tests.hardware.mqtt.certificate import write_certificate
 from tests.hardware.mqtt.peer import WAIT, Running
 from tests.servers import mosquitto
 
@@ -179,7 +174,7 @@ async def test_gmqtt_is_served_both_ways(house: Running, version: int) -> None:
 
 async def test_mosquitto_pub_is_served_over_tls(tmp_path: Path) -> None:
     """With a certificate of our own, checked by the client; without TLS there is no answer."""
-    certificate = write_certificate(tmp_path)
+    certificate = write_certificate(tmp_path, "127.0.0.1")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, tmp_path / "key.pem")
     async with Running(tls=context, connect_within=1.0) as house:
@@ -191,32 +186,3 @@ async def test_mosquitto_pub_is_served_over_tls(tmp_path: Path) -> None:
         code, _ = await mosquitto.run(*plain)
         assert code
         assert 1 == len(house.intake.received)
-
-
-def write_certificate(folder: Path) -> Path:
-    """A self-signed certificate for 127.0.0.1; its key lies beside it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    begin = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(begin)
-        .not_valid_after(begin + dt.timedelta(days=36_500))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    path = folder / "certificate.pem"
-    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    return path

@@ -1,0 +1,268 @@
+"""One connection to an MQTT broker: paho's client, driven by asyncio through its socket callbacks."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from concurrent.futures import Executor
+from functools import partial
+from typing import Any, cast
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from belltower.errors import LinkError, Rejected, Unreachable
+from hardware.drivers import OnPublish, Received
+
+TOPICS = ("up/+", "state/+")
+KEEPALIVE = 15
+"""Seconds; a dead broker is known after at most twice that."""
+SESSION_EXPIRY = 7 * 86_400
+"""Seconds that the broker shall keep what comes while we are away."""
+MAX_PACKET = 65_536
+_UNACKNOWLEDGED = 1_000
+_QUEUED = 10_000
+_READ_PER_TURN = 64
+
+
+class _NamedTLS:
+    """A TLS context that checks the certificate against `name`, although we dial a numeric address."""
+
+    def __init__(self, context: ssl.SSLContext, name: str) -> None:
+        self._context = context
+        self._name = name
+        self.check_hostname = context.check_hostname
+        self.wrapped: ssl.SSLSocket | None = None
+        """The last socket given out; paho forgets to close it when the handshake fails."""
+
+    def wrap_socket(self, sock: socket.socket, **more: Any) -> ssl.SSLSocket:
+        """As `SSLContext.wrap_socket`, with our name."""
+        self.wrapped = self._context.wrap_socket(sock, **{**more, "server_hostname": self._name})
+        return self.wrapped
+
+
+class BrokerLink:
+    """Opened once, lost once. `lost` ends with the LinkError that ended it."""
+
+    def __init__(
+        self,
+        *,
+        address: str,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None,
+        username: str,
+        password: str,
+        client_id: str,
+        on_publish: OnPublish,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._address, self._port = address, port
+        self._on_publish = on_publish
+        self._heard = 0
+        self._reading = self._attached = False
+        self._sock: Any = None
+        self._misc: asyncio.TimerHandle | None = None
+        self._granted: asyncio.Future[None] = self._loop.create_future()
+        self.lost: asyncio.Future[None] = self._loop.create_future()
+        self.session_present = False
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            protocol=paho.MQTTv5,
+            manual_ack=True,
+            reconnect_on_failure=False,
+        )
+        client.connect_timeout = 5.0
+        client.max_inflight_messages_set(_UNACKNOWLEDGED)
+        client.max_queued_messages_set(_QUEUED)
+        if username:
+            client.username_pw_set(username, password)
+        self._tls = None if tls is None else _NamedTLS(tls, host)
+        if self._tls is not None:
+            client.tls_set_context(cast(ssl.SSLContext, self._tls))
+        client.on_connect = self._connected
+        client.on_subscribe = self._subscribed
+        client.on_message = self._message
+        client.on_disconnect = self._disconnected
+        client.on_socket_close = self._socket_closed
+        client.on_socket_register_write = self._wants_to_write
+        client.on_socket_unregister_write = self._has_written
+        self._client = client
+
+    async def open(self, executor: Executor) -> None:
+        """Dial in `executor`, sign in, subscribe. Raises Unreachable, or Rejected with what the broker said."""
+        dialled = self._loop.run_in_executor(executor, self._dial)
+        try:
+            await asyncio.shield(dialled)
+            self._attach()
+            await self._granted
+        except ssl.SSLCertVerificationError as error:
+            raise Rejected(f"the broker's certificate is not trusted: {error.verify_message}") from error
+        except OSError as error:
+            raise Unreachable(f"{self._address}:{self._port}: {error}") from error
+        finally:
+            if not dialled.done():
+                dialled.add_done_callback(self._dialled_too_late)
+            elif not self._granted.done() or self._granted.cancelled() or self._granted.exception():
+                self.close()
+
+    def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> bool:
+        """Hand a message over; False when the queue is full or the link is lost."""
+        if self.lost.done():
+            return False
+        info = self._client.publish(topic, payload, qos=qos, retain=retain)
+        self._write_now()
+        return info.rc == paho.MQTT_ERR_SUCCESS
+
+    def close(self) -> None:
+        """Say good-bye if that is possible, and let go of the socket."""
+        self._lose(Unreachable("closed"))
+        if self._misc is not None:
+            self._misc.cancel()
+        client = self._client
+        if client.socket() is not None:
+            client.disconnect()
+            client.loop_write()
+        left = client.socket()
+        if left is not None:
+            self._detach()
+            left.close()
+
+    def _dial(self) -> None:
+        """Runs in a thread: paho's connect blocks."""
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = SESSION_EXPIRY
+        properties.ReceiveMaximum = _UNACKNOWLEDGED
+        properties.MaximumPacketSize = MAX_PACKET
+        try:
+            self._client.connect(
+                self._address, self._port, keepalive=KEEPALIVE, clean_start=False, properties=properties
+            )
+        finally:
+            if self._client.socket() is None and self._tls is not None and self._tls.wrapped is not None:
+                self._tls.wrapped.close()
+
+    def _dialled_too_late(self, dialled: asyncio.Future[None]) -> None:
+        if not dialled.cancelled() and dialled.exception() is None:
+            self.close()
+
+    def _attach(self) -> None:
+        self._sock = self._client.socket()
+        if self._sock is None:
+            raise Unreachable("the broker hung up")
+        self._attached = True
+        self._loop.add_reader(self._sock, self._readable)
+        self._loop.add_writer(self._sock, self._client.loop_write)
+        self._misc = self._loop.call_later(1.0, self._every_second)
+
+    def _detach(self) -> None:
+        if self._attached:
+            self._attached = False
+            self._loop.remove_reader(self._sock)
+            self._loop.remove_writer(self._sock)
+
+    def _readable(self) -> None:
+        well = False
+        self._reading = True
+        try:
+            for _ in range(_READ_PER_TURN):
+                heard = self._heard
+                self._client.loop_read()
+                more = self._attached and isinstance(self._sock, ssl.SSLSocket) and self._sock.pending()
+                if not self._attached or (self._heard == heard and not more):
+                    break
+            else:
+                self._loop.call_soon(self._read_on)  # what TLS holds decrypted wakes no reader
+            well = True
+        finally:
+            self._reading = False
+            if not well:
+                self._lose(Unreachable("a message could not be handled"))
+
+    def _read_on(self) -> None:
+        if self._attached:
+            self._readable()
+
+    def _every_second(self) -> None:
+        self._client.loop_misc()
+        if not self.lost.done():
+            self._misc = self._loop.call_later(1.0, self._every_second)
+
+    def _wants_to_write(self, *_: Any) -> None:
+        if self._attached:
+            self._loop.add_writer(self._sock, self._client.loop_write)
+
+    def _has_written(self, *_: Any) -> None:
+        if self._attached:
+            self._loop.remove_writer(self._sock)
+
+    def _write_now(self) -> None:
+        """Spare a turn of the loop, unless paho is in the middle of reading."""
+        if self._attached and not self._reading and self._client.want_write():
+            self._client.loop_write()
+
+    def _socket_closed(self, *_: Any) -> None:
+        self._detach()
+
+    def _connected(
+        self, client: paho.Client, _data: Any, flags: paho.ConnectFlags, reason: ReasonCode, _properties: Any
+    ) -> None:
+        if reason.is_failure:
+            self._lose(Rejected(f"the broker refuses us: {reason}"))
+            return
+        self.session_present = bool(flags.session_present)
+        client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in TOPICS])
+
+    def _subscribed(
+        self, _client: paho.Client, _data: Any, _mid: int, reasons: list[ReasonCode], _properties: Any
+    ) -> None:
+        refused = [topic for topic, reason in zip(TOPICS, reasons, strict=False) if reason.is_failure]
+        if refused:
+            self._lose(Rejected(f"the broker does not let us read {' and '.join(refused)}"))
+        elif not self._granted.done():
+            self._granted.set_result(None)
+
+    def _disconnected(
+        self, _client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _p: Any
+    ) -> None:
+        self._lose(Unreachable(f"the broker's connection ended: {reason}"))
+
+    def _message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+        self._heard += 1
+        future = self._on_publish(
+            Received(
+                client="",
+                topic=message.topic,
+                payload=bytes(message.payload),
+                retain=bool(message.retain),
+                dup=bool(message.dup),
+                qos=message.qos,
+            )
+        )
+        if future is None:
+            self._acknowledge(message.mid, message.qos)
+        else:
+            future.add_done_callback(partial(self._resolved, message.mid, message.qos))
+
+    def _resolved(self, mid: int, qos: int, future: asyncio.Future[Any]) -> None:
+        if not future.cancelled() and future.exception() is None:
+            self._acknowledge(mid, qos)
+        elif qos:
+            self._lose(Unreachable("a message was not taken; the broker will send it again"))
+
+    def _acknowledge(self, mid: int, qos: int) -> None:
+        if qos and not self.lost.done():
+            self._client.ack(mid, qos)
+            self._write_now()
+
+    def _lose(self, error: LinkError) -> None:
+        for waiting in (self._granted, self.lost):
+            if not waiting.done():
+                waiting.set_exception(error)
+                waiting.exception()  # seen: whoever awaits it raises it all the same
