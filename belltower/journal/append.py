@@ -9,7 +9,7 @@ from typing import Any, Generic
 from belltower.clock import Instant
 from belltower.ids import FactId, StreamName
 from belltower.journal.chain import GENESIS, entry_hash
-from belltower.journal.entry import UNPLACED, Draft, Durability, Entry, F, RawEntry
+from belltower.journal.entry import UNPLACED, Draft, Durability, Entry, F, Row
 from belltower.journal.spool import SpooledFact, SpoolRecord, spooled
 from belltower.journal.tables import APPEND
 from belltower.store import Statement, Transaction
@@ -41,8 +41,8 @@ class Append(Generic[F]):
         "durable",
         "handed_over",
         "last_chance",
-        "raws",
         "result",
+        "rows",
         "settled",
         "stream",
         "tx",
@@ -71,7 +71,7 @@ class Append(Generic[F]):
         self.handed_over = False
         self.last_chance = False
         self.durable: Durability | None = None
-        self.raws: list[RawEntry] = []
+        self.rows: list[Row] = []
 
     @property
     def waiting(self) -> bool:
@@ -82,8 +82,7 @@ class Append(Generic[F]):
         """See `Late.settle`."""
         head, stream = self._head, self.stream
         position, digest = self._before = head.position, head.hash
-        statements: list[Statement] = []
-        raws: list[RawEntry] = []
+        rows: list[Row] = []
         for draft, (tag, body) in zip(self.drafts, self.coded, strict=True):
             position += 1
             digest = entry_hash(
@@ -96,59 +95,33 @@ class Append(Generic[F]):
                 subject=draft.subject,
                 body=body,
             )
-            statements.append(
-                Statement(
-                    APPEND,
-                    {
-                        "stream": stream,
-                        "position": position,
-                        "id": draft.id,
-                        "at": draft.at,
-                        "tag": tag,
-                        "subject": draft.subject,
-                        "body": body,
-                        "hash": digest,
-                    },
-                )
-            )
-            raws.append(
-                RawEntry(
-                    stream=stream,
-                    position=position,
-                    id=draft.id,
-                    at=draft.at,
-                    tag=tag,
-                    subject=draft.subject,
-                    body=body,
-                    hash=digest,
-                )
-            )
+            rows.append((stream, position, draft.id, draft.at, tag, draft.subject, body, digest))
         head.position, head.hash = position, digest
-        self.raws = raws
-        return statements
+        self.rows = rows
+        return [Statement(APPEND, row) for row in rows]
 
     def undo(self) -> None:
         """See `Late.undo`."""
         self._head.position, self._head.hash = self._before
 
-    def placed(self) -> list[tuple[Entry[F], RawEntry]]:
+    def placed(self) -> list[tuple[Entry[F], Row]]:
         """The entries with their places, once committed."""
         return [
             (
                 Entry(
                     stream=self.stream,
-                    position=raw.position,
+                    position=row[1],
                     id=draft.id,
                     at=draft.at,
                     subject=draft.subject,
                     fact=draft.fact,
                 ),
-                raw,
+                row,
             )
-            for draft, raw in zip(self.drafts, self.raws, strict=True)
+            for draft, row in zip(self.drafts, self.rows, strict=True)
         ]
 
-    def unplaced(self) -> list[tuple[Entry[F], RawEntry]]:
+    def unplaced(self) -> list[tuple[Entry[F], Row]]:
         """The entries without a place."""
         return [
             (
@@ -160,16 +133,7 @@ class Append(Generic[F]):
                     subject=draft.subject,
                     fact=draft.fact,
                 ),
-                RawEntry(
-                    stream=self.stream,
-                    position=UNPLACED,
-                    id=draft.id,
-                    at=draft.at,
-                    tag=tag,
-                    subject=draft.subject,
-                    body=body,
-                    hash=b"",
-                ),
+                (self.stream, UNPLACED, draft.id, draft.at, tag, draft.subject, body, b""),
             )
             for draft, (tag, body) in zip(self.drafts, self.coded, strict=True)
         ]

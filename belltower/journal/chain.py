@@ -11,7 +11,7 @@ from hashlib import sha256
 
 GENESIS = bytes(32)
 
-_POSITION = struct.Struct(">Iq")
+_POSITION_AND_ID = _AT_AND_TAG = struct.Struct(">IqI")
 _LENGTH = struct.Struct(">I")
 
 
@@ -19,24 +19,18 @@ def entry_hash(
     previous: bytes, *, stream: str, position: int, fact_id: str, at: int, tag: str, subject: str, body: bytes
 ) -> bytes:
     """The hash of one entry, given the hash of the one before."""
+    id_octets, tag_octets, subject_octets = fact_id.encode(), tag.encode(), subject.encode()
+    stream_octets = stream.encode()
     pack = _LENGTH.pack
-    stream_octets, id_octets, tag_octets, subject_octets = (
-        stream.encode(),
-        fact_id.encode(),
-        tag.encode(),
-        subject.encode(),
-    )
     return sha256(
         b"".join(
             (
                 previous,
                 pack(len(stream_octets)),
                 stream_octets,
-                _POSITION.pack(8, position),
-                pack(len(id_octets)),
+                _POSITION_AND_ID.pack(8, position, len(id_octets)),
                 id_octets,
-                _POSITION.pack(8, at),
-                pack(len(tag_octets)),
+                _AT_AND_TAG.pack(8, at, len(tag_octets)),
                 tag_octets,
                 pack(len(subject_octets)),
                 subject_octets,

@@ -8,10 +8,10 @@ from typing import Generic
 from belltower.errors import Malformed
 from belltower.ids import StreamName
 from belltower.journal.chain import GENESIS, entry_hash
-from belltower.journal.entry import UNPLACED, F, RawEntry
+from belltower.journal.entry import UNPLACED, F, RawEntry, Row
 from belltower.journal.journal import Journal
 from belltower.journal.tables import APPEND, HEAD
-from belltower.store import Params, Transaction
+from belltower.store import Transaction
 
 
 class Copy(Generic[F]):
@@ -45,7 +45,7 @@ class Copy(Generic[F]):
             if row.stream != self._stream:
                 raise Malformed(f"an entry of stream {row.stream!r} in the copy of {self._stream!r}")
             if row.position == UNPLACED:
-                feed.give(self._journal.entry(row), row)
+                feed.give(self._journal.entry(_row(row)), _row(row))
                 continue
             if row.position <= position:
                 continue
@@ -68,20 +68,11 @@ class Copy(Generic[F]):
         if not fresh:
             return
         tx = Transaction()
-        tx.rows(APPEND, [_params(row) for row in fresh])
+        tx.rows(APPEND, [_row(row) for row in fresh])
         await self._journal.database.submit(tx)
         for row in fresh:
-            feed.give(self._journal.entry(row), row)
+            feed.give(self._journal.entry(_row(row)), _row(row))
 
 
-def _params(row: RawEntry) -> Params:
-    return {
-        "stream": row.stream,
-        "position": row.position,
-        "id": row.id,
-        "at": row.at,
-        "tag": row.tag,
-        "subject": row.subject,
-        "body": row.body,
-        "hash": row.hash,
-    }
+def _row(raw: RawEntry) -> Row:
+    return (raw.stream, raw.position, raw.id, raw.at, raw.tag, raw.subject, raw.body, raw.hash)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -28,7 +28,7 @@ class FactCodec(Protocol[F]):
         ...
 
 
-class Draft(Struct, Generic[F], frozen=True, kw_only=True):
+class Draft(Struct, Generic[F], frozen=True, kw_only=True, gc=False):
     """A fact about to be recorded."""
 
     id: FactId
@@ -38,7 +38,7 @@ class Draft(Struct, Generic[F], frozen=True, kw_only=True):
     fact: F
 
 
-class Entry(Struct, Generic[F], frozen=True, kw_only=True):
+class Entry(Struct, Generic[F], frozen=True, kw_only=True, gc=False):
     """A recorded fact."""
 
     stream: StreamName
@@ -50,7 +50,7 @@ class Entry(Struct, Generic[F], frozen=True, kw_only=True):
     fact: F
 
 
-class RawEntry(Struct, frozen=True, kw_only=True):
+class RawEntry(Struct, frozen=True, kw_only=True, gc=False):
     """An entry as it lies in the table: what is hashed, and what crosses from lane to lane."""
 
     stream: StreamName
@@ -62,6 +62,18 @@ class RawEntry(Struct, frozen=True, kw_only=True):
     body: bytes
     hash: bytes
     """The chain's link; empty while unplaced."""
+
+
+Row: TypeAlias = tuple[StreamName, int, FactId, Instant, str, str, bytes, bytes]
+"""A `RawEntry`'s fields in the table's order."""
+
+
+def raw_entry(row: Row) -> RawEntry:
+    """`row` with its fields named."""
+    stream, position, fact_id, at, tag, subject, body, digest = row
+    return RawEntry(
+        stream=stream, position=position, id=fact_id, at=at, tag=tag, subject=subject, body=body, hash=digest
+    )
 
 
 class Durability(Enum):

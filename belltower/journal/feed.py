@@ -6,27 +6,27 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Generic
 
-from belltower.journal.entry import UNPLACED, Entry, F, RawEntry
+from belltower.journal.entry import UNPLACED, Entry, F, Row
 
 RING = 8_192
 PAGE_ROWS = 1_000
 
-ReadPage = Callable[[int, int], Awaitable[list[RawEntry]]]
+ReadPage = Callable[[int, int], Awaitable[list[Row]]]
 """Entries after a position, at most so many, from the database."""
 
 
 class Feed(Generic[F]):
     """Feeds followers from memory, and from the database those further behind than the ring reaches."""
 
-    def __init__(self, *, page: ReadPage, entry: Callable[[RawEntry], Entry[F]], size: int = RING) -> None:
+    def __init__(self, *, page: ReadPage, entry: Callable[[Row], Entry[F]], size: int = RING) -> None:
         self._page = page
         self._entry = entry
         self._size = size
-        self._ring: list[tuple[Entry[F], RawEntry]] = []
+        self._ring: list[tuple[Entry[F], Row]] = []
         self._fed = 0
         self._forgotten = 0
         self._wakers: list[asyncio.Future[None]] = []
-        self.unplaced: dict[str, tuple[Entry[F], RawEntry]] = {}
+        self.unplaced: dict[str, tuple[Entry[F], Row]] = {}
         """What was fed without a place and has not got one since, by fact id."""
         self.head = 0
         """The last position known to be committed."""
@@ -37,23 +37,25 @@ class Feed(Generic[F]):
         self.head = self._forgotten = head
         self.head_hash = head_hash
 
-    def give(self, entry: Entry[F], raw: RawEntry) -> None:
+    def give(self, entry: Entry[F], row: Row) -> None:
         """Feed one entry to every follower. Placed entries come in order of position."""
-        if raw.position == UNPLACED:
+        position = row[1]
+        if position == UNPLACED:
             if len(self.unplaced) < self._size:
-                self.unplaced[raw.id] = (entry, raw)
+                self.unplaced[row[2]] = (entry, row)
         else:
-            self.unplaced.pop(raw.id, None)
-            self.head = raw.position
-            self.head_hash = raw.hash
+            if self.unplaced:
+                self.unplaced.pop(row[2], None)
+            self.head = position
+            self.head_hash = row[7]
         if len(self._ring) < self._size:
-            self._ring.append((entry, raw))
+            self._ring.append((entry, row))
         else:
             slot = self._fed % self._size
-            lost = self._ring[slot][1].position
+            lost = self._ring[slot][1][1]
             if lost != UNPLACED:
                 self._forgotten = lost
-            self._ring[slot] = (entry, raw)
+            self._ring[slot] = (entry, row)
         self._fed += 1
         if self._wakers:
             self.wake()
@@ -65,7 +67,7 @@ class Feed(Generic[F]):
             if not waker.done():
                 waker.set_result(None)
 
-    async def follow(self, after: int) -> AsyncIterator[list[tuple[Entry[F], RawEntry]]]:
+    async def follow(self, after: int) -> AsyncIterator[list[tuple[Entry[F], Row]]]:
         """Runs of entries behind `after`, for ever. An unplaced one comes again when it has its place."""
         position = after
         while True:
@@ -73,7 +75,7 @@ class Feed(Generic[F]):
                 rows = await self._page(position, PAGE_ROWS)
                 if not rows:
                     break
-                position = rows[-1].position
+                position = rows[-1][1]
                 yield [(self._entry(row), row) for row in rows]
             cursor = max(0, self._fed - self._size)
             outstanding = list(self.unplaced.values())
@@ -87,7 +89,7 @@ class Feed(Generic[F]):
                 run = []
                 for number in range(cursor, stop):
                     pair = self._ring[number % self._size]
-                    place = pair[1].position
+                    place = pair[1][1]
                     if place == UNPLACED or place > position:
                         run.append(pair)
                         position = place or position

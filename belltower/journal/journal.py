@@ -19,7 +19,7 @@ from belltower.journal.entry import Draft, Durability, F, FactCodec
 from belltower.journal.reader import Reader
 from belltower.journal.spool import Spool, SpoolRecord, frame, unframe
 from belltower.journal.tables import CHECKPOINT, HEAD, KNOWN, LAST_CHECKPOINT, STEPS
-from belltower.store import Database, Transaction
+from belltower.store import Database, Statement, Transaction
 
 _log = log.get("journal")
 
@@ -189,8 +189,8 @@ class Journal(Reader[F]):
             pending.popleft()
         if error is None:
             give = self.feed(self._stream).give
-            for entry, raw in append.placed():
-                give(entry, raw)
+            for entry, row in append.placed():
+                give(entry, row)
             self._resolve(append, Durability.JOURNALED)
             if self._signer is not None and self.head >= self._signed + EVERY_ENTRIES:
                 self._stir.set()
@@ -273,8 +273,8 @@ class Journal(Reader[F]):
         give = self.feed(self._stream).give
         for append in appends:
             if append.durable is not Durability.JOURNALED:
-                for entry, raw in append.unplaced():
-                    give(entry, raw)
+                for entry, row in append.unplaced():
+                    give(entry, row)
                 self._resolve(append, durable)
 
     # -- trouble and its mending
@@ -365,7 +365,12 @@ class Journal(Reader[F]):
         tx = Transaction()
         if with_statements:
             for statement in record.statements:
-                tx.add(statement.sql, expect=statement.expect, **statement.params)
+                params = statement.params
+                tx.parts.append(
+                    Statement(
+                        statement.sql, tuple(params) if isinstance(params, list) else params, statement.expect
+                    )
+                )
         coded = [(fact.tag, fact.body) for fact in record.facts]
         append = Append(
             head=self._chain,
@@ -384,8 +389,8 @@ class Journal(Reader[F]):
     def _entered(self, append: Append[F], done: asyncio.Future[None], error: StoreError | None) -> None:
         if error is None:
             give = self.feed(self._stream).give
-            for entry, raw in append.placed():
-                give(entry, raw)
+            for entry, row in append.placed():
+                give(entry, row)
         if done.cancelled():
             return
         if error is None:

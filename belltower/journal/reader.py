@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import Any, Generic
+from typing import Generic, cast
 
-from belltower.clock import Instant
-from belltower.ids import FactId, StreamName
-from belltower.journal.entry import Entry, F, FactCodec, RawEntry
+from belltower.ids import StreamName
+from belltower.journal.entry import Entry, F, FactCodec, RawEntry, Row, raw_entry
 from belltower.journal.feed import Feed
 from belltower.journal.tables import BOOKMARK, KEEP_BOOKMARK, OF_SUBJECT, PAGE
 from belltower.store import Database, Transaction
@@ -62,30 +61,31 @@ class Reader(Generic[F]):
     ) -> AsyncIterator[list[RawEntry]]:
         """Runs of raw entries behind position `after`, for ever, for a copy elsewhere."""
         async for run in self.feed(stream or self._stream).follow(after):
-            yield [raw for _, raw in run]
+            yield [raw_entry(row) for _, row in run]
 
     async def read(self, *, after: int, limit: int, stream: StreamName | None = None) -> list[Entry[F]]:
         """At most `limit` entries behind position `after`, from the table."""
-        return [self.entry(raw) for raw in await self._page(stream or self._stream, after, limit)]
+        return [self.entry(row) for row in await self._page(stream or self._stream, after, limit)]
 
     async def read_raw(self, *, after: int, limit: int, stream: StreamName | None = None) -> list[RawEntry]:
         """Like `read`, as the rows lie in the table."""
-        return await self._page(stream or self._stream, after, limit)
+        return [raw_entry(row) for row in await self._page(stream or self._stream, after, limit)]
 
     async def of(self, subject: str, *, stream: StreamName | None = None) -> list[Entry[F]]:
         """All placed entries about `subject`, in order."""
         rows = await self._database.read(OF_SUBJECT, stream=stream or self._stream, subject=subject)
-        return [self.entry(raw_entry(row)) for row in rows]
+        return [self.entry(cast(Row, row)) for row in rows]
 
-    def entry(self, raw: RawEntry) -> Entry[F]:
-        """`raw` with its fact understood."""
+    def entry(self, row: Row) -> Entry[F]:
+        """`row` with its fact understood."""
+        stream, position, fact_id, at, tag, subject, body, _ = row
         return Entry(
-            stream=raw.stream,
-            position=raw.position,
-            id=raw.id,
-            at=raw.at,
-            subject=raw.subject,
-            fact=self._codec.decode(raw.tag, raw.body),
+            stream=stream,
+            position=position,
+            id=fact_id,
+            at=at,
+            subject=subject,
+            fact=self._codec.decode(tag, body),
         )
 
     async def bookmark(self, name: str) -> int:
@@ -97,21 +97,5 @@ class Reader(Generic[F]):
         """Keep `position` under `name` together with `tx`. A bookmark never moves back."""
         tx.add(KEEP_BOOKMARK, name=name, position=position)
 
-    async def _page(self, stream: StreamName, after: int, limit: int) -> list[RawEntry]:
-        rows = await self._database.read(PAGE, stream=stream, after=after, limit=limit)
-        return [raw_entry(row) for row in rows]
-
-
-def raw_entry(row: tuple[Any, ...]) -> RawEntry:
-    """A row of the table."""
-    stream, position, id_, at, tag, subject, body, digest = row
-    return RawEntry(
-        stream=StreamName(stream),
-        position=position,
-        id=FactId(id_),
-        at=Instant(at),
-        tag=tag,
-        subject=subject,
-        body=bytes(body),
-        hash=bytes(digest),
-    )
+    async def _page(self, stream: StreamName, after: int, limit: int) -> list[Row]:
+        return cast(list[Row], await self._database.read(PAGE, stream=stream, after=after, limit=limit))

@@ -35,7 +35,7 @@ class SpooledStatement(Struct, frozen=True, array_like=True):
     """One statement of the transaction which the facts rode in."""
 
     sql: str
-    params: dict[str, Any]
+    params: dict[str, Any] | list[Any]
     expect: int | None
 
 
@@ -48,7 +48,10 @@ class SpoolRecord(Struct, frozen=True, array_like=True):
 
 def spooled(statement: Statement) -> SpooledStatement:
     """`statement` as it is spooled."""
-    return SpooledStatement(statement.sql, dict(statement.params), statement.expect)
+    params = statement.params
+    return SpooledStatement(
+        statement.sql, list(params) if isinstance(params, tuple) else dict(params), statement.expect
+    )
 
 
 _encoder = msgpack.Encoder()

@@ -82,7 +82,7 @@ class Database(Protocol):
         ...
 
 
-class Job(Struct, frozen=True):
+class Job(Struct, frozen=True, gc=False):
     """A transaction in the writer's queue."""
 
     tx: Transaction

@@ -262,7 +262,7 @@ class PostgresDatabase(Verbs):
     ) -> None:
         """Execute all of `batch`, neighbours with the same text in one round trip."""
         text = ""
-        run: list[Params] = []
+        run: list[Params | tuple[SQLValue, ...]] = []
         for tx in batch:
             for part in tx.parts:
                 statements: Sequence[Statement]
@@ -286,20 +286,22 @@ class PostgresDatabase(Verbs):
                     await self._flush(connection, text, run)
                     run = []
                     sql, names = self._positional.text(statement.sql)
-                    status = await connection.execute(sql, *[statement.params[name] for name in names])
+                    status = await connection.execute(sql, *_ordered(statement.params, names))
                     changed = int(status.rsplit(" ", 1)[-1])
                     if changed != statement.expect:
                         raise Conflict(f"{changed} rows changed, {statement.expect} expected")
         await self._flush(connection, text, run)
 
-    async def _flush(self, connection: asyncpg.Connection[Any], text: str, run: Sequence[Params]) -> None:
+    async def _flush(
+        self, connection: asyncpg.Connection[Any], text: str, run: Sequence[Params | tuple[SQLValue, ...]]
+    ) -> None:
         if not run:
             return
         sql, names = self._positional.text(text)
         if len(run) == 1:
-            await connection.execute(sql, *[run[0][name] for name in names])
+            await connection.execute(sql, *_ordered(run[0], names))
         else:
-            await connection.executemany(sql, [[params[name] for name in names] for params in run])
+            await connection.executemany(sql, [_ordered(params, names) for params in run])
 
     # -- the writer's connection
 
@@ -334,6 +336,11 @@ class PostgresDatabase(Verbs):
     @staticmethod
     async def _lock(connection: asyncpg.Connection[Any], name: str) -> bool:
         return bool(await connection.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", name))
+
+
+def _ordered(params: Params | tuple[SQLValue, ...], names: Sequence[str]) -> Sequence[SQLValue]:
+    """The values in the order of `names`."""
+    return params if isinstance(params, tuple) else [params[name] for name in names]
 
 
 def _undo(settled: Sequence[Late]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -17,11 +17,12 @@ CHUNK = 1_000
 """Rows of one bulk transaction."""
 
 
-class Statement(Struct, frozen=True):
+class Statement(Struct, frozen=True, gc=False):
     """One SQL text with named parameters (`:name`)."""
 
     sql: str
-    params: Params = {}
+    params: Params | tuple[SQLValue, ...] = {}
+    """By name, or in the order in which the names first appear."""
     expect: int | None = None
     """How many rows it must change; any other number is a `Conflict`."""
 
@@ -30,10 +31,9 @@ class Rows(Struct, frozen=True):
     """One SQL text, executed for each of `rows`."""
 
     sql: str
-    rows: Sequence[Params]
+    rows: Sequence[Params | tuple[SQLValue, ...]]
 
 
-@runtime_checkable
 class Late(Protocol):
     """Statements known only once their place in the commit order is known (journal positions, hashes)."""
 
@@ -66,7 +66,7 @@ class Transaction:
         """Add one statement. `expect` is the number of rows it must change, otherwise all fails with `Conflict`."""
         self.parts.append(Statement(sql, params, expect))
 
-    def rows(self, sql: str, rows: Sequence[Params], /) -> None:
+    def rows(self, sql: str, rows: Sequence[Params | tuple[SQLValue, ...]], /) -> None:
         """Add one statement to be executed for each of `rows`."""
         self.parts.append(Rows(sql, rows))
 
