@@ -1,0 +1,410 @@
+"""`belltower simulate carrier`: a carrier and a mail server that swallow everything and show it.
+
+The SMS side speaks Twilio's REST API (2010-04-01): POST and GET Messages.json, basic auth, forms, its error codes,
+signed status callbacks. The mail side is a real SMTP server. What phones and mailboxes received can be read, and
+faults asked for:
+
+    GET  /phones      {"+15550001": [{"sid": .., "body": .., "status": ..}]}
+    GET  /mailboxes   {"a@school.example": [{"subject": .., "body": .., "message_id": ..}]}
+    POST /fault       a JSON object of `Faults`; what it leaves out goes back to normal
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import sys
+from base64 import b64decode
+from collections import OrderedDict
+from collections.abc import Sequence
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default as mail_policy
+from email.utils import format_datetime
+from random import Random
+from typing import Any, Self
+from urllib.parse import parse_qsl
+from weakref import WeakSet
+
+import aiohttp
+import msgspec
+from aiohttp import web
+from aiosmtpd.smtp import SMTP
+from msgspec import to_builtins
+
+from belltower.clock import Clock, SystemClock, aware
+from belltower.tasks import Crew
+from gateway.carrier_mail import Mailroom
+from gateway.carrier_records import CarrierOptions, Faults, Mail, Text
+
+_MOST_MESSAGES = 100_000
+_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
+_MESSAGES = "/2010-04-01/Accounts/{account}/Messages.json"
+
+# Twilio's error codes and their messages.
+_NO_TO = (21604, "A 'To' phone number is required.")
+_NO_FROM = (21603, "A 'From' phone number is required.")
+_NO_BODY = (21619, "A text message body or media urls must be specified.")
+_BAD_TO = (21211, "Invalid 'To' Phone Number")
+_BAD_CALLBACK = (21609, "The StatusCallback URL is not a valid URL.")
+_TOO_LONG = (21617, "The concatenated message body exceeds the 1600 character limit.")
+_STOPPED = (21610, "Attempt to send to unsubscribed recipient")
+
+
+class Carrier:
+    """The simulated carrier. `async with Carrier(options=..) as carrier`; it listens inside of the block."""
+
+    def __init__(
+        self, *, options: CarrierOptions | None = None, clock: Clock | None = None, crew: Crew
+    ) -> None:
+        self.options = options or CarrierOptions()
+        self._clock = clock or SystemClock()
+        self._crew = crew
+        self._random = Random(self.options.seed)  # noqa: S311 - faults are drawn by a seed
+        self.faults = Faults()
+        self._left = -1
+        self.texts: OrderedDict[str, Text] = OrderedDict()
+        """Every message taken, by its sid."""
+        self.mails: list[Mail] = []
+        self.requests = 0
+        self.arrived = asyncio.Event()
+        """Set whenever a message or a mail was taken; whoever waits clears it."""
+        self._free_at: dict[str, float] = {}
+        self._outbox: asyncio.Queue[tuple[str, list[tuple[str, str]]]] = asyncio.Queue(maxsize=200_000)
+        self._runner: web.AppRunner | None = None
+        self._smtp: asyncio.Server | None = None
+        self._mail_sessions: WeakSet[SMTP] = WeakSet()
+        self._client: aiohttp.ClientSession | None = None
+        self._workers: list[asyncio.Task[None]] = []
+        self.port = 0
+        self.smtp_port = 0
+
+    @property
+    def url(self) -> str:
+        """The base URL of the REST API, and of the control."""
+        return f"http://{self.options.host}:{self.port}"
+
+    async def __aenter__(self) -> Self:
+        application = web.Application(client_max_size=1 << 20)
+        application.add_routes(
+            [
+                web.post(_MESSAGES, self._create),
+                web.get(_MESSAGES, self._list),
+                web.get("/phones", self._phones),
+                web.get("/mailboxes", self._mailboxes),
+                web.post("/fault", self._fault),
+            ]
+        )
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self.options.host, self.options.port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+        loop = asyncio.get_running_loop()
+        self._smtp = await loop.create_server(self._mail_session, self.options.host, self.options.smtp_port)
+        self.smtp_port = self._smtp.sockets[0].getsockname()[1]
+        self._client = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10))
+        self._workers = [self._crew.mendable("carrier.callbacks", self._call_back) for _ in range(16)]
+        return self
+
+    async def __aexit__(self, *_details: object) -> None:
+        for worker in self._workers:
+            worker.cancel()
+        if self._smtp is not None:
+            self._smtp.close()
+        for session in self._mail_sessions:
+            if session.transport is not None:
+                session.transport.close()
+        if self._client is not None:
+            await self._client.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def fail(self, faults: Faults) -> None:
+        """Go wrong in these ways from now on."""
+        self.faults = faults
+        self._left = faults.times
+
+    def phone(self, number: str) -> list[Text]:
+        """What was taken for this phone, in order."""
+        return [text for text in self.texts.values() if text.to == number]
+
+    # -- the REST API
+
+    async def _create(self, request: web.Request) -> web.StreamResponse:
+        self.requests += 1
+        faults = self.faults
+        problem = self._stranger(request)
+        if problem is not None:
+            return problem
+        if request.content_type != "application/x-www-form-urlencoded":
+            return _problem(415, 20415, "Unsupported media type")
+        form = dict(parse_qsl((await request.read()).decode("utf-8", "replace"), keep_blank_values=True))
+        problem = _bad_form(form, faults.stopped)
+        if problem is not None:
+            return problem
+        if self.options.latency or faults.slow:
+            await asyncio.sleep(self.options.latency + faults.slow)
+        if self._goes_wrong(faults):
+            if faults.accept_anyway:
+                self._take(form)
+            return await self._wrong(request, faults)
+        text = self._take(form)
+        return web.json_response(self._resource(text), status=201)
+
+    def _stranger(self, request: web.Request) -> web.Response | None:
+        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+        expected = f"{self.options.account}:{self.options.token}"
+        try:
+            known = scheme.lower() == "basic" and b64decode(secret, validate=True).decode() == expected
+        except ValueError:
+            known = False
+        if known and request.match_info["account"] == self.options.account:
+            return None
+        return _problem(401, 20003, "Authenticate")
+
+    def _goes_wrong(self, faults: Faults) -> bool:
+        asked = (
+            faults.status
+            or faults.lose_answer
+            or faults.reset
+            or faults.garbage
+            or faults.redirect
+            or faults.flood
+            or faults.trickle
+        )
+        if not asked or not self._left or self._random.random() >= faults.chance:
+            return False
+        self._left -= self._left > 0
+        return True
+
+    async def _wrong(self, request: web.Request, faults: Faults) -> web.StreamResponse:
+        if faults.lose_answer:
+            await asyncio.sleep(3600)
+        if faults.reset:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response(status=500)
+        if faults.garbage:
+            return web.Response(status=201, text="<html>Thank you</html>")
+        if faults.redirect:
+            return web.Response(status=307, headers={"Location": str(request.url)})
+        if faults.flood or faults.trickle:
+            return await self._without_end(request, faults)
+        headers = {"Retry-After": str(faults.retry_after)} if faults.retry_after >= 0 else {}
+        return _problem(faults.status, faults.code or 20000 + faults.status, "As asked for", headers)
+
+    @staticmethod
+    async def _without_end(request: web.Request, faults: Faults) -> web.StreamResponse:
+        response = web.StreamResponse(status=201)
+        await response.prepare(request)
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await response.write(b" " * (65_536 if faults.flood else 1))
+                await asyncio.sleep(0 if faults.flood else 1)
+        return response
+
+    async def _list(self, request: web.Request) -> web.StreamResponse:
+        problem = self._stranger(request)
+        if problem is not None:
+            return problem
+        to = request.query.get("To", "")
+        size = int(request.query.get("PageSize", "50"))
+        found = [text for text in reversed(self.texts.values()) if not to or text.to == to][:size]
+        return web.json_response(
+            {"messages": [self._resource(text) for text in found], "page": 0, "page_size": size}
+        )
+
+    def _take(self, form: dict[str, str]) -> Text:
+        sid = "SM" + self._random.randbytes(16).hex()
+        text = Text(
+            sid=sid,
+            to=form["To"],
+            sender=form.get("From") or form.get("MessagingServiceSid", ""),
+            body=form["Body"],
+            status="queued",
+            at=self._clock.now(),
+            callback=form.get("StatusCallback", ""),
+            validity=int(form.get("ValidityPeriod", "0")),
+        )
+        self.texts[sid] = text
+        if len(self.texts) > _MOST_MESSAGES:
+            self.texts.popitem(last=False)
+        self.arrived.set()
+        self._carry(text)
+        return text
+
+    def _resource(self, text: Text) -> dict[str, Any]:
+        path = f"/2010-04-01/Accounts/{self.options.account}/Messages/{text.sid}"
+        created = format_datetime(aware(text.at))
+        return {
+            "account_sid": self.options.account,
+            "api_version": "2010-04-01",
+            "body": text.body,
+            "date_created": created,
+            "date_sent": None if text.status == "queued" else created,
+            "date_updated": created,
+            "direction": "outbound-api",
+            "error_code": text.error_code,
+            "error_message": None,
+            "from": text.sender,
+            "messaging_service_sid": None,
+            "num_media": "0",
+            "num_segments": "1",
+            "price": None,
+            "price_unit": "USD",
+            "sid": text.sid,
+            "status": text.status,
+            "subresource_uris": {"media": f"{path}/Media.json"},
+            "to": text.to,
+            "uri": f"{path}.json",
+        }
+
+    # -- carrying, and telling how it went
+
+    def _carry(self, text: Text) -> None:
+        loop = asyncio.get_running_loop()
+        start = max(loop.time(), self._free_at.get(text.to, 0.0))
+        if self.options.gap:
+            self._free_at[text.to] = start + self.options.gap
+        lost = self._random.random() < self.faults.undelivered
+        steps = ["queued", "sent", "undelivered" if lost else "delivered"]
+        for n, status in enumerate(steps):
+            loop.call_at(start + n * self.options.carrying, self._becomes, text, status)
+        if not self.faults.callbacks or not text.callback:
+            return
+        reports = [status for status in steps for _ in range(self.faults.doubled)]
+        if self.faults.shuffled:
+            self._random.shuffle(reports)
+        for n, status in enumerate(reports):
+            fields = self._report(text, status)
+            loop.call_at(start + n * self.options.carrying, self._put, text.callback, fields)
+
+    @staticmethod
+    def _becomes(text: Text, status: str) -> None:
+        text.status = status
+        if status == "undelivered":
+            text.error_code = 30003
+
+    def _put(self, url: str, fields: list[tuple[str, str]]) -> None:
+        with contextlib.suppress(asyncio.QueueFull):
+            self._outbox.put_nowait((url, fields))
+
+    def _report(self, text: Text, status: str) -> list[tuple[str, str]]:
+        fields = {
+            "AccountSid": self.options.account,
+            "ApiVersion": "2010-04-01",
+            "From": text.sender,
+            "MessageSid": text.sid,
+            "MessageStatus": status,
+            "SmsSid": text.sid,
+            "SmsStatus": status,
+            "To": text.to,
+        }
+        if status == "undelivered":
+            fields["ErrorCode"] = "30003"
+        return list(fields.items())
+
+    async def _call_back(self) -> None:
+        from twilio.request_validator import RequestValidator  # noqa: PLC0415 - slow to import
+
+        assert self._client is not None  # noqa: S101 - made before the workers
+        validator = RequestValidator(self.options.token)
+        while True:
+            url, fields = await self._outbox.get()
+            signature = validator.compute_signature(url, dict(fields))
+            if self.faults.forged:
+                signature = signature[::-1]
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError, ValueError):
+                async with self._client.post(
+                    url, data=fields, headers={"X-Twilio-Signature": signature}
+                ) as response:
+                    await response.read()
+
+    # -- mail
+
+    def _mail_session(self) -> SMTP:
+        room = Mailroom(faults=lambda: self.faults, deliver=self.deliver)
+        session = SMTP(room, hostname="carrier.simulated", loop=asyncio.get_running_loop(), ident="ESMTP")
+        self._mail_sessions.add(session)
+        return session
+
+    def deliver(self, to: Sequence[str], content: bytes) -> None:
+        """Put a mail into these mailboxes."""
+        mail = message_from_bytes(content, policy=mail_policy)
+        assert isinstance(mail, EmailMessage)  # noqa: S101 - the policy says so
+        part = mail.get_body(("plain",))
+        for one in to:
+            self.mails.append(
+                Mail(
+                    to=one,
+                    subject=str(mail["Subject"]),
+                    body=part.get_content() if part is not None else "",
+                    message_id=str(mail["Message-ID"]),
+                    at=self._clock.now(),
+                )
+            )
+        del self.mails[:-_MOST_MESSAGES]
+        self.arrived.set()
+
+    # -- control
+
+    async def _phones(self, _request: web.Request) -> web.Response:
+        phones: dict[str, list[Any]] = {}
+        for text in self.texts.values():
+            phones.setdefault(text.to, []).append(to_builtins(text))
+        return web.json_response(phones)
+
+    async def _mailboxes(self, _request: web.Request) -> web.Response:
+        boxes: dict[str, list[Any]] = {}
+        for mail in self.mails:
+            boxes.setdefault(mail.to, []).append(to_builtins(mail))
+        return web.json_response(boxes)
+
+    async def _fault(self, request: web.Request) -> web.Response:
+        try:
+            self.fail(msgspec.json.decode(await request.read(), type=Faults))
+        except msgspec.DecodeError as error:
+            return web.Response(status=400, text=f"{error}\nKnown: {', '.join(Faults.__struct_fields__)}\n")
+        return web.Response(status=204)
+
+
+def _bad_form(form: dict[str, str], stopped: Sequence[str]) -> web.Response | None:
+    callback = form.get("StatusCallback", "http://")
+    faults = (
+        (not form.get("To"), _NO_TO),
+        (not _NUMBER.fullmatch(form.get("To", "")), _BAD_TO),
+        (not (form.get("From") or form.get("MessagingServiceSid")), _NO_FROM),
+        (not form.get("Body"), _NO_BODY),
+        (len(form.get("Body", "")) > 1600, _TOO_LONG),
+        (not callback.startswith(("http://", "https://")), _BAD_CALLBACK),
+        (form.get("To") in stopped, _STOPPED),
+    )
+    for wrong, (code, message) in faults:
+        if wrong:
+            return _problem(400, code, message)
+    return None
+
+
+def _problem(status: int, code: int, message: str, headers: dict[str, str] | None = None) -> web.Response:
+    return web.json_response(
+        {
+            "code": code,
+            "message": message,
+            "more_info": f"https://www.twilio.com/docs/errors/{code}",
+            "status": status,
+        },
+        status=status,
+        headers=headers,
+    )
+
+
+async def run_carrier(options: CarrierOptions) -> None:
+    """Serve until cancelled. One line of JSON on standard output says the ports, once they listen."""
+    async with Crew() as crew, Carrier(options=options, crew=crew) as carrier:
+        ready = {"url": carrier.url, "port": carrier.port, "smtp_port": carrier.smtp_port}
+        sys.stdout.write(json.dumps({**ready, "account": options.account}) + "\n")
+        sys.stdout.flush()
+        await asyncio.Event().wait()

@@ -1,0 +1,19 @@
+"""Notices: who must know, in which words, by which way, and what is known of each delivery.
+
+    NoticeOrdered (alarm stream)
+      └ planner.py    resolves the audience, fills the words, writes one row per address, NoticePlanned
+          ├ audience.py   pure: rule × people × place -> snapshot
+          ├ wording.py    pure: texts from TOML files, slots, lint; words/ holds our own texts
+          └ segments.py   pure: what a short message costs on the air
+      └ sender.py     one per channel: leases rows, keeps pace, sends, tries again, gives up in time
+          └ channels/     one try of one message: Twilio SMS, SMTP, console
+      └ callbacks.py  what the carrier says later, signed
+      └ resolver.py   asks the provider about what is uncertain
+      └ ledger.py     the one place where something learned becomes a row and a DeliverySettled fact
+          ├ delivery.py   pure: states and the only ways between them
+          └ store.py      the tables; all SQL of this room
+    room.py           the facade: NotifyRoom(...).run(crew)
+
+Rules: a row is `sending` before the first octet leaves, so whatever a kill leaves there is uncertain, and uncertain
+is never sent again by the same channel. Addresses, names and texts stay in the tables: facts and logs bear ids.
+"""

@@ -1,0 +1,100 @@
+"""The contract of a channel, kept by one conformance suite over all of them (tests/notify/test_channels.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Protocol, TypeAlias
+
+from msgspec import Struct
+
+from belltower.clock import Instant
+from belltower.ids import DeliveryId, NoticeId
+from notify.delivery import State
+
+DEADLINE = 10.0
+"""Seconds that one try may take, all told."""
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """One delivery as a channel needs it."""
+
+    delivery: DeliveryId
+    notice: NoticeId
+    revision: int
+    address: str
+    body: str
+    subject: str = ""
+    # When the notice was ordered.
+    ordered_at: Instant = Instant(0)
+    # When this attempt began.
+    begun_at: Instant = Instant(0)
+    # Seconds for which the message is still worth delivering.
+    ttl: float = 600.0
+
+
+class Settled(Struct, frozen=True, kw_only=True):
+    """The provider has it. `state` is `accepted`, or what the provider says is known beyond that."""
+
+    state: State = State.ACCEPTED
+    provider_id: str = ""
+    reason: str = ""
+
+
+class Refused(Struct, frozen=True, kw_only=True):
+    """It will not be taken, now or later. `reason` is a code, never an address or a text."""
+
+    reason: str
+
+
+class Uncertain(Struct, frozen=True, kw_only=True):
+    """It may have been taken: the answer did not come, or says nothing."""
+
+    reason: str
+
+
+class Later(Struct, frozen=True, kw_only=True):
+    """It was surely not taken, and asking again makes sense."""
+
+    reason: str
+    # Seconds the other side asked us to wait.
+    after: float | None = None
+    # All messages of this channel fare alike, not only this one.
+    everyone: bool = False
+
+
+Answer: TypeAlias = Settled | Refused | Uncertain | Later
+
+
+class Channel(Protocol):
+    """A way out.
+
+    Obligations:
+    * `send` tries once, and answers within `DEADLINE` seconds whatever the other side does.
+    * Silence after the message left means `Uncertain`; `Later` only if the message was surely not taken.
+    * Every wait can be cancelled within a second.
+    * Reads at most 64 KiB of an answer, follows no redirect.
+    * No reason, exception or log line holds an address, a text or a secret.
+    * Raises only for surprises. The constructor does nothing but keep its arguments.
+    """
+
+    name: str
+    """sms, email, console: the kind of contact it serves."""
+
+    async def open(self) -> None:
+        """Get ready to send; does not wait for the other side."""
+        ...
+
+    async def send(self, message: Message) -> Answer:
+        """Try to hand over `message`, once."""
+        ...
+
+    async def find(self, message: Message, *, known: Collection[str]) -> Answer | None:
+        """Ask the provider what became of an uncertain message; None when it cannot tell.
+
+        `known` are provider ids that belong to other deliveries. Answers within `DEADLINE` seconds.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        ...

@@ -1,0 +1,173 @@
+"""The honest ledger: the one place where something learned of a delivery becomes a row and a fact."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from belltower import log
+from belltower.clock import Clock, Instant
+from belltower.errors import StoreError
+from belltower.ids import DeliveryId, Ids
+from belltower.incident.entry import Draft
+from belltower.incident.facts import DeliverySettled, Fact
+from belltower.journal import Durability, Journal
+from belltower.store import Transaction
+from notify.delivery import OUTCOMES, Delivery, Evidence, State, advance
+from notify.store import DeliveryTables
+
+_log = log.get("notify")
+
+At = Callable[[str], None]
+"""Called with the name of each point at which a kill must lose nothing; does nothing outside of tests."""
+
+_REMEMBERED = 20_000
+_AT_ONCE = Instant(0)
+
+
+def nowhere(_point: str) -> None:
+    """The `At` of every day."""
+
+
+class _Learned(Struct):
+    evidence: Evidence
+    # For a return to `pending`: when it may be tried again.
+    due_at: Instant
+    told: asyncio.Future[Delivery | None] | None = None
+
+
+class Ledger:
+    """Settles deliveries in groups: one transaction for all that was learned since the last one."""
+
+    def __init__(
+        self,
+        *,
+        tables: DeliveryTables,
+        journal: Journal[Fact],
+        clock: Clock,
+        ids: Ids,
+        at: At = nowhere,
+        group: int = 500,
+    ) -> None:
+        self._tables = tables
+        self._journal = journal
+        self._clock = clock
+        self._ids = ids
+        self._at = at
+        self._group = group
+        self._learned: deque[_Learned] = deque()
+        self._more = asyncio.Event()
+        self._known: OrderedDict[DeliveryId, Delivery] = OrderedDict()
+
+    @property
+    def backlog(self) -> int:
+        """How much was learned and is not yet written; whoever learns more should wait while this is high."""
+        return len(self._learned)
+
+    def remember(self, deliveries: Iterable[Delivery]) -> None:
+        """These are the rows as they now stand: spares reading them again."""
+        for delivery in deliveries:
+            self._known[delivery.id] = delivery
+            self._known.move_to_end(delivery.id)
+        while len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+
+    def note(self, evidence: Evidence, *, due_at: Instant | None = None) -> None:
+        """Write this down soon. A kill before that leaves the row as it is, which says less, never more."""
+        self._learned.append(_Learned(evidence=evidence, due_at=due_at or _AT_ONCE))
+        self._more.set()
+
+    def learn(self, evidence: Evidence) -> asyncio.Future[Delivery | None]:
+        """Write this down; resolves with the delivery as it then stands, None if there is no such delivery."""
+        told: asyncio.Future[Delivery | None] = asyncio.get_running_loop().create_future()
+        self._learned.append(_Learned(evidence=evidence, due_at=_AT_ONCE, told=told))
+        self._more.set()
+        return told
+
+    async def run(self) -> None:
+        """For ever: write down what was learned, in the order it was learned."""
+        while True:
+            await self._more.wait()
+            while self._learned:
+                group = [self._learned[n] for n in range(min(self._group, len(self._learned)))]
+                await self._write(group)
+                for one in group:
+                    self._learned.popleft()
+                    if one.told is not None and not one.told.done():
+                        one.told.set_result(self._known.get(one.evidence.delivery))
+            self._more.clear()
+
+    async def _write(self, group: list[_Learned]) -> None:
+        unknown = {one.evidence.delivery for one in group} - self._known.keys()
+        if unknown:
+            self.remember((await self._tables.of(sorted(unknown))).values())
+        tx = Transaction()
+        drafts: list[Draft] = []
+        after: dict[DeliveryId, Delivery] = {}
+        for one in group:
+            evidence = one.evidence
+            before = after.get(evidence.delivery) or self._known.get(evidence.delivery)
+            if before is None:
+                continue
+            settled = self._settle(tx, before, one)
+            if settled is not None:
+                after[before.id] = settled
+                if settled.state in OUTCOMES:
+                    drafts.append(self._draft(settled))
+        if after:
+            self.remember(after.values())
+            self._at("ledger.before_commit")
+            await self._commit(tx, drafts)
+            self._at("ledger.after_commit")
+
+    def _settle(self, tx: Transaction, before: Delivery, one: _Learned) -> Delivery | None:
+        evidence = one.evidence
+        if evidence.provider_id and before.provider_id not in {"", evidence.provider_id}:
+            _log.warning("delivery_of_another_message", delivery=before.id)
+            return None
+        state = advance(before.state, evidence.state)
+        if state is None:
+            if not (evidence.final and before.state is State.UNCERTAIN is evidence.state):
+                return None
+            state = State.UNCERTAIN
+        after = replace(
+            before,
+            state=state,
+            reason=evidence.reason,
+            provider_id=before.provider_id or evidence.provider_id,
+        )
+        if state is State.PENDING:
+            self._tables.give_back(tx, after, due_at=one.due_at)
+        else:
+            asking = state is State.UNCERTAIN and not evidence.final
+            self._tables.settle(tx, before, after, asking=asking)
+        return after
+
+    def _draft(self, delivery: Delivery) -> Draft:
+        return Draft(
+            id=self._ids.fact(),
+            at=self._clock.now(),
+            subject=delivery.incident,
+            fact=DeliverySettled(
+                delivery=delivery.id,
+                notice=delivery.notice,
+                revision=delivery.revision,
+                person=delivery.person,
+                channel=delivery.channel,
+                outcome=OUTCOMES[delivery.state],
+                reason=delivery.reason,
+                begun_at=delivery.begun_at,
+            ),
+        )
+
+    async def _commit(self, tx: Transaction, drafts: list[Draft]) -> None:
+        try:
+            durable = await self._journal.commit(tx, drafts)
+        except StoreError:  # nothing here expects a row count; were it so, the rows say less than we know
+            durable = Durability.UNRECORDED
+        if durable is Durability.UNRECORDED:
+            _log.error("settlement_unrecorded", count=len(drafts))

@@ -1,0 +1,293 @@
+"""One per channel: takes what is pending, keeps the pace, tries again, gives up in time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from random import Random
+
+from msgspec import Struct
+
+from belltower import log
+from belltower.clock import SECOND, Clock, Instant
+from belltower.ids import DeliveryId, Ids, NoticeId
+from belltower.tasks import Crew
+from notify.channels.channel import Channel, Later, Message, Refused, Settled, Uncertain
+from notify.delivery import Evidence, State
+from notify.ledger import At, Ledger, nowhere
+from notify.store import DeliveryTables, Leased, Waiting
+
+_log = log.get("notify")
+
+_BACKLOG = 5_000
+_LONGEST_WAIT = 60.0
+_LONGEST_PAUSE = 30.0
+_LOOK = 1.0
+_SWEEP = 0.5
+_FIRST_WINDOW = 16
+_UNCERTAIN_RUN = 3
+
+
+class Pace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[notify.channels.<name>.pace]`."""
+
+    at_once: int = 100
+    """Messages in flight at most."""
+    per_second: float = 0.0
+    """What the provider lets through; 0: as fast as it answers."""
+    ttl: float = 600.0
+    """Seconds after which an unsent message is refused as too late."""
+
+
+class Sender:
+    """Serves the pending rows of one channel.
+
+    The window of messages in flight opens with every success and closes to one at trouble, so that a provider in
+    trouble is asked by one message at a time, and little becomes uncertain.
+    """
+
+    def __init__(
+        self,
+        *,
+        channel: Channel,
+        pace: Pace,
+        tables: DeliveryTables,
+        ledger: Ledger,
+        clock: Clock,
+        ids: Ids,
+        random: Random,
+        crew: Crew,
+        at: At = nowhere,
+    ) -> None:
+        self._channel = channel
+        self._pace = pace
+        self._tables = tables
+        self._ledger = ledger
+        self._clock = clock
+        self._ids = ids
+        self._random = random
+        self._crew = crew
+        self._at = at
+        self._bell = asyncio.Event()
+        # Deliveries in flight, and what waits behind them for the same address.
+        self._flying: set[DeliveryId] = set()
+        self._behind: dict[str, deque[Leased]] = {}
+        self._window = min(_FIRST_WINDOW, pace.at_once)
+        self._paused_until = 0.0
+        self._troubles = 0
+        self._uncertain_run = 0
+        self._said = ""
+        self._next_send = 0.0
+        self._next_sweep = 0.0
+        self._too_late: OrderedDict[tuple[NoticeId, int], float] = OrderedDict()
+
+    @property
+    def trouble(self) -> str:
+        """Why this channel is pausing, or nothing."""
+        return self._said
+
+    def ring(self) -> None:
+        """There may be more to send."""
+        self._bell.set()
+
+    async def run(self) -> None:
+        """For ever. What an earlier life left half-sent becomes uncertain first."""
+        await self._channel.open()
+        for delivery in await self._tables.sending(self._channel.name):
+            if delivery.id not in self._flying:
+                self._ledger.note(Evidence(delivery=delivery.id, state=State.UNCERTAIN, reason="restarted"))
+        loop = asyncio.get_running_loop()
+        while True:
+            self._bell.clear()
+            if await self._sweep(loop.time()):
+                while await self._take(loop.time()):
+                    await self._sweep(loop.time())
+            await self._wait(loop)
+
+    async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
+        pace = self._next_send - loop.time() if self._pace.per_second else 0.0
+        look = min(_LOOK, max(pace, 0.001)) if pace > 0 else _LOOK
+        try:
+            async with asyncio.timeout(look):
+                await self._bell.wait()
+        except TimeoutError:
+            pass
+
+    # -- taking
+
+    def _room(self, now: float) -> int:
+        if now < self._paused_until or self._ledger.backlog > _BACKLOG:
+            return 0
+        room = self._window - len(self._flying)
+        rate = self._pace.per_second
+        if rate:
+            # Up to a quarter of a second's worth may go together.
+            self._next_send = max(self._next_send, now - 0.25)
+            room = min(room, int((now - self._next_send) * rate) + (now >= self._next_send))
+        return max(room, 0)
+
+    async def _take(self, now: float) -> int:
+        room = self._room(now)
+        if not room:
+            return 0
+        self._at("sender.before_lease")
+        wall = self._clock.now()
+        leased = await self._tables.lease(
+            channel=self._channel.name,
+            lease=self._ids.delivery(),
+            now=wall,
+            horizon=Instant(wall + int(2 * _LONGEST_WAIT * SECOND)),
+            count=room,
+        )
+        self._at("sender.after_lease")
+        self._ledger.remember(one.delivery for one in leased)
+        if self._pace.per_second:
+            self._next_send += len(leased) / self._pace.per_second
+        for one in leased:
+            if one.superseded_by:
+                self._next_sweep = 0.0
+                self._give_back(one, "superseded", 0.0)
+            else:
+                self._start(one)
+        return len(leased)
+
+    def _start(self, one: Leased) -> None:
+        self._flying.add(one.delivery.id)
+        behind = self._behind.get(one.delivery.address)
+        if behind is not None:  # an older text is on its way there: keep the order
+            behind.append(one)
+            return
+        self._behind[one.delivery.address] = deque()
+        self._crew.once("notify.send", self._send(one))
+
+    async def _send(self, one: Leased) -> None:
+        address = one.delivery.address
+        answered = False
+        try:
+            self._at("sender.before_send")
+            answer = await self._channel.send(self._message(one))
+            answered = True
+            self._at("sender.after_send")
+            self._answered(one, answer)
+        finally:
+            if not answered:
+                self._ledger.note(
+                    Evidence(delivery=one.delivery.id, state=State.UNCERTAIN, reason="surprise")
+                )
+            self._flying.discard(one.delivery.id)
+            behind = self._behind[address]
+            if behind:
+                self._crew.once("notify.send", self._send(behind.popleft()))
+            else:
+                del self._behind[address]
+            self._bell.set()
+
+    def _message(self, one: Leased) -> Message:
+        delivery = one.delivery
+        now = asyncio.get_running_loop().time()
+        return Message(
+            delivery=delivery.id,
+            notice=delivery.notice,
+            revision=delivery.revision,
+            address=delivery.address,
+            subject=one.subject,
+            body=one.body,
+            ordered_at=one.ordered_at,
+            begun_at=delivery.begun_at,
+            ttl=max(1.0, self._until(delivery.notice, delivery.revision, one.ordered_at) - now),
+        )
+
+    # -- answers
+
+    def _answered(self, one: Leased, answer: Settled | Refused | Uncertain | Later) -> None:
+        id_ = one.delivery.id
+        match answer:
+            case Settled():
+                self._healthy()
+                self._ledger.note(
+                    Evidence(
+                        delivery=id_,
+                        state=answer.state,
+                        reason=answer.reason,
+                        provider_id=answer.provider_id,
+                    )
+                )
+            case Refused(reason=reason):
+                self._healthy()
+                self._ledger.note(Evidence(delivery=id_, state=State.REFUSED, reason=reason))
+            case Uncertain(reason=reason):
+                self._ledger.note(Evidence(delivery=id_, state=State.UNCERTAIN, reason=reason))
+                self._uncertain_run += 1
+                self._window = max(1, self._window // 2)
+                if self._uncertain_run >= _UNCERTAIN_RUN:
+                    self._pause(reason, None)
+            case Later(reason=reason, after=after, everyone=everyone):
+                if everyone:
+                    self._pause(reason, after)
+                    self._give_back(one, reason, 0.0)
+                else:
+                    wait = min(_LONGEST_WAIT, float(2 ** min(one.delivery.attempts, 6)))
+                    self._give_back(one, reason, after or wait * self._random.uniform(0.5, 1.0))
+
+    def _give_back(self, one: Leased, reason: str, wait: float) -> None:
+        due_at = Instant(self._clock.now() + int(min(wait, _LONGEST_WAIT) * SECOND)) if wait else Instant(0)
+        self._ledger.note(
+            Evidence(delivery=one.delivery.id, state=State.PENDING, reason=reason), due_at=due_at
+        )
+
+    def _healthy(self) -> None:
+        self._troubles = self._uncertain_run = 0
+        self._window = min(self._window + 1, self._pace.at_once)
+        if self._said:
+            self._said = ""
+            _log.info("channel_well", channel=self._channel.name)
+
+    def _pause(self, reason: str, after: float | None) -> None:
+        now = asyncio.get_running_loop().time()
+        if now < self._paused_until and after is None:
+            return  # one of several in flight that met the same trouble
+        self._troubles += 1
+        wait = min(_LONGEST_PAUSE, 0.25 * 2 ** min(self._troubles, 10)) * self._random.uniform(0.5, 1.0)
+        self._paused_until = max(self._paused_until, now + (wait if after is None else after))
+        self._window = 1
+        asyncio.get_running_loop().call_at(self._paused_until, self._bell.set)
+        if reason != self._said:
+            self._said = reason
+            _log.warning("channel_trouble", channel=self._channel.name, reason=reason)
+
+    # -- giving up
+
+    def _until(self, notice: NoticeId, revision: int, ordered_at: Instant) -> float:
+        """The loop time after which the notice is too late; from then on a stepped wall clock moves it no more."""
+        key = (notice, revision)
+        until = self._too_late.get(key)
+        if until is None:
+            age = max(0.0, (self._clock.now() - ordered_at) / SECOND)
+            until = self._too_late[key] = asyncio.get_running_loop().time() + self._pace.ttl - age
+            if len(self._too_late) > 10_000:
+                self._too_late.popitem(last=False)
+        return until
+
+    async def _sweep(self, now: float) -> bool:
+        """Drop what came too late or was superseded. Whether anything may be pending."""
+        if now < self._next_sweep:
+            return True
+        waiting = await self._tables.waiting(self._channel.name)
+        self._next_sweep = now + _SWEEP if waiting else 0.0
+        for one in waiting:
+            if one.superseded_by:
+                await self._drop(one, State.SUPERSEDED, one.superseded_by)
+            elif now > self._until(one.notice, one.revision, one.ordered_at):
+                await self._drop(one, State.REFUSED, "too_late")
+        return bool(waiting)
+
+    async def _drop(self, waiting: Waiting, state: State, reason: str) -> None:
+        seen: set[DeliveryId] = set()
+        while ids := await self._tables.pending_of(waiting, channel=self._channel.name, count=500):
+            if seen.issuperset(ids):
+                return  # the store lags behind the ledger; the next sweep looks again
+            seen.update(ids)
+            self._at("sender.dropping")
+            await asyncio.gather(
+                *(self._ledger.learn(Evidence(delivery=id_, state=state, reason=reason)) for id_ in ids)
+            )

@@ -1,0 +1,29 @@
+"""What this room needs of the site package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from belltower.ids import PersonId, PlaceId
+from belltower.people.person import Person
+from floorplans.place import Place
+from notify.audience import AudienceRule
+from notify.wording import WordingSet
+
+
+class NoticeSite(Struct, frozen=True, kw_only=True):
+    """One revision of the site package, as notices see it."""
+
+    # The school's name as people know it: every text begins with it.
+    school: str
+    people: Mapping[PersonId, Person]
+    places: Mapping[PlaceId, Place]
+    audiences: Mapping[str, AudienceRule]
+    wording: WordingSet
+    language: str = "en"
+    # IANA name of the zone in which people read times.
+    timezone: str = "UTC"
+    # Where a phone can read what is known, `{incident}` standing for the incident's id; empty: nowhere.
+    incident_url: str = ""

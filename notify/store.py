@@ -1,0 +1,351 @@
+"""The tables of this room, and all of its SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from belltower.clock import Instant
+from belltower.ids import DeliveryId, IncidentId, NoticeId, PersonId
+from belltower.incident.facts import Mode
+from belltower.store import Database, Params, Progress, Step, Transaction
+from notify.delivery import Delivery, State
+
+STEPS = (
+    Step(
+        room="notify",
+        number=1,
+        sql="""
+        CREATE TABLE notice (
+            notice TEXT NOT NULL, revision BIGINT NOT NULL, incident TEXT NOT NULL, template TEXT NOT NULL,
+            mode TEXT NOT NULL, urgency BIGINT NOT NULL, ordered_at BIGINT NOT NULL,
+            superseded_by TEXT NOT NULL DEFAULT '',
+            PRIMARY KEY (notice, revision)
+        );
+        CREATE INDEX notice_incident ON notice (incident);
+        CREATE TABLE notice_text (
+            notice TEXT NOT NULL, revision BIGINT NOT NULL, channel TEXT NOT NULL,
+            subject TEXT NOT NULL, body TEXT NOT NULL,
+            PRIMARY KEY (notice, revision, channel)
+        );
+        CREATE TABLE notice_delivery (
+            id TEXT PRIMARY KEY, notice TEXT NOT NULL, revision BIGINT NOT NULL, incident TEXT NOT NULL,
+            person TEXT NOT NULL, channel TEXT NOT NULL, address TEXT NOT NULL,
+            state TEXT NOT NULL, reason TEXT NOT NULL, provider_id TEXT NOT NULL,
+            attempts BIGINT NOT NULL, begun_at BIGINT NOT NULL, due_at BIGINT NOT NULL,
+            urgency BIGINT NOT NULL, lease TEXT NOT NULL, asking BIGINT NOT NULL,
+            UNIQUE (notice, revision, channel, address)
+        );
+        CREATE INDEX notice_delivery_due ON notice_delivery (channel, urgency, notice, revision, id)
+            WHERE state = 'pending';
+        CREATE INDEX notice_delivery_sending ON notice_delivery (channel) WHERE state = 'sending';
+        CREATE INDEX notice_delivery_asking ON notice_delivery (channel) WHERE asking = 1;
+        CREATE INDEX notice_delivery_lease ON notice_delivery (lease) WHERE lease <> '';
+        CREATE INDEX notice_delivery_address ON notice_delivery (address, channel) WHERE provider_id <> '';
+        CREATE TABLE notice_attempt (
+            delivery TEXT NOT NULL, number BIGINT NOT NULL, begun_at BIGINT NOT NULL,
+            PRIMARY KEY (delivery, number)
+        );
+        CREATE TABLE notice_person (
+            notice TEXT NOT NULL, revision BIGINT NOT NULL, person TEXT NOT NULL,
+            delivery TEXT NOT NULL, reason TEXT NOT NULL,
+            PRIMARY KEY (notice, revision, person, delivery)
+        );
+        """,
+    ),
+)
+"""`notice_person` holds the people of the snapshot whom no delivery of their own names: those who share an address
+with somebody (`delivery`), and those whom nothing reaches (`reason`)."""
+
+_COLUMNS = (
+    "id, notice, revision, incident, person, channel, address, state, reason, provider_id, attempts, begun_at"
+)
+
+ADD_DELIVERY = """
+INSERT INTO notice_delivery (id, notice, revision, incident, person, channel, address, state, reason, provider_id,
+    attempts, begun_at, due_at, urgency, lease, asking)
+VALUES (:id, :notice, :revision, :incident, :person, :channel, :address, :state, :reason, '', 0, 0, 0, :urgency, '', 0)
+ON CONFLICT DO NOTHING
+"""
+
+_ADD_NOTICE = """
+INSERT INTO notice (notice, revision, incident, template, mode, urgency, ordered_at)
+VALUES (:notice, :revision, :incident, :template, :mode, :urgency, :ordered_at) ON CONFLICT DO NOTHING
+"""
+
+_ADD_TEXT = """
+INSERT INTO notice_text (notice, revision, channel, subject, body)
+VALUES (:notice, :revision, :channel, :subject, :body) ON CONFLICT DO NOTHING
+"""
+
+ADD_PERSON = """
+INSERT INTO notice_person (notice, revision, person, delivery, reason)
+VALUES (:notice, :revision, :person, :delivery, :reason) ON CONFLICT DO NOTHING
+"""
+
+_SUPERSEDE_REVISIONS = """
+UPDATE notice SET superseded_by = :by WHERE notice = :notice AND revision < :revision AND superseded_by = ''
+"""
+
+_SUPERSEDE_TEMPLATE = """
+UPDATE notice SET superseded_by = :by
+WHERE incident = :incident AND template = :template AND notice <> :by AND superseded_by = ''
+    AND ordered_at <= :ordered_at
+"""
+
+# A due time further off than the longest wait was written before the wall clock stepped back: it is due.
+_LEASE = """
+UPDATE notice_delivery SET state = 'sending', lease = :lease, attempts = attempts + 1, begun_at = :now
+WHERE id IN (
+    SELECT id FROM notice_delivery
+    WHERE channel = :channel AND state = 'pending' AND (due_at <= :now OR due_at > :horizon)
+    ORDER BY urgency, notice, revision, id LIMIT :count)
+"""
+
+_BEGIN_ATTEMPTS = """
+INSERT INTO notice_attempt (delivery, number, begun_at)
+SELECT id, attempts, begun_at FROM notice_delivery WHERE lease = :lease
+"""
+
+_LEASED = f"""
+SELECT {", ".join("d." + name for name in _COLUMNS.split(", "))},
+    t.subject, t.body, n.ordered_at, n.superseded_by
+FROM notice_delivery d
+JOIN notice n ON n.notice = d.notice AND n.revision = d.revision
+JOIN notice_text t ON t.notice = d.notice AND t.revision = d.revision AND t.channel = d.channel
+WHERE d.lease = :lease ORDER BY d.urgency, d.notice, d.revision, d.id
+"""  # noqa: S608 - the columns are a constant
+
+_PENDING_NOTICES = """
+SELECT n.notice, n.revision, n.ordered_at, n.superseded_by, n.urgency FROM notice n JOIN (
+    SELECT DISTINCT notice, revision FROM notice_delivery WHERE channel = :channel AND state = 'pending'
+) d ON d.notice = n.notice AND d.revision = n.revision
+"""
+
+_PENDING_OF = """
+SELECT id FROM notice_delivery WHERE channel = :channel AND state = 'pending' AND urgency = :urgency
+    AND notice = :notice AND revision = :revision ORDER BY id LIMIT :count
+"""
+
+_RETURN = """
+UPDATE notice_delivery SET state = 'pending', lease = '', reason = :reason, due_at = :due_at
+WHERE id = :id AND state = 'sending' AND attempts = :attempts
+"""
+
+_SETTLE = """
+UPDATE notice_delivery SET state = :state, lease = '', reason = :reason, asking = :asking,
+    provider_id = CASE WHEN provider_id = '' THEN :provider_id ELSE provider_id END
+WHERE id = :id AND state = :before
+"""
+
+_SENDING = f"SELECT {_COLUMNS} FROM notice_delivery WHERE channel = :channel AND state = 'sending'"  # noqa: S608 - constant
+_ASKING = (
+    f"SELECT {_COLUMNS} FROM notice_delivery WHERE channel = :channel AND asking = 1 ORDER BY id LIMIT :count"  # noqa: S608 - constant
+)
+_ONE = f"SELECT {_COLUMNS} FROM notice_delivery WHERE id IN (%s)"  # noqa: S608 - constant
+
+_TEXT = """
+SELECT t.subject, t.body, n.ordered_at FROM notice_text t
+JOIN notice n ON n.notice = t.notice AND n.revision = t.revision
+WHERE t.notice = :notice AND t.revision = :revision AND t.channel = :channel
+"""
+
+_KNOWN_IDS = "SELECT provider_id FROM notice_delivery WHERE address = :address AND channel = :channel AND provider_id <> ''"
+
+
+class Ordered(Struct, frozen=True, kw_only=True):
+    """A notice as it is kept, with its filled texts."""
+
+    notice: NoticeId
+    revision: int
+    incident: IncidentId
+    template: str
+    mode: Mode
+    # 0: somebody may be in danger; 1: may wait behind those.
+    urgency: int
+    ordered_at: Instant
+    # Channel -> (subject, body).
+    texts: dict[str, tuple[str, str]]
+
+
+class Leased(Struct, frozen=True, kw_only=True):
+    """A delivery whose attempt is written down, with what its channel needs."""
+
+    delivery: Delivery
+    subject: str
+    body: str
+    ordered_at: Instant
+    superseded_by: str
+
+
+class Waiting(Struct, frozen=True, kw_only=True):
+    """A notice of which some deliveries are pending."""
+
+    notice: NoticeId
+    revision: int
+    ordered_at: Instant
+    superseded_by: str
+    urgency: int
+
+
+class DeliveryTables:
+    """The rows behind every promise this room makes."""
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    async def migrate(self) -> None:
+        """Create or bring up to date the tables."""
+        await self._database.migrate(STEPS)
+
+    # -- planning
+
+    def add_notice(self, tx: Transaction, ordered: Ordered) -> None:
+        """Keep the notice and its texts; once is enough."""
+        tx.add(
+            _ADD_NOTICE,
+            notice=ordered.notice,
+            revision=ordered.revision,
+            incident=ordered.incident,
+            template=ordered.template,
+            mode=ordered.mode.value,
+            urgency=ordered.urgency,
+            ordered_at=ordered.ordered_at,
+        )
+        for channel, (subject, body) in ordered.texts.items():
+            tx.add(
+                _ADD_TEXT,
+                notice=ordered.notice,
+                revision=ordered.revision,
+                channel=channel,
+                subject=subject,
+                body=body,
+            )
+
+    def supersede(self, tx: Transaction, ordered: Ordered, templates: Collection[str]) -> None:
+        """Stop what is still waiting of earlier revisions, and of earlier notices by `templates` of the incident."""
+        tx.add(_SUPERSEDE_REVISIONS, by=ordered.notice, notice=ordered.notice, revision=ordered.revision)
+        for template in sorted(templates):
+            tx.add(
+                _SUPERSEDE_TEMPLATE,
+                by=ordered.notice,
+                incident=ordered.incident,
+                template=template,
+                ordered_at=ordered.ordered_at,
+            )
+
+    async def add_many(self, sql: str, rows: Sequence[Params], *, progress: Progress | None = None) -> None:
+        """Write rows by `ADD_DELIVERY` or `ADD_PERSON` in chunks, behind whatever is urgent."""
+        await self._database.bulk(sql, rows, progress=progress)
+
+    # -- sending
+
+    async def lease(
+        self, *, channel: str, lease: str, now: Instant, horizon: Instant, count: int
+    ) -> list[Leased]:
+        """Begin an attempt for at most `count` pending deliveries: written and synced before this returns."""
+        async with self._database.begin() as tx:
+            tx.add(_LEASE, channel=channel, lease=lease, now=now, horizon=horizon, count=count)
+            tx.add(_BEGIN_ATTEMPTS, lease=lease)
+        return [
+            Leased(
+                delivery=_delivery(row[:12]),
+                subject=row[12],
+                body=row[13],
+                ordered_at=Instant(row[14]),
+                superseded_by=row[15],
+            )
+            for row in await self._database.read(_LEASED, lease=lease)
+        ]
+
+    async def waiting(self, channel: str) -> list[Waiting]:
+        """The notices of which this channel still has pending deliveries."""
+        return [
+            Waiting(
+                notice=NoticeId(row[0]),
+                revision=row[1],
+                ordered_at=Instant(row[2]),
+                superseded_by=row[3],
+                urgency=row[4],
+            )
+            for row in await self._database.read(_PENDING_NOTICES, channel=channel)
+        ]
+
+    async def pending_of(self, waiting: Waiting, *, channel: str, count: int) -> list[DeliveryId]:
+        """Some of the pending deliveries of one notice."""
+        rows = await self._database.read(
+            _PENDING_OF,
+            notice=waiting.notice,
+            revision=waiting.revision,
+            urgency=waiting.urgency,
+            channel=channel,
+            count=count,
+        )
+        return [DeliveryId(row[0]) for row in rows]
+
+    async def sending(self, channel: str) -> list[Delivery]:
+        """The deliveries of `channel` whose attempt has begun and not ended."""
+        return [_delivery(row) for row in await self._database.read(_SENDING, channel=channel)]
+
+    async def asking(self, channel: str, *, count: int) -> list[Delivery]:
+        """Some of the uncertain deliveries about which the provider may still be asked."""
+        return [_delivery(row) for row in await self._database.read(_ASKING, channel=channel, count=count)]
+
+    # -- settling
+
+    async def of(self, ids: Sequence[DeliveryId]) -> dict[DeliveryId, Delivery]:
+        """The deliveries with these ids, as far as there are any."""
+        names = {f"id{n}": id_ for n, id_ in enumerate(ids)}
+        if not names:
+            return {}
+        rows = await self._database.read(_ONE % ", ".join(f":{name}" for name in names), **names)
+        return {DeliveryId(row[0]): _delivery(row) for row in rows}
+
+    def give_back(self, tx: Transaction, delivery: Delivery, *, due_at: Instant) -> None:
+        """The attempt surely came to nothing: pending again, from `due_at` on."""
+        tx.add(_RETURN, id=delivery.id, attempts=delivery.attempts, reason=delivery.reason, due_at=due_at)
+
+    def settle(self, tx: Transaction, before: Delivery, after: Delivery, *, asking: bool) -> None:
+        """Keep the new state; does nothing if the row has moved on meanwhile."""
+        tx.add(
+            _SETTLE,
+            id=after.id,
+            before=before.state.value,
+            state=after.state.value,
+            reason=after.reason,
+            provider_id=after.provider_id,
+            asking=int(asking),
+        )
+
+    async def text(self, delivery: Delivery) -> tuple[str, str, Instant]:
+        """Subject, body and time of the order."""
+        rows = await self._database.read(
+            _TEXT, notice=delivery.notice, revision=delivery.revision, channel=delivery.channel
+        )
+        subject, body, ordered_at = rows[0] if rows else ("", "", 0)
+        return subject, body, Instant(ordered_at)
+
+    async def known_ids(self, delivery: Delivery) -> set[str]:
+        """The provider's ids of all our messages to this address."""
+        rows = await self._database.read(_KNOWN_IDS, address=delivery.address, channel=delivery.channel)
+        return {row[0] for row in rows}
+
+
+def _delivery(row: Sequence[Any]) -> Delivery:
+    id_, notice, revision, incident, person, channel, address, state, reason, provider, attempts, begun = row
+    return Delivery(
+        id=DeliveryId(id_),
+        notice=NoticeId(notice),
+        revision=revision,
+        incident=IncidentId(incident),
+        person=PersonId(person),
+        channel=channel,
+        address=address,
+        state=State(state),
+        reason=reason,
+        provider_id=provider,
+        attempts=attempts,
+        begun_at=Instant(begun),
+    )

@@ -1,0 +1,293 @@
+"""One suite over all channels: the obligations of `Channel`, against real servers and hostile ones."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from structlog.testing import capture_logs
+
+from belltower.clock import Instant, SystemClock
+from belltower.ids import DeliveryId, NoticeId
+from gateway.carrier_records import ACCOUNT, TOKEN
+from notify.channels.channel import Channel, Later, Message, Refused, Settled, Uncertain
+from notify.channels.console import Board, ConsoleChannel
+from notify.channels.smtp import SMTPChannel, SMTPSettings
+from notify.channels.twilio_sms import TwilioSettings, TwilioSMS
+from notify.delivery import State
+from tests.peers.carrier import carrier_peer
+from tests.servers.smtp import drop_after_dot, mail_server, peer, silence, tarpit
+
+ADDRESSES = {"sms": "+15550100", "email": "teacher@school.example", "console": "office"}
+DEADLINE = 0.6
+
+
+def message(kind: str, n: int = 1, **changes: object) -> Message:
+    given = {
+        "delivery": DeliveryId(f"dlv_{n}"),
+        "notice": NoticeId("ntc_1"),
+        "revision": 1,
+        "address": ADDRESSES[kind],
+        "subject": "Jefferson: ALARM at B 204",
+        "body": "Jefferson: ALARM at B 204, 09:14. ñandú & more",
+        "ordered_at": Instant(1_700_000_000_000_000),
+    }
+    return Message(**{**given, **changes})
+
+
+def sms(url: str, **changes: object) -> TwilioSMS:
+    settings = TwilioSettings(account=ACCOUNT, token=TOKEN, sender="+15550001", base_url=url, **changes)
+    return TwilioSMS(settings=settings, deadline=DEADLINE)
+
+
+def email(port: int, **changes: object) -> SMTPChannel:
+    settings = SMTPSettings(host="127.0.0.1", port=port, sender="bell@school.example", **changes)
+    return SMTPChannel(settings=settings, deadline=DEADLINE)
+
+
+@asynccontextmanager
+async def opened(channel: Channel) -> AsyncIterator[Channel]:
+    await channel.open()
+    try:
+        yield channel
+    finally:
+        await channel.close()
+
+
+@asynccontextmanager
+async def towards(kind: str, behave) -> AsyncIterator[Channel]:
+    """A channel whose other side behaves like that."""
+    async with peer(behave) as port:
+        channel = sms(f"http://127.0.0.1:{port}") if kind == "sms" else email(port)
+        async with opened(channel):
+            yield channel
+
+
+@asynccontextmanager
+async def healthy(kind: str) -> AsyncIterator[Channel]:
+    async with carrier_peer() as carrier:
+        channels = {
+            "sms": sms(carrier.url),
+            "email": email(carrier.smtp_port),
+            "console": ConsoleChannel(board=Board(), clock=SystemClock()),
+        }
+        async with opened(channels[kind]) as channel:
+            yield channel
+
+
+@pytest.mark.parametrize("kind", ["sms", "email", "console"])
+async def test_a_healthy_other_side_takes_it(kind: str) -> None:
+    """Accepted, or more; and again over the same connection."""
+    async with healthy(kind) as channel:
+        assert kind == channel.name
+        for n in range(3):
+            answer = await channel.send(message(kind, n))
+            assert isinstance(answer, Settled)
+            assert answer.state in {State.ACCEPTED, State.DELIVERED}
+
+
+async def closing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+
+
+@pytest.mark.parametrize(
+    ("kind", "behave", "expected"),
+    [
+        ("sms", silence, Uncertain),
+        ("sms", tarpit, Uncertain),
+        ("sms", closing, Uncertain),
+        ("email", silence, Later),
+        ("email", tarpit, Later),
+        ("email", closing, Later),
+        ("email", drop_after_dot, Uncertain),
+    ],
+)
+async def test_silence_is_uncertain_once_the_message_left(kind: str, behave, expected: type) -> None:
+    """And only `Later` where it surely did not leave; always within the deadline."""
+    async with towards(kind, behave) as channel:
+        began = time.perf_counter()
+        answer = await channel.send(message(kind))
+
+        assert isinstance(answer, expected)
+        assert time.perf_counter() - began < DEADLINE + 1
+
+
+@pytest.mark.parametrize("kind", ["sms", "email"])
+async def test_nobody_listening_means_later(kind: str, unused_tcp_port: int) -> None:
+    """A refused connection or an unknown name: nothing left the house, and all messages fare alike."""
+    for channel in (
+        sms(f"http://127.0.0.1:{unused_tcp_port}") if kind == "sms" else email(unused_tcp_port),
+        sms("http://nowhere.invalid") if kind == "sms" else _email_to("nowhere.invalid"),
+    ):
+        async with opened(channel):
+            answer = await channel.send(message(kind))
+
+            assert isinstance(answer, Later)
+            assert answer.everyone
+
+
+def _email_to(host: str) -> SMTPChannel:
+    return SMTPChannel(settings=SMTPSettings(host=host, sender="bell@school.example"), deadline=DEADLINE)
+
+
+@pytest.mark.parametrize("kind", ["sms", "email"])
+async def test_a_wait_can_be_cancelled_within_a_second(kind: str) -> None:
+    """Shutdown does not hang on a provider."""
+    async with towards(kind, silence) as channel:
+        task = asyncio.ensure_future(channel.send(message(kind)))  # noqa: TID251
+        await asyncio.sleep(0.05)
+        began = time.perf_counter()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+        assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize("kind", ["sms", "email"])
+@pytest.mark.parametrize("behave", [silence, closing, drop_after_dot])
+async def test_no_secret_address_or_text_leaks(kind: str, behave) -> None:
+    """Neither into the reason nor into the log."""
+    async with towards(kind, behave) as channel:
+        with capture_logs() as logs:
+            answer = await channel.send(message(kind))
+
+        told = repr(answer) + repr(logs)
+        for secret in (TOKEN, ADDRESSES[kind], "ALARM", "127.0.0.1"):
+            assert secret not in told
+
+
+@pytest.mark.parametrize(
+    ("faults", "expected"),
+    [
+        ({"status": 429}, Later(reason="provider:20429", everyone=True)),
+        ({"status": 429, "retry_after": 7}, Later(reason="provider:20429", after=7.0, everyone=True)),
+        ({"status": 401, "code": 20003}, Later(reason="account:20003", after=10.0, everyone=True)),
+        ({"status": 400, "code": 21612}, Refused(reason="provider:21612")),
+        ({"stopped": ["+15550100"]}, Refused(reason="provider:21610")),
+        ({"status": 500}, Uncertain(reason="http:500")),
+        ({"status": 503}, Uncertain(reason="http:503")),
+        ({"garbage": True}, Uncertain(reason="unreadable:201")),
+        ({"flood": True}, Uncertain(reason="unreadable:201")),
+        ({"redirect": True}, Later(reason="redirect:307", everyone=True)),
+    ],
+)
+async def test_what_the_carrier_says_is_understood(faults: dict, expected: object) -> None:
+    """Definite answers are definite, all others are not."""
+    async with carrier_peer() as carrier, opened(sms(carrier.url)) as channel:
+        carrier.goes_wrong(**faults)
+
+        assert expected == await channel.send(message("sms"))
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [{"trickle": True}, {"lose_answer": True}, {"slow": 5.0}, {"reset": True}],
+)
+async def test_the_deadline_holds_however_slowly_the_carrier_answers(faults: dict) -> None:
+    """An octet a second, no answer, a late one, a cut: uncertain, in time, and the next message goes through."""
+    async with carrier_peer() as carrier, opened(sms(carrier.url)) as channel:
+        carrier.goes_wrong(**faults)
+        began = time.perf_counter()
+
+        assert isinstance(await channel.send(message("sms")), Uncertain)
+        assert time.perf_counter() - began < DEADLINE + 0.5
+        carrier.is_well()
+        assert isinstance(await channel.send(message("sms", 2)), Settled)
+
+
+async def test_a_message_taken_without_an_answer_is_found() -> None:
+    """By address and exact text; not one that belongs to another delivery."""
+    async with carrier_peer() as carrier, opened(sms(carrier.url)) as channel:
+        first = await channel.send(message("sms"))
+        assert isinstance(first, Settled)
+        assert None is await channel.find(message("sms"), known={first.provider_id})
+        assert None is await channel.find(message("sms", body="another"), known=set())
+        carrier.goes_wrong(lose_answer=True, accept_anyway=True)
+        assert isinstance(await channel.send(message("sms")), Uncertain)
+
+        found = await channel.find(message("sms"), known={first.provider_id})
+
+        assert isinstance(found, Settled)
+        assert found.provider_id != first.provider_id
+
+
+async def test_a_short_message_bears_sender_callback_and_validity() -> None:
+    """What the carrier needs to report and to stop in time."""
+    async with carrier_peer() as carrier:
+        callback = "http://127.0.0.1:1/notices/callbacks/sms/"
+        async with opened(sms(carrier.url, callback_url=callback)) as channel:
+            await channel.send(message("sms", ttl=42.9))
+
+        (text,) = carrier.phone("+15550100")
+        assert ("+15550001", callback + "dlv_1", 42) == (text.sender, text.callback, text.validity)
+        assert "Jefferson: ALARM at B 204, 09:14. ñandú & more" == text.body
+
+
+@pytest.mark.parametrize(
+    ("faults", "expected"),
+    [
+        ({"smtp": "rcpt", "smtp_code": 451}, Later(reason="smtp:451")),
+        ({"smtp": "rcpt", "smtp_code": 550}, Refused(reason="smtp:550")),
+        ({"smtp": "data", "smtp_code": 452}, Later(reason="smtp:452")),
+        ({"smtp": "data", "smtp_code": 554}, Refused(reason="smtp:554")),
+        ({"smtp": "mail", "smtp_code": 451}, Later(reason="smtp:451", everyone=True)),
+        ({"smtp": "mail", "smtp_code": 553}, Later(reason="smtp:553", everyone=True)),
+    ],
+)
+async def test_what_the_mail_server_says_is_understood(faults: dict, expected: object) -> None:
+    """4yz asks to try again, 5yz not to; the connection serves the next message."""
+    async with carrier_peer() as carrier, opened(email(carrier.smtp_port)) as channel:
+        carrier.goes_wrong(**faults)
+        assert expected == await channel.send(message("email"))
+        carrier.is_well()
+
+        assert Settled(reason="smtp:250") == await channel.send(message("email", 2))
+
+
+async def test_a_mail_is_whole_and_its_message_id_is_the_deliverys_own() -> None:
+    """Each recipient alone, the same Message-ID at every try."""
+    async with mail_server() as (mailbox, port), opened(email(port)) as channel:
+        await channel.send(message("email", 1))
+        await channel.send(message("email", 2, address="other@school.example"))
+
+    (to, first), (other, second) = mailbox.mails
+    assert ("teacher@school.example", "other@school.example") == (to, other)
+    assert b"Message-ID: <dlv_1@school.example>" in first
+    assert b"To: other@school.example" in second
+    assert b"teacher@" not in second
+    assert b"Subject: Jefferson: ALARM at B 204" in second
+
+
+@pytest.mark.parametrize(
+    "address", ["", "no at", "a@b\r\nRCPT TO:<x@y>", "a@b>", "ä@b.example", "a" * 65 + "@b"]
+)
+async def test_an_impossible_mailbox_is_refused_without_a_word_to_the_server(address: str) -> None:
+    """No header and no command can be smuggled in."""
+    async with opened(email(1)) as channel:
+        assert Refused(reason="address") == await channel.send(message("email", address=address))
+
+
+async def test_an_idle_connection_that_the_server_closed_is_replaced() -> None:
+    """The next message does not suffer from it."""
+    async with mail_server() as (_, port), opened(email(port)) as channel:
+        await channel.send(message("email", 1))
+        channel._idle[0].transport.abort()
+        await asyncio.sleep(0)
+
+        assert isinstance(await channel.send(message("email", 2)), Settled)
+
+
+def test_a_board_is_bounded() -> None:
+    """Old posts and idle consoles make room."""
+    board = Board(consoles=2, posts=2)
+    from notify.channels.console import Post
+
+    for console in ("a", "b", "c"):
+        for n in range(3):
+            board.put(
+                console, Post(delivery=DeliveryId(str(n)), notice=NoticeId("n"), at=Instant(0), text="")
+            )
+
+    assert [[], ["1", "2"], ["1", "2"]] == [[p.delivery for p in board.shown(c)] for c in ("a", "b", "c")]

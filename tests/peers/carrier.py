@@ -1,0 +1,51 @@
+"""The carrier as a peer: the product's own simulator, in this process, spoken to in plain words."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sized
+from contextlib import asynccontextmanager
+
+from belltower.tasks import Crew
+from gateway.carrier import Carrier
+from gateway.carrier_records import CarrierOptions, Faults
+
+
+class CarrierPeer(Carrier):
+    """Steers and asks the other side."""
+
+    def goes_wrong(self, **faults: object) -> None:
+        """From now on, in these ways only."""
+        self.fail(Faults(**faults))
+
+    def is_well(self) -> None:
+        """All is as it should be."""
+        self.fail(Faults())
+
+    def received(self, number: str) -> list[str]:
+        """The texts taken for a phone."""
+        return [text.body for text in self.phone(number)]
+
+    def doubled_texts(self) -> list[tuple[str, str]]:
+        """(number, text) taken more than once."""
+        pairs = [(text.to, text.body) for text in self.texts.values()]
+        return sorted({pair for pair in pairs if pairs.count(pair) > 1})
+
+    async def wants_texts(self, count: int, *, within: float = 10.0) -> None:
+        """Wait until `count` messages were taken."""
+        await self._wants(self.texts, count, within)
+
+    async def wants_mails(self, count: int, *, within: float = 10.0) -> None:
+        """Wait until `count` mails were taken."""
+        await self._wants(self.mails, count, within)
+
+    async def _wants(self, taken: Sized, count: int, within: float) -> None:
+        async with asyncio.timeout(within):
+            while len(taken) < count:
+                self.arrived.clear()
+                await self.arrived.wait()
+
+
+@asynccontextmanager
+async def carrier_peer(**options: object) -> AsyncIterator[CarrierPeer]:
+    """A carrier that is well, listening on free ports."""
+    async with Crew() as crew, CarrierPeer(options=CarrierOptions(**options), crew=crew) as carrier:
+        yield carrier

@@ -1,0 +1,274 @@
+"""The notice room on a real database, as the desk lane runs it; also as a process of its own that can be killed.
+
+python -m tests.peers.desk '{"database": "/tmp/desk.db", ...}'     # prints {"ready": true}, then {"rows": ..}
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+
+import msgspec
+from aiohttp import web
+
+from belltower.clock import Clock, Instant, SystemClock
+from belltower.ids import FactId, Ids, IncidentId, NoticeId, PersonId, PlaceId, StreamName
+from belltower.incident.encoding import FactEncoding
+from belltower.incident.facts import Mode, NoticeOrdered
+from belltower.journal import Copy, Journal, RawEntry, SpoolFile, entry_hash
+from belltower.people.person import Contact, ContactKind, Person
+from belltower.store import open_database
+from belltower.tasks import Crew
+from floorplans.place import Place
+from gateway.carrier_records import ACCOUNT, TOKEN
+from notify import words
+from notify.audience import AudienceRule
+from notify.callbacks import PATH
+from notify.channels.console import Board, ConsoleChannel
+from notify.channels.smtp import SMTPChannel, SMTPSettings
+from notify.channels.twilio_sms import TwilioSettings, TwilioSMS
+from notify.ledger import nowhere
+from notify.room import NotifyRoom
+from notify.sender import Pace
+from notify.site import NoticeSite
+from tests.invariants import DeliverySeen
+
+ALARM = StreamName("alarm")
+CODEC = FactEncoding()
+WORDS = words.default()
+
+
+def staff(count: int, *, kinds: tuple[str, ...] = ("sms", "email")) -> dict[PersonId, Person]:
+    """People 0 .. count-1: p0 has the number +15550100, the mailbox p0@school.example and the console c0."""
+
+    def contacts(n: int) -> tuple[Contact, ...]:
+        addresses = {"sms": f"+1555{100 + n:07}", "email": f"p{n}@school.example", "console": f"c{n}"}
+        return tuple(Contact(kind=ContactKind(kind), address=addresses[kind]) for kind in kinds)
+
+    return {
+        PersonId(f"p{n}"): Person(id=PersonId(f"p{n}"), name=f"Person {n}", contacts=contacts(n))
+        for n in range(count)
+    }
+
+
+def site(people: dict[PersonId, Person]) -> NoticeSite:
+    """A small school."""
+    place = Place(id=PlaceId("b204"), label="204", building="B")
+    return NoticeSite(
+        school="Jefferson",
+        people=people,
+        places={place.id: place},
+        audiences={"all-staff": AudienceRule(roles=frozenset({"staff"}))},
+        wording=WORDS,
+    )
+
+
+def order(n: int = 1, **changes: object) -> NoticeOrdered:
+    """An alarm's notice to all staff."""
+    given = {
+        "notice": NoticeId(f"ntc_{n:03}"),
+        "revision": 1,
+        "incident": IncidentId("inc_1"),
+        "mode": Mode.ACTUAL,
+        "template": "staff-alarm",
+        "audience": "all-staff",
+        "slots": {"place": "b204", "incident": "7"},
+    }
+    return NoticeOrdered(**{**given, **changes})
+
+
+class Desk:
+    """One desk lane's database, journal, copy of the alarm stream, and notice room."""
+
+    def __init__(self, *, database, journal, copy, room, board, crew, clock) -> None:
+        self.database = database
+        self.journal = journal
+        self.copy = copy
+        self.room: NotifyRoom = room
+        self.board: Board = board
+        self.crew: Crew = crew
+        self.clock = clock
+
+    async def is_ordered(self, *facts: NoticeOrdered, at: Instant | None = None) -> None:
+        """The alarm lane ordered these, and they arrived here."""
+        await take(self.journal, self.copy, facts, at=at or self.clock.now())
+
+    async def rows(self) -> list[DeliverySeen]:
+        """All deliveries."""
+        columns = ", ".join(DeliverySeen._fields)
+        return [
+            DeliverySeen(*row)
+            for row in await self.database.read(f"SELECT {columns} FROM notice_delivery ORDER BY id")
+        ]
+
+    async def others(self) -> dict[str, str]:
+        """Person -> the delivery they share, or why there is none."""
+        rows = await self.database.read("SELECT person, delivery, reason FROM notice_person")
+        return {person: delivery or reason for person, delivery, reason in rows}
+
+    async def count(self) -> Counter:
+        """Deliveries by state."""
+        return Counter(
+            dict(await self.database.read("SELECT state, COUNT(*) FROM notice_delivery GROUP BY state"))
+        )
+
+    async def is_settled(self, expected: int, *, within: float = 15.0) -> Counter:
+        """Wait until `expected` deliveries are on their last word for now."""
+        async with asyncio.timeout(within):
+            while True:
+                count = await self.count()
+                asking = await self.database.read("SELECT COUNT(*) FROM notice_delivery WHERE asking = 1")
+                if sum(count.values()) >= expected and not count["pending"] + count["sending"] + asking[0][0]:
+                    return count
+                await asyncio.sleep(0.02)
+
+    async def facts(self) -> list:
+        """What the desk wrote down."""
+        return [entry.fact for entry in await self.journal.read(after=0, limit=100_000)]
+
+
+async def take(journal: Journal, copy: Copy, facts, *, at: Instant) -> None:
+    """Put facts into the copy of the alarm stream."""
+    feed = journal.feed(ALARM)
+    position, digest, rows = copy.head, feed.head_hash, []
+    for fact in facts:
+        position += 1
+        tag, body = CODEC.encode(fact)
+        given = {
+            "stream": ALARM,
+            "position": position,
+            "at": at,
+            "tag": tag,
+            "subject": fact.incident,
+            "body": body,
+        }
+        digest = entry_hash(digest, fact_id=f"fct_{position}", **given)
+        rows.append(RawEntry(id=FactId(f"fct_{position}"), hash=digest, **given))
+    await copy.take(rows)
+
+
+class DeskOptions(msgspec.Struct, kw_only=True):
+    """How a desk is set up."""
+
+    database: str
+    sms_url: str = ""
+    smtp_port: int = 0
+    people: int = 10
+    kinds: tuple[str, ...] = ("sms", "email")
+    callback_port: int = 0
+    pace: Pace = Pace()
+    deadline: float = 1.0
+    resolve_within: float = 1.0
+    resolve_every: float = 0.2
+    # Die at the n-th time this point is passed.
+    point: str = ""
+    hit: int = 1
+    settle: int = 0
+
+
+@asynccontextmanager
+async def desk(
+    options: DeskOptions, *, clock: Clock | None = None, at=nowhere, people=None, channels=None
+) -> AsyncIterator[Desk]:
+    """A running desk."""
+    clock = clock or SystemClock()
+    ids = Ids(clock=clock)
+    database = await open_database(f"sqlite://{options.database}")
+    journal = Journal(
+        database=database,
+        stream=StreamName("desk"),
+        codec=CODEC,
+        spool=SpoolFile(path=Path(options.database + ".spool")),
+    )
+    await journal.open()
+    copy = Copy(journal=journal, stream=ALARM)
+    await copy.open()
+    board = Board()
+    runner = None
+    callback_url = ""
+    if options.callback_port:
+        callback_url = f"http://127.0.0.1:{options.callback_port}"
+    current = site(people if people is not None else staff(options.people, kinds=options.kinds))
+    if channels is None:
+        channels = [(ConsoleChannel(board=board, clock=clock), Pace())]
+        if options.sms_url:
+            settings = TwilioSettings(
+                account=ACCOUNT,
+                token=TOKEN,
+                sender="+15550001",
+                base_url=options.sms_url,
+                callback_url=callback_url + PATH if callback_url else "",
+            )
+            channels.append((TwilioSMS(settings=settings, deadline=options.deadline), options.pace))
+        if options.smtp_port:
+            settings = SMTPSettings(host="127.0.0.1", port=options.smtp_port, sender="bell@school.example")
+            channels.append((SMTPChannel(settings=settings, deadline=options.deadline), options.pace))
+    room = NotifyRoom(
+        database=database,
+        journal=journal,
+        stream=ALARM,
+        site=lambda: current,
+        channels=channels,
+        clock=clock,
+        ids=ids,
+        random=Random(1),
+        at=at,
+        resolve_within=options.resolve_within,
+        resolve_every=options.resolve_every,
+    )
+    await room.open()
+    crew = Crew()
+    if options.callback_port:
+        application = web.Application()
+        application.add_routes(room.callbacks(public_url=callback_url, token=TOKEN).routes())
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", options.callback_port, reuse_address=True).start()
+    try:
+        async with crew:
+            work = [crew.mendable("journal", journal.run)]
+            room.run(crew)
+            try:
+                yield Desk(
+                    database=database,
+                    journal=journal,
+                    copy=copy,
+                    room=room,
+                    board=board,
+                    crew=crew,
+                    clock=clock,
+                )
+            finally:
+                if runner is not None:
+                    await runner.cleanup()
+                for task in [*crew._tasks, *work]:
+                    task.cancel()
+    finally:
+        await room.close()
+        await journal.close()
+        await database.close()
+
+
+async def _main(options: DeskOptions) -> None:
+    left = Counter({options.point: options.hit})
+
+    def at(point: str) -> None:
+        if point == options.point:
+            left[point] -= 1
+            if left[point] <= 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    async with desk(options, at=at) as running:
+        await running.is_settled(options.settle, within=40)
+        others = await running.others()
+        answer = {"rows": [list(row) for row in await running.rows()], "others": others}
+        sys.stdout.write(msgspec.json.encode(answer).decode() + "\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(msgspec.json.decode(sys.argv[1], type=DeskOptions)))
