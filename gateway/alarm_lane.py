@@ -1,0 +1,421 @@
+"""The alarm lane: from a frame on a wire to a frame on every wire to the PSAP. It needs its wires and its disk, nothing else.
+
+Built in dependency order and torn down in the reverse one. Everything that a simulator must bend (time, randomness,
+disk, wires) comes in as a `World`. The lane starts with a damaged journal too: the file is put aside, a fresh one
+begun, and said so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from msgspec import Struct
+
+from belltower import log
+from belltower.clock import Clock, SystemClock
+from belltower.errors import LinkError, Unreachable
+from belltower.ids import (
+    Ids,
+    IncidentId,
+    LinkName,
+    PersonId,
+    PlaceId,
+    RandomBytes,
+    StreamName,
+    VerbId,
+)
+from belltower.incident import facts
+from belltower.incident.encoding import FactEncoding
+from belltower.incident.facts import Action, AlarmKind, Fact
+from belltower.incident.verbs import Verbs
+from belltower.journal import Journal, RunSpool, Spool, SpoolFile
+from belltower.store import Database, open_database
+from belltower.store.faults import Damaged
+from belltower.tasks import Crew
+from belltower.version import VERSION
+from floorplans import spoken
+from gateway import process, site_package
+from gateway import settings as settings_file
+from gateway.control import ControlServer, Status, Verb
+from gateway.intake.intake import Intake
+from gateway.intake.mqtt_path import MQTTPath, UnitSignIn
+from gateway.intake.paths import Path as UnitPath
+from gateway.intake.progress import Progress
+from gateway.intake.radio_path import RadioPath
+from gateway.intake.supervision import Supervision
+from gateway.intake.suspects import Suspects
+from gateway.intake.units import known_units
+from gateway.intake.windows import Windows
+from gateway.psap.kinds import link_from
+from gateway.psap.link import PSAPLink
+from gateway.psap.worker import CallWorker
+from gateway.settings import BrokerSettings, ListenerSettings, RadioSettings, Settings
+from gateway.site_package import SitePackage
+from hardware.codecs import ax25
+from hardware.codecs.unit import site_tag
+from hardware.drivers.mqtt_broker import BrokerIntake
+from hardware.drivers.mqtt_listener import MQTTListener
+from hardware.drivers.mqtt_registry import Limits
+from hardware.transports import Transport, open_transport
+from hardware.unit_keys import read_keys
+
+_log = log.get("alarm_lane")
+
+STREAM = StreamName("alarm")
+
+
+class World(Struct, frozen=True, kw_only=True):
+    """Everything outside of the lane that a test may bend."""
+
+    clock: Clock
+    random: Random
+    random_bytes: RandomBytes
+    open_database: Callable[[], Awaitable[Database]]
+    spool: Spool
+    run_spool: RunSpool | None = None
+    # A fresh journal after a damaged one begins a stream of its own.
+    stream: StreamName = STREAM
+    open_transport: Callable[[str], Transport] = open_transport
+    open_link: Callable[[LinkName, Any], PSAPLink] = link_from
+
+
+class AlarmLane:
+    """One campus's alarm lane. `run` it; `ready` is set once it takes presses."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        site: SitePackage,
+        keys: Mapping[int, bytes],
+        drill_keys: Mapping[str, Ed25519PublicKey],
+        world: World,
+    ) -> None:
+        self._settings = settings
+        self._site = site
+        self._keys = keys
+        self._drill_keys = drill_keys
+        self._world = world
+        self._trouble = ""
+        self._lost: dict[LinkName, str] = {}
+        self._paths: dict[str, UnitPath] = {}
+        self.ready = asyncio.Event()
+
+    async def run(self) -> None:
+        """Run until cancelled, or until something essential ends."""
+        world = self._world
+        async with AsyncExitStack() as stack:
+            database = await world.open_database()
+            stack.push_async_callback(database.close)
+            self.journal: Journal[Fact] = Journal(
+                database=database,
+                stream=world.stream,
+                codec=FactEncoding(),
+                spool=world.spool,
+                run_spool=world.run_spool,
+                spool_after=self._settings.alarm.spool_after,
+                on_trouble=self._on_trouble,
+            )
+            await self.journal.open()
+            stack.push_async_callback(self.journal.close)
+            ids = Ids(clock=world.clock, random_bytes=world.random_bytes)
+            self.verbs = Verbs(
+                journal=self.journal,
+                database=database,
+                clock=world.clock,
+                ids=ids,
+                response=self._site.response,
+                campus=self._site.id,
+                drill_keys=self._drill_keys,
+            )
+            self._began = self.journal.head
+            owed = await self.verbs.open()
+            await self._open_intake(database)
+            for entry in owed:
+                self.progress.resume(entry)
+            self.calls = CallWorker(
+                journal=self.journal,
+                links=[
+                    world.open_link(LinkName(name), link) for name, link in self._settings.psap_links.items()
+                ],
+                ids=ids,
+                clock=world.clock,
+                spoken_place=self._spoken,
+                owed=owed,
+                after=self._began,
+            )
+            self.verbs.record(facts.LaneStarted(lane="alarm", revision=self._site.revision, version=VERSION))
+            async with Crew(random=world.random) as crew:
+                self._start(crew)
+                self.ready.set()
+                _log.info("ready", head=self.journal.head, open_incidents=len(self.verbs.incidents))
+
+    def status(self) -> Status:
+        """How the lane is at this moment."""
+        drill = self.verbs.drill
+        return Status(
+            lane="alarm",
+            stream=self._world.stream,
+            revision=self._site.revision,
+            version=VERSION,
+            head=self.journal.head,
+            open_incidents=len(self.verbs.incidents),
+            links_lost=dict(self._lost),
+            links=tuple(LinkName(name) for name in self._settings.psap_links),
+            units_lost=tuple(self._units[number].record.id for number in sorted(self.supervision.lost)),
+            units=len(self._units),
+            trouble=self._trouble,
+            drill_until=drill.until if drill is not None else 0,
+            counts=dict(self.intake.counts),
+        )
+
+    async def _open_intake(self, database: Database) -> None:
+        world, site = self._world, self._site
+        self._units = known_units(site.units.values(), keys=self._keys, places=site.places)
+        tag = site_tag(site.id)
+        windows = Windows(database=database)
+        await windows.open()
+        self.supervision = Supervision(units=self._units, clock=world.clock, record=self.verbs.record)
+        self.progress = Progress(units=self._units, paths=self._paths, site_tag=tag, journal=self.journal)
+        self.intake = Intake(
+            verbs=self.verbs,
+            database=database,
+            units=self._units,
+            windows=windows,
+            suspects=Suspects(random_bytes=world.random_bytes, site_tag=tag, record=self.verbs.record),
+            progress=self.progress,
+            site_tag=tag,
+            heard=self.supervision.heard,
+        )
+
+    def _start(self, crew: Crew) -> None:
+        crew.essential("journal", self.journal.run)
+        crew.essential("incidents", self.verbs.attend)
+        crew.essential("progress", self.progress.attend)
+        crew.essential("supervision", self.supervision.watch)
+        crew.essential("psap", self.calls.run)
+        crew.essential("links", self._watch_links)
+        alarm = self._settings.alarm
+        if alarm.mqtt_listener is not None:
+            self._listen(crew, alarm.mqtt_listener)
+        for name, broker in alarm.mqtt_broker.items():
+            self._connect(crew, f"broker-{name}", broker)
+        for name, radio in alarm.radio.items():
+            self._tune(crew, f"radio-{name}", radio)
+        control = ControlServer(
+            path=self._settings.state.control,
+            follow=lambda after: self.journal.follow_raw(after=after),
+            verbs=self._verbs_offered(),
+            status=self.status,
+        )
+        crew.essential("control", control.run)
+
+    def _listen(self, crew: Crew, settings: ListenerSettings) -> None:
+        path = MQTTPath(name="mqtt", intake=self.intake)
+        self.listener = MQTTListener(
+            on_publish=path.received,
+            authenticate=UnitSignIn(units=self._units),
+            host=settings.bind,
+            port=settings.tcp_port,
+            tls=_server_tls(settings),
+            limits=Limits(connections=settings.max_clients, packet=settings.max_packet),
+        )
+        path.attach(self.listener)
+        self._paths[path.name] = path
+        self._mend(crew, LinkName("mqtt"), self.listener.run, self.listener.ready)
+
+    def _connect(self, crew: Crew, name: str, settings: BrokerSettings) -> None:
+        path = MQTTPath(name=name, intake=self.intake)
+        client = BrokerIntake(
+            url=settings.url,
+            on_publish=path.received,
+            username=settings.username,
+            password=settings.password.reveal() if settings.password is not None else "",
+            client_id=settings.client_id,
+            tls=_client_tls(settings),
+        )
+        path.attach(client)
+        self._paths[name] = path
+        self._mend(crew, LinkName(name), client.run, client.connected)
+
+    def _tune(self, crew: Crew, name: str, settings: RadioSettings) -> None:
+        path = RadioPath(
+            name=name,
+            intake=self.intake,
+            transport=self._world.open_transport(settings.url),
+            station=ax25.Address.parse(settings.callsign),
+            on_open=partial(self._path_restored, LinkName(name)),
+        )
+        self._paths[name] = path
+        crew.mendable(name, path.run, on_failure=partial(self._path_lost, LinkName(name)))
+
+    def _mend(
+        self, crew: Crew, name: LinkName, run: Callable[[], Awaitable[None]], ready: asyncio.Event
+    ) -> None:
+        crew.mendable(name, partial(self._serve, name, run, ready), on_failure=partial(self._path_lost, name))
+
+    def _spoken(self, place: PlaceId | None) -> str:
+        return spoken(self._site.places.get(place) if place is not None else None)
+
+    def _path_lost(self, name: LinkName, error: Exception) -> None:
+        self.verbs.record(facts.LinkLost(link=name, reason=str(error) or type(error).__name__))
+
+    def _path_restored(self, name: LinkName) -> None:
+        if name in self._lost:
+            self.verbs.record(facts.LinkRestored(link=name))
+
+    async def _serve(self, name: LinkName, run: Callable[[], Awaitable[None]], ready: asyncio.Event) -> None:
+        """Run a wire, and write down that it is back once it is ready."""
+
+        async def announce() -> None:
+            await ready.wait()
+            self._path_restored(name)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                announcing = group.create_task(announce(), name=f"{name}-ready")
+                await run()
+                announcing.cancel()
+        except* LinkError as lost:
+            raise Unreachable(str(lost.exceptions[0])) from lost
+
+    async def _watch_links(self) -> None:
+        async for entry in self.journal.follow(after=self._began, kinds=(facts.LinkLost, facts.LinkRestored)):
+            match entry.fact:
+                case facts.LinkLost(link=link, reason=reason):
+                    self._lost[link] = reason
+                case facts.LinkRestored(link=link):
+                    self._lost.pop(link, None)
+                case _:
+                    pass
+
+    def _on_trouble(self, kind: str | None) -> None:
+        """The store fails or is well again: it is said in the status, and written down as well as can be."""
+        self._trouble = kind or ""
+        if kind is None:
+            self.verbs.record(facts.RecordingRestored())
+        else:
+            self.verbs.record(facts.RecordingFailed(reason=kind))
+
+    def _verbs_offered(self) -> dict[str, Verb]:
+        """The verbs that the control socket takes, with their arguments as they come from outside."""
+        verbs = self.verbs
+
+        async def order_action(verb: VerbId, args: dict[str, Any]) -> str:
+            return await verbs.order_action(
+                verb=verb,
+                incident=IncidentId(args["incident"]),
+                action=Action(args["action"]),
+                places=frozenset(PlaceId(place) for place in args["places"]),
+                by=PersonId(args["by"]),
+            )
+
+        async def close_incident(verb: VerbId, args: dict[str, Any]) -> str:
+            return await verbs.close_incident(
+                verb=verb,
+                incident=IncidentId(args["incident"]),
+                by=PersonId(args["by"]),
+                reason=str(args.get("reason", "")),
+            )
+
+        async def raise_alarm(verb: VerbId, args: dict[str, Any]) -> str:
+            place = self._site.places.get(PlaceId(args.get("place", "")))
+            return await verbs.raise_by_person(
+                verb=verb,
+                kind=AlarmKind(args.get("kind", AlarmKind.PANIC)),
+                place=place.id if place is not None else None,
+                building=place.building if place is not None else "",
+                by=PersonId(args["by"]),
+                path=str(args.get("path", "desk")),
+                exercise=bool(args.get("exercise", False)),
+            )
+
+        async def begin_drill(verb: VerbId, args: dict[str, Any]) -> str:
+            return await verbs.begin_drill(verb=verb, token=str(args["token"]))
+
+        async def end_drill(verb: VerbId, args: dict[str, Any]) -> str:
+            del args
+            return await verbs.end_drill(verb=verb)
+
+        return {
+            "order_action": order_action,
+            "close_incident": close_incident,
+            "raise_alarm": raise_alarm,
+            "begin_drill": begin_drill,
+            "end_drill": end_drill,
+        }
+
+
+def _server_tls(settings: ListenerSettings) -> ssl.SSLContext | None:
+    if settings.certificate is None or settings.private_key is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(settings.certificate, settings.private_key)
+    return context
+
+
+def _client_tls(settings: BrokerSettings) -> ssl.SSLContext | None:
+    if not settings.url.startswith("mqtts:"):
+        return None
+    context = ssl.create_default_context(cafile=settings.ca)
+    if settings.certificate is not None and settings.private_key is not None:
+        context.load_cert_chain(settings.certificate, settings.private_key)
+    return context
+
+
+async def open_world(settings: Settings) -> World:
+    """The machine's own clock, disk and wires. A journal that is damaged is put aside, and a fresh one begun."""
+    folder = settings.state.folder
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    aside = len(list(folder.glob("alarm.db.damaged-*")))
+
+    async def open_journal() -> Database:
+        return await open_database(settings.alarm_url)
+
+    try:
+        database = await open_journal()
+        await database.read("SELECT count(*) FROM sqlite_master")
+        await database.close()
+    except Damaged as damage:
+        aside += 1
+        _log.error("journal_damaged", put_aside=aside, error=str(damage))
+        for file in folder.glob("alarm.db*"):
+            if "damaged" not in file.name:
+                file.rename(folder / f"alarm.db.damaged-{aside}{file.name.removeprefix('alarm.db')}")
+    return World(
+        clock=SystemClock(),
+        random=Random(),  # noqa: S311 - jitter, not a secret
+        random_bytes=os.urandom,
+        open_database=open_journal,
+        spool=SpoolFile(path=settings.state.spool),
+        stream=STREAM if aside == 0 else StreamName(f"{STREAM}.{aside}"),
+    )
+
+
+async def run(config: Path, stop: asyncio.Event) -> None:
+    """Run the alarm lane of a settings file until `stop`."""
+    settings = settings_file.load(config)
+    log.configure(lane="alarm", level=settings.log.level)
+    lane = AlarmLane(
+        settings=settings,
+        site=site_package.load(settings.site.folder),
+        keys=read_keys(settings.unit_keys),
+        drill_keys={},
+        world=await open_world(settings),
+    )
+    await process.run_until(lane.run(), stop)
+
+
+if __name__ == "__main__":
+    sys.exit(process.main(run))

@@ -1,0 +1,75 @@
+"""What every lane's process does alike: end in order, and say why it cannot start."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import stat
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from belltower.errors import SettingsError
+
+SETTINGS_EXIT = 78
+"""How a process ends that cannot run with these settings (sysexits.h, EX_CONFIG)."""
+
+Lane = Callable[[Path, asyncio.Event], Awaitable[None]]
+"""Runs a lane on a settings file until the event is set."""
+
+
+def main(lane: Lane) -> int:
+    """Run a lane on the settings file given as `--config`, until a signal or its supervisor ends it; the exit code."""
+    arguments = sys.argv[1:]
+    if len(arguments) != 2 or arguments[0] != "--config":
+        print("usage: --config FILE", file=sys.stderr)  # noqa: T201 - no log yet
+        return 2
+    try:
+        asyncio.run(_until_stopped(lane, Path(arguments[1])))
+    except SettingsError as fault:
+        print(fault, file=sys.stderr)  # noqa: T201 - the last word of a process that cannot start
+        return SETTINGS_EXIT
+    return 0
+
+
+async def _until_stopped(lane: Lane, config: Path) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    _end_with_supervisor(stop)
+    await lane(config, stop)
+
+
+async def run_until(work: Awaitable[None], stop: asyncio.Event) -> None:
+    """Run `work` until it ends or `stop` is set; what it raises is raised."""
+
+    async def working() -> None:
+        await work
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(working(), name="lane")
+            running.add_done_callback(lambda _: stop.set())
+            await stop.wait()
+            running.cancel()
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from failed
+
+
+def _end_with_supervisor(stop: asyncio.Event) -> None:
+    """End when the pipe from the supervisor is closed; a terminal, a file or nothing as input is no supervisor."""
+    try:
+        if not stat.S_ISFIFO(os.fstat(0).st_mode) and not stat.S_ISSOCK(os.fstat(0).st_mode):
+            return
+    except OSError:
+        return
+    loop = asyncio.get_running_loop()
+
+    def readable() -> None:
+        if not os.read(0, 1024):
+            loop.remove_reader(0)
+            stop.set()
+
+    loop.add_reader(0, readable)

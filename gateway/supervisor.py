@@ -1,0 +1,96 @@
+"""Starts the two lanes as processes of their own, starts a lane that ended again, and ends both in order.
+
+The alarm lane comes first and goes last. A lane that ends because its settings are wrong (exit 78) is not started
+again by itself at once: it would end again; it is tried every minute, and the other lane runs on. The supervisor
+keeps no state. Should it be killed, its lanes end too (their standard input is a pipe that only it holds open), so
+that whoever starts the supervisor again never meets a lane of the last one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from belltower import log
+from belltower.tasks import Crew
+from gateway.process import SETTINGS_EXIT
+
+_log = log.get("supervisor")
+
+_FIRST_WAIT = 0.1
+_LONGEST_WAIT = 5.0
+_HEALTHY_AFTER = 10.0
+_SETTINGS_WAIT = 60.0
+_LAST_CALL = 10.0
+_LANES = ("alarm", "desk")
+
+
+class Lane:
+    """One lane's process, for ever."""
+
+    def __init__(self, *, name: str, config: Path, command: Sequence[str] | None = None) -> None:
+        self.name = name
+        self._command = (
+            list(command)
+            if command is not None
+            else [sys.executable, "-m", f"gateway.{name}_lane", "--config", str(config)]
+        )
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process that runs now."""
+        running = self._process
+        return running.pid if running is not None and running.returncode is None else None
+
+    async def run(self) -> None:
+        """Start the lane, and again whenever it ends."""
+        loop = asyncio.get_running_loop()
+        wait = _FIRST_WAIT
+        while True:
+            began = loop.time()
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command, stdin=asyncio.subprocess.PIPE, start_new_session=True
+            )
+            _log.info("lane_started", which=self.name, pid=self._process.pid)
+            code = await self._process.wait()
+            _log.error("lane_ended", which=self.name, code=code)
+            if code == SETTINGS_EXIT:
+                wait = _SETTINGS_WAIT
+            elif loop.time() - began > _HEALTHY_AFTER:
+                wait = _FIRST_WAIT
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, _LONGEST_WAIT)
+
+    async def end(self) -> None:
+        """Ask the lane to end; make it after ten seconds."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        process.terminate()
+        try:
+            async with asyncio.timeout(_LAST_CALL):
+                await process.wait()
+        except TimeoutError:
+            _log.error("lane_hangs", which=self.name)
+            process.kill()
+            await process.wait()
+
+
+async def run(config: Path) -> int:
+    """Run both lanes until a signal to end; the exit code."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    lanes = [Lane(name=name, config=config) for name in _LANES]
+    async with Crew() as crew:
+        tasks = [crew.essential(f"{lane.name}-lane", lane.run) for lane in lanes]
+        await stop.wait()
+        for task, lane in reversed(list(zip(tasks, lanes, strict=True))):
+            task.cancel()
+            await lane.end()
+    return 0
