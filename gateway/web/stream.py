@@ -10,13 +10,17 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Mapping
+from socket import SO_SNDBUF, SOL_SOCKET
 
 from aiohttp import web
 
 from belltower.ids import StreamName
 
-QUEUE = 256 * 1024
-"""Octets that may wait for one client."""
+QUEUE = 160 * 1024
+"""Octets that may wait here for one client."""
+
+KERNEL = 48 * 1024
+"""Octets that the kernel may hold for one client; Linux doubles it. Together no more than 256 KB."""
 
 HEARTBEAT = 10.0
 """Seconds between signs of life."""
@@ -156,6 +160,9 @@ class Fanout:
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the screen is gone")
+        socket = transport.get_extra_info("socket")
+        if socket is not None:
+            socket.setsockopt(SOL_SOCKET, SO_SNDBUF, KERNEL)
         screen = Screen(transport, topic, owner)
         asked = request.headers.get("Last-Event-ID") or request.query.get("after", "")
         missed = self._missed(topic, understood(asked))

@@ -1,0 +1,245 @@
+"""The story an incident's facts tell, and the one big line: never more certain than what is known."""
+
+from __future__ import annotations
+
+import pytest
+
+from belltower.clock import SECOND, Instant
+from belltower.ids import FactId, IncidentId, LinkName, PersonId, PlaceId, StreamName
+from belltower.incident import facts
+from belltower.incident.entry import Entry
+from belltower.incident.facts import AlarmKind, Fact, Mode, Outcome, ReceiptLevel
+from gateway.web.headline import headline
+from gateway.web.story import Stage, Story, stamp, tell
+from gateway.web.view import notice_block
+from tests.gateway.web.house import Names
+
+INCIDENT = IncidentId("inc_1")
+COUNTY, BACKUP = LinkName("county"), LinkName("backup")
+
+
+class Telling:
+    """Facts with times and places, as two lanes would write them."""
+
+    def __init__(self, mode: Mode = Mode.ACTUAL) -> None:
+        self.mode = mode
+        self.entries: list[Entry] = []
+        self._heads: dict[str, int] = {}
+
+    def say(self, at: float, fact: Fact, stream: str = "alarm") -> Telling:
+        """One more fact."""
+        position = self._heads[stream] = self._heads.get(stream, 0) + 1
+        self.entries.append(
+            Entry(
+                stream=StreamName(stream),
+                position=position,
+                id=FactId(f"fct_{stream}{position}"),
+                at=Instant(round(at * SECOND)),
+                subject=INCIDENT,
+                fact=fact,
+            )
+        )
+        return self
+
+    def alarm(self, at: float, building: str = "B", number: int = 1, place: str = "plc_b204") -> Telling:
+        """A press."""
+        return self.say(
+            at,
+            facts.AlarmRaised(
+                alarm=f"alm_{at}",  # type: ignore[arg-type]
+                incident=INCIDENT,
+                kind=AlarmKind.PANIC,
+                mode=self.mode,
+                place=PlaceId(place),
+                building=building,
+                number=number,
+                unit="u1",  # type: ignore[arg-type]
+                path="mqtt",
+            ),
+        )
+
+    def opened(self, at: float) -> Telling:
+        """The incident opened."""
+        return self.say(at, facts.IncidentOpened(incident=INCIDENT, alarm="alm_1", mode=self.mode, number=1))  # type: ignore[arg-type]
+
+    def call(self, at: float, call: str = "cal_1", place: str = "plc_b204") -> Telling:
+        """The call was ordered."""
+        return self.say(
+            at,
+            facts.CallOrdered(
+                call=call,  # type: ignore[arg-type]
+                incident=INCIDENT,
+                number=1,
+                incident_number=1,
+                kind=AlarmKind.PANIC,
+                mode=self.mode,
+                place=PlaceId(place),
+                building="B",
+            ),
+        )
+
+    def sent(self, at: float, link: LinkName = COUNTY, call: str = "cal_1") -> Telling:
+        """It left on a link."""
+        return self.say(at, facts.CallSent(call=call, link=link, frame="1", covers=((1, 1),)))  # type: ignore[arg-type]
+
+    def receipt(
+        self, at: float, level: ReceiptLevel, link: LinkName = COUNTY, call: str = "cal_1"
+    ) -> Telling:
+        """A machine has it."""
+        fact = facts.CallReceipt(call=call, link=link, frame="1", covers=((1, 1),), level=level)  # type: ignore[arg-type]
+        return self.say(at, fact)
+
+    def rejected(self, at: float, link: LinkName = COUNTY) -> Telling:
+        """The other side said no."""
+        return self.say(at, facts.CallRejected(call="cal_1", link=link, frame="1"))  # type: ignore[arg-type]
+
+    def unanswered(self, at: float, call: str = "cal_1") -> Telling:
+        """Nobody confirmed in time."""
+        return self.say(at, facts.CallUnanswered(call=call, after=10.0))  # type: ignore[arg-type]
+
+    def human(self, at: float, call: str = "cal_1") -> Telling:
+        """A person has it."""
+        fact = facts.TelecommunicatorAcknowledged(call=call, incident=INCIDENT, link=COUNTY, by="T4")  # type: ignore[arg-type]
+        return self.say(at, fact)
+
+    def story(self) -> Story:
+        """All of it."""
+        return tell(INCIDENT, self.entries, names=Names())
+
+    def line(self) -> str:
+        """The big line."""
+        return headline(self.story()).text
+
+
+def pressed(mode: Mode = Mode.ACTUAL) -> Telling:
+    """A press that opened an incident and ordered a call."""
+    return Telling(mode).alarm(0).opened(0).call(0)
+
+
+def test_a_radio_receipt_is_not_the_psap() -> None:
+    """The far modem has it: still nothing has answered."""
+    telling = pressed().sent(0.1).receipt(0.2, ReceiptLevel.RADIO)
+
+    assert "SENT, NOTHING HAS ANSWERED YET" == telling.line()
+
+
+def test_a_system_receipt_is_not_a_person() -> None:
+    """The line names the link and says that nobody has answered."""
+    telling = pressed().sent(0.1).receipt(0.2, ReceiptLevel.SYSTEM)
+
+    assert "RECEIVED BY county, NO PERSON HAS ANSWERED" == telling.line()
+
+
+def test_only_the_acknowledgement_says_acknowledged() -> None:
+    """And it holds, whatever else is said afterwards."""
+    telling = pressed().sent(0.1).human(5).unanswered(10).rejected(11)
+
+    assert "ACKNOWLEDGED by a telecommunicator" == telling.line()
+
+
+def test_a_radio_receipt_does_not_hush_the_warning() -> None:
+    """Only the PSAP's own system or a person does."""
+    telling = pressed().sent(0.1).unanswered(10).receipt(11, ReceiptLevel.RADIO)
+
+    assert "NOT ACKNOWLEDGED — CALL 911" == telling.line()
+
+
+def test_an_incident_is_as_well_off_as_its_worst_call() -> None:
+    """One building acknowledged, the other not: the line is loud and names the place."""
+    telling = (
+        pressed().human(3).alarm(4, "G", 1, "plc_gym").call(4, "cal_2", "plc_gym").unanswered(14, "cal_2")
+    )
+    line = headline(telling.story())
+
+    assert ("NOT ACKNOWLEDGED — CALL 911", True) == (line.text, line.note.startswith("G Gym: "))
+
+
+def test_refused_by_every_link_is_loud_and_refused_by_one_is_not() -> None:
+    """As long as one link carries it, it is on its way."""
+    both = pressed().sent(0.1).sent(0.1, BACKUP).rejected(0.2)
+
+    assert "SENT, NOTHING HAS ANSWERED YET" == both.line()
+    assert "REFUSED BY THE PSAP — CALL 911" == both.rejected(0.3, BACKUP).line()
+
+
+def test_an_exercise_never_tells_anybody_to_call() -> None:
+    """Its loud line says what it is."""
+    story = pressed(Mode.EXERCISE).sent(0.1).unanswered(10).story()
+
+    assert "NOT ACKNOWLEDGED — EXERCISE" == headline(story).text
+    assert not any("CALL 911" in step.title + step.detail for step in story.steps.values())
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_facts_fed_twice_change_nothing(order: int) -> None:
+    """Overlapping reads and a spool's replay are harmless."""
+    entries = pressed().sent(0.1).receipt(0.2, ReceiptLevel.SYSTEM).alarm(3, "B", 2).human(5).entries
+    story = tell(INCIDENT, entries, names=Names())
+    before = dict(story.steps)
+    changed = [story.apply(entry) for entry in entries[::order]]
+
+    assert [set()] * len(entries) == changed
+    assert before == story.steps
+
+
+def test_a_thousand_presses_are_one_growing_step() -> None:
+    """The timeline stays short whatever happens."""
+    telling = pressed()
+    for number in range(2, 1_001):
+        telling.alarm(number / 100, "B", number, "plc_a101")
+    story = telling.story()
+
+    assert 3 == len(story.steps)
+    assert "999 more presses in building B" == story.steps["alarms:B"].title
+    assert 1_000 == story.incident.alarms
+
+
+def test_a_stepped_clock_never_reorders_a_streams_own_facts() -> None:
+    """The clock went back an hour between the call and its acknowledgement."""
+    story = pressed().sent(1).human(-3600).story()
+    keys = list(story.steps)
+
+    assert keys.index("sent:cal_1:county") < keys.index("human:cal_1")
+    assert "−3600.0" == stamp(story.steps["human:cal_1"].seconds)
+
+
+def test_what_is_unknown_is_never_counted_as_delivered() -> None:
+    """Each delivery stands in exactly one place, the last one known."""
+    telling = pressed()
+    telling.say(
+        0,
+        facts.NoticeOrdered(
+            notice="ntc_1",  # type: ignore[arg-type]
+            revision=1,
+            incident=INCIDENT,
+            mode=Mode.ACTUAL,
+            template="staff-alarm",
+            audience="all-staff",
+            slots={},
+        ),
+    )
+    telling.say(1, facts.NoticePlanned(notice="ntc_1", revision=1, people=5, deliveries=6), "desk")  # type: ignore[arg-type]
+    settled = [
+        ("d1", Outcome.ACCEPTED),
+        ("d1", Outcome.DELIVERED),
+        ("d2", Outcome.UNCERTAIN),
+        ("d3", Outcome.ACCEPTED),
+        ("d4", Outcome.UNCERTAIN),
+        ("d4", Outcome.REFUSED),
+    ]
+    for at, (delivery, outcome) in enumerate(settled, 2):
+        fact = facts.DeliverySettled(
+            delivery=delivery,  # type: ignore[arg-type]
+            notice="ntc_1",  # type: ignore[arg-type]
+            revision=1,
+            person=PersonId("per_1"),
+            channel="sms",
+            outcome=outcome,
+        )
+        telling.say(at, fact, "desk")
+    story = telling.story()
+    block = notice_block(story.tallies["ntc_1"])  # type: ignore[index]
+    row = block.counts[0]
+
+    assert (1, 1, 1, 1, 2) == (row.delivered, row.accepted, row.refused, row.uncertain, block.silent)
+    assert Stage.UNKNOWN is story.steps["delivery:ntc_1:sms:uncertain"].stage
