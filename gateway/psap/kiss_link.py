@@ -76,7 +76,8 @@ class KISSLink:
         self._name = name
         self._transport = transport
         self._key = key
-        self._us = ax25.Address.parse(us)
+        source = ax25.Address.parse(us)
+        self._head = ax25.encode(ax25.UIFrame(destination=TO_CALL, source=source, info=b""))
         self._out = Ends(sender=us, addressee=them)
         self._back = Ends(sender=them, addressee=us)
         self._channel = channel
@@ -263,14 +264,13 @@ class KISSLink:
         return Frame(id=frame_id, octets=self._octets(message), text=body, covers=covers)
 
     def _octets(self, packet: aprs.Packet) -> bytes:
-        info = aprs.encode(packet)
-        return kiss.encode(ax25.encode(ax25.UIFrame(destination=TO_CALL, source=self._us, info=info)))
+        return kiss.encode(self._head + aprs.encode(packet))
 
     # ---- supervising
 
     async def _supervise(self, report: Report) -> None:
         loop = asyncio.get_running_loop()
-        asked_at = float("-inf")
+        self._heard_at = asked_at = float("-inf")
         misses = 0
         due = loop.time()
         while True:

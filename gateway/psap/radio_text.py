@@ -12,6 +12,7 @@ import re
 import unicodedata
 from base64 import urlsafe_b64encode
 from enum import IntEnum
+from functools import lru_cache
 from hashlib import sha256
 
 from msgspec import Struct
@@ -37,7 +38,7 @@ _CALL = re.compile(
     rf"({_KINDS}) ([A-Za-z0-9 .'&+?-]{{1,32}}) "
     rf"\(call ({_NUMBER}), inc ({_NUMBER}), bldg ([A-Za-z0-9.-]{{1,10}}), press 1, key ([0-9A-Z]{{8}})\)"
 )
-_MORE = re.compile(rf"MORE inc ({_NUMBER}): ({_ITEM}(?:; {_ITEM})*)")
+_MORE = re.compile(rf"MORE inc ({_NUMBER}), key ([0-9A-Z]{{8}}): ({_ITEM}(?:; {_ITEM})*)")
 _PING = re.compile(r"PING ([0-9a-f]{8})")
 _HUMAN = re.compile(rf"HUMAN call ({_NUMBER}) key ([0-9A-Z]{{8}}) by ([A-Za-z0-9-]{{1,16}})")
 _SIGNED = re.compile(r"([ -z}]{1,221}) #([A-Za-z0-9_-]{16})")
@@ -75,6 +76,7 @@ class MoreText(Struct, frozen=True, kw_only=True):
 
     exercise: bool
     incident: int
+    key: str
     items: tuple[tuple[str, int, Ranges], ...]
 
 
@@ -126,9 +128,9 @@ def human_text(number: int, key: str, by: str) -> str:
     return f"HUMAN call {number} key {key} by {by}"
 
 
-def call_key(call_id: str) -> str:
-    """The last 8 characters of a call's id: 40 random bits that tie an answer to it."""
-    return re.sub(r"[^0-9A-Z]", "0", call_id[-8:].upper()).rjust(8, "0")
+def key_of(id_: str) -> str:
+    """The last 8 characters of a call's or incident's id: 40 random bits that tie an answer to it."""
+    return re.sub(r"[^0-9A-Z]", "0", id_[-8:].upper()).rjust(8, "0")
 
 
 def call_frame_id(number: int) -> str:
@@ -141,6 +143,7 @@ def text_frame_id(letter: str, text: str) -> str:
     return letter + _base36(int.from_bytes(sha256(text.encode()).digest()[:8]))
 
 
+@lru_cache(maxsize=4096)
 def plain(text: str, *, room: int) -> str:
     """`text` in the characters of a place on the air: accents dropped, the forbidden replaced, never empty."""
     ascii_only = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
@@ -148,6 +151,7 @@ def plain(text: str, *, room: int) -> str:
     return " ".join(kept.split())[:room].strip() or "?"
 
 
+@lru_cache(maxsize=1024)
 def short(building: str) -> str:
     """A building's name as one word of at most 10 characters; `-` for none."""
     return re.sub(r"[^A-Za-z0-9.]", "-", plain(building, room=10)) if building.strip() else "-"
@@ -222,8 +226,8 @@ def parse(text: str) -> Text:
             key=key,
         )
     if found := _MORE.fullmatch(rest):
-        items = tuple(_item(item) for item in found[2].split("; "))
-        return MoreText(exercise=exercise, incident=int(found[1]), items=items)
+        items = tuple(_item(item) for item in found[3].split("; "))
+        return MoreText(exercise=exercise, incident=int(found[1]), key=found[2], items=items)
     if found := _PING.fullmatch(text):
         return PingText(nonce=found[1])
     if found := _HUMAN.fullmatch(text):
@@ -235,14 +239,15 @@ def _call(call: Call) -> str:
     order = call.order
     return (
         f"{order.kind.upper()} {plain(call.place, room=32)} (call {order.number}, inc {order.incident_number}, "
-        f"bldg {short(order.building)}, press 1, key {call_key(order.call)})"
+        f"bldg {short(order.building)}, press 1, key {key_of(order.call)})"
     )
 
 
 def _more(
     prefix: str, items: tuple[tuple[LiveCall, Ranges], ...] | tuple[tuple[ExerciseCall, Ranges], ...]
 ) -> tuple[str, tuple[tuple[Call, Ranges], ...]]:
-    text = f"{prefix}MORE inc {items[0][0].order.incident_number}:"
+    order = items[0][0].order
+    text = f"{prefix}MORE inc {order.incident_number}, key {key_of(order.incident)}:"
     told: list[tuple[Call, Ranges]] = []
     for call, ranges in items:
         opening = f"{';' if told else ''} {short(call.order.building)}/{call.order.number} "

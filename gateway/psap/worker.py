@@ -43,7 +43,7 @@ from gateway.psap.link import (
     Refusal,
     admitted,
 )
-from gateway.psap.radio_text import call_key
+from gateway.psap.radio_text import key_of
 from gateway.psap.ranges import NONE, Ranges, union
 
 _log = log.get("psap")
@@ -172,7 +172,7 @@ class CallWorker:
         opened.presses = union(opened.presses, early)
         self._calls[order.call] = opened
         self._buildings[order.incident, order.building] = opened
-        self._numbers[order.number, call_key(order.call)] = opened
+        self._numbers[order.number, key_of(order.call)] = opened
         carried = False
         for lane in self._lanes.values():
             if isinstance(call, ExerciseCall) and not lane.link.traits.exercise:
@@ -233,7 +233,7 @@ class CallWorker:
         self._finished[call.id] = call
         if len(self._finished) > _FINISHED:
             _, gone = self._finished.popitem(last=False)
-            self._numbers.pop((gone.call.order.number, call_key(gone.id)), None)
+            self._numbers.pop((gone.call.order.number, key_of(gone.id)), None)
             self._people.pop(gone.id, None)
 
     def _unanswered(self, call: OpenCall, ordered_at: Instant) -> None:

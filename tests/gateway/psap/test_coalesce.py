@@ -1,0 +1,206 @@
+"""Many presses become few frames: fault R15, and what one link owes."""
+
+import asyncio
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from belltower.incident.facts import CallReceipt, CallSent, ReceiptLevel
+from gateway.psap.coalesce import Ledger, OpenCall
+from gateway.psap.kiss_link import Channel, KISSLink
+from gateway.psap.link import admitted
+from gateway.psap.ranges import NONE, count, spelt, union, without
+from hardware.transports.memory import Cable
+from tests.gateway.psap.house import House, joined, order
+from tests.peers.county import KEY, PSAP, SCHOOL
+from tests.peers.radio import Radio
+from tests.peers.virtual_time import in_virtual_time
+
+NUMBERS = st.sets(st.integers(1, 60))
+
+
+class OnAir(House):
+    """A house whose link and county share a radio channel."""
+
+    def __init__(self, *, rate) -> None:
+        super().__init__(channel=Channel(rate=rate))
+        self.radio = Radio(rate=rate)
+        self.cables = {"county": self}
+        self.near, self.far = self.radio.near, self.radio.far
+
+    async def __aenter__(self):
+        await super().__aenter__()
+        self.spawn(self.radio.run())
+        return self
+
+
+def ranges_of(numbers):
+    """The ranges that hold exactly these."""
+    ranges = NONE
+    for number in sorted(numbers):
+        ranges = union(ranges, ((number, number),))
+    return ranges
+
+
+def numbers_of(ranges):
+    """The numbers in ranges."""
+    return {number for first, last in ranges for number in range(first, last + 1)}
+
+
+@given(NUMBERS, NUMBERS)
+def test_ranges_are_sets_of_numbers(left, right):
+    """Union, difference and count agree with Python's sets, in whatever order numbers come."""
+    a, b = ranges_of(left), ranges_of(right)
+
+    assert left | right == numbers_of(union(a, b))
+    assert left - right == numbers_of(without(a, b))
+    assert len(left) == count(a)
+    assert union(a, b) == union(b, a) == ranges_of(left | right)
+
+
+def test_ranges_are_spelt_as_people_write_them():
+    """First and last, single numbers alone."""
+    assert "2-14,16" == spelt(((2, 14), (16, 16)))
+
+
+@pytest.mark.parametrize("rate", [1200, 9600])
+def test_ten_thousand_presses_in_twelve_buildings_are_covered_in_a_minute(rate):
+    """Twelve single frames first, then ranges, never more than one summary outstanding; every press covered."""
+
+    async def story():
+        async with OnAir(rate=rate) as house:
+            await asyncio.sleep(5)
+            began = asyncio.get_running_loop().time()
+            buildings = [f"Building {n}" for n in range(12)]
+            numbers = dict.fromkeys(buildings, 0)
+            random = Random(7)
+            pressed = []
+            for _ in range(10_000):
+                building = random.choice(buildings)
+                numbers[building] += 1
+                pressed.append(joined(numbers[building], building=building))
+                if numbers[building] == 1:
+                    pressed.append(order(1 + buildings.index(building), building=building))
+            for start in range(0, len(pressed), 500):
+                await house.give(*pressed[start : start + 500])
+                await asyncio.sleep(0.02)
+            await asyncio.sleep(55)
+
+            sent = await house.entries(CallSent)
+            firsts = [entry for entry in sent if entry.fact.frame.startswith("C")]
+            assert [entry.id for entry in sent[:12]] == [entry.id for entry in firsts]
+            assert 1.0 >= (firsts[-1].at - firsts[0].at) / 1e6
+            covered = {}
+            outstanding = set()
+            for entry in await house.entries(CallSent, CallReceipt):
+                fact = entry.fact
+                if isinstance(fact, CallSent) and fact.frame.startswith("S"):
+                    outstanding.add(fact.frame)
+                    assert 1 == len(outstanding)
+                elif isinstance(fact, CallReceipt):
+                    outstanding.discard(fact.frame)
+                    covered[fact.call] = union(covered.get(fact.call, NONE), fact.covers)
+                    last = entry.at
+            wanted = {order(1 + n).call: ((1, numbers[b]),) for n, b in enumerate(buildings)}
+            assert wanted == covered
+            assert 10_000 == sum(call.presses[-1][1] for call in house.county.calls.values())
+            taken = last / 1e6 - 1_790_000_000 - began
+            assert 60 >= taken
+            frames = {entry.fact.frame for entry in sent}
+            assert 20 >= len(frames)
+
+    in_virtual_time(story())
+
+
+def a_ledger(channel=None):
+    """A ledger and its link."""
+    link = KISSLink(name="county", transport=Cable().near, key=KEY, us=SCHOOL, them=PSAP, channel=channel)
+    return Ledger(link=link)
+
+
+def an_open_call(number, building):
+    """An open call."""
+    return OpenCall(call=admitted(order(number, building=building), place="B 204"), ordered=0.0)
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("press"), st.integers(0, 3)),
+        st.tuples(st.just("receipt"), st.integers(0, 5)),
+        st.tuples(st.just("bare"), st.integers(0, 5)),
+        st.tuples(st.just("reject"), st.integers(0, 5)),
+        st.tuples(st.just("acknowledge"), st.integers(0, 3)),
+        st.tuples(st.just("fail"), st.just(0)),
+        st.tuples(st.just("reopen"), st.just(0)),
+        st.tuples(st.just("wait"), st.integers(1, 40)),
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(STEPS)
+def test_whatever_happens_every_press_is_covered_once_the_county_answers(steps):
+    """Any interleaving of presses, answers, failures and waits; then all is receipted, and nothing more is owed."""
+    ledger = a_ledger()
+    calls, presses, frames, now = {}, dict.fromkeys(range(4), 0), [], 0.0
+
+    def send_due(*, answer=False):
+        nonlocal now
+        summaries = set()
+        for _ in range(200):
+            frame = ledger.next(now)
+            if frame is None:
+                wake = ledger.wake_at(now)
+                if wake is None or not answer:
+                    break
+                assert wake > now
+                now = wake
+                continue
+            ledger.sent(frame, now=now)
+            frames.append(frame)
+            if frame.id.startswith("S"):
+                summaries.add(frame.id)
+            if answer:
+                ledger.receipt(frame.id, ReceiptLevel.SYSTEM, now=now)
+                ledger.rejected("C0000", now=now)
+            elif len(summaries) > 1:
+                raise AssertionError("two summaries at once")
+        else:
+            raise AssertionError("it never rests")
+
+    for what, n in steps:
+        if what == "press":
+            presses[n] += 1
+            if presses[n] == 1:
+                calls[n] = an_open_call(n + 1, f"b{n}")
+                ledger.order(calls[n], now=now)
+            else:
+                calls[n].presses = union(calls[n].presses, ((presses[n], presses[n]),))
+                ledger.joined(calls[n], now=now)
+        elif what in ("receipt", "bare", "reject") and frames:
+            frame_id = frames[n % len(frames)].id
+            if what == "reject":
+                ledger.rejected(frame_id, now=now)
+            else:
+                ledger.receipt(
+                    frame_id, ReceiptLevel.SYSTEM if what == "receipt" else ReceiptLevel.RADIO, now=now
+                )
+        elif what == "acknowledge" and n in calls:
+            calls[n].acknowledged = True
+            calls[n].confirmed = union(calls[n].confirmed, ((1, 1),))
+            ledger.acknowledged(calls[n].id)
+        elif what == "fail" and (frame := ledger.next(now)) is not None:
+            ledger.failed(frame, now=now)
+        elif what == "reopen":
+            ledger.reopened(now=now)
+        elif what == "wait":
+            now += n
+        send_due()
+    send_due(answer=True)
+
+    assert all(((1, presses[n]),) == call.confirmed for n, call in calls.items())
+    assert [] == ledger.open_frames()
+    assert all(covers for frame in frames for _, covers in frame.covers)

@@ -1,0 +1,85 @@
+"""Invariant I3 at the link: no exercise leaves as live, no live call as an exercise."""
+
+from random import Random
+
+import pytest
+
+from belltower.incident.facts import Mode, ReceiptLevel
+from gateway.psap.coalesce import Ledger, OpenCall
+from gateway.psap.kiss_link import KISSLink
+from gateway.psap.link import ExerciseCall, LiveCall, admitted, more_of
+from gateway.psap.ranges import union
+from hardware.transports.memory import Cable
+from tests.gateway.psap.house import order
+from tests.peers.county import KEY, PSAP, SCHOOL
+
+EXERCISE = order(2, mode=Mode.EXERCISE, accepted=True)
+
+
+def test_the_types_cannot_be_made_from_the_other_order():
+    """Not by mistake, not by a flag."""
+    with pytest.raises(ValueError, match="exercise"):
+        LiveCall(order=EXERCISE, place="x")
+    for wrong in (order(1), order(1, accepted=True), order(1, mode=Mode.EXERCISE)):
+        with pytest.raises(ValueError, match="exercise"):
+            ExerciseCall(order=wrong, place="x")
+
+
+def test_a_summary_never_mixes_them():
+    """Nor is it of nothing."""
+    both = [
+        (LiveCall(order=order(1), place="x"), ((2, 2),)),
+        (ExerciseCall(order=EXERCISE, place="x"), ((2, 2),)),
+    ]
+    for items in (both, []):
+        with pytest.raises(ValueError, match="never of both"):
+            more_of(items)
+
+
+def test_ten_thousand_interleavings_of_exercise_and_live():
+    """Orders, presses, answers and waits in any order, in one incident or two: the first word tells the truth."""
+    random = Random(11)
+    link = KISSLink(name="county", transport=Cable().near, key=KEY, us=SCHOOL, them=PSAP)
+    orders = [
+        order(n, building=building, mode=mode, accepted=mode is Mode.EXERCISE or n == 1, incident=incident)
+        for n, (building, mode, incident) in enumerate(
+            [
+                ("A", Mode.ACTUAL, "inc_1"),
+                ("B", Mode.EXERCISE, "inc_1"),
+                ("C", Mode.EXERCISE, "inc_2"),
+                ("A", Mode.ACTUAL, "inc_2"),
+            ],
+            start=1,
+        )
+    ]
+    calls = {each.call: admitted(each, place="EXERCISE room") for each in orders}
+    first_frames = {each.call: link.first(calls[each.call]) for each in orders}
+    link.first = lambda call: first_frames[call.order.call]
+    live = {each.call for each in orders if each.mode is Mode.ACTUAL}
+    left = {True: 0, False: 0}
+    for _ in range(10_000):
+        ledger, now, opened, last = Ledger(link=link), 0.0, [], None
+        for _ in range(random.randint(4, 10)):
+            match random.randrange(4):
+                case 0:
+                    call = OpenCall(call=random.choice(list(calls.values())), ordered=now)
+                    if all(call.id != other.id for other in opened):
+                        opened.append(call)
+                        ledger.order(call, now=now)
+                case 1 if opened:
+                    call = random.choice(opened)
+                    last_press = call.presses[-1][1] + 1
+                    call.presses = union(call.presses, ((last_press, last_press),))
+                    ledger.joined(call, now=now)
+                case 2 if last is not None:
+                    ledger.receipt(last.id, ReceiptLevel.SYSTEM, now=now)
+                case _:
+                    now += random.choice([0.0, 2.0, 30.0])
+            while (frame := ledger.next(now)) is not None:
+                ledger.sent(frame, now=now)
+                last = frame
+                exercise = frame.text.startswith("EXERCISE ")
+                left[exercise] += 1
+                assert all((call in live) is not exercise for call, _ in frame.covers)
+
+    assert min(left.values()) > 10_000
