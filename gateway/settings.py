@@ -85,7 +85,7 @@ class StateSettings(Struct, frozen=True, kw_only=True):
     @property
     def public_key(self) -> Path:
         """What checkpoints are verified with; keep a copy elsewhere."""
-        return self.folder / "signing.pub"
+        return self.folder / "signing.key.pub"
 
 
 class ListenerSettings(Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,11 +25,14 @@ from msgspec import Struct
 
 from belltower.errors import SettingsError
 from belltower.ids import PersonId, PlaceId, UnitId
-from belltower.incident.plan import ResponsePlan
+from belltower.incident.plan import NoticePlan, ResponsePlan
 from belltower.people import Contact, ContactKind, Person
 from belltower.values import Reader, Seconds
 from floorplans.place import Place, spoken
 from hardware.unit_record import Bearer, UnitRecord
+from notify import words
+from notify.audience import AudienceRule, resolve
+from notify.wording import WordingSet, parse
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -62,6 +66,8 @@ class SitePackage(Struct, frozen=True, kw_only=True):
     units: dict[UnitId, UnitRecord]
     people: dict[PersonId, Person]
     response: ResponsePlan
+    audiences: dict[str, AudienceRule]
+    wording: WordingSet
 
 
 class _Site(Struct, frozen=True, kw_only=True):
@@ -139,6 +145,8 @@ class _Loader:
         units = self._take("units.toml", _Units)
         people = self._take("people.toml", _People)
         response = self._take("response.toml", ResponsePlan)
+        audiences = self._audiences()
+        wording = self._wording()
         places: dict[PlaceId, Place] = {}
         staff: dict[PersonId, Person] = {}
         if site is not None:
@@ -146,10 +154,10 @@ class _Loader:
         if people is not None:
             staff = self._people(people, places if site is not None else None)
         records = self._units(units, places if site is not None else None) if units is not None else {}
-        if response is not None:
-            self._response(response)
+        if response is not None and wording is not None:
+            self._response(response, audiences, staff, wording)
         faults = [fault for reader in self._readers.values() for fault in reader.faults] + self._others
-        if faults or site is None or response is None:
+        if faults or site is None or response is None or wording is None:
             return faults
         return SitePackage(
             id=site.id,
@@ -162,12 +170,36 @@ class _Loader:
             units=records,
             people=staff,
             response=response,
+            audiences=audiences,
+            wording=wording,
         )
 
     def _take(self, file: str, kind: type[Any]) -> Any:
         reader = self._readers[file]
         tables = reader.load()
         return None if reader.faults else reader.take(kind, tables, "")
+
+    def _audiences(self) -> dict[str, AudienceRule]:
+        reader = self._readers["audiences.toml"]
+        taken = {name: reader.take(AudienceRule, table, name) for name, table in reader.load().items()}
+        return {name: rule for name, rule in taken.items() if rule is not None}
+
+    def _wording(self) -> WordingSet | None:
+        texts: dict[str, str] = {}
+        for file in sorted(self._folder.glob("wording/*.toml")):
+            name = f"{self._folder.name}/wording/{file.name}"
+            try:
+                texts[name] = file.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "not text in UTF-8"
+                self._others.append(f"{name}: cannot be read ({reason})")
+        if not texts:
+            return _shipped_words()
+        try:
+            return parse(texts, base=_shipped_words())
+        except SettingsError as error:
+            self._others += str(error).splitlines()
+            return None
 
     def _places(self, site: _Site) -> dict[PlaceId, Place]:
         reader = self._readers["site.toml"]
@@ -243,17 +275,46 @@ class _Loader:
         _unique(reader, "person", [person.id for person in people.person], "id")
         return staff
 
-    def _response(self, plan: ResponsePlan) -> None:
+    def _response(
+        self,
+        plan: ResponsePlan,
+        audiences: Mapping[str, AudienceRule],
+        staff: Mapping[PersonId, Person],
+        wording: WordingSet,
+    ) -> None:
+        reader = self._readers["response.toml"]
         if not plan.panic.call:
-            self._readers["response.toml"].fault(
-                "panic.call", "a panic alarm always calls the PSAP; remove the line"
-            )
+            reader.fault("panic.call", "a panic alarm always calls the PSAP; remove the line")
+        said: Iterable[tuple[str, tuple[NoticePlan, ...]]] = (
+            ("panic.notices", plan.panic.notices),
+            ("medical.notices", plan.medical.notices),
+            ("action", plan.action),
+            ("acknowledged", plan.acknowledged),
+            ("closed", plan.closed),
+        )
+        for table, notices in said:
+            for at, notice in _numbered(table, notices):
+                if not wording.knows(notice.template):
+                    reader.fault(f"{at}.template", f'the wording has no template "{notice.template}"')
+                rule = audiences.get(notice.audience)
+                if rule is None:
+                    reader.fault(
+                        f"{at}.audience",
+                        f'audiences.toml has no "{notice.audience}"; known: {_list(audiences)}',
+                    )
+                elif staff and not resolve(rule, staff.values(), at=None, places={}).people:
+                    reader.fault(f"{at}.audience", f'"{notice.audience}" comes to nobody in people.toml')
 
     def _check_place(
         self, reader: Reader, at: str, place: PlaceId | None, places: Mapping[PlaceId, Place] | None
     ) -> None:
         if place is not None and places is not None and place not in places:
             reader.fault(at, f'site.toml has no place "{place}"')
+
+
+@cache
+def _shipped_words() -> WordingSet:
+    return words.default()
 
 
 def _numbered(table: str, records: Iterable[Any]) -> list[tuple[str, Any]]:

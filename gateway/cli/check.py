@@ -76,6 +76,7 @@ def _summary(settings: Settings, package: SitePackage) -> dict[str, str]:
         "places": str(len(package.places)),
         "units": str(len(package.units)),
         "people": str(len(package.people)),
+        "languages": ", ".join(package.wording.languages),
         "mqtt listener": f"{listener.bind}:{listener.tcp_port}{'' if listener.certificate else ', no TLS'}"
         if listener
         else "off",

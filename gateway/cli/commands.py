@@ -22,11 +22,14 @@ CODES: tuple[tuple[type[BelltowerError], int], ...] = (
 
 _COMMANDS = {
     "check": "Read settings and site package as the lanes do; list every fault.",
-    "press": "Press a unit's button, as the unit would, and follow the answers.",
-    "simulate": "Other ends of the wires: units.",
-    "status": "How the alarm lane is at this moment.",
-    "replay": "Tell an incident again from the journal, with the seconds since the press.",
     "units": "Make unit keys; print what a unit signs in with.",
+    "status": "How the alarm lane is at this moment.",
+    "press": "Press a unit's button, as the unit would, and follow the answers.",
+    "simulate": "The other ends of the wires: county, carrier, units.",
+    "replay": "Tell an incident again from the journal, with the seconds since the press.",
+    "verify": "Walk the journals' chains; name the first altered entry.",
+    "broker-config": "Print hardened settings for a mosquitto broker.",
+    "bench": "Measure the figures, each beside its floor.",
 }
 
 _EPILOG = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,11 +41,11 @@ def command(incident: str, config: Path, *, as_json: bool) -> None:
     from belltower.incident.entry import Entry
     from belltower.incident.facts import AlarmRaised
     from belltower.incident.fold import fold
-    from gateway import settings as rooms
+    from gateway.cli.journal_reading import settings_of
     from gateway.cli.telling import tell
 
-    settings = rooms.load(config, secrets=False)
-    subject, rows = _of_incident(settings, incident)
+    settings = settings_of(config)
+    subject, rows = asyncio.run(_of_incident(settings, incident))
     encoding = FactEncoding()
     entries = [
         Entry(
@@ -83,35 +84,32 @@ def command(incident: str, config: Path, *, as_json: bool) -> None:
     )
 
 
-def _of_incident(settings: Settings, named: str) -> tuple[str, list[RawEntry]]:
-    """The incident's id and all its entries, from both lanes' files."""
+async def _of_incident(settings: Settings, named: str) -> tuple[str, list[RawEntry]]:
+    """The incident's id and all its entries, from both lanes' journals."""
+    from belltower.ids import StreamName
     from belltower.incident.encoding import FactEncoding
     from belltower.incident.facts import IncidentOpened
-    from gateway.cli.journal_file import JournalFile
+    from gateway.cli.journal_reading import entries, reading, size, urls
 
     encoding = FactEncoding()
-    subject = ""
+    subject = named if named.startswith("inc_") else ""
     by_subject: dict[str, list[RawEntry]] = {}
-    files = [(settings.state.alarm_database, "alarm")]
-    if not settings.desk.database and settings.state.desk_database.is_file():
-        files.append((settings.state.desk_database, "desk"))
-    for path, stream in files:
-        journal = JournalFile(path=path, stream=stream)
-        with progress(f"Reading {path.name}") as bar:
-            task = bar.add_task("", total=journal.head())
-            for row in journal.entries():
-                if row.position % 1000 == 0:
-                    bar.update(task, completed=row.position)
-                if not row.subject:
-                    continue
-                by_subject.setdefault(row.subject, []).append(row)
-                if row.tag == "incident.opened":
-                    fact = encoding.decode(row.tag, row.body)
-                    number = fact.number if isinstance(fact, IncidentOpened) else 0
-                    if named in ("last", str(number)):
-                        subject = row.subject
-    if named.startswith("inc_"):
-        subject = named
+    for lane, url in urls(settings).items():
+        stream = StreamName(lane)
+        async with reading(url) as database:
+            with progress(f"Reading the {lane} journal") as bar:
+                task = bar.add_task("", total=await size(database, stream))
+                async for row in entries(database, stream):
+                    if row.position % 1000 == 0:
+                        bar.update(task, completed=row.position)
+                    if not row.subject:
+                        continue
+                    by_subject.setdefault(row.subject, []).append(row)
+                    if row.tag == "incident.opened":
+                        fact = encoding.decode(row.tag, row.body)
+                        number = fact.number if isinstance(fact, IncidentOpened) else 0
+                        if named in ("last", str(number)):
+                            subject = row.subject
     if subject not in by_subject:
         raise NotFound(
             "the journal holds no incident yet"

@@ -73,6 +73,8 @@ def test_faults_in_every_file_are_reported_together(site: Path) -> None:
     edit(site / "units.toml", 'place = "a-library"', 'place = "a-librarry"')
     edit(site / "people.toml", "+15555550101", "555-0101")
     edit(site / "people.toml", 'name = "Tom Birch"', 'nam = "Tom Birch"')
+    edit(site / "response.toml", 'audience = "all-staff" }]', 'audience = "staff" }]')
+    edit(site / "audiences.toml", 'within = "building"', 'within = "house"')
 
     assert [
         'site/site.toml: timezone: "Chicago" is not known; write one such as "America/Chicago"',
@@ -81,6 +83,8 @@ def test_faults_in_every_file_are_reported_together(site: Path) -> None:
         'site/units.toml: unit[2]: its number "1" is that of unit[1] too',
         'site/people.toml: person[2].nam: unknown key; did you mean "name"?',
         "site/people.toml: person[2].name: missing; it has no default",
+        'site/response.toml: action[1].audience: audiences.toml has no "staff"; known: all-staff, response-team',
+        "site/audiences.toml: same-building.within: Invalid enum value 'house'",
     ] == faults(site)
 
 
@@ -104,7 +108,16 @@ def test_a_panic_that_makes_no_call_is_refused(site: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("file", ["site.toml", "units.toml", "people.toml", "response.toml"])
+def test_a_notice_to_nobody_is_refused(site: Path) -> None:
+    """An audience that comes to nobody would be a promise that no one hears."""
+    edit(site / "audiences.toml", 'roles = ["response-team"]', 'roles = ["respond-team"]')
+
+    assert all("comes to nobody" in fault for fault in faults(site))
+
+
+@pytest.mark.parametrize(
+    "file", ["site.toml", "units.toml", "people.toml", "response.toml", "audiences.toml"]
+)
 def test_every_file_is_needed(site: Path, file: str) -> None:
     """A missing file is named, and so is one that has no place there."""
     (site / file).unlink()
@@ -120,6 +133,17 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert ["nowhere: there is no such folder; name the site package with [site] folder"] == [
         fault.replace(f"{tmp_path}/", "") for fault in faults(tmp_path / "nowhere")
     ]
+
+
+def test_wording_of_the_districts_own_is_taken_and_checked(site: Path) -> None:
+    """A file of wording replaces some texts; a faulty one refuses the package."""
+    (site / "wording").mkdir()
+    own = site / "wording" / "en.toml"
+    own.write_text('language = "en"\n[actions]\nhold = "STAY PUT"\n', encoding="utf-8")
+
+    assert "STAY PUT" == load(site).wording.languages["en"].actions["hold"]
+    own.write_text("language = \n", encoding="utf-8")
+    assert any(fault.startswith("site/wording/en.toml") for fault in faults(site))
 
 
 def test_the_people_of_a_package_are_known_by_id(site: Path) -> None:

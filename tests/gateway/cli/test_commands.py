@@ -12,6 +12,8 @@ from belltower import errors
 from gateway.cli.commands import code_of
 from tests.gateway.cli.house import COMMAND, ROOT, belltower, house
 
+COMMANDS = ["check", "units", "status", "press", "simulate", "replay", "verify", "broker-config", "bench"]
+
 
 def test_help_is_quick_and_lists_the_exit_codes() -> None:
     """Nothing heavy is imported before it is needed."""
@@ -20,10 +22,11 @@ def test_help_is_quick_and_lists_the_exit_codes() -> None:
     took = time.perf_counter() - start
 
     assert "78  settings or site package are at fault" in shown
+    assert all(f"  {command}" in shown for command in COMMANDS)
     assert took < 3.0  # 0.1 s on an idle machine
 
 
-@pytest.mark.parametrize("command", ["check", "press", "status", "replay", "units", "simulate"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_teaches_by_example(command: str) -> None:
     """Each help text has an example to copy."""
     assert f"belltower {command}" in belltower(command, "--help").stdout.split("Example", 1)[1]
@@ -122,3 +125,17 @@ def test_every_error_has_its_exit_code() -> None:
     )
 
     assert [78, 77, 74, 69, 65, 1] == [code_of(kind("x")) for kind in kinds]
+
+
+def test_broker_config_is_printed() -> None:
+    """The configuration, the ACL, and what a PUBACK is worth."""
+    shown = belltower("broker-config", "--port", "8884").stdout
+
+    assert "listener 8884" in shown
+    assert "WHAT THIS BROKER'S PUBACK IS WORTH" in shown
+
+
+def test_bench_says_what_it_can_measure() -> None:
+    """Without measuring; a figure that is not there is refused."""
+    assert "b10" in belltower("bench", "--list").stdout
+    assert 77 == belltower("bench", "b99").returncode
