@@ -35,7 +35,7 @@ from hardware.transports import Transport
 
 _log = log.get("psap")
 
-TO_CALL = ax25.Address(callsign="APZBEL")
+TO_CALL = ax25.Address(callsign="APZBTW")
 """The AX.25 destination of every frame: APRS reserves APZ for what is not registered."""
 
 MISSES = 3

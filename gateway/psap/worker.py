@@ -166,8 +166,10 @@ class CallWorker:
         if isinstance(call, str):
             self._withhold(order, call, list(self._lanes.values()))
             return
-        now = asyncio.get_running_loop().time()
-        opened = OpenCall(call=call, ordered=now)
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        elapsed = max((self._clock.now() - at) / SECOND, 0.0)
+        opened = OpenCall(call=call, ordered=now - elapsed)
         early = self._early.pop((order.incident, order.building), NONE)
         opened.presses = union(opened.presses, early)
         self._calls[order.call] = opened
@@ -182,11 +184,8 @@ class CallWorker:
             lane.ledger.order(opened, now=now)
             lane.bell.set()
         if carried or not isinstance(call, ExerciseCall):
-            elapsed = (self._clock.now() - at) / SECOND
-            wait = min(max(self._unanswered_after - elapsed, 0.0), self._unanswered_after)
-            self._timers[order.call] = asyncio.get_running_loop().call_later(
-                wait, self._unanswered, opened, at
-            )
+            due = max(opened.ordered + self._unanswered_after, now)
+            self._timers[order.call] = loop.call_at(due, self._unanswered, opened)
 
     def _withhold(self, order: CallOrdered, reason: str, lanes: Sequence[_Lane]) -> None:
         withheld = self._withheld.setdefault(order.incident, set())
@@ -236,13 +235,13 @@ class CallWorker:
             self._numbers.pop((gone.call.order.number, key_of(gone.id)), None)
             self._people.pop(gone.id, None)
 
-    def _unanswered(self, call: OpenCall, ordered_at: Instant) -> None:
+    def _unanswered(self, call: OpenCall) -> None:
         self._timers.pop(call.id, None)
         if call.confirmed or call.acknowledged or call.unanswered:
             return
         call.unanswered = True
         _log.error("call_unanswered", call=call.id)
-        after = max((self._clock.now() - ordered_at) / SECOND, self._unanswered_after)
+        after = asyncio.get_running_loop().time() - call.ordered
         self._write(call.incident, [CallUnanswered(call=call.id, after=round(after, 3))])
 
     # ---- what a link is to send

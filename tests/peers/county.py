@@ -1,10 +1,10 @@
 """The county as a peer: its real simulator on any transport, and what a test wants to see on its screen."""
 
-import asyncio
 from random import Random
 
 from gateway.county import County, Fault, ScreenCall
 from gateway.county.running import RunningCounty
+from tests.peers.waiting import until
 
 KEY = bytes(range(32))
 SCHOOL = "SCHOOL-1"
@@ -28,7 +28,6 @@ class CountyPeer(RunningCounty):
 
     async def wants(self, number: int, *, within: float, state: str | None = None) -> ScreenCall:
         """Call `number` stands on the screen, perhaps in `state`, within so many seconds."""
-        async with asyncio.timeout(within):
-            while number not in self.county.calls or state not in (None, self.county.calls[number].state):  # noqa: ASYNC110 - the screen is pure
-                await asyncio.sleep(0.005)
+        calls = self.county.calls
+        await until(lambda: number in calls and state in (None, calls[number].state), within=within)
         return self.county.calls[number]

@@ -191,6 +191,13 @@ class House:
         entries = await self.journal.read(after=0, limit=1_000_000)
         return [entry.fact for entry in entries if not kinds or isinstance(entry.fact, kinds)]
 
+    async def facts_until(self, kind, count, *, within):
+        """The facts of a kind, once there are so many."""
+        async with asyncio.timeout(within):
+            while len(found := await self.facts(kind)) < count:  # noqa: ASYNC110 - read as others read it
+                await asyncio.sleep(0.01)
+        return found
+
     async def entries(self, *kinds):
         """The same with their times."""
         entries = await self.journal.read(after=0, limit=1_000_000)
