@@ -72,6 +72,7 @@ class SQLiteDatabase(Verbs):
         self._pages = 0
         self._closed = False
         self._lock: int | None = None
+        self._ended = asyncio.Event()
 
     async def start(self) -> None:
         """Open the file and start the writer. Raises `Unavailable` when another process writes here."""
@@ -130,12 +131,13 @@ class SQLiteDatabase(Verbs):
         if self._closed:
             return
         self._closed = True
+        self._read_pool.shutdown(wait=True)
+        for reader in self._readers:  # before the writer, which as the last to leave empties the log
+            reader.close()
         if not self._read_only:
             self._queue.put(_Stop())
-            await self._loop.run_in_executor(self._read_pool, self._thread.join)
-        self._read_pool.shutdown(wait=True)
-        for reader in self._readers:
-            reader.close()
+            await self._ended.wait()
+            self._thread.join()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -194,6 +196,7 @@ class SQLiteDatabase(Verbs):
             if group:
                 self._tell(group, [Unavailable("the writer ended")] * len(group))
             self._drain()
+            self._post(self._ended.set)
 
     def _gather(self, *, wait: bool = True) -> tuple[bool, list[_Ask]]:
         """Move what was queued to `_waiting`; up to the first thing that is not a transaction."""
