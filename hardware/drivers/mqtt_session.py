@@ -50,7 +50,6 @@ class Session(asyncio.Protocol):
         "_admitted",
         "_authenticate",
         "_closing",
-        "_draining",
         "_flushing",
         "_granted",
         "_last_mid",
@@ -62,6 +61,7 @@ class Session(asyncio.Protocol):
         "_paused",
         "_pending",
         "_permissions",
+        "_receive_maximum",
         "_registry",
         "_seen",
         "_send_maximum",
@@ -98,11 +98,12 @@ class Session(asyncio.Protocol):
         self._outbox: list[bytes] = []
         self._unacknowledged: set[int] = set()
         self._last_mid = 0
+        self._receive_maximum = registry.limits.receive_maximum
         self._send_maximum = 0
         self._maximum_packet = 0
         self._silence = 0.0
         self._seen = 0.0
-        self._admitted = self._closing = self._paused = self._draining = self._flushing = False
+        self._admitted = self._closing = self._paused = self._flushing = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count the connection in and wait for CONNECT."""
@@ -185,7 +186,6 @@ class Session(asyncio.Protocol):
     def _drain(self) -> None:
         """Handle the packets at hand, as far as may be read on."""
         parser = self._parser
-        self._draining = True
         try:
             while not (self._paused or self._closing):
                 packet = parser.next()
@@ -197,7 +197,6 @@ class Session(asyncio.Protocol):
                     self._other(packet)
         except fields.MalformedPacket as error:
             self._malformed(error)
-        self._draining = False
         if self._outbox:
             self._flush()
 
@@ -214,7 +213,7 @@ class Session(asyncio.Protocol):
             if self._version == 4:
                 self._end(_NOT_ALLOWED)
             elif qos:
-                self._await_turn([packet.mid, _NOT_ALLOWED])
+                self._answer(packet.mid, _NOT_ALLOWED)
             return
         if packet.retain:
             self._retain(topic, packet.payload)
@@ -232,17 +231,24 @@ class Session(asyncio.Protocol):
             if future is not None:
                 future.add_done_callback(_looked_at)
         elif future is None:
-            self._await_turn([packet.mid, 0])
+            self._answer(packet.mid, 0)
         else:
             entry = [packet.mid, -1]
             self._await_turn(entry)
             future.add_done_callback(partial(self._resolved, entry))
 
+    def _answer(self, mid: int, reason: int) -> None:
+        """PUBACK with `reason`, now or when those before it have left."""
+        if self._pending:
+            self._await_turn([mid, reason])
+        else:
+            self._outbox.append(packets.puback(mid, reason))
+            self._registry.counters.acknowledged += not reason
+
     def _await_turn(self, entry: list[int]) -> None:
         """Queue a PUBACK; with too many of them open, read no further."""
         self._pending.append(entry)
-        self._settle()
-        if len(self._pending) >= self._registry.limits.receive_maximum and not self._paused:
+        if len(self._pending) >= self._receive_maximum:
             self._paused = True
             self._transport.pause_reading()
 
@@ -258,15 +264,12 @@ class Session(asyncio.Protocol):
             self._settle()
 
     def _settle(self) -> None:
-        """Let every PUBACK leave whose turn has come."""
+        """Let every PUBACK leave whose turn has come: at once when it is the last one, else all of this turn together."""
         pending, outbox = self._pending, self._outbox
         while pending and pending[0][1] >= 0:
             mid, reason = pending.popleft()
             outbox.append(packets.puback(mid, reason))
-            if not reason:
-                self._registry.counters.acknowledged += 1
-        if self._draining:
-            return
+            self._registry.counters.acknowledged += not reason
         if not pending:
             self._flush()
         elif not self._flushing:
@@ -280,15 +283,10 @@ class Session(asyncio.Protocol):
             return
         self._transport.write(outbox[0] if len(outbox) == 1 else b"".join(outbox))
         outbox.clear()
-        if (
-            self._paused
-            and not self._closing
-            and 2 * len(self._pending) <= self._registry.limits.receive_maximum
-        ):
+        if self._paused and 2 * len(self._pending) <= self._receive_maximum:
             self._paused = False
             self._transport.resume_reading()
-            if not self._draining:
-                self._drain()
+            self._drain()
 
     def _other(self, packet: packets.Packet) -> None:
         match packet:
@@ -458,7 +456,8 @@ class Session(asyncio.Protocol):
             return
         if self._version == 5 and self.client_id:
             self._outbox.append(packets.encode(packets.Disconnect(reason=reason), 5))
-        self._flush()
+        if self._outbox:
+            self._transport.write(b"".join(self._outbox))
         self._close()
 
     def _close(self) -> None:
