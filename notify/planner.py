@@ -24,7 +24,7 @@ from notify.ledger import At, nowhere
 from notify.segments import segments
 from notify.site import NoticeSite
 from notify.store import ADD_DELIVERY, ADD_PERSON, DeliveryTables, Ordered
-from notify.wording import FALLBACK, MOST_PARTS, Slots, Text
+from notify.wording import CAMPUS, FALLBACK, MOST_PARTS, Slots, Text
 
 _log = log.get("notify")
 
@@ -89,7 +89,8 @@ class Planner:
         assert isinstance(order, NoticeOrdered)  # noqa: S101 - asked for by kind
         self._at("planner.got")
         site = self._site()
-        ordered = self._ordered(entry, order, site)
+        place = order.slots.get("place", "") or await self._tables.place_of(order.incident)
+        ordered = self._ordered(entry, order, place, site)
         plan = await self._resolve(order, ordered, site)
         self._at("planner.resolved")
         tx = Transaction()
@@ -164,7 +165,7 @@ class Planner:
         if rule is None:  # rather too many than nobody; `belltower check` refuses such a package
             _log.error("audience_unknown", notice=order.notice, audience=order.audience)
             rule = AudienceRule(everyone=True)
-        at = site.places.get(PlaceId(order.slots.get("place", "")))
+        at = None if _everywhere(order) else site.places.get(PlaceId(ordered.place))
         plan = Plan()
         seen: dict[tuple[str, str], DeliveryId] = {}
         people = iter(site.people.values())
@@ -222,10 +223,10 @@ class Planner:
             "reason": reason,
         }
 
-    def _ordered(self, entry: Entry, order: NoticeOrdered, site: NoticeSite) -> Ordered:
+    def _ordered(self, entry: Entry, order: NoticeOrdered, place: str, site: NoticeSite) -> Ordered:
         slots = Slots(
             school=site.school,
-            place=_place(order, site),
+            place=_spoken(order, place, site),
             time=aware(entry.at).astimezone(ZoneInfo(site.timezone)).strftime("%H:%M"),
             action=order.slots.get("action", ""),
             incident=order.slots.get("incident", ""),
@@ -236,6 +237,7 @@ class Planner:
             revision=order.revision,
             incident=order.incident,
             template=order.template,
+            place=place,
             mode=order.mode,
             urgency=1 if order.template in _ROUTINE or order.mode is Mode.EXERCISE else 0,
             ordered_at=entry.at,
@@ -247,9 +249,15 @@ class Planner:
         )
 
 
-def _place(order: NoticeOrdered, site: NoticeSite) -> str:
-    place = site.places.get(PlaceId(order.slots.get("place", "")))
-    return spoken(place) if place is not None else ""
+def _everywhere(order: NoticeOrdered) -> bool:
+    return order.template == "staff-action" and not order.slots.get("place")
+
+
+def _spoken(order: NoticeOrdered, place: str, site: NoticeSite) -> str:
+    if _everywhere(order):
+        return CAMPUS
+    known = site.places.get(PlaceId(place))
+    return spoken(known) if known is not None else ""
 
 
 def _texts(order: NoticeOrdered, site: NoticeSite, slots: Slots) -> Iterator[tuple[str, Text]]:

@@ -20,7 +20,7 @@ STEPS = (
         sql="""
         CREATE TABLE notice (
             notice TEXT NOT NULL, revision BIGINT NOT NULL, incident TEXT NOT NULL, template TEXT NOT NULL,
-            mode TEXT NOT NULL, urgency BIGINT NOT NULL, ordered_at BIGINT NOT NULL,
+            place TEXT NOT NULL, mode TEXT NOT NULL, urgency BIGINT NOT NULL, ordered_at BIGINT NOT NULL,
             superseded_by TEXT NOT NULL DEFAULT '',
             PRIMARY KEY (notice, revision)
         );
@@ -71,8 +71,12 @@ ON CONFLICT DO NOTHING
 """
 
 _ADD_NOTICE = """
-INSERT INTO notice (notice, revision, incident, template, mode, urgency, ordered_at)
-VALUES (:notice, :revision, :incident, :template, :mode, :urgency, :ordered_at) ON CONFLICT DO NOTHING
+INSERT INTO notice (notice, revision, incident, template, place, mode, urgency, ordered_at)
+VALUES (:notice, :revision, :incident, :template, :place, :mode, :urgency, :ordered_at) ON CONFLICT DO NOTHING
+"""
+
+_PLACE_OF = """
+SELECT place FROM notice WHERE incident = :incident AND place <> '' ORDER BY ordered_at, notice LIMIT 1
 """
 
 _ADD_TEXT = """
@@ -162,6 +166,8 @@ class Ordered(Struct, frozen=True, kw_only=True):
     revision: int
     incident: IncidentId
     template: str
+    # The id of the place it is about; "" where none was named.
+    place: str
     mode: Mode
     # 0: somebody may be in danger; 1: may wait behind those.
     urgency: int
@@ -210,6 +216,7 @@ class DeliveryTables:
             revision=ordered.revision,
             incident=ordered.incident,
             template=ordered.template,
+            place=ordered.place,
             mode=ordered.mode.value,
             urgency=ordered.urgency,
             ordered_at=ordered.ordered_at,
@@ -223,6 +230,11 @@ class DeliveryTables:
                 subject=subject,
                 body=body,
             )
+
+    async def place_of(self, incident: IncidentId) -> str:
+        """The id of the place that the incident's first notice was about; "" where none is known."""
+        rows = await self._database.read(_PLACE_OF, incident=incident)
+        return str(rows[0][0]) if rows else ""
 
     def supersede(self, tx: Transaction, ordered: Ordered, templates: Collection[str]) -> None:
         """Stop what is still waiting of earlier revisions, and of earlier notices by `templates` of the incident."""

@@ -4,7 +4,8 @@ A file holds one language:
 
     language = "en"
     mark = "EXERCISE EXERCISE EXERCISE"     # opens and closes every text of an exercise, and no other
-    unknown_place = "place unknown"
+    unknown_place = "a place not yet known"
+    campus = "the whole campus"             # {place} of an action for everybody
     [actions]
     lockdown = "LOCK DOWN"                  # what {action} becomes
     [templates.staff-alarm]
@@ -37,6 +38,9 @@ FALLBACK = "staff-notice"
 
 REQUIRED = ("staff-alarm", "staff-action", "staff-closed", "staff-acknowledged", "test", FALLBACK)
 """The templates a complete wording set has; `staff-action` once for each action."""
+
+CAMPUS = "*"
+"""The raw value of the slot {place} that means everywhere."""
 
 _TEXTS = ("sms", "console", "subject", "body")
 _SLOT = re.compile(r"\{([^{}]*)\}")
@@ -87,6 +91,7 @@ class Wording(Struct, frozen=True, kw_only=True):
     language: str
     mark: str
     unknown_place: str
+    campus: str
     actions: dict[str, str]
     templates: dict[str, Template]
 
@@ -111,13 +116,13 @@ class WordingSet(Struct, frozen=True, kw_only=True):
     def render(self, *, template: str, channel: str, language: str, mode: Mode, slots: Slots) -> Text:
         """The filled text for one kind of channel (sms, email, console).
 
-        `slots.action` and `slots.place` are given raw: an action's name, and "" for an unknown place. An unknown
-        template is said as `FALLBACK`: people are told something rather than nothing.
+        `slots.action` and `slots.place` are given raw: an action's name; "" for an unknown place and `CAMPUS` for
+        everywhere. An unknown template is said as `FALLBACK`: people are told something rather than nothing.
         """
         wording = self.of(language)
         texts = _pick(wording, template, slots.action)
         values = asdict(slots)
-        values["place"] = slots.place or wording.unknown_place
+        values["place"] = wording.campus if slots.place == CAMPUS else slots.place or wording.unknown_place
         values["action"] = wording.actions.get(slots.action, slots.action)
         if channel == "email":
             subject, body = _fill(texts.subject, values), _fill(texts.body, values)
@@ -198,18 +203,31 @@ class _Reader:
         self.faults: list[str] = []
 
     def read(self) -> Wording | None:
-        for key in self._data.keys() - {"language", "mark", "unknown_place", "actions", "templates"}:
+        for key in self._data.keys() - {
+            "language",
+            "mark",
+            "unknown_place",
+            "campus",
+            "actions",
+            "templates",
+        }:
             self._fault(f"{key}: is not a key of a wording file; remove it")
         language = self._text(self._data, "language", "")
         known = self._base.get(language)
         mark = self._text(self._data, "mark", known.mark if known else "")
         unknown = self._text(self._data, "unknown_place", known.unknown_place if known else "")
+        campus = self._text(self._data, "campus", known.campus if known else "")
         actions = self._actions(dict(known.actions) if known else {})
         templates = self._templates(dict(known.templates) if known else {}, language)
         if self.faults:
             return None
         return Wording(
-            language=language, mark=mark, unknown_place=unknown, actions=actions, templates=templates
+            language=language,
+            mark=mark,
+            unknown_place=unknown,
+            campus=campus,
+            actions=actions,
+            templates=templates,
         )
 
     def _fault(self, text: str) -> None:

@@ -12,7 +12,7 @@ from belltower.ids import DeliveryId, NoticeId
 from notify.delivery import State
 
 DEADLINE = 10.0
-"""Seconds that one try may take, all told."""
+"""Seconds that one question to a provider may take, all told."""
 
 
 class Message(Struct, frozen=True, kw_only=True):
@@ -69,7 +69,7 @@ class Channel(Protocol):
     """A way out.
 
     Obligations:
-    * `send` tries once, and answers within `DEADLINE` seconds whatever the other side does.
+    * `send` tries once, and answers within its settings' timeout whatever the other side does.
     * Silence after the message left means `Uncertain`; `Later` only if the message was surely not taken.
     * Every wait can be cancelled within a second.
     * Reads at most 64 KiB of an answer, follows no redirect.

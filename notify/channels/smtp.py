@@ -9,14 +9,13 @@ from collections.abc import Collection
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime
-from typing import Literal
 
 import aiosmtplib
-from msgspec import Struct
 
 from belltower.clock import aware
 from belltower.ids import NoticeId
-from notify.channels.channel import DEADLINE, Answer, Later, Message, Refused, Settled, Uncertain
+from notify.channels.channel import Answer, Later, Message, Refused, Settled, Uncertain
+from notify.settings import SMTPSettings
 
 # What may stand in a header and in RCPT without quoting; addresses beyond ASCII are refused, with a reason.
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,189}")
@@ -24,30 +23,14 @@ _POLICY = SMTP_POLICY.clone(cte_type="7bit")
 _BUILT_LIMIT = 64
 
 
-class SMTPSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[notify.channels.email]`, kind = "smtp"."""
-
-    host: str
-    sender: str
-    """The mailbox that messages come from; its domain ends our Message-IDs."""
-    port: int = 25
-    security: Literal["none", "starttls", "tls"] = "none"
-    """`none` is for a mail server on this machine or in this building."""
-    user: str = ""
-    password: str = ""
-    connections: int = 8
-    """Connections at most."""
-
-
 class SMTPChannel:
     """Satisfies `Channel`. The Message-ID is the delivery's own, so a double would be seen as one by mailboxes."""
 
     name = "email"
 
-    def __init__(self, *, settings: SMTPSettings, deadline: float = DEADLINE) -> None:
+    def __init__(self, *, settings: SMTPSettings) -> None:
         self._settings = settings
-        self._deadline = deadline
-        self._domain = settings.sender.rpartition("@")[2]
+        self._domain = settings.from_.rpartition("@")[2]
         self._slots = asyncio.Semaphore(settings.connections)
         self._idle: list[aiosmtplib.SMTP] = []
         self._built: OrderedDict[tuple[NoticeId, int, str], bytes] = OrderedDict()
@@ -67,7 +50,7 @@ class SMTPChannel:
         data = self._mime(message)
         phase = _Phase()
         try:
-            async with asyncio.timeout(self._deadline), self._slots:
+            async with asyncio.timeout(self._settings.timeout), self._slots:
                 return await self._exchange(message.address, data, phase)
         except TimeoutError:
             return phase.silence("timeout")
@@ -83,7 +66,7 @@ class SMTPChannel:
             client, fresh = await self._client()
             phase.data = False
             try:
-                answer = await _hand_over(client, self._settings.sender, address, data, phase)
+                answer = await _hand_over(client, self._settings.from_, address, data, phase)
             except (aiosmtplib.SMTPServerDisconnected, OSError):
                 client.close()
                 if fresh or phase.data:
@@ -105,8 +88,8 @@ class SMTPChannel:
         client = aiosmtplib.SMTP(
             hostname=settings.host,
             port=settings.port,
-            username=settings.user or None,
-            password=settings.password or None,
+            username=settings.username or None,
+            password=settings.password.reveal() if settings.password else None,
             local_hostname=self._domain or "localhost",
             use_tls=settings.security == "tls",
             start_tls=settings.security == "starttls",
@@ -124,7 +107,7 @@ class SMTPChannel:
         rest = self._built.get(key)
         if rest is None:
             mail = EmailMessage(policy=_POLICY)
-            mail["From"] = self._settings.sender
+            mail["From"] = self._settings.from_
             mail["Subject"] = message.subject
             mail["Date"] = format_datetime(aware(message.ordered_at))
             mail["Auto-Submitted"] = "auto-generated"

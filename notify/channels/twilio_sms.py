@@ -13,6 +13,7 @@ from yarl import URL
 
 from notify.channels.channel import DEADLINE, Answer, Later, Message, Refused, Settled, Uncertain
 from notify.delivery import State
+from notify.settings import TwilioSettings
 
 MOST_OCTETS = 65_536
 """More of an answer than this is not read."""
@@ -36,22 +37,6 @@ _ACCOUNT_CODES = frozenset({20003, 20005, 20404})
 _RATE_CODES = frozenset({20429, 14107, 21611, 63038})
 # Seconds: Twilio's longest ValidityPeriod.
 _LONGEST_VALIDITY = 14_400
-
-
-class TwilioSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[notify.channels.sms]`, kind = "twilio"."""
-
-    account: str
-    """The account's SID, `AC` and 32 hexadecimal digits."""
-    token: str
-    """The account's token: signs requests both ways."""
-    sender: str
-    """The number, in E.164, or the messaging service's SID (`MG..`) that messages come from."""
-    base_url: str = "https://api.twilio.com"
-    callback_url: str = ""
-    """Where the carrier reports later; the delivery's id is appended. Empty: it does not."""
-    connections: int = 100
-    """Messages in flight at most."""
 
 
 class _Created(Struct):
@@ -86,20 +71,21 @@ class TwilioSMS:
 
     name = "sms"
 
-    def __init__(self, *, settings: TwilioSettings, deadline: float = DEADLINE) -> None:
-        self._settings = settings
-        self._deadline = deadline
+    def __init__(self, *, settings: TwilioSettings, callback_url: str = "") -> None:
+        self._in_flight = settings.in_flight
+        self._callback_url = callback_url
+        self._deadline = min(settings.timeout, DEADLINE)
         self._session: aiohttp.ClientSession | None = None
         base = settings.base_url.rstrip("/")
         self._url = URL(f"{base}/2010-04-01/Accounts/{settings.account}/Messages.json", encoded=True)
-        secret = b64encode(f"{settings.account}:{settings.token}".encode()).decode()
+        secret = b64encode(f"{settings.account}:{settings.token.reveal()}".encode()).decode()
         self._headers = {
             "Authorization": f"Basic {secret}",
             "Content-Type": "application/x-www-form-urlencoded",
             "Accept": "application/json",
         }
-        key = "MessagingServiceSid" if settings.sender.startswith("MG") else "From"
-        self._tail = urlencode({key: settings.sender})
+        key = "MessagingServiceSid" if settings.from_.startswith("MG") else "From"
+        self._tail = urlencode({key: settings.from_})
         self._encoded: tuple[str, str] = ("", "")
 
     async def open(self) -> None:
@@ -107,7 +93,7 @@ class TwilioSMS:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    limit=self._settings.connections, ttl_dns_cache=300, keepalive_timeout=4.0
+                    limit=max(self._in_flight, 1), ttl_dns_cache=300, keepalive_timeout=4.0
                 ),
                 # All before the connection stands fails as ConnectionTimeoutError: nothing has left by then.
                 timeout=aiohttp.ClientTimeout(total=self._deadline, connect=self._deadline / 2),
@@ -157,8 +143,8 @@ class TwilioSMS:
             self._encoded = (message.body, encoded)
         validity = max(1, min(_LONGEST_VALIDITY, int(message.ttl)))
         form = f"To={quote_plus(message.address)}&{self._tail}&Body={encoded}&ValidityPeriod={validity}"
-        if self._settings.callback_url:
-            form += f"&StatusCallback={quote_plus(self._settings.callback_url + message.delivery)}"
+        if self._callback_url:
+            form += f"&StatusCallback={quote_plus(self._callback_url + message.delivery)}"
         return form.encode("ascii")
 
     async def _exchange(

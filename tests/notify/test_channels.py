@@ -9,13 +9,17 @@ import pytest
 from structlog.testing import capture_logs
 
 from belltower.clock import Instant, SystemClock
+from belltower.errors import SettingsError
 from belltower.ids import DeliveryId, NoticeId
+from belltower.values import Secret
 from gateway.carrier_records import ACCOUNT, TOKEN
 from notify.channels.channel import Channel, Later, Message, Refused, Settled, Uncertain
 from notify.channels.console import Board, ConsoleChannel
-from notify.channels.smtp import SMTPChannel, SMTPSettings
-from notify.channels.twilio_sms import TwilioSettings, TwilioSMS
+from notify.channels.smtp import SMTPChannel
+from notify.channels.table import make_channels
+from notify.channels.twilio_sms import TwilioSMS
 from notify.delivery import State
+from notify.settings import ConsoleSettings, SMTPSettings, TwilioSettings
 from tests.peers.carrier import carrier_peer
 from tests.servers.smtp import drop_after_dot, mail_server, peer, silence, tarpit
 
@@ -37,13 +41,17 @@ def message(kind: str, n: int = 1, **changes: object) -> Message:
 
 
 def sms(url: str, **changes: object) -> TwilioSMS:
-    settings = TwilioSettings(account=ACCOUNT, token=TOKEN, sender="+15550001", base_url=url, **changes)
-    return TwilioSMS(settings=settings, deadline=DEADLINE)
+    settings = TwilioSettings(
+        account=ACCOUNT, token=Secret(TOKEN), from_="+15550001", base_url=url, timeout=DEADLINE
+    )
+    return TwilioSMS(settings=settings, **changes)
 
 
 def email(port: int, **changes: object) -> SMTPChannel:
-    settings = SMTPSettings(host="127.0.0.1", port=port, sender="bell@school.example", **changes)
-    return SMTPChannel(settings=settings, deadline=DEADLINE)
+    settings = SMTPSettings(
+        host="127.0.0.1", port=port, from_="bell@school.example", security="none", timeout=DEADLINE, **changes
+    )
+    return SMTPChannel(settings=settings)
 
 
 @asynccontextmanager
@@ -128,7 +136,7 @@ async def test_nobody_listening_means_later(kind: str, unused_tcp_port: int) -> 
 
 
 def _email_to(host: str) -> SMTPChannel:
-    return SMTPChannel(settings=SMTPSettings(host=host, sender="bell@school.example"), deadline=DEADLINE)
+    return SMTPChannel(settings=SMTPSettings(host=host, from_="bell@school.example", timeout=DEADLINE))
 
 
 @pytest.mark.parametrize("kind", ["sms", "email"])
@@ -277,6 +285,32 @@ async def test_an_idle_connection_that_the_server_closed_is_replaced() -> None:
         await asyncio.sleep(0)
 
         assert isinstance(await channel.send(message("email", 2)), Settled)
+
+
+def test_settings_make_channels() -> None:
+    """One of each kind; the carrier reports to the public address."""
+    twilio = TwilioSettings(account=ACCOUNT, token=Secret(TOKEN), from_="+15550001", rate=3.0)
+    given = {
+        "text": twilio,
+        "mail": SMTPSettings(host="m", from_="a@b.example"),
+        "screens": ConsoleSettings(),
+    }
+
+    made = make_channels(given, public_url="https://bell.example", board=Board(), clock=SystemClock())
+
+    assert ["sms", "email", "console"] == [channel.name for channel, _ in made]
+    assert 3.0 == made[0][1].per_second
+    assert "https://bell.example/notices/callbacks/sms/" == made[0][0]._callback_url
+
+
+def test_two_channels_of_one_kind_are_refused() -> None:
+    """By the names of both tables."""
+    given = {"a": ConsoleSettings(), "b": ConsoleSettings()}
+
+    with pytest.raises(
+        SettingsError, match=r"\[notify.channels.b\] kind: \[notify.channels.a\] serves console"
+    ):
+        make_channels(given, public_url="", board=Board(), clock=SystemClock())
 
 
 def test_a_board_is_bounded() -> None:

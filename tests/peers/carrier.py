@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from belltower.tasks import Crew
 from gateway.carrier import Carrier
 from gateway.carrier_records import CarrierOptions, Faults
+from tests.invariants import Taken
 
 
 class CarrierPeer(Carrier):
@@ -24,10 +25,12 @@ class CarrierPeer(Carrier):
         """The texts taken for a phone."""
         return [text.body for text in self.phone(number)]
 
-    def doubled_texts(self) -> list[tuple[str, str]]:
-        """(number, text) taken more than once."""
-        pairs = [(text.to, text.body) for text in self.texts.values()]
-        return sorted({pair for pair in pairs if pairs.count(pair) > 1})
+    def taken(self) -> list[Taken]:
+        """All messages and mails accepted, by the delivery they name: in the callback's URL, in the Message-ID."""
+        texts = [Taken("sms", text.to, text.callback.rpartition("/")[2]) for text in self.texts.values()]
+        return texts + [
+            Taken("email", mail.to, mail.message_id.strip("<>").partition("@")[0]) for mail in self.mails
+        ]
 
     async def wants_texts(self, count: int, *, within: float = 10.0) -> None:
         """Wait until `count` messages were taken."""

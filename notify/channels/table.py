@@ -1,0 +1,52 @@
+"""The explicit table of channels: from `[notify.channels.NAME]` to something that sends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from belltower.clock import Clock
+from belltower.errors import SettingsError
+from notify.callbacks import PATH
+from notify.channels.channel import Channel
+from notify.channels.console import Board, ConsoleChannel
+from notify.channels.smtp import SMTPChannel
+from notify.channels.twilio_sms import TwilioSMS
+from notify.sender import Pace
+from notify.settings import ConsoleSettings, SMTPSettings, TwilioSettings
+
+
+def make_channels(
+    settings: Mapping[str, Struct], *, public_url: str, board: Board, clock: Clock
+) -> list[tuple[Channel, Pace]]:
+    """The channels of these settings, each with its pace. `public_url` is where carriers reach the desk; "": nowhere.
+
+    Raises:
+        SettingsError: two channels serve the same kind of address.
+    """
+    made: dict[str, tuple[str, Channel, Pace]] = {}
+    for name, one in settings.items():
+        channel, pace = _make(one, public_url=public_url, board=board, clock=clock)
+        if channel.name in made:
+            raise SettingsError(
+                f"[notify.channels.{name}] kind: [notify.channels.{made[channel.name][0]}] serves {channel.name}"
+                " already; keep one of them"
+            )
+        made[channel.name] = (name, channel, pace)
+    return [(channel, pace) for _, channel, pace in made.values()]
+
+
+def _make(settings: Struct, *, public_url: str, board: Board, clock: Clock) -> tuple[Channel, Pace]:
+    match settings:
+        case TwilioSettings():
+            base = (settings.callback_url or public_url).rstrip("/")
+            url = base + PATH if base else ""
+            pace = Pace(at_once=settings.in_flight, per_second=settings.rate)
+            return TwilioSMS(settings=settings, callback_url=url), pace
+        case SMTPSettings():
+            return SMTPChannel(settings=settings), Pace(at_once=settings.connections)
+        case ConsoleSettings():
+            return ConsoleChannel(board=board, clock=clock), Pace(at_once=1_000)
+        case _:
+            raise SettingsError(f"notify.channels: {type(settings).__name__} is not a channel")
