@@ -7,10 +7,17 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
+from belltower import log
 from belltower.errors import SettingsError
+
+_log = log.get("process")
+
+LAST_CALL = 8.0
+"""Seconds that a lane has to end in order."""
 
 SETTINGS_EXIT = 78
 """How a process ends that cannot run with these settings (sysexits.h, EX_CONFIG)."""
@@ -25,12 +32,14 @@ def main(lane: Lane) -> int:
     if len(arguments) != 2 or arguments[0] != "--config":
         print("usage: --config FILE", file=sys.stderr)  # noqa: T201 - no log yet
         return 2
+    code = 0
     try:
         asyncio.run(_until_stopped(lane, Path(arguments[1])))
-    except SettingsError as fault:
-        print(fault, file=sys.stderr)  # noqa: T201 - the last word of a process that cannot start
-        return SETTINGS_EXIT
-    return 0
+    except* SettingsError as faults:
+        for fault in faults.exceptions:
+            print(fault, file=sys.stderr)  # noqa: T201 - the last word of a process that cannot start
+        code = SETTINGS_EXIT
+    return code
 
 
 async def _until_stopped(lane: Lane, config: Path) -> None:
@@ -42,20 +51,22 @@ async def _until_stopped(lane: Lane, config: Path) -> None:
     await lane(config, stop)
 
 
-async def run_until(work: Awaitable[None], stop: asyncio.Event) -> None:
-    """Run `work` until it ends or `stop` is set; what it raises is raised."""
+async def run_until(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
+    """Run `work` until it ends or `stop` is set; what it raises is raised.
 
-    async def working() -> None:
-        await work
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            running = group.create_task(working(), name="lane")
-            running.add_done_callback(lambda _: stop.set())
-            await stop.wait()
-            running.cancel()
-    except BaseExceptionGroup as failed:
-        raise failed.exceptions[0] from failed
+    Work that has not ended `LAST_CALL` seconds after it was told to is left behind: its tasks are named in the log,
+    and the process ends all the same.
+    """
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(work, name="lane")
+        running.add_done_callback(lambda _: stop.set())
+        await stop.wait()
+        running.cancel()
+        await asyncio.wait({running}, timeout=LAST_CALL)
+        if not running.done():
+            hanging = sorted(task.get_name() for task in asyncio.all_tasks() if not task.done())
+            _log.error("tasks_hang", tasks=hanging)
+            os._exit(1)
 
 
 def _end_with_supervisor(stop: asyncio.Event) -> None:

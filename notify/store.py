@@ -339,6 +339,20 @@ class DeliveryTables:
         subject, body, ordered_at = rows[0] if rows else ("", "", 0)
         return subject, body, Instant(ordered_at)
 
+    async def recipients(self, notice: NoticeId) -> list[tuple[PersonId, str, State, str]]:
+        """Person, channel, state and reason of every delivery of the notice's latest revision."""
+        rows = await self._database.read(
+            "SELECT person, channel, state, reason FROM notice_delivery WHERE notice = :notice AND revision ="
+            " (SELECT max(revision) FROM notice_delivery WHERE notice = :notice) ORDER BY person, channel",
+            notice=notice,
+        )
+        return [(PersonId(row[0]), str(row[1]), State(row[2]), str(row[3])) for row in rows]
+
+    async def mode(self, notice: NoticeId) -> Mode:
+        """Whether the notice is real; ACTUAL when it is not known."""
+        rows = await self._database.read("SELECT mode FROM notice WHERE notice = :notice", notice=notice)
+        return Mode(rows[0][0]) if rows else Mode.ACTUAL
+
     async def known_ids(self, delivery: Delivery) -> set[str]:
         """The provider's ids of all our messages to this address."""
         rows = await self._database.read(_KNOWN_IDS, address=delivery.address, channel=delivery.channel)

@@ -101,7 +101,7 @@ class Intake:
             return self._again(unit, frame, path)
         if not self._suspects.cleared(frame.number, frame.epoch, frame.counter):
             self.counts["challenged"] += 1
-            self._suspects.challenge(unit, frame, kind, window, path)
+            self._suspects.challenge(unit, frame, window, path)
             return None
         return self._again(unit, frame, path)
 
@@ -121,7 +121,7 @@ class Intake:
         if not self._suspects.answered(frame.number, answer):
             self.counts["wrong_nonce"] += 1
             return None
-        return self._raise(unit, frame, (answer.epoch, answer.counter), answer.kind, path, answered=True)
+        return self._raise(unit, frame, (answer.epoch, answer.counter), answer.kind, path)
 
     def _raise(
         self,
@@ -130,17 +130,12 @@ class Intake:
         press: tuple[int, int],
         kind: Kind,
         path: Path,
-        *,
-        answered: bool = False,
     ) -> asyncio.Future[Durability]:
-        """Raise the alarm for the press (epoch, counter), which `frame` is or, when `answered`, stands by."""
+        """Raise the alarm for the press (epoch, counter), which `frame` is or stands by."""
         epoch, counter = press
         tx = Transaction()
-        window = self._windows.of(frame.number)
-        if answered and window.judge(frame.epoch, frame.counter) is Judgement.STALE:
-            self._windows.put(tx, frame.number, type(window)().after(frame.epoch, frame.counter))
-        else:
-            self._windows.advance(tx, frame.number, frame.epoch, frame.counter)
+        # Of a frame too old to tell this changes nothing: a window never moves back.
+        self._windows.advance(tx, frame.number, frame.epoch, frame.counter)
         raised = self._verbs.raise_alarm(
             kind=_KINDS[kind],
             place=unit.place,

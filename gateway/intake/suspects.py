@@ -18,11 +18,17 @@ from belltower.incident.facts import Fact
 from gateway.intake.paths import Path
 from gateway.intake.units import KnownUnit
 from hardware.codecs import unit as codec
-from hardware.codecs.unit import Answer, Kind, UnitFrame
+from hardware.codecs.unit import Answer, UnitFrame
 from hardware.codecs.window import ReplayWindow
 
 ANSWER_WITHIN = 3.0
 """Seconds a unit has to answer a challenge."""
+
+AT_A_TIME = 4
+"""Challenges that one unit may have out; further frames wait until one is done with."""
+
+SHOWN_EVERY = 60.0
+"""Seconds between two suspects of one unit that are written down: whoever replays frames fills no journal."""
 
 _REMEMBERED = 4096
 
@@ -35,7 +41,7 @@ class _Challenge(Struct, frozen=True, kw_only=True):
 
 
 class Suspects:
-    """The challenges that are out, at most one a unit."""
+    """The challenges that are out, a few for each unit."""
 
     def __init__(
         self, *, random_bytes: RandomBytes, site_tag: bytes, record: Callable[[Fact], object]
@@ -43,52 +49,61 @@ class Suspects:
         self._random_bytes = random_bytes
         self._site_tag = site_tag
         self._record = record
-        self._out: dict[int, _Challenge] = {}
+        self._out: dict[int, list[_Challenge]] = {}
+        self._shown: dict[int, float] = {}
         self._cleared: OrderedDict[tuple[int, int, int], None] = OrderedDict()
 
-    def challenge(
-        self, unit: KnownUnit, frame: UnitFrame, kind: Kind, window: ReplayWindow, path: Path
-    ) -> None:
+    def challenge(self, unit: KnownUnit, frame: UnitFrame, window: ReplayWindow, path: Path) -> None:
         """Ask the unit to stand by `frame`. The same frame again gets the same nonce, not a new deadline."""
-        del kind
-        out = self._out.get(frame.number)
-        if out is None or (out.epoch, out.counter) != (frame.epoch, frame.counter):
-            if out is not None:
-                out.timer.cancel()
-                self._suspect(unit, out, path)
-            out = _Challenge(
+        out = self._out.setdefault(frame.number, [])
+        for challenge in out:
+            if (challenge.epoch, challenge.counter) == (frame.epoch, frame.counter):
+                break
+        else:
+            if len(out) >= AT_A_TIME:
+                return
+            challenge = _Challenge(
                 nonce=self._random_bytes(codec.NONCE_SIZE),
                 epoch=frame.epoch,
                 counter=frame.counter,
-                timer=asyncio.get_running_loop().call_later(ANSWER_WITHIN, self._unanswered, unit, path),
+                timer=asyncio.get_running_loop().call_later(
+                    ANSWER_WITHIN, self._unanswered, unit, frame.epoch, frame.counter, path
+                ),
             )
-            self._out[frame.number] = out
-        path.send(
-            frame.number, codec.seal(codec.challenge(frame, out.nonce, window), unit.key, self._site_tag)
-        )
+            out.append(challenge)
+        sealed = codec.seal(codec.challenge(frame, challenge.nonce, window), unit.key, self._site_tag)
+        path.send(frame.number, sealed)
 
     def answered(self, number: int, answer: Answer) -> bool:
-        """Whether `answer` answers the challenge that is out; if so the challenge is done with."""
-        out = self._out.get(number)
-        if out is None or (out.nonce, out.epoch, out.counter) != (answer.nonce, answer.epoch, answer.counter):
-            return False
-        out.timer.cancel()
-        del self._out[number]
-        self._cleared[(number, out.epoch, out.counter)] = None
-        while len(self._cleared) > _REMEMBERED:
-            self._cleared.popitem(last=False)
-        return True
+        """Whether `answer` answers a challenge that is out; if so the challenge is done with."""
+        for challenge in self._out.get(number, ()):
+            if (challenge.nonce, challenge.epoch, challenge.counter) == (
+                answer.nonce,
+                answer.epoch,
+                answer.counter,
+            ):
+                challenge.timer.cancel()
+                self._out[number].remove(challenge)
+                self._cleared[(number, challenge.epoch, challenge.counter)] = None
+                while len(self._cleared) > _REMEMBERED:
+                    self._cleared.popitem(last=False)
+                return True
+        return False
 
     def cleared(self, number: int, epoch: int, counter: int) -> bool:
         """Whether this frame was stood by before: it is then a repetition, not a suspect."""
         return (number, epoch, counter) in self._cleared
 
-    def _unanswered(self, unit: KnownUnit, path: Path) -> None:
-        out = self._out.pop(unit.record.number, None)
-        if out is not None:
-            self._suspect(unit, out, path)
-
-    def _suspect(self, unit: KnownUnit, out: _Challenge, path: Path) -> None:
-        self._record(
-            facts.SignalSuspect(unit=unit.record.id, epoch=out.epoch, counter=out.counter, path=path.name)
-        )
+    def _unanswered(self, unit: KnownUnit, epoch: int, counter: int, path: Path) -> None:
+        number = unit.record.number
+        self._out[number] = [
+            challenge
+            for challenge in self._out[number]
+            if (challenge.epoch, challenge.counter) != (epoch, counter)
+        ]
+        now = asyncio.get_running_loop().time()
+        shown = self._shown.get(number)
+        if shown is not None and now - shown < SHOWN_EVERY:
+            return
+        self._shown[number] = now
+        self._record(facts.SignalSuspect(unit=unit.record.id, epoch=epoch, counter=counter, path=path.name))

@@ -43,10 +43,6 @@ class Windows:
 
     def advance(self, tx: Transaction, unit: int, epoch: int, counter: int) -> None:
         """Count this frame as heard, now in memory and in `tx` on disk."""
-        self.put(tx, unit, self.of(unit).after(epoch, counter))
-
-    def put(self, tx: Transaction, unit: int, window: ReplayWindow) -> None:
-        """Replace the unit's window."""
-        self._windows[unit] = window
-        epoch, highest, bitmap = window.stored()
-        tx.add(_KEEP, unit=unit, epoch=epoch, highest=highest, bitmap=bitmap)
+        window = self._windows[unit] = self.of(unit).after(epoch, counter)
+        kept_epoch, highest, bitmap = window.stored()
+        tx.add(_KEEP, unit=unit, epoch=kept_epoch, highest=highest, bitmap=bitmap)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, tzinfo
 from urllib.parse import urlsplit
 
@@ -72,12 +72,14 @@ def make_web(
     public_origin: str | None = None,
     account_names: dict[PersonId, str] | None = None,
     hasher: argon2.PasswordHasher | None = None,
+    machine_routes: Sequence[web.RouteDef] = (),
 ) -> Web:
     """The live page over `desk`, its accounts in `database` (migrated by `gateway.web.store.STEPS`).
 
     `public_origin` is what browsers see ("https://belltower.school.example") where a proxy stands before us; cookies
     are held to https when it says so. `account_names` is filled with the names of people who make an account, for
-    the desk's `Names`; see `gateway.web.store.names`.
+    the desk's `Names`; see `gateway.web.store.names`. `machine_routes` are for machines that prove themselves in
+    their own way (a carrier's signed reports): neither a sign-in nor a form of ours is asked of them.
     """
     if public_origin is not None and urlsplit(public_origin).scheme not in ("http", "https"):
         raise ValueError("public_origin is a scheme and a host, https://belltower.school.example")
@@ -114,10 +116,15 @@ def make_web(
         on_account=(account_names if account_names is not None else {}).__setitem__,
     )
     app = web.Application(
-        middlewares=guard(sessions=sessions, public_origin=public_origin, error_page=pages.error_page),
+        middlewares=guard(
+            sessions=sessions,
+            public_origin=public_origin,
+            error_page=pages.error_page,
+            machines=frozenset(route.handler for route in machine_routes),
+        ),
         client_max_size=FORM,
     )
-    app.add_routes([*pages.routes(), *sign_in.routes()])
+    app.add_routes([*pages.routes(), *sign_in.routes(), *machine_routes])
 
     async def threads(_app: web.Application) -> AsyncIterator[None]:
         yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
@@ -31,8 +31,18 @@ HEADERS = {
 }
 
 
-def guard(*, sessions: Sessions, public_origin: str | None, error_page: ErrorPage) -> list[Middleware]:
-    """The middlewares, outermost first. `public_origin` is what browsers call us when a proxy stands before us."""
+def guard(
+    *,
+    sessions: Sessions,
+    public_origin: str | None,
+    error_page: ErrorPage,
+    machines: Collection[object] = (),
+) -> list[Middleware]:
+    """The middlewares, outermost first.
+
+    `public_origin` is what browsers call us when a proxy stands before us. `machines` are the handlers of routes that
+    check by themselves who calls, and that no browser's form is sent to.
+    """
 
     @web.middleware
     async def headers(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -81,7 +91,7 @@ def guard(*, sessions: Sessions, public_origin: str | None, error_page: ErrorPag
 
     @web.middleware
     async def ours(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.method in ("GET", "HEAD"):
+        if request.method in ("GET", "HEAD") or request.match_info.handler in machines:
             return await handler(request)
         origin = request.headers.get(hdrs.ORIGIN)
         expected = public_origin or f"{request.scheme}://{request.host}"

@@ -45,6 +45,10 @@ class Board:
         """What that console shows, oldest first."""
         return list(self._board.get(console, ()))
 
+    def everything(self) -> list[tuple[str, Post]]:
+        """What all consoles show, each post with its console."""
+        return [(console, post) for console, posts in self._board.items() for post in posts]
+
     def watch(self, watcher: Callable[[str, Post], None]) -> Callable[[], None]:
         """Call `watcher` at every post, until the function returned is called."""
         self._watchers.append(watcher)

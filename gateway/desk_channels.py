@@ -1,0 +1,142 @@
+"""From the settings of a channel to the channel, and what notices look like to the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from belltower.clock import Clock
+from belltower.ids import NoticeId, PersonId, PlaceId
+from belltower.incident.facts import Mode, Outcome
+from floorplans import spoken
+from gateway.site_package import SitePackage
+from gateway.web.desk import ConsoleMessage, Recipient
+from notify import settings as tables
+from notify.channels import smtp, twilio_sms
+from notify.channels.channel import Channel
+from notify.channels.console import Board, ConsoleChannel
+from notify.delivery import State
+from notify.sender import Pace
+from notify.site import NoticeSite
+from notify.store import DeliveryTables
+
+_OUTCOMES = {
+    State.ACCEPTED: Outcome.ACCEPTED,
+    State.DELIVERED: Outcome.DELIVERED,
+    State.REFUSED: Outcome.REFUSED,
+    State.UNCERTAIN: Outcome.UNCERTAIN,
+    State.SUPERSEDED: Outcome.SUPERSEDED,
+}
+
+
+def channels_of(
+    settings: Mapping[str, Any], *, callback_url: str, board: Board, clock: Clock
+) -> list[tuple[Channel, Pace]]:
+    """Every channel that the settings name, with its pace, in their order."""
+    made: list[tuple[Channel, Pace]] = []
+    for table in settings.values():
+        match table:
+            case tables.TwilioSettings():
+                sms = twilio_sms.TwilioSettings(
+                    account=table.account,
+                    token=table.token.reveal(),
+                    sender=table.from_,
+                    base_url=table.base_url,
+                    callback_url=table.callback_url or callback_url,
+                    connections=table.in_flight,
+                )
+                made.append(
+                    (
+                        twilio_sms.TwilioSMS(settings=sms, deadline=table.timeout),
+                        Pace(at_once=table.in_flight, per_second=table.rate),
+                    )
+                )
+            case tables.SMTPSettings():
+                mail = smtp.SMTPSettings(
+                    host=table.host,
+                    sender=table.from_,
+                    port=table.port,
+                    security=table.security,
+                    user=table.username,
+                    password=table.password.reveal() if table.password is not None else "",
+                    connections=table.connections,
+                )
+                made.append(
+                    (smtp.SMTPChannel(settings=mail, deadline=table.timeout), Pace(at_once=table.connections))
+                )
+            case tables.ConsoleSettings():
+                made.append((ConsoleChannel(board=board, clock=clock), Pace()))
+            case other:
+                raise TypeError(f"no channel is made from {type(other).__name__}")
+    return made
+
+
+def callback_token(settings: Mapping[str, Any]) -> str:
+    """The secret that signs status callbacks; "" when no channel gives any."""
+    for table in settings.values():
+        if isinstance(table, tables.TwilioSettings):
+            return table.token.reveal()
+    return ""
+
+
+def notice_site(site: SitePackage, *, url: str) -> NoticeSite:
+    """The site package as notices see it."""
+    return NoticeSite(
+        school=site.name,
+        people=site.people,
+        places=site.places,
+        audiences=site.audiences,
+        wording=site.wording,
+        timezone=site.timezone,
+        incident_url=f"{url}/incidents/{{incident}}" if url else "",
+    )
+
+
+class SiteNames:
+    """`gateway.web.desk.Names`: places and staff from the site package, account holders from their accounts."""
+
+    def __init__(self, *, site: SitePackage, accounts: Mapping[PersonId, str]) -> None:
+        self._site = site
+        self._accounts = accounts
+
+    def place(self, place: PlaceId | None) -> str:
+        """The place as it is spoken."""
+        return spoken(self._site.places.get(place) if place is not None else None)
+
+    def person(self, person: PersonId) -> str:
+        """The person's name; the id where it is not known."""
+        known = self._site.people.get(person)
+        return known.name if known is not None else self._accounts.get(person, person)
+
+
+class DeskNotices:
+    """What the notice room knows, for the page."""
+
+    def __init__(self, *, deliveries: DeliveryTables, board: Board) -> None:
+        self._deliveries = deliveries
+        self._board = board
+        self._modes: dict[NoticeId, Mode] = {}
+
+    async def recipients(self, notice: NoticeId) -> Sequence[Recipient]:
+        """Every delivery of the notice."""
+        return [
+            Recipient(person=person, channel=channel, outcome=_OUTCOMES.get(state), reason=reason)
+            for person, channel, state, reason in await self._deliveries.recipients(notice)
+        ]
+
+    async def console(self) -> Sequence[ConsoleMessage]:
+        """What stands on the consoles now, newest first."""
+        posts = sorted(self._board.everything(), key=lambda shown: shown[1].at, reverse=True)
+        for _, post in posts:
+            if post.notice not in self._modes:
+                self._modes[post.notice] = await self._deliveries.mode(post.notice)
+        return [
+            ConsoleMessage(
+                id=post.delivery,
+                at=post.at,
+                text=post.text,
+                mode=self._modes[post.notice],
+                console=console,
+            )
+            for console, post in posts
+        ]

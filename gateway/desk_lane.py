@@ -1,0 +1,166 @@
+"""The desk lane: everyone who must know, knows; and it is written down who does.
+
+It follows the alarm lane's stream over the control socket, copies the facts in order into its own database, and from
+there plans and sends notices and shows the live page. The alarm lane never waits for it. It runs at low priority, so
+that a busy desk takes no processor time from a press.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+from random import Random
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from belltower import log
+from belltower.clock import SystemClock
+from belltower.ids import Ids, StreamName
+from belltower.incident.encoding import FactEncoding
+from belltower.incident.facts import Fact
+from belltower.journal import Copy, Journal, SpoolFile
+from belltower.store import open_database
+from belltower.tasks import Crew
+from gateway import alarm_follower, process, site_package
+from gateway import settings as settings_file
+from gateway.alarm_follower import AlarmFollower, AlarmVerbs
+from gateway.control import ControlClient
+from gateway.desk_channels import DeskNotices, SiteNames, callback_token, channels_of, notice_site
+from gateway.settings import Settings, WebSettings
+from gateway.site_package import SitePackage
+from gateway.web import store as web_store
+from gateway.web.app import first_invitation, make_web
+from gateway.web.journal_desk import JournalDesk
+from notify.callbacks import PATH as CALLBACKS
+from notify.channels.console import Board
+from notify.room import NotifyRoom
+
+_log = log.get("desk_lane")
+
+STREAM = StreamName("desk")
+
+NICENESS = 10
+"""How far the lane steps back behind the alarm lane."""
+
+INVITATION = "first-sign-in.url"
+"""The file in the state folder that holds the one-time sign-in link until an account exists."""
+
+
+class DeskLane:
+    """The desk lane of one campus. `ready` is set once the page is served; `url` is then its address."""
+
+    def __init__(self, *, settings: Settings, site: SitePackage) -> None:
+        self._settings = settings
+        self._site = site
+        self.ready = asyncio.Event()
+
+    async def run(self) -> None:
+        """Run until cancelled, or until something essential ends."""
+        settings, site = self._settings, self._site
+        clock = SystemClock()
+        ids = Ids(clock=clock)
+        async with AsyncExitStack() as stack:
+            settings.state.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            database = await open_database(settings.desk_url)
+            stack.push_async_callback(database.close)
+            journal: Journal[Fact] = Journal(
+                database=database,
+                stream=STREAM,
+                codec=FactEncoding(),
+                spool=SpoolFile(path=settings.state.folder / "desk.spool"),
+            )
+            await journal.open()
+            stack.push_async_callback(journal.close)
+            stream = await alarm_follower.known_stream(database)
+            copy = Copy(journal=journal, stream=stream)
+            await copy.open()
+            client = ControlClient(path=settings.state.control)
+            follower = AlarmFollower(copy=copy, journal=journal, stream=stream, client=client, clock=clock)
+            url = settings.desk.web.url
+            board = Board()
+            notices = NotifyRoom(
+                database=database,
+                journal=journal,
+                stream=stream,
+                site=lambda: notice_site(site, url=url),
+                channels=channels_of(
+                    settings.channels, callback_url=url + CALLBACKS, board=board, clock=clock
+                ),
+                clock=clock,
+                ids=ids,
+                random=Random(),  # noqa: S311 - jitter, not a secret
+            )
+            await notices.open()
+            stack.push_async_callback(notices.close)
+            await database.migrate(web_store.STEPS)
+            accounts = await web_store.names(database)
+            desk = JournalDesk(
+                site=site.name,
+                names=SiteNames(site=site, accounts=accounts),
+                journal=journal,
+                alarm_stream=stream,
+                verbs=AlarmVerbs(client=client),
+                notices=DeskNotices(deliveries=notices.tables, board=board),
+                lane=follower.state,
+            )
+            callbacks = notices.callbacks(public_url=url, token=callback_token(settings.channels))
+            page = make_web(
+                desk=desk,
+                database=database,
+                clock=clock,
+                ids=ids,
+                zone=ZoneInfo(site.timezone),
+                public_origin=settings.desk.web.public_url.rstrip("/") or None,
+                account_names=accounts,
+                machine_routes=callbacks.routes() if callback_token(settings.channels) else [],
+            )
+            async with Crew() as crew:
+                crew.essential("journal", journal.run)
+                crew.mendable("alarm-lane", follower.run)
+                crew.essential("incidents", desk.run)
+                notices.run(crew)
+                page.start(crew)
+                await _serve(page.app, settings.desk.web, stack)
+                _invite(settings, url, await first_invitation(page, database))
+                _log.info("ready", url=url)
+                self.ready.set()
+
+
+async def _serve(app: web.Application, settings: WebSettings, stack: AsyncExitStack) -> None:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    tls = None
+    if settings.certificate is not None and settings.private_key is not None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(settings.certificate, settings.private_key)
+    await web.TCPSite(runner, settings.bind, settings.port, ssl_context=tls, backlog=512).start()
+
+
+def _invite(settings: Settings, url: str, invitation: str | None) -> None:
+    """Leave the one-time link where the administrator finds it: printed, and in a file that only we may read."""
+    file = settings.state.folder / INVITATION
+    if invitation is None:
+        file.unlink(missing_ok=True)
+        return
+    file.touch(mode=0o600)
+    file.write_text(f"{url}{invitation}\n", encoding="utf-8")
+    print(f"Make the first account: {url}{invitation}", flush=True)  # noqa: T201 - a secret, so not for the log
+
+
+async def run(config: Path, stop: asyncio.Event) -> None:
+    """Run the desk lane of a settings file until `stop`."""
+    settings = settings_file.load(config)
+    log.configure(lane="desk", level=settings.log.level)
+    os.nice(NICENESS)
+    lane = DeskLane(settings=settings, site=site_package.load(settings.site.folder))
+    await process.run_until(lane.run(), stop)
+
+
+if __name__ == "__main__":
+    sys.exit(process.main(run))
