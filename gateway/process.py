@@ -32,9 +32,14 @@ def main(lane: Lane) -> int:
     if len(arguments) != 2 or arguments[0] != "--config":
         print("usage: --config FILE", file=sys.stderr)  # noqa: T201 - no log yet
         return 2
+    return run_lane(lane, Path(arguments[1]))
+
+
+def run_lane(lane: Lane, config: Path) -> int:
+    """Run a lane until a signal or its supervisor ends it; the exit code."""
     code = 0
     try:
-        asyncio.run(_until_stopped(lane, Path(arguments[1])))
+        asyncio.run(_until_stopped(lane, config))
     except* SettingsError as faults:
         for fault in faults.exceptions:
             print(fault, file=sys.stderr)  # noqa: T201 - the last word of a process that cannot start

@@ -21,6 +21,7 @@ CODES: tuple[tuple[type[BelltowerError], int], ...] = (
 """Which error exits with which code; the first that fits. They are those of sysexits.h."""
 
 _COMMANDS = {
+    "run": "Run both lanes under the supervisor.",
     "check": "Read settings and site package as the lanes do; list every fault.",
     "units": "Make unit keys; print what a unit signs in with.",
     "status": "How the alarm lane is at this moment.",
@@ -28,6 +29,7 @@ _COMMANDS = {
     "simulate": "The other ends of the wires: county, carrier, units.",
     "replay": "Tell an incident again from the journal, with the seconds since the press.",
     "verify": "Walk the journals' chains; name the first altered entry.",
+    "migrate": "Bring the lanes' databases up to this program's tables.",
     "broker-config": "Print hardened settings for a mosquitto broker.",
     "bench": "Measure the figures, each beside its floor.",
 }

@@ -1,0 +1,40 @@
+"""`belltower run`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from gateway.cli.output import config_option
+
+
+@click.command(short_help="Run both lanes under the supervisor.")
+@click.option("--only", type=click.Choice(["alarm", "desk"]), help="One lane alone, without a supervisor.")
+@config_option
+def command(only: str | None, config: Path) -> None:
+    """Start the alarm lane and the desk lane, each a process of its own, and start again what ends.
+
+    \b
+    Examples:
+      belltower run --config config.toml
+      belltower run --only desk --config config.toml
+
+    Settings and site package are checked first: with a fault in them nothing starts, and the exit code is 78.
+    Ends in order on SIGINT or SIGTERM. The log goes to standard error, one event a line.
+    """
+    from belltower import log
+    from gateway import settings as rooms
+    from gateway import site_package, supervisor
+
+    settings = rooms.load(config)
+    site_package.load(settings.site.folder)
+    if only is not None:
+        from gateway import alarm_lane, desk_lane, process
+
+        lane = {"alarm": alarm_lane.run, "desk": desk_lane.run}[only]
+        sys.exit(process.run_lane(lane, config))
+    log.configure(lane="supervisor", level=settings.log.level)
+    sys.exit(asyncio.run(supervisor.run(config)))

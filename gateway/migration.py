@@ -1,0 +1,38 @@
+"""Every table of both lanes, in one list each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from belltower import journal
+from belltower.incident import store as incident_store
+from belltower.store import Database, Step, open_database
+from gateway import alarm_follower
+from gateway.intake import windows
+from gateway.settings import Settings
+from gateway.web import store as web_store
+from notify import store as notify_store
+
+ALARM: Sequence[Step] = (*journal.STEPS, *incident_store.STEPS, *windows.STEPS)
+DESK: Sequence[Step] = (*journal.STEPS, *alarm_follower.STEPS, *notify_store.STEPS, *web_store.STEPS)
+
+_TAKEN = "SELECT count(*) FROM store_step"
+
+
+async def migrate(settings: Settings) -> dict[str, int]:
+    """Take the outstanding steps of both databases; how many, by lane. Raises `SettingsError` for a newer database."""
+    settings.state.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return {
+        "alarm": await _bring_up(await open_database(settings.alarm_url), ALARM),
+        "desk": await _bring_up(await open_database(settings.desk_url), DESK),
+    }
+
+
+async def _bring_up(database: Database, steps: Sequence[Step]) -> int:
+    try:
+        await database.migrate([])
+        before = (await database.read(_TAKEN))[0][0]
+        await database.migrate(steps)
+        return int((await database.read(_TAKEN))[0][0] - before)
+    finally:
+        await database.close()
