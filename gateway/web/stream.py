@@ -74,13 +74,16 @@ _BEAT = event("beat", "")
 class Screen:
     """One connected client."""
 
-    __slots__ = ("gone", "owner", "topic", "transport")
+    __slots__ = ("closing", "gone", "owner", "topic", "transport", "waiting", "write")
 
     def __init__(self, transport: asyncio.Transport, topic: str, owner: bytes) -> None:
         self.transport = transport
         self.topic = topic
         self.owner = owner
         self.gone = asyncio.Event()
+        self.closing = transport.is_closing
+        self.waiting = transport.get_write_buffer_size
+        self.write = transport.write
 
 
 class Fanout:
@@ -123,11 +126,10 @@ class Fanout:
         screens = self._screens if topic == EVERYBODY else self._topics.get(topic, ())
         slow: list[Screen] = []
         for screen in screens:
-            transport = screen.transport
-            if transport.is_closing() or transport.get_write_buffer_size() > room:
+            if screen.closing() or screen.waiting() > room:
                 slow.append(screen)
             else:
-                transport.write(framed)
+                screen.write(framed)
         for screen in slow:
             self._let_go(screen)
 
