@@ -41,10 +41,13 @@ def command(names: tuple[str, ...], *, listing: bool, as_json: bool) -> None:
     floor travel from machine to machine; absolute times do not. Exits with 1 when a goal was not met.
     """
     known = _benches()
-    unknown = [name for name in names if name.lower() not in known]
-    if unknown:
-        raise NotFound(f"there is no figure {', '.join(unknown)}; known: {', '.join(known)}")
-    chosen = {name: known[name] for name in ([name.lower() for name in names] or known)}
+    chosen = known
+    if names:
+        asked = {name.lower(): _matching(name.lower(), known) for name in names}
+        unknown = [name for name, found in asked.items() if not found]
+        if unknown:
+            raise NotFound(f"there is no figure {', '.join(unknown)}; known: {', '.join(known)}")
+        chosen = {name: known[name] for found in asked.values() for name in found}
     if listing:
         for name, what in chosen.items():
             emit({"name": name, "what": what}) if as_json else click.echo(f"{name:14} {what}")
@@ -79,6 +82,11 @@ def _benches() -> dict[str, str]:
         source = Path(bench.__path__[0], f"{name}.py").read_text(encoding="utf-8")
         told[name] = source.lstrip('"').split("\n", 1)[0].rstrip('."')
     return told
+
+
+def _matching(asked: str, known: dict[str, str]) -> list[str]:
+    """Asked for b9, every module of that figure; for b9_listener, that one."""
+    return [name for name in known if name == asked or name.startswith(f"{asked}_")]
 
 
 def _plain(figure: Figure) -> dict[str, Any]:
