@@ -3,7 +3,9 @@
 mqtt_listener   our own server: the embedded default; its PUBACK leaves after the commit
 mqtt_session    one client's connection to it
 mqtt_registry   what its connections share: who is here, who wants which topic, what was counted
+mqtt_reasons    what it answers
 mqtt_broker     a client of an existing broker; acknowledges to it after the commit
+mqtt_link       one connection of that client
 
 Both keep one contract, `MQTTIntake`. Topics of own units: `up/UNIT` (unit to us, QoS 1), `down/UNIT` (us to unit),
 `state/UNIT` (retained last will, `online` or `offline`, a hint only).

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
+from asyncio import sslproto
 
 from hardware.drivers import OnPublish
 from hardware.drivers.mqtt_registry import Authenticate, Counters, Limits, Registry
@@ -12,6 +14,12 @@ from hardware.drivers.mqtt_session import Session
 
 _ACCEPTED_PER_TURN = 64
 _BACKLOG = 4_096
+_BREATH = 0.1
+_TLS_BUFFER = 16_384
+"""One TLS record. asyncio zeroes 256 KiB for each connection otherwise: 10,000 units would need 2.9 GB."""
+_OUT_OF_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ECONNABORTED})
+_KEEPALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 45_000}
+"""A peer that vanished is known after 45 seconds."""
 
 
 class MQTTListener:
@@ -50,24 +58,18 @@ class MQTTListener:
 
     async def run(self) -> None:
         """Serve until cancelled. Raises OSError when the address cannot be had."""
-        loop = asyncio.get_running_loop()
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         listening = socket.create_server((self._host, self.port), family=family, backlog=_BACKLOG)
-        server = await loop.create_server(
-            self.connection,
-            sock=listening,
-            backlog=_ACCEPTED_PER_TURN,
-            ssl=self._tls,
-            ssl_handshake_timeout=self._registry.limits.connect_within if self._tls else None,
-        )
-        listening.listen(_BACKLOG)  # the loop accepts as many in one turn as it is told the backlog is
+        _notice_dead_peers(listening)
         self.port = listening.getsockname()[1]
-        self.ready.set()
         try:
-            await loop.create_future()
+            if self._tls is None:
+                await self._serve_plain(listening)
+            else:
+                await self._serve_tls(listening, self._tls)
         finally:
             self.ready.clear()
-            server.close()
+            listening.close()
             for session in (*self._registry.clients(), *self._registry.waiting()):
                 if isinstance(session, Session):
                     session.shut_down()
@@ -84,3 +86,59 @@ class MQTTListener:
     def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> bool:
         """Send to the clients that want `topic`; False when none could take it."""
         return self._registry.publish(topic, payload, qos=qos, retain=retain)
+
+    async def _serve_plain(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(self.connection, sock=listening, backlog=_ACCEPTED_PER_TURN)
+        listening.listen(_BACKLOG)  # the loop accepts as many in one turn as it is told the backlog is
+        self.ready.set()
+        try:
+            await loop.create_future()
+        finally:
+            server.close()
+
+    async def _serve_tls(self, listening: socket.socket, tls: ssl.SSLContext) -> None:
+        """As the loop's own server, but with a bound on the handshakes under way."""
+        loop = asyncio.get_running_loop()
+        listening.setblocking(False)
+        sslproto.SSLProtocol.max_size = _TLS_BUFFER
+        under_way: dict[asyncio.Task[None], None] = {}
+        async with asyncio.TaskGroup() as group:
+            self.ready.set()
+            while True:
+                try:
+                    accepted, _ = await loop.sock_accept(listening)
+                except OSError as error:  # out of descriptors: those at hand are served meanwhile
+                    if error.errno not in _OUT_OF_ROOM:
+                        raise
+                    await asyncio.sleep(_BREATH)
+                    continue
+                if len(under_way) >= self._registry.limits.handshakes:
+                    next(iter(under_way)).cancel()
+                task = group.create_task(self._shake_hands(accepted, tls), name="mqtt-handshake")
+                under_way[task] = None
+                task.add_done_callback(lambda done: under_way.pop(done, None))
+
+    async def _shake_hands(self, accepted: socket.socket, tls: ssl.SSLContext) -> None:
+        limit = self._registry.limits.connect_within
+        done = False
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                self.connection, accepted, ssl=tls, ssl_handshake_timeout=limit
+            )
+            done = True
+        except OSError:  # what the other side got wrong is its own affair
+            pass
+        finally:
+            if not done:
+                self._registry.counters.refused_handshakes += 1
+                accepted.close()
+
+
+def _notice_dead_peers(listening: socket.socket) -> None:
+    """Have the kernel ask silent peers, for a 3.1.1 client may promise nothing; accepted sockets inherit it."""
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE.items():
+        option = getattr(socket, name, None)  # not every system has them all
+        if option is not None:
+            listening.setsockopt(socket.IPPROTO_TCP, option, value)

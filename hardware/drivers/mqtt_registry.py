@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 SAMPLES = 16
 SAMPLE_OCTETS = 256
+CONTESTED = 64
 
 
 class Permissions(Struct, frozen=True, kw_only=True):
@@ -49,8 +50,10 @@ class Limits(Struct, frozen=True, kw_only=True):
     unauthenticated: int = 512
     """Connections from one address that have not signed in; one more closes the oldest of them, for a unit that
     signs in at once must get in although somebody at its address holds connections open."""
+    handshakes: int = 256
+    """TLS handshakes at a time; one more ends the oldest."""
     connect_within: float = 5.0
-    """Seconds in which CONNECT, and the TLS handshake before it, must be done."""
+    """Seconds for CONNECT, and as many for the TLS handshake before it."""
     packet: int = 65_536
     """Remaining length of one packet, in octets."""
     connect_packet: int = 8_192
@@ -89,10 +92,14 @@ class Counters(Struct, kw_only=True):
     """Sign-ins that succeeded."""
     refused_connects: int = 0
     """Sign-ins refused: credentials, client id, version."""
+    refused_handshakes: int = 0
+    """TLS handshakes that failed, took too long or made room for others."""
     silent: int = 0
     """No CONNECT in time, or the keep-alive ran out."""
     takeovers: int = 0
-    """A client id signed in while it was connected; repeated, it means that two devices share it."""
+    """A client id signed in while it was connected."""
+    contested: dict[str, int] = field(default_factory=dict)
+    """Takeovers by client id, for the last 64 of them; when one grows, two devices share an identity."""
     publishes: int = 0
     acknowledged: int = 0
     refused_publishes: int = 0
@@ -169,7 +176,7 @@ class Registry:
         older = self._clients.get(client.client_id)
         self._clients[client.client_id] = client
         if older is not None:
-            self.counters.takeovers += 1
+            self._count_takeover(client.client_id)
             older.overtaken()
 
     def leave(self, client: Client) -> None:
@@ -229,6 +236,13 @@ class Registry:
         """Count a malformed packet and keep its start."""
         self.counters.malformed += 1
         self.counters.samples.append(Sample(fault=fault, start=start[:SAMPLE_OCTETS]))
+
+    def _count_takeover(self, client_id: str) -> None:
+        contested = self.counters.contested
+        self.counters.takeovers += 1
+        contested[client_id] = contested.pop(client_id, 0) + 1
+        if len(contested) > CONTESTED:
+            del contested[next(iter(contested))]
 
     def _forget_empty(self, address: str) -> None:
         if not self._waiting.get(address, True):

@@ -12,67 +12,26 @@ from collections import deque
 from functools import partial
 from typing import Any
 
-from belltower import log
 from hardware.codecs import mqtt_fields as fields
 from hardware.codecs import mqtt_packets as packets
 from hardware.codecs.mqtt import Parser
 from hardware.drivers import OnPublish, Received
+from hardware.drivers import mqtt_reasons as reasons
 from hardware.drivers.mqtt_registry import Authenticate, Permissions, Registry
-
-_log = log.get("mqtt")
 
 _NO_PERMISSIONS = Permissions(publish=frozenset(), subscribe=frozenset())
 _LINGER = 2.0
 """Seconds in which the last words of a connection must have left."""
-
-# MQTT-5.0 §2.4
-_WITH_WILL = 0x04
-_NOT_TAKEN = 0x83
-_BAD_CLIENT_ID = 0x85
-_BAD_CREDENTIALS = 0x86
-_NOT_ALLOWED = 0x87
-_BAD_METHOD = 0x8C
-_KEEP_ALIVE = 0x8D
-_TAKEN_OVER = 0x8E
-_SHUTTING_DOWN = 0x8B
-_QUOTA = 0x97
-_NO_QOS_2 = 0x9B
-_NO_SHARED = 0x9E
-_NO_WILDCARDS = 0xA2
-# the same for MQTT-3.1.1 §3.2.2.3
-_RETURN_CODES = {fields.UNSUPPORTED_VERSION: 1, _BAD_CLIENT_ID: 2}
 
 
 class Session(asyncio.Protocol):
     """Serves one client over whatever transport it is given."""
 
     __slots__ = (
-        "_admitted",
-        "_authenticate",
-        "_closing",
-        "_flushing",
-        "_granted",
-        "_last_mid",
-        "_loop",
-        "_maximum_packet",
-        "_on_publish",
-        "_outbox",
-        "_parser",
-        "_paused",
-        "_pending",
-        "_permissions",
-        "_receive_maximum",
-        "_registry",
-        "_seen",
-        "_send_maximum",
-        "_silence",
-        "_timer",
-        "_transport",
-        "_unacknowledged",
-        "_version",
-        "_will",
-        "address",
-        "client_id",
+        "_admitted", "_authenticate", "_closing", "_flushing", "_granted", "_last_mid", "_loop",
+        "_maximum_packet", "_on_publish", "_outbox", "_parser", "_paused", "_pending", "_permissions",
+        "_receive_maximum", "_registry", "_seen", "_send_maximum", "_silence", "_timer", "_transport",
+        "_unacknowledged", "_version", "_will", "address", "client_id",
     )  # fmt: skip
 
     def __init__(
@@ -151,7 +110,7 @@ class Session(asyncio.Protocol):
         if qos:
             if len(self._unacknowledged) >= self._send_maximum:
                 self._registry.counters.slow_readers += 1
-                self._end(_QUOTA)
+                self._end(reasons.QUOTA)
                 return False
             mid = self._last_mid % 65_535 + 1
             while mid in self._unacknowledged:
@@ -169,9 +128,8 @@ class Session(asyncio.Protocol):
 
     def overtaken(self) -> None:
         """The same client id signed in elsewhere: end, with the will (MQTT-3.1.1 §3.1.4)."""
-        _log.warning("mqtt_taken_over", client=self.client_id)
         self._publish_will()
-        self._end(_TAKEN_OVER)
+        self._end(reasons.TAKEN_OVER)
 
     def evicted(self) -> None:
         """Room is needed for another: end."""
@@ -181,7 +139,7 @@ class Session(asyncio.Protocol):
     def shut_down(self) -> None:
         """The listener ends: so does the connection, and its will says nothing about the unit."""
         self._will = None
-        self._end(_SHUTTING_DOWN)
+        self._end(reasons.SHUTTING_DOWN)
 
     def _drain(self) -> None:
         """Handle the packets at hand, as far as may be read on."""
@@ -206,14 +164,14 @@ class Session(asyncio.Protocol):
         counters.publishes += 1
         if qos == 2:
             counters.refused_publishes += 1
-            self._end(_NO_QOS_2)
+            self._end(reasons.NO_QOS_2)
             return
         if not self._permissions.may_publish(topic):
             counters.refused_publishes += 1
             if self._version == 4:
-                self._end(_NOT_ALLOWED)
+                self._end(reasons.NOT_ALLOWED)
             elif qos:
-                self._answer(packet.mid, _NOT_ALLOWED)
+                self._answer(packet.mid, reasons.NOT_ALLOWED)
             return
         if packet.retain:
             self._retain(topic, packet.payload)
@@ -256,8 +214,7 @@ class Session(asyncio.Protocol):
         if not _looked_at(future):
             self._registry.counters.failed += 1
             if not self._closing:
-                _log.warning("mqtt_not_taken", client=self.client_id)
-                self._end(_NOT_TAKEN)
+                self._end(reasons.NOT_TAKEN)
             return
         entry[1] = 0
         if not self._closing and self._pending[0] is entry:
@@ -304,7 +261,7 @@ class Session(asyncio.Protocol):
                 answer = packets.UnsubAck(mid=mid, reasons=tuple(0 if one else 0x11 for one in known))
                 self._transport.write(packets.encode(answer, self._version))
             case packets.Disconnect(reason=reason):
-                if reason != _WITH_WILL:
+                if reason != reasons.WITH_WILL:
                     self._will = None
                 self._close()
             case _:  # the parser lets no other through
@@ -316,51 +273,29 @@ class Session(asyncio.Protocol):
             raise fields.malformed(self._version, "3.1.0-2", "a second CONNECT", fields.PROTOCOL_ERROR)
         self._version = packet.version
         client_id = packet.client_id or packet.username or ""
-        refusal = 0
+        refusal = reasons.refusal(packet, client_id)
         permissions = None
-        if not client_id or (not packet.client_id and not packet.clean) or _unfit(client_id):
-            refusal = _BAD_CLIENT_ID
-        elif fields.AUTHENTICATION_METHOD in packet.properties:
-            refusal = _BAD_METHOD
-        else:
+        if not refusal:
             permissions = self._authenticate(packet.username or "", packet.password or b"", client_id)
         if permissions is None:
-            self._refuse(refusal or _BAD_CREDENTIALS)
+            self._refuse(refusal or reasons.BAD_CREDENTIALS)
             return
         limits = self._registry.limits
         self.client_id = client_id
         self._permissions = permissions
         self._parser.limit = limits.packet
-        self._send_maximum = min(limits.send_maximum, _number(packet, fields.RECEIVE_MAXIMUM, 65_535))
-        self._maximum_packet = _number(packet, fields.MAXIMUM_PACKET_SIZE, 1 << 28)
+        self._send_maximum = min(limits.send_maximum, reasons.number(packet, fields.RECEIVE_MAXIMUM, 65_535))
+        self._maximum_packet = reasons.number(packet, fields.MAXIMUM_PACKET_SIZE, 1 << 28)
         self._accept_will(packet.will)
         self._registry.sign_in(self)
         self._timer.cancel()
         keepalive = packet.keepalive
         if packet.version == 5:
             keepalive = min(keepalive or limits.keepalive, limits.keepalive)
-        self._transport.write(self._welcome(packet, keepalive))
+        self._transport.write(reasons.welcome(packet, limits, client_id, keepalive))
         if keepalive:
             self._silence = 1.5 * keepalive
             self._timer = self._loop.call_later(self._silence, self._check_silence)
-
-    def _welcome(self, packet: packets.Connect, keepalive: int) -> bytes:
-        limits = self._registry.limits
-        properties: dict[int, fields.Value] = {
-            fields.SESSION_EXPIRY: 0,
-            fields.RECEIVE_MAXIMUM: limits.receive_maximum,
-            fields.MAXIMUM_QOS: 1,
-            fields.RETAIN_AVAILABLE: 1,
-            fields.MAXIMUM_PACKET_SIZE: limits.packet,
-            fields.TOPIC_ALIAS_MAXIMUM: 0,
-            fields.WILDCARDS_AVAILABLE: 0,
-            fields.SUBSCRIPTION_IDS_AVAILABLE: 0,
-            fields.SHARED_AVAILABLE: 0,
-            fields.SERVER_KEEP_ALIVE: keepalive,
-        }
-        if not packet.client_id:
-            properties[fields.ASSIGNED_CLIENT_ID] = self.client_id
-        return packets.encode(packets.ConnAck(properties=properties), packet.version)
 
     def _accept_will(self, will: packets.Will | None) -> None:
         """Keep the will if it may be published; a unit with a wrong will is still let in, so that it can press."""
@@ -373,13 +308,13 @@ class Session(asyncio.Protocol):
 
     def _refuse(self, reason: int) -> None:
         self._registry.counters.refused_connects += 1
-        code = reason if self._version == 5 else _RETURN_CODES.get(reason, 5)
+        code = reason if self._version == 5 else reasons.RETURN_CODES.get(reason, 5)
         self._transport.write(packets.encode(packets.ConnAck(reason=code), self._version or 4))
         self._close()
 
     def _subscribe(self, packet: packets.Subscribe) -> None:
         """SUBSCRIBE (MQTT-3.1.1 §3.8.4), topic by topic; then what is retained there."""
-        reasons: list[int] = []
+        granted: list[int] = []
         fresh: list[str] = []
         for topic, options in packet.filters:
             if self._permissions.may_subscribe(topic):
@@ -389,11 +324,11 @@ class Session(asyncio.Protocol):
                     fresh.append(topic)
                 self._granted.add(topic)
                 self._registry.subscribe(topic, self, qos)
-                reasons.append(qos)
+                granted.append(qos)
             else:
                 self._registry.counters.refused_subscriptions += 1
-                reasons.append(_refusal(topic) if self._version == 5 else 0x80)
-        answer = packets.SubAck(mid=packet.mid, reasons=tuple(reasons))
+                granted.append(reasons.subscription_refusal(topic) if self._version == 5 else 0x80)
+        answer = packets.SubAck(mid=packet.mid, reasons=tuple(granted))
         self._transport.write(packets.encode(answer, self._version))
         for topic in fresh:
             payload = self._registry.retained(topic)
@@ -448,7 +383,7 @@ class Session(asyncio.Protocol):
             self._timer = self._loop.call_at(due, self._check_silence)
             return
         self._registry.counters.silent += 1
-        self._end(_KEEP_ALIVE)
+        self._end(reasons.KEEP_ALIVE)
 
     def _end(self, reason: int) -> None:
         """Close; version 5 is told why (MQTT-5.0 §4.13)."""
@@ -473,18 +408,3 @@ class Session(asyncio.Protocol):
 def _looked_at(future: asyncio.Future[Any]) -> bool:
     """Whether `future` went well; marks its exception as seen."""
     return not future.cancelled() and future.exception() is None
-
-
-def _unfit(client_id: str) -> bool:
-    return len(client_id) > 128 or any(letter in client_id for letter in "+#/")
-
-
-def _number(packet: packets.Connect, name: int, otherwise: int) -> int:
-    value = packet.properties.get(name, otherwise)
-    return value if isinstance(value, int) else otherwise
-
-
-def _refusal(topic_filter: str) -> int:
-    if topic_filter.startswith("$share/"):
-        return _NO_SHARED
-    return _NO_WILDCARDS if "+" in topic_filter or "#" in topic_filter else _NOT_ALLOWED

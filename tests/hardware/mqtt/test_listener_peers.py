@@ -1,6 +1,7 @@
 """The listener, judged by clients that others wrote."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -186,3 +187,29 @@ async def test_mosquitto_pub_is_served_over_tls(tmp_path: Path) -> None:
         code, _ = await mosquitto.run(*plain)
         assert code
         assert 1 == len(house.intake.received)
+
+
+async def test_half_done_handshakes_make_room(tmp_path: Path) -> None:
+    """The oldest goes when there are too many, the rest when their time is up; who speaks TLS gets in meanwhile."""
+    certificate = write_certificate(tmp_path, "127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, tmp_path / "key.pem")
+    async with Running(tls=context, connect_within=0.5, handshakes=2) as house:
+        idle = [await house.stranger() for _ in range(3)]
+        assert [] == await idle[0].is_closed()
+        command = client("mosquitto_pub", house, "u1", "mqttv5", "-q", "1", "-t", "up/u1", "-m", "help")
+        assert (0, "") == await mosquitto.run(*command, "--cafile", str(certificate))
+        for stranger in idle[1:]:
+            assert [] == await stranger.is_closed()
+        assert 3 == house.listener.counters.refused_handshakes
+
+
+async def test_the_kernel_asks_silent_peers(house: Running) -> None:
+    """Accepted sockets inherit the listening one's keep-alive."""
+    unit = await house.unit()
+    session = house.listener._registry.clients()[0]
+    sock = session._transport.get_extra_info("socket")
+
+    assert 1 == sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert 15 == sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+    await unit.is_alive()
