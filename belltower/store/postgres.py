@@ -31,6 +31,7 @@ _CONNECT_SECONDS = 5.0
 _GROUP_SECONDS = 10.0
 """A server silent for so long is taken for gone."""
 _CLAIM_TRIES = 50
+"""Of a tenth of a second each: the session of a killed process takes a moment to go."""
 _NAME = re.compile(r"'(?:[^']|'')*'|(?<![:\w]):([A-Za-z_]\w*)")
 _LOST = (
     OSError,
@@ -93,6 +94,7 @@ class PostgresDatabase(Verbs):
         self._dsn = dsn
         self._queue_limit = queue_limit
         self._reader_count = readers
+        self._claim_tries = _CLAIM_TRIES
         self._positional = Positional()
         self._waiting = Waiting()
         self._more = asyncio.Event()
@@ -170,7 +172,7 @@ class PostgresDatabase(Verbs):
         """See `Database.claim`. A session lock, taken again after each reconnect."""
         async with self._turn:
             connection = await self._connected()
-            for _ in range(_CLAIM_TRIES):
+            for _ in range(self._claim_tries):
                 if await self._lock(connection, name):
                     self._claims.append(name)
                     return

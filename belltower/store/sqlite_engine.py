@@ -137,37 +137,31 @@ class SQLiteEngine:
         run: list[Params | tuple[SQLValue, ...]] = []
         for tx in batch:
             for part in tx.parts:
-                statements: Sequence[Statement]
-                if type(part) is Statement:
-                    statements = (part,)
-                elif type(part) is Rows:
-                    if run:
-                        self._execute(text, run)
-                        run = []
-                    self._execute(part.sql, part.rows)
-                    continue
+                pieces: Sequence[Statement | Rows]
+                if type(part) is Statement or type(part) is Rows:
+                    pieces = (part,)
                 else:
                     late = cast(Late, part)
-                    statements = late.settle()
+                    pieces = late.settle()
                     settled.append(late)
-                for statement in statements:
+                for piece in pieces:
+                    if piece.sql is not text and piece.sql != text:
+                        self._execute(text, run)
+                        text, run = piece.sql, []
+                    if type(piece) is Rows:
+                        run += piece.rows
+                        continue
+                    statement = cast(Statement, piece)
                     if statement.expect is None:
-                        if statement.sql is not text and statement.sql != text:
-                            if run:
-                                self._execute(text, run)
-                                run = []
-                            text = statement.sql
                         run.append(statement.params)
                         continue
-                    if run:
-                        self._execute(text, run)
-                        run = []
-                    cursor.execute(statement.sql, statement.params)
+                    self._execute(text, run)
+                    run = []
+                    cursor.execute(text, statement.params)
                     changed = self.connection.changes()
                     if changed != statement.expect:
                         raise Conflict(f"{changed} rows changed, {statement.expect} expected")
-        if run:
-            self._execute(text, run)
+        self._execute(text, run)
 
     def _execute(self, text: str, run: Sequence[Params | tuple[SQLValue, ...]]) -> None:
         """Execute `text` for each of `run`; a plain INSERT takes many rows at a step, and the GIL changes hands less."""

@@ -60,7 +60,7 @@ class Transaction:
 
     def __init__(self) -> None:
         self.parts: list[Statement | Rows | Late] = []
-        self.landed: list[Callable[[], None]] = []
+        self.landed: tuple[Callable[[], None], ...] = ()
 
     def add(self, sql: str, /, *, expect: int | None = None, **params: SQLValue) -> None:
         """Add one statement. `expect` is the number of rows it must change, otherwise all fails with `Conflict`."""
@@ -76,7 +76,7 @@ class Transaction:
 
     def on_landed(self, callback: Callable[[], None]) -> None:
         """Call `callback` on the event loop once this has been committed and synced."""
-        self.landed.append(callback)
+        self.landed += (callback,)
 
     def statements(self) -> list[Statement]:
         """All but the late ones, for whoever writes them down elsewhere."""
