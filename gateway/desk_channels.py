@@ -1,22 +1,18 @@
-"""From the settings of a channel to the channel, and what notices look like to the page."""
+"""What notices need of the site package, and what they look like to the page."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from belltower.clock import Clock
 from belltower.ids import NoticeId, PersonId, PlaceId
 from belltower.incident.facts import Mode, Outcome
 from floorplans import spoken
 from gateway.site_package import SitePackage
 from gateway.web.desk import ConsoleMessage, Recipient
 from notify import settings as tables
-from notify.channels import smtp, twilio_sms
-from notify.channels.channel import Channel
-from notify.channels.console import Board, ConsoleChannel
+from notify.channels.console import Board
 from notify.delivery import State
-from notify.sender import Pace
 from notify.site import NoticeSite
 from notify.store import DeliveryTables
 
@@ -27,48 +23,6 @@ _OUTCOMES = {
     State.UNCERTAIN: Outcome.UNCERTAIN,
     State.SUPERSEDED: Outcome.SUPERSEDED,
 }
-
-
-def channels_of(
-    settings: Mapping[str, Any], *, callback_url: str, board: Board, clock: Clock
-) -> list[tuple[Channel, Pace]]:
-    """Every channel that the settings name, with its pace, in their order."""
-    made: list[tuple[Channel, Pace]] = []
-    for table in settings.values():
-        match table:
-            case tables.TwilioSettings():
-                sms = twilio_sms.TwilioSettings(
-                    account=table.account,
-                    token=table.token.reveal(),
-                    sender=table.from_,
-                    base_url=table.base_url,
-                    callback_url=table.callback_url or callback_url,
-                    connections=table.in_flight,
-                )
-                made.append(
-                    (
-                        twilio_sms.TwilioSMS(settings=sms, deadline=table.timeout),
-                        Pace(at_once=table.in_flight, per_second=table.rate),
-                    )
-                )
-            case tables.SMTPSettings():
-                mail = smtp.SMTPSettings(
-                    host=table.host,
-                    sender=table.from_,
-                    port=table.port,
-                    security=table.security,
-                    user=table.username,
-                    password=table.password.reveal() if table.password is not None else "",
-                    connections=table.connections,
-                )
-                made.append(
-                    (smtp.SMTPChannel(settings=mail, deadline=table.timeout), Pace(at_once=table.connections))
-                )
-            case tables.ConsoleSettings():
-                made.append((ConsoleChannel(board=board, clock=clock), Pace()))
-            case other:
-                raise TypeError(f"no channel is made from {type(other).__name__}")
-    return made
 
 
 def callback_token(settings: Mapping[str, Any]) -> str:

@@ -30,14 +30,14 @@ from gateway import alarm_follower, process, site_package
 from gateway import settings as settings_file
 from gateway.alarm_follower import AlarmFollower, AlarmVerbs
 from gateway.control import ControlClient
-from gateway.desk_channels import DeskNotices, SiteNames, callback_token, channels_of, notice_site
+from gateway.desk_channels import DeskNotices, SiteNames, callback_token, notice_site
 from gateway.settings import Settings, WebSettings
 from gateway.site_package import SitePackage
 from gateway.web import store as web_store
 from gateway.web.app import first_invitation, make_web
 from gateway.web.journal_desk import JournalDesk
-from notify.callbacks import PATH as CALLBACKS
 from notify.channels.console import Board
+from notify.channels.table import make_channels
 from notify.room import NotifyRoom
 
 _log = log.get("desk_lane")
@@ -88,9 +88,7 @@ class DeskLane:
                 journal=journal,
                 stream=stream,
                 site=lambda: notice_site(site, url=url),
-                channels=channels_of(
-                    settings.channels, callback_url=url + CALLBACKS, board=board, clock=clock
-                ),
+                channels=make_channels(settings.channels, public_url=url, board=board, clock=clock),
                 clock=clock,
                 ids=ids,
                 random=Random(),  # noqa: S311 - jitter, not a secret
