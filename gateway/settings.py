@@ -302,9 +302,18 @@ def _links(reader: Reader, psap: Any) -> dict[str, Any]:
 
 
 def _channels(reader: Reader, notify: Any) -> dict[str, Any]:
-    return _named(
+    channels = _named(
         reader, notify, "notify", "channels", lambda table, at: reader.take_kind(CHANNELS, table, at)
     )
+    first: dict[type[Any], str] = {}
+    for name, channel in channels.items():
+        # Two ways to the same address would send everything twice.
+        other = first.setdefault(type(channel), name)
+        if other != name:
+            reader.fault(
+                f"notify.channels.{name}.kind", f"notify.channels.{other} is of this kind already; keep one"
+            )
+    return channels
 
 
 def _named(

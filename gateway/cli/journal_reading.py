@@ -11,9 +11,11 @@ from belltower.ids import StreamName
 from belltower.journal import RawEntry, streams
 from belltower.journal.tables import COUNT, PAGE
 from belltower.store import Database, Unavailable, open_database
+from gateway.cli.output import progress
 from gateway.settings import Settings, load
 
 _PAGE = 5_000
+_STEP = 1_000
 
 
 def settings_of(config: Path) -> Settings:
@@ -53,8 +55,24 @@ async def size(database: Database, stream: StreamName) -> int:
     return int(rows[0][0])
 
 
-async def entries(database: Database, stream: StreamName) -> AsyncIterator[RawEntry]:
-    """Every entry of a stream, from the first on."""
+async def everything(settings: Settings) -> AsyncIterator[RawEntry]:
+    """Every entry of every stream, with a progress bar. A copy of a stream is read once."""
+    seen: set[StreamName] = set()
+    for lane, url in urls(settings).items():
+        async with reading(url) as database:
+            for stream in await streams(database):
+                if stream in seen:
+                    continue
+                seen.add(stream)
+                with progress(f"Reading the {lane} journal") as bar:
+                    task = bar.add_task("", total=await size(database, stream))
+                    async for row in _entries(database, stream):
+                        if row.position % _STEP == 0:
+                            bar.update(task, completed=row.position)
+                        yield row
+
+
+async def _entries(database: Database, stream: StreamName) -> AsyncIterator[RawEntry]:
     after = 0
     while rows := await database.read(PAGE, stream=stream, after=after, limit=_PAGE):
         for name, position, fact, at, tag, subject, body, chain in rows:
@@ -71,4 +89,4 @@ async def entries(database: Database, stream: StreamName) -> AsyncIterator[RawEn
             )
 
 
-__all__ = ["entries", "reading", "settings_of", "size", "streams", "urls"]
+__all__ = ["everything", "reading", "settings_of", "size", "streams", "urls"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from belltower.errors import NotFound, SettingsError
-from gateway.cli.output import config_option, emit, json_option, progress, table
+from gateway.cli.output import config_option, emit, json_option, table
 
 if TYPE_CHECKING:
     from belltower.ids import PlaceId
@@ -86,30 +86,22 @@ def command(incident: str, config: Path, *, as_json: bool) -> None:
 
 async def _of_incident(settings: Settings, named: str) -> tuple[str, list[RawEntry]]:
     """The incident's id and all its entries, from both lanes' journals."""
-    from belltower.ids import StreamName
     from belltower.incident.encoding import FactEncoding
     from belltower.incident.facts import IncidentOpened
-    from gateway.cli.journal_reading import entries, reading, size, urls
+    from gateway.cli.journal_reading import everything
 
     encoding = FactEncoding()
     subject = named if named.startswith("inc_") else ""
     by_subject: dict[str, list[RawEntry]] = {}
-    for lane, url in urls(settings).items():
-        stream = StreamName(lane)
-        async with reading(url) as database:
-            with progress(f"Reading the {lane} journal") as bar:
-                task = bar.add_task("", total=await size(database, stream))
-                async for row in entries(database, stream):
-                    if row.position % 1000 == 0:
-                        bar.update(task, completed=row.position)
-                    if not row.subject:
-                        continue
-                    by_subject.setdefault(row.subject, []).append(row)
-                    if row.tag == "incident.opened":
-                        fact = encoding.decode(row.tag, row.body)
-                        number = fact.number if isinstance(fact, IncidentOpened) else 0
-                        if named in ("last", str(number)):
-                            subject = row.subject
+    async for row in everything(settings):
+        if not row.subject:
+            continue
+        by_subject.setdefault(row.subject, []).append(row)
+        if row.tag == "incident.opened":
+            fact = encoding.decode(row.tag, row.body)
+            number = fact.number if isinstance(fact, IncidentOpened) else 0
+            if named in ("last", str(number)):
+                subject = row.subject
     if subject not in by_subject:
         raise NotFound(
             "the journal holds no incident yet"

@@ -161,6 +161,15 @@ def test_the_database_password_is_kept_out_of_the_address(tmp_path: Path) -> Non
     assert "bears a password" in faults(tmp_path, MINIMAL + '[desk]\ndatabase = "postgresql://a:b@db/x"\n')[0]
 
 
+def test_two_channels_of_one_kind_are_refused(tmp_path: Path) -> None:
+    """Each address is served by one channel, or everything would be sent twice."""
+    mail = '[notify.channels.{}]\nkind = "smtp"\nhost = "localhost"\nfrom = "a@example.org"\n'
+
+    assert [
+        "config.toml: notify.channels.spare.kind: notify.channels.mail is of this kind already; keep one"
+    ] == faults(tmp_path, MINIMAL + mail.format("mail") + mail.format("spare"))
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """The message gives the path and the mend."""
     with pytest.raises(SettingsError, match="absent.toml: cannot be read"):
