@@ -64,6 +64,23 @@ class BrokerIntake:
 
     async def run(self) -> None:
         """Connect, subscribe, take messages in. Raises Unreachable or Rejected; SettingsError for a useless URL."""
+        try:
+            await self._serve()
+        except asyncio.CancelledError:
+            self.close()
+            raise
+
+    def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> bool:
+        """Hand a message to the broker; False when it is away or the queue to it is full."""
+        return self._link is not None and self._link.publish(topic, payload, qos=qos, retain=retain)
+
+    def close(self) -> None:
+        """Give back the threads that dial and resolve."""
+        for executor in self._threads.values():
+            executor.shutdown(wait=False, cancel_futures=True)
+        self._threads = {}
+
+    async def _serve(self) -> None:
         host, port, tls = self._where()
         try:
             async with asyncio.timeout(self._connect_within):
@@ -94,16 +111,6 @@ class BrokerIntake:
             link.close()
             if self._on_link is not None:
                 self._on_link(False)
-
-    def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> bool:
-        """Hand a message to the broker; False when it is away or the queue to it is full."""
-        return self._link is not None and self._link.publish(topic, payload, qos=qos, retain=retain)
-
-    def close(self) -> None:
-        """Give back the threads that dial and resolve."""
-        for executor in self._threads.values():
-            executor.shutdown(wait=False, cancel_futures=True)
-        self._threads = {}
 
     def _where(self) -> tuple[str, int, ssl.SSLContext | None]:
         parts = urlsplit(self._url)

@@ -8,6 +8,7 @@ import socket
 import ssl
 from asyncio import sslproto
 
+from belltower.errors import Unreachable
 from hardware.drivers import OnPublish
 from hardware.drivers.mqtt_registry import Authenticate, Counters, Limits, Registry
 from hardware.drivers.mqtt_session import Session
@@ -57,9 +58,14 @@ class MQTTListener:
         return self._registry.counters
 
     async def run(self) -> None:
-        """Serve until cancelled. Raises OSError when the address cannot be had."""
+        """Serve until cancelled. Raises Unreachable when the address cannot be had."""
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        listening = socket.create_server((self._host, self.port), family=family, backlog=_BACKLOG)
+        try:
+            listening = socket.create_server((self._host, self.port), family=family, backlog=_BACKLOG)
+        except OSError as error:
+            raise Unreachable(
+                f"cannot listen on {self._host}:{self.port}: {error.strerror or error}"
+            ) from error
         _notice_dead_peers(listening)
         self.port = listening.getsockname()[1]
         try:

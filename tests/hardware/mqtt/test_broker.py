@@ -1,10 +1,12 @@
 """What only the way through a broker has: its own sign-in, its session, its absence."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -227,3 +229,29 @@ async def test_cancelled_it_lets_go_at_once(house: BrokerHouse) -> None:
     async with asyncio.timeout(WAIT):
         while "Received DISCONNECT from belltower" not in house.broker.output():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+async def test_a_broker_is_found_again_although_its_name_no_longer_resolves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The address that worked last is kept."""
+    resolve = socket.getaddrinfo
+
+    def dead(host: str, *more: Any, **options: Any) -> Any:
+        if host == "localhost":
+            raise socket.gaierror("no answer")
+        return resolve(host, *more, **options)
+
+    house = BrokerHouse(tmp_path)
+    house.host = "localhost"
+    async with house:
+        monkeypatch.setattr(socket, "getaddrinfo", dead)
+        for _ in range(2):
+            await house.broker.kill()
+            async with asyncio.timeout(WAIT):
+                while house.publish("down/u1", b"x"):  # noqa: ASYNC110
+                    await asyncio.sleep(0.005)
+            await house.broker.start()
+            await house.is_connected()
+
+        assert house.publish("down/u1", b"x")

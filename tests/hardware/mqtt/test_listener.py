@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from belltower.errors import Unreachable
 from hardware.codecs.mqtt_packets import (
     ConnAck,
     Connect,
@@ -19,6 +20,7 @@ from hardware.codecs.mqtt_packets import (
     Will,
     encode,
 )
+from hardware.drivers.mqtt_listener import MQTTListener
 from tests.hardware.mqtt.peer import Running, Unit
 
 
@@ -416,3 +418,11 @@ async def test_a_transport_can_be_attached_by_hand(house: Running) -> None:
 
     assert ConnAck() == await unit.sign_in("u1")
     unit.hang_up()
+
+
+async def test_an_address_that_is_taken_is_unreachable(house: Running) -> None:
+    """So that whoever mends it says which."""
+    second = MQTTListener(on_publish=house.intake, authenticate=lambda *_: None, port=house.port)
+
+    with pytest.raises(Unreachable, match=f"cannot listen on 127.0.0.1:{house.port}: Address already in use"):
+        await second.run()
