@@ -204,3 +204,58 @@ def test_whatever_happens_every_press_is_covered_once_the_county_answers(steps):
     assert all(((1, presses[n]),) == call.confirmed for n, call in calls.items())
     assert [] == ledger.open_frames()
     assert all(covers for frame in frames for _, covers in frame.covers)
+
+
+def test_a_summary_waits_until_the_channel_is_free_and_then_tells_all():
+    """Composed late, so that it holds what joined meanwhile; the first press did not wait."""
+    channel = Channel(rate=1200)
+    ledger, call = a_ledger(channel), an_open_call(1, "B")
+    ledger.order(call, now=0.0)
+    first = ledger.next(0.0)
+    ledger.sent(first, now=0.0)
+    for number in range(2, 10):
+        call.presses = union(call.presses, ((number, number),))
+        ledger.joined(call, now=0.1)
+        assert ledger.next(0.1) is None
+    other = an_open_call(2, "C")
+    ledger.order(other, now=0.2)
+    assert ((other.id, ((1, 1),)),) == ledger.next(0.2).covers
+    ledger.sent(ledger.next(0.2), now=0.2)
+    free = ledger.wake_at(0.2)
+
+    assert channel.airtime(len(first.octets)) * 2 < free < 6
+    assert ledger.next(free - 0.01) is None
+    assert ((call.id, ((2, 9),)),) == ledger.next(free).covers
+
+
+def test_repeats_count_from_the_end_of_the_airtime():
+    """A frame that is still on its way through the modem is not repeated."""
+    ledger, call = a_ledger(Channel(rate=1200)), an_open_call(1, "B")
+    ledger.order(call, now=0.0)
+    ledger.sent(ledger.next(0.0), now=0.0)
+    due = ledger.wake_at(0.0)
+
+    assert 3.5 < due < 5
+    assert ledger.next(due - 0.01) is None
+    assert "C0001" == ledger.next(due).id
+
+
+def test_a_summary_speaks_of_one_incident():
+    """The other incident's presses follow in the next."""
+    ledger = a_ledger()
+    calls = [OpenCall(call=admitted(order(n, incident=f"inc_{n}"), place="x"), ordered=0.0) for n in (1, 2)]
+    for call in calls:
+        ledger.order(call, now=0.0)
+        ledger.sent(ledger.next(0.0), now=0.0)
+        ledger.receipt(f"C000{call.call.order.number}", ReceiptLevel.SYSTEM, now=0.0)
+        call.presses = ((1, 5),)
+        ledger.joined(call, now=0.0)
+    told = []
+    for _ in range(2):
+        frame = ledger.next(0.0)
+        told.append(frame.covers)
+        ledger.sent(frame, now=0.0)
+        ledger.receipt(frame.id, ReceiptLevel.SYSTEM, now=0.0)
+
+    assert [((call.id, ((2, 5),)),) for call in calls] == told
+    assert ledger.next(0.0) is None

@@ -245,3 +245,76 @@ async def test_an_idle_link_sends_nothing_but_heartbeats():
 
         assert 20 == len(house.times("PING"))
         assert {"LinkRestored": 1} == await house.counted()
+
+
+@virtual
+async def test_a_county_silent_for_a_day_is_called_all_day():
+    """Fault R13: every 30 s for 24 hours, one id, loud once; the day after, it answers, and all is well."""
+    async with House() as house:
+        house.county.fault = Fault.parse("silent")
+        await house.give(order(1))
+        await asyncio.sleep(86_400)
+        assert 2_880 <= house.county.counts["repeats"] <= 2_890
+        house.county.fault = None
+        await asyncio.sleep(31)
+
+        counted = await house.counted()
+        assert (1, 1, 1, 1) == tuple(
+            counted[kind] for kind in ("CallSent", "CallReceipt", "CallUnanswered", "LinkRestored")
+        )
+        assert {1} == set(house.county.calls)
+
+
+@virtual
+async def test_presses_read_before_their_buildings_order_are_told_too():
+    """After trouble with the disk, facts may come out of order."""
+    async with House() as house:
+        await house.give(joined(2), joined(3))
+        await house.give(order(1))
+        await asyncio.sleep(5)
+
+        assert ((1, 3),) == house.county.calls[1].presses
+
+
+@virtual
+async def test_a_link_is_restored_as_soon_as_it_is_back():
+    """The heartbeat is asked at once on a new line, however recent the last answer."""
+    async with House() as house:
+        await asyncio.sleep(5)
+        house.cables["county"].pull()
+        await asyncio.sleep(3)
+        house.cables["county"].plug()
+        await asyncio.sleep(3)
+
+        assert {"LinkRestored": 2, "LinkLost": 1} == await house.counted()
+
+
+@virtual
+async def test_an_answer_for_an_unknown_call_is_refused():
+    """The county hears that there is no such call, and nothing is written."""
+    async with House() as house:
+        await asyncio.sleep(1)
+        peer = house.peers["county"]
+        await house.give(order(1))
+        await asyncio.sleep(1)
+        peer.county.calls[1].key = "00000000"
+        before = await house.counted()
+        peer.acknowledge(1)
+        await asyncio.sleep(40)
+
+        assert before == await house.counted()
+        assert not peer.county.calls[1].told
+        assert peer.county.next_at() is None or peer.county.next_at() > 0
+
+
+@virtual
+async def test_two_people_are_two_facts_and_each_is_one():
+    """A repeated answer is written once; another position's is news."""
+    async with House() as house:
+        await house.give(order(1))
+        await asyncio.sleep(1)
+        for by in ("T1", "T1", "T2"):
+            house.peers["county"].acknowledge(1, by)
+            await asyncio.sleep(1)
+
+        assert ["T1", "T2"] == [each.by for each in await house.facts(TelecommunicatorAcknowledged)]
