@@ -38,7 +38,7 @@ from belltower.incident import facts
 from belltower.incident.encoding import FactEncoding
 from belltower.incident.facts import Action, AlarmKind, Fact
 from belltower.incident.verbs import Verbs
-from belltower.journal import Journal, RunSpool, Spool, SpoolFile
+from belltower.journal import Journal, RunSpool, Signer, Spool, SpoolFile, checkpoint_key
 from belltower.store import Database, open_database
 from belltower.store.faults import Damaged
 from belltower.tasks import Crew
@@ -83,6 +83,8 @@ class World(Struct, frozen=True, kw_only=True):
     open_database: Callable[[], Awaitable[Database]]
     spool: Spool
     run_spool: RunSpool | None = None
+    # Signs the journal's head from time to time; None: its chain is verified without signatures.
+    signer: Signer | None = None
     # A fresh journal after a damaged one begins a stream of its own.
     stream: StreamName = STREAM
     open_transport: Callable[[str], Transport] = open_transport
@@ -123,6 +125,7 @@ class AlarmLane:
                 codec=FactEncoding(),
                 spool=world.spool,
                 run_spool=world.run_spool,
+                signer=world.signer,
                 spool_after=self._settings.alarm.spool_after,
                 on_trouble=self._on_trouble,
             )
@@ -376,6 +379,7 @@ def _client_tls(settings: BrokerSettings) -> ssl.SSLContext | None:
 
 async def open_world(settings: Settings) -> World:
     """The machine's own clock, disk and wires. A journal that is damaged is put aside, and a fresh one begun."""
+    clock = SystemClock()
     folder = settings.state.folder
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     aside = len(list(folder.glob("alarm.db.damaged-*")))
@@ -394,11 +398,14 @@ async def open_world(settings: Settings) -> World:
             if "damaged" not in file.name:
                 file.rename(folder / f"alarm.db.damaged-{aside}{file.name.removeprefix('alarm.db')}")
     return World(
-        clock=SystemClock(),
+        clock=clock,
         random=Random(),  # noqa: S311 - jitter, not a secret
         random_bytes=os.urandom,
         open_database=open_journal,
         spool=SpoolFile(path=settings.state.spool),
+        signer=Signer(
+            key=checkpoint_key(settings.state.signing_key), clock=clock, notes=settings.state.checkpoints
+        ),
         stream=STREAM if aside == 0 else StreamName(f"{STREAM}.{aside}"),
     )
 

@@ -149,6 +149,8 @@ class ControlServer:
                         await _write(writer, self._status())
         except (asyncio.IncompleteReadError, ConnectionError, TimeoutError):
             pass
+        except asyncio.CancelledError:
+            pass  # the lane ends, and the streams of Python 3.11 would print a cancelled connection as an error
         except (Malformed, msgspec.DecodeError) as error:
             _log.warning("control_malformed", error=str(error))
         finally:
