@@ -1,0 +1,116 @@
+"""The three simulators, over their control interfaces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from belltower.errors import Unreachable
+
+_TIMEOUT = aiohttp.ClientTimeout(total=5)
+
+
+class ShownUnit(msgspec.Struct, frozen=True, kw_only=True):
+    """One unit as its simulator shows it."""
+
+    unit: str
+    place: str = ""
+    connected: bool = False
+    level: str = "none"
+    shows: str = ""
+
+
+class ScreenCall(msgspec.Struct, frozen=True, kw_only=True):
+    """One call on the county's screen."""
+
+    number: int
+    incident: int = 0
+    kind: str = ""
+    exercise: bool = False
+    building: str = ""
+    place: str = ""
+    presses: Any = ()
+    state: str = "new"
+    by: str = ""
+    told: bool = False
+
+
+class Text(msgspec.Struct, frozen=True, kw_only=True):
+    """One text message at the carrier."""
+
+    to: str
+    body: str
+    status: str
+    at: int = 0
+
+
+class Mail(msgspec.Struct, frozen=True, kw_only=True):
+    """One mail in a mailbox."""
+
+    to: str
+    subject: str
+    body: str
+    at: int = 0
+
+
+class _Screen(msgspec.Struct, frozen=True, kw_only=True):
+    calls: list[ScreenCall]
+
+
+class Others:
+    """Asks and steers the simulators. Whatever does not answer is `Unreachable`."""
+
+    def __init__(self, *, session: aiohttp.ClientSession, units: str, county: str, carrier: str) -> None:
+        self._session = session
+        self._units = units
+        self._county = county
+        self._carrier = carrier
+
+    async def units(self) -> list[ShownUnit]:
+        """Every simulated unit."""
+        return msgspec.json.decode(await self._ask("GET", f"{self._units}/units"), type=list[ShownUnit])
+
+    async def press(self, unit: str, kind: str) -> None:
+        """Press a unit's button."""
+        await self._ask("POST", f"{self._units}/units/{unit}/press", {"kind": kind})
+
+    async def calls(self) -> list[ScreenCall]:
+        """What the telecommunicator sees."""
+        screen = msgspec.json.decode(await self._ask("GET", f"{self._county}/calls"), type=_Screen)
+        return screen.calls
+
+    async def acknowledge(self, number: int) -> None:
+        """The telecommunicator takes a call."""
+        await self._ask("POST", f"{self._county}/calls/{number}/acknowledge", {"by": "T1"})
+
+    async def county_fault(self, fault: str) -> None:
+        """Something goes wrong at the county from now on; "" for nothing."""
+        await self._ask("POST", f"{self._county}/fault", {"fault": fault})
+
+    async def phones(self) -> dict[str, list[Text]]:
+        """Every phone's text messages."""
+        return msgspec.json.decode(
+            await self._ask("GET", f"{self._carrier}/phones"), type=dict[str, list[Text]]
+        )
+
+    async def mailboxes(self) -> dict[str, list[Mail]]:
+        """Every mailbox's mails."""
+        return msgspec.json.decode(
+            await self._ask("GET", f"{self._carrier}/mailboxes"), type=dict[str, list[Mail]]
+        )
+
+    async def carrier_fault(self, faults: dict[str, Any]) -> None:
+        """Something goes wrong at the carrier from now on; nothing given, nothing wrong."""
+        await self._ask("POST", f"{self._carrier}/fault", faults)
+
+    async def _ask(self, method: str, url: str, body: dict[str, Any] | None = None) -> bytes:
+        try:
+            async with self._session.request(method, url, json=body, timeout=_TIMEOUT) as answer:
+                octets = await answer.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Unreachable(f"{url} does not answer ({type(error).__name__})") from error
+        if answer.status >= 400:
+            raise Unreachable(f"{url}: {octets[:200].decode(errors='replace')}")
+        return octets
