@@ -21,6 +21,7 @@ CODES: tuple[tuple[type[BelltowerError], int], ...] = (
 """Which error exits with which code; the first that fits. They are those of sysexits.h."""
 
 _COMMANDS = {
+    "demo": "A whole simulated school on this machine, to try it.",
     "run": "Run both lanes under the supervisor.",
     "check": "Read settings and site package as the lanes do; list every fault.",
     "units": "Make unit keys; print what a unit signs in with.",

@@ -1,0 +1,343 @@
+"""The demo: a whole simulated school on one machine, every part a process of its own, joined by real wires.
+
+A carrier, a county at the far end of a pseudo-terminal, the supervisor with both lanes, twenty units, and the training
+page. State lies in a temporary folder that is gone afterwards, unless a folder was named. Children are ended in order,
+by their own process ids.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import tempfile
+import tty
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from msgspec import Struct
+
+from belltower.errors import BelltowerError, SettingsError
+from gateway import site_package
+from gateway.carrier_records import ACCOUNT, TOKEN
+from gateway.county.running import write_key
+from gateway.site_package import SitePackage
+from gateway.training.app import make_training
+from gateway.training.scene import Outline, School
+from hardware.codecs.unit import derive_key
+from hardware.unit_keys import write_keys
+
+SITE = Path(__file__).parent.parent / "examples" / "site"
+"""The synthetic school that comes with the source."""
+
+_START = 60.0
+_END = 12.0
+
+
+class DemoOptions(Struct, frozen=True, kw_only=True):
+    """What `belltower demo` is given."""
+
+    # Where state is kept; None: a temporary folder, gone afterwards.
+    folder: Path | None = None
+    site: Path = SITE
+    # Ports of the live page and the training page on 127.0.0.1; one that is taken is replaced by a free one.
+    port: int = 8080
+    training_port: int = 8081
+
+
+class Addresses(Struct, frozen=True, kw_only=True):
+    """Where the demo can be seen."""
+
+    training: str
+    live: str
+    # The one-time link that makes the first account; "" when there is one already.
+    sign_in: str
+
+
+class ChildEndedError(BelltowerError):
+    """A part of the demo ended by itself."""
+
+
+async def run_demo(
+    options: DemoOptions, *, announce: Callable[[Addresses], None], step: Callable[[str], None]
+) -> None:
+    """Run the demo until cancelled. `step` hears what is being started, `announce` where to look once it runs.
+
+    Raises `SettingsError` when the site package cannot be used, `ChildEndedError` when a part ends.
+    """
+    package = site_package.load(options.site)
+    async with AsyncExitStack() as stack:
+        folder = options.folder or Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="belltower-demo-"))
+        )
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        near, far = stack.enter_context(_cable())
+        live_port, mqtt_port = _free(options.port), _free(0)
+        parts = Parts(folder=folder)
+        stack.push_async_callback(parts.end)
+        step("the carrier and its mail server")
+        carrier = await parts.start("carrier", "simulate", "carrier", "--port", "0")
+        _prepare(folder, options.site, package, near, carrier, live_port, mqtt_port)
+        config = folder / "config.toml"
+        step("the county, at the far end of a serial line")
+        key = str(folder / "county.key")
+        county = await parts.start(
+            "county", "simulate", "county", "--link", f"serial://{far}", "--key-file", key, "--port", "0"
+        )
+        step("the alarm lane and the desk lane")
+        await parts.start("lanes", "run", "--config", str(config), speaks=False)
+        live = f"http://127.0.0.1:{live_port}"
+        await parts.wait_for(live_port)
+        await parts.wait_for(mqtt_port)
+        step(f"{len(package.units)} units")
+        units = await parts.start("units", "simulate", "units", "--config", str(config), "--port", "0")
+        training = make_training(
+            school=_school(package),
+            units=units["api"],
+            county=f"http://127.0.0.1:{county['port']}",
+            carrier=f"http://127.0.0.1:{carrier['port']}",
+            live=live,
+            sign_in=lambda: _invitation(folder),
+        )
+        port = _free(options.training_port)
+        await stack.enter_async_context(_served(training, port))
+        announce(
+            Addresses(training=f"http://127.0.0.1:{port}", live=live, sign_in=await _first_invitation(folder))
+        )
+        await parts.watch()
+
+
+class Parts:
+    """The demo's processes. Each is told to end by its own id, the last started first."""
+
+    def __init__(self, *, folder: Path) -> None:
+        self._folder = folder
+        self._running: list[tuple[str, asyncio.subprocess.Process]] = []
+
+    async def start(self, name: str, *arguments: str, speaks: bool = True) -> dict[str, Any]:
+        """Start `belltower` with `arguments`; returns the first line it prints, as JSON, if it `speaks`."""
+        log = self._folder / f"{name}.log"
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "gateway.cli",
+                *arguments,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE if speaks else descriptor,
+                stderr=descriptor,
+                start_new_session=True,  # the terminal's Ctrl-C is ours: we end them in order
+            )
+        finally:
+            os.close(descriptor)
+        self._running.append((name, process))
+        if not speaks:
+            return {}
+        assert process.stdout is not None  # noqa: S101 - it was asked for
+        try:
+            async with asyncio.timeout(_START):
+                line = await process.stdout.readline()
+            told: dict[str, Any] = json.loads(line)
+        except (TimeoutError, ValueError) as error:
+            raise ChildEndedError(f"{name} did not start; {_last_words(log)}") from error
+        return told
+
+    async def wait_for(self, port: int) -> None:
+        """Wait until somebody listens on the port; `ChildEndedError` if a part ends before."""
+        async with asyncio.timeout(_START):
+            while True:
+                self._all_alive()
+                with suppress(OSError):
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                    writer.close()
+                    await writer.wait_closed()
+                    return
+                await asyncio.sleep(0.05)
+
+    async def watch(self) -> None:
+        """Read what the parts print, for ever; `ChildEndedError` when one ends."""
+        async with asyncio.TaskGroup() as group:
+            for name, process in self._running:
+                group.create_task(self._watch(name, process), name=f"demo.{name}")
+
+    async def _watch(self, name: str, process: asyncio.subprocess.Process) -> None:
+        if process.stdout is not None:
+            while await process.stdout.read(4096):
+                continue
+        await process.wait()
+        raise ChildEndedError(f"{name} has ended; {_last_words(self._folder / f'{name}.log')}")
+
+    def _all_alive(self) -> None:
+        for name, process in self._running:
+            if process.returncode is not None:
+                raise ChildEndedError(f"{name} has ended; {_last_words(self._folder / f'{name}.log')}")
+
+    async def end(self) -> None:
+        """End every part, the last started first."""
+        for _, process in reversed(self._running):
+            if process.returncode is not None:
+                continue
+            process.send_signal(signal.SIGTERM)
+            draining = process.stdout.read() if process.stdout is not None else asyncio.sleep(0)
+            try:
+                async with asyncio.timeout(_END):
+                    await asyncio.gather(process.wait(), draining)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+
+def _last_words(log: Path) -> str:
+    with suppress(OSError):
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        if lines:
+            return f"its last words: {lines[-1][:300]}"
+    return "it said nothing"
+
+
+def _prepare(
+    folder: Path,
+    site: Path,
+    package: SitePackage,
+    line: str,
+    carrier: dict[str, Any],
+    live_port: int,
+    mqtt_port: int,
+) -> None:
+    """Keys and settings of the demo, as a school would have them."""
+    root = os.urandom(32)
+    keys = {unit.number: derive_key(root, package.id, unit.number) for unit in package.units.values()}
+    write_keys(folder / "units.keys", keys)
+    key = folder / "county.key"
+    key.unlink(missing_ok=True)
+    write_key(key)
+    token = folder / "carrier.token"
+    token.touch(mode=0o600)
+    token.write_text(TOKEN + "\n", encoding="utf-8")
+    (folder / "config.toml").write_text(
+        f"""# Written by the demo at each start.
+[site]
+folder = {json.dumps(str(site.resolve()))}
+
+[state]
+folder = {json.dumps(str(folder))}
+
+[alarm]
+unit_keys = "units.keys"
+
+[alarm.mqtt_listener]
+port = {mqtt_port}
+
+[psap.links.county]
+kind = "kiss"
+url = "serial://{line}"
+from = "SCHOOL-1"
+to = "PSAP"
+key = {{ file = "county.key" }}
+
+[desk.web]
+port = {live_port}
+
+[notify.channels.text]
+kind = "twilio"
+account = "{ACCOUNT}"
+token = {{ file = "carrier.token" }}
+from = "+15550100"
+base_url = "{carrier["url"]}"
+rate = 25.0
+
+[notify.channels.mail]
+kind = "smtp"
+host = "127.0.0.1"
+port = {carrier["smtp_port"]}
+security = "none"
+from = "alerts@school.example"
+
+[notify.channels.screens]
+kind = "console"
+""",
+        encoding="utf-8",
+    )
+
+
+def _school(package: SitePackage) -> School:
+    return School(
+        name=package.name,
+        places={str(name): place for name, place in package.places.items()},
+        outlines=[
+            Outline(name=building.name or building.id, box=building.box)
+            for building in package.buildings.values()
+            if building.box is not None
+        ],
+        people=list(package.people.values()),
+    )
+
+
+def _invitation(folder: Path) -> str:
+    with suppress(OSError):
+        return (folder / "first-sign-in.url").read_text(encoding="utf-8").strip()
+    return ""
+
+
+async def _first_invitation(folder: Path) -> str:
+    """The link is left a moment after the page is served."""
+    for _ in range(100):
+        if link := _invitation(folder):
+            return link
+        await asyncio.sleep(0.02)
+    return ""
+
+
+def _free(port: int) -> int:
+    """The port, or a free one where it is taken."""
+    for wanted in (port, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", wanted))
+                return int(probe.getsockname()[1])
+    raise SettingsError("no port is free on 127.0.0.1")
+
+
+@asynccontextmanager
+async def _served(app: web.Application, port: int) -> AsyncIterator[None]:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+@contextmanager
+def _cable() -> Any:
+    """A serial cable: two pseudo-terminals by name, and we carry octets between them."""
+    loop = asyncio.get_running_loop()
+    pairs = [os.openpty() for _ in range(2)]
+    masters: Sequence[int] = [master for master, _ in pairs]
+    for master, slave in pairs:
+        tty.setraw(slave)
+        os.set_blocking(master, False)
+
+    def carry(source: int, sink: int) -> None:
+        with suppress(OSError):  # nobody reads at the other end: the octets are lost, as on air
+            os.write(sink, os.read(source, 4096))
+
+    loop.add_reader(masters[0], carry, masters[0], masters[1])
+    loop.add_reader(masters[1], carry, masters[1], masters[0])
+    try:
+        yield tuple(os.ttyname(slave) for _, slave in pairs)
+    finally:
+        for master in masters:
+            loop.remove_reader(master)
+        for pair in pairs:
+            for descriptor in pair:
+                os.close(descriptor)
