@@ -115,6 +115,7 @@ class DeskLane:
                 zone=ZoneInfo(site.timezone),
                 public_origin=settings.desk.web.public_url.rstrip("/") or None,
                 account_names=accounts,
+                on_account=lambda: (settings.state.folder / INVITATION).unlink(missing_ok=True),
                 machine_routes=callbacks.routes() if callback_token(settings.channels) else [],
             )
             async with Crew() as crew:

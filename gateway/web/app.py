@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, tzinfo
 from urllib.parse import urlsplit
 
@@ -71,6 +71,7 @@ def make_web(
     zone: tzinfo = UTC,
     public_origin: str | None = None,
     account_names: dict[PersonId, str] | None = None,
+    on_account: Callable[[], None] = lambda: None,
     hasher: argon2.PasswordHasher | None = None,
     machine_routes: Sequence[web.RouteDef] = (),
 ) -> Web:
@@ -78,11 +79,17 @@ def make_web(
 
     `public_origin` is what browsers see ("https://belltower.school.example") where a proxy stands before us; cookies
     are held to https when it says so. `account_names` is filled with the names of people who make an account, for
-    the desk's `Names`; see `gateway.web.store.names`. `machine_routes` are for machines that prove themselves in
+    the desk's `Names`; see `gateway.web.store.names`. `on_account` is called when a one-time link was used. `machine_routes` are for machines that prove themselves in
     their own way (a carrier's signed reports): neither a sign-in nor a form of ours is asked of them.
     """
     if public_origin is not None and urlsplit(public_origin).scheme not in ("http", "https"):
         raise ValueError("public_origin is a scheme and a host, https://belltower.school.example")
+    names = account_names if account_names is not None else {}
+
+    def made(person: PersonId, name: str) -> None:
+        names[person] = name
+        on_account()
+
     version, static = assets()
     renderer = Renderer(zone=zone, version=version)
     fanout = Fanout()
@@ -113,7 +120,7 @@ def make_web(
         ids=ids,
         clock=clock,
         page=pages.page,
-        on_account=(account_names if account_names is not None else {}).__setitem__,
+        on_account=made,
     )
     app = web.Application(
         middlewares=guard(

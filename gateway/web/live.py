@@ -142,11 +142,13 @@ class Live:
         heads = dict(self.heads)
         for incident, keys in changed.items():
             story = self._stories[incident]
-            events = [
-                event("step", _packed(key=moment.key, html=self._renderer.step(moment)))
-                for moment in story.steps.values()
-                if moment.key in keys
-            ]
+            events = []
+            following = ""
+            for moment in reversed(story.told()):
+                if moment.key in keys:
+                    packed = _packed(key=moment.key, before=following, html=self._renderer.step(moment))
+                    events.append(event("step", packed))
+                following = moment.key
             events.append(event("notices", _packed(html=self._renderer.notices(story))))
             events.append(event("head", _packed(html=self._renderer.head(story)), heads))
             self._fanout.publish(incident, b"".join(events), heads)

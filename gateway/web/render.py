@@ -67,7 +67,7 @@ class Renderer:
 
     def steps(self, story: Story) -> str:
         """The whole timeline."""
-        return "".join(self.step(moment) for moment in story.steps.values())
+        return "".join(self.step(moment) for moment in story.told())
 
     def head(self, story: Story) -> str:
         """The top of an incident."""

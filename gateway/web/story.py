@@ -37,6 +37,8 @@ class Moment(Struct, frozen=True, kw_only=True):
 
     key: str
     at: Instant
+    # Where it stands in the story: its time, yet never before what its own stream said earlier.
+    order: Instant
     # Since the first alarm of the incident; None where no alarm is known.
     seconds: float | None
     stage: Stage
@@ -98,6 +100,8 @@ class Story:
         self._buildings: dict[CallId, str] = {}
         self._heads: dict[StreamName, int] = {}
         self._spooled: set[FactId] = set()
+        self._latest: dict[StreamName, Instant] = {}
+        self._order = Instant(0)
 
     @property
     def exercise(self) -> bool:
@@ -116,6 +120,10 @@ class Story:
             return self._names.place(building.place)
         return "place unknown"
 
+    def told(self) -> list[Moment]:
+        """The steps in the order in which they happened."""
+        return sorted(self.steps.values(), key=lambda moment: moment.order)
+
     def building_of(self, call: CallId) -> str:
         """The place a call is about, as people read it."""
         return self._buildings.get(call, "")
@@ -124,6 +132,8 @@ class Story:
         """Take `entry`, which must be about this incident; returns the keys of the steps that changed."""
         if not self._fresh(entry):
             return set()
+        self._order = max(entry.at, self._latest.get(entry.stream, entry.at))
+        self._latest[entry.stream] = self._order
         before = self.incident
         self.incident = before.apply(entry)
         match entry.fact:
@@ -231,7 +241,15 @@ class Story:
         if key in self.steps:
             return set()
         return self._put(
-            Moment(key=key, at=at, seconds=self._seconds(at), stage=stage, title=title, detail=detail)
+            Moment(
+                key=key,
+                at=at,
+                order=self._order,
+                seconds=self._seconds(at),
+                stage=stage,
+                title=title,
+                detail=detail,
+            )
         )
 
     def _about(self, call: CallId) -> str:
@@ -256,6 +274,7 @@ class Story:
         moment = Moment(
             key=key,
             at=first.at if first else at,
+            order=first.order if first else self._order,
             seconds=first.seconds if first else self._seconds(at),
             stage=Stage.RECORDED,
             title=f"{more} more {'press' if more == 1 else 'presses'}"
@@ -296,6 +315,7 @@ class Story:
         moment = Moment(
             key=key,
             at=first.at if first else at,
+            order=first.order if first else self._order,
             seconds=first.seconds if first else self._seconds(at),
             stage=stage,
             title=f"{channel}: {reached} {words}",
@@ -324,16 +344,6 @@ def stamp(seconds: float | None) -> str:
 def tell(incident: IncidentId, entries: Iterable[Entry], *, names: Names) -> Story:
     """The story of all `entries`, which are each stream's own facts in order, one stream after the other."""
     story = Story(incident, names=names)
-    for entry in _woven(entries):
+    for entry in entries:
         story.apply(entry)
     return story
-
-
-def _woven(entries: Iterable[Entry]) -> list[Entry]:
-    """By time, yet never against a stream's own order, however the clock was stepped meanwhile."""
-    latest: dict[StreamName, Instant] = {}
-    timed: list[tuple[Instant, Entry]] = []
-    for entry in entries:
-        at = latest[entry.stream] = max(entry.at, latest.get(entry.stream, entry.at))
-        timed.append((at, entry))
-    return [entry for _, entry in sorted(timed, key=lambda pair: pair[0])]

@@ -34,6 +34,7 @@ async def test_a_press_is_answered_and_read_on_every_screen(tmp_path: Path) -> N
             live, training = await context.new_page(), await context.new_page()
             await make_account(live, told["sign_in"])
             await training.goto(told["training"])
+            await expect(training.get_by_role("link", name="Open the live page")).to_be_visible()
             await expect(training.locator('[data-unit="u4"]')).not_to_have_class(
                 "unit none away", timeout=SLOW
             )
@@ -50,11 +51,13 @@ async def test_a_press_is_answered_and_read_on_every_screen(tmp_path: Path) -> N
             await expect(training.locator('[data-unit="u4"]')).to_have_class(
                 "unit telecommunicator", timeout=SLOW
             )
-            await expect(training.locator(".reader .said").first).to_be_visible(timeout=SLOW)
+            await expect(training.locator(".reader .newest").first).to_be_visible(timeout=SLOW)
             await expect(live.locator("#notices")).to_contain_text("delivered", timeout=SLOW)
             await live.locator("summary", has_text="Lockdown").click()
             await live.get_by_role("button", name="Order lockdown now").click()
             await expect(live.locator("#steps")).to_contain_text("Lockdown ordered", timeout=SLOW)
+            await training.locator(".reader", has_text="Maria Alder").locator("summary").click()
+            await expect(training.locator(".reader[open] .said").first).to_contain_text("Lindenfield")
             await training.screenshot(path=pictures / "training-desk-light.png", full_page=True)
             await live.screenshot(path=pictures / "demo-live.png", full_page=True)
             await training.set_viewport_size({"width": 390, "height": 844})

@@ -7,10 +7,12 @@ function replaced(id, html) {
   if (last.get(id) === html) return;
   last.set(id, html);
   const place = byId(id);
+  const opened = [...place.querySelectorAll("details[open]")].map((it) => it.dataset.reader);
   const focused = place.contains(document.activeElement) ? document.activeElement.id : "";
   const holder = document.createElement("template");
   holder.innerHTML = html; // written and escaped by our own server
   place.replaceChildren(holder.content);
+  for (const it of place.querySelectorAll("details")) it.open = opened.includes(it.dataset.reader);
   if (focused) byId(focused)?.focus();
 }
 

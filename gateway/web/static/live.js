@@ -19,18 +19,19 @@ function replaced(element, html) {
   if (element) element.replaceChildren(parsed(html));
 }
 
-function step({ key, html }) {
+function step({ key, before, html }) {
   const list = byId("steps");
   if (!list) return;
   const fresh = parsed(html).querySelector("li");
-  const known = [...list.children].find((item) => item.dataset.key === key);
+  const find = (wanted) => [...list.children].find((item) => item.dataset.key === wanted);
+  const known = find(key);
   if (known) {
     known.replaceWith(fresh);
     return;
   }
   const following = scrollY > 0 && innerHeight + scrollY >= document.documentElement.scrollHeight - 160;
   fresh.classList.add("fresh");
-  list.append(fresh);
+  list.insertBefore(fresh, find(before) ?? null);
   if (following) fresh.scrollIntoView({ block: "nearest", behavior: reduced.matches ? "auto" : "smooth" });
 }
 

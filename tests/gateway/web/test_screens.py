@@ -111,6 +111,26 @@ async def test_the_timeline_grows_without_a_reload(house: House, browser: Browse
         assert await page.evaluate("window.kept")
 
 
+async def test_steps_of_two_lanes_stand_in_the_order_in_which_they_happened(
+    house: House, browser: Browser
+) -> None:
+    """A fact that arrives late takes its place, live as after a reload."""
+    async with living(house) as address, visiting(browser, address) as (_, page):
+        await enter(page, address, house)
+        pressed = await house.press()
+        await page.get_by_role("link", name="B 204").click()
+        house.clock.step(5)
+        await pressed.planned()
+        await expect(page.locator("#steps")).to_contain_text("messages to send")
+        house.clock.step(-3)
+        await pressed.sent()
+        await expect(page.locator("#steps")).to_contain_text("Sent over county")
+        live = await page.locator("#steps .title").all_text_contents()
+        await page.reload()
+        assert live == await page.locator("#steps .title").all_text_contents()
+        assert "Sent over county" == live[-2]
+
+
 async def test_the_list_and_the_banner_are_live(house: House, browser: Browser) -> None:
     """A new incident, its state, and a silent alarm lane appear without a reload."""
     async with living(house) as address, visiting(browser, address) as (_, page):
