@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import importlib.util
 import os
 import pkgutil
 import re
@@ -37,7 +36,7 @@ def command(names: tuple[str, ...], *, listing: bool, as_json: bool) -> None:
       belltower bench b4 b10 --json
 
     With --json each figure is one line: id, name, value, unit, floor, ratio, goal, met, and under "machine" the
-    cores, the time of a flush to disk (p50, p99), the SQLite version and whether uvloop is there. Ratios to the
+    cores, the time of a flush to disk (p50, p99), the SQLite version and whether the loop is uvloop. Ratios to the
     floor travel from machine to machine; absolute times do not. Exits with 1 when a goal was not met.
     """
     known = _benches()
@@ -113,8 +112,13 @@ def _machine() -> dict[str, Any]:
         "flush_p50_ms": round(spent[_FLUSHES // 2] * 1e3, 3),
         "flush_p99_ms": round(spent[_FLUSHES * 99 // 100] * 1e3, 3),
         "sqlite": apsw.sqlite_lib_version(),
-        "uvloop": importlib.util.find_spec("uvloop") is not None,
+        "uvloop": asyncio.run(_loop()).startswith("uvloop"),
     }
+
+
+async def _loop() -> str:
+    """Which event loop the figures run on."""
+    return type(asyncio.get_running_loop()).__module__
 
 
 def _show(figures: list[Figure], machine: dict[str, Any]) -> None:
