@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from belltower import errors
+from gateway.cli.commands import belltower as command_line
 from gateway.cli.commands import code_of
 from tests.gateway.cli.house import COMMAND, ROOT, belltower, house
 
-COMMANDS = ["check", "units", "status", "press", "simulate", "replay", "verify", "broker-config", "bench"]
+COMMANDS = command_line.list_commands(None)
 
 
 def test_help_is_quick_and_lists_the_exit_codes() -> None:
