@@ -11,6 +11,7 @@ from pathlib import Path
 
 from playwright.async_api import Page, expect
 
+from tests.gateway.web.judging import faults, fits
 from tests.servers.chromium import chromium
 
 PASSWORD = "correct horse battery"
@@ -62,9 +63,11 @@ async def test_a_press_is_answered_and_read_on_every_screen(tmp_path: Path) -> N
             await live.screenshot(path=pictures / "demo-live.png", full_page=True)
             await training.set_viewport_size({"width": 390, "height": 844})
             await training.screenshot(path=pictures / "training-phone-light.png", full_page=True)
-            assert await training.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            assert await fits(training)
+            assert [] == await faults(training)
             await training.emulate_media(color_scheme="dark")
             await training.set_viewport_size({"width": 820, "height": 1180})
+            assert [] == await faults(training)
             await training.screenshot(path=pictures / "training-tablet-dark.png", full_page=True)
             await context.close()
     finally:

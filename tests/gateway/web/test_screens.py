@@ -14,6 +14,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 from belltower.incident.facts import Mode, Outcome, ReceiptLevel
 from gateway.web.desk import ConsoleMessage, LaneState
 from tests.gateway.web.house import House, Pressed, living, until
+from tests.gateway.web.judging import faults, fits
 from tests.servers.chromium import chromium
 
 PASSWORD = "correct horse battery"
@@ -280,43 +281,6 @@ async def test_every_page_fits_and_can_be_read(
 async def seen(page: Page, path: Path) -> None:
     """Judge the page as it stands, and take its picture."""
     assert await fits(page)
-    assert [] == await page.evaluate(NAMELESS)
-    assert [] == await page.evaluate(FAINT)
+    assert [] == await faults(page)
     picture = await page.screenshot(path=path, full_page=True)
     assert 5_000 < len(picture)
-
-
-async def fits(page: Page) -> bool:
-    """Nothing makes the page scroll sideways."""
-    return await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
-NAMELESS = """() => [...document.querySelectorAll("a, button, input:not([type=hidden]), summary")]
-  .filter((it) => it.checkVisibility() && !(it.textContent.trim() || it.ariaLabel || it.labels?.length))
-  .map((it) => it.outerHTML)"""
-"""Controls that a screen reader has no name for."""
-
-FAINT = """() => {
-  const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
-  const light = ([r, g, b]) => {
-    const part = (c) => ((c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
-  };
-  const behind = (it) => {
-    for (let at = it; at; at = at.parentElement) {
-      const colour = rgb(getComputedStyle(at).backgroundColor);
-      if (colour.length === 3 || colour[3] === 1) return colour;
-    }
-    return [255, 255, 255];
-  };
-  const faint = [];
-  for (const it of document.querySelectorAll("body *")) {
-    const own = [...it.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
-    if (!own || !it.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
-    const [a, b] = [light(rgb(getComputedStyle(it).color)), light(behind(it))].sort((x, y) => y - x);
-    const ratio = (a + 0.05) / (b + 0.05);
-    if (ratio < 4.5) faint.push(`${ratio.toFixed(2)} ${it.outerHTML.slice(0, 80)}`);
-  }
-  return faint;
-}"""
-"""Texts whose contrast with what is behind them is below 4.5 (WCAG 2.2, 1.4.3)."""

@@ -1,0 +1,75 @@
+"""The training page's doors; what it does is shown whole in test_demo."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from belltower.ids import PlaceId
+from floorplans.place import Place
+from gateway.training.app import make_training
+from gateway.training.scene import School
+
+NOBODY = "http://127.0.0.1:1"
+SCHOOL = School(
+    name="Lindenfield School",
+    places={"a-101": Place(id=PlaceId("a-101"), label="101", building="A", box=(0, 0, 90, 90))},
+    outlines=[],
+    people=[],
+)
+
+
+@pytest.fixture
+async def address() -> AsyncIterator[str]:
+    """The page, with no simulator behind it."""
+    app = make_training(
+        school=SCHOOL, units=NOBODY, county=NOBODY, carrier=NOBODY, live="http://127.0.0.1:2", sign_in=str
+    )
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+async def test_a_silent_simulator_is_said_not_shown_as_empty(address: str) -> None:
+    """Three do not answer: the page stands, and says so three times."""
+    async with aiohttp.ClientSession() as session, session.get(address) as answer:
+        html = await answer.text()
+
+    assert 200 == answer.status
+    assert 3 == html.count("does not answer")
+    assert "Cannot read the county" in html
+    assert "Cannot read the phones" in html
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("path", ["/press", "/acknowledge", "/faults"])
+async def test_forms_from_elsewhere_and_nonsense_are_refused(address: str, path: str) -> None:
+    """Another page's form, another name for us, and fields that name nothing."""
+    async with aiohttp.ClientSession() as session:
+        answers = []
+        for headers in (
+            {},
+            {"Origin": "http://evil.example"},
+            {"Origin": "http://evil.example", "Host": "evil.example"},
+            {"Origin": address},
+        ):
+            fields = {"unit": "../x", "number": "-1", "county": "burn"}
+            async with session.post(address + path, data=fields, headers=headers) as answer:
+                answers.append(answer.status)
+
+    assert [403, 403, 403, 400] == answers
+
+
+async def test_a_press_on_a_silent_simulator_says_that_it_did_not_answer(address: str) -> None:
+    """Nothing is pretended."""
+    async with aiohttp.ClientSession() as session:
+        fields = {"unit": "u1", "kind": "panic"}
+        async with session.post(address + "/press", data=fields, headers={"Origin": address}) as answer:
+            text = await answer.text()
+
+    assert (502, True) == (answer.status, "does not answer" in text)
