@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from random import Random
 
@@ -64,9 +65,9 @@ class NotifyRoom:
         """Bring the tables up to date."""
         await self.tables.migrate()
 
-    def run(self, crew: Crew) -> None:
-        """Start everything; all of it mends itself."""
-        crew.mendable("notify.ledger", self.ledger.run)
+    def run(self, crew: Crew) -> list[asyncio.Task[None]]:
+        """Start everything; all of it mends itself. The tasks are for whoever wants to stop before the crew does."""
+        tasks = [crew.mendable("notify.ledger", self.ledger.run)]
         for channel, pace in self._channels:
             sender = Sender(
                 channel=channel,
@@ -80,7 +81,7 @@ class NotifyRoom:
                 at=self._at,
             )
             self._senders.append(sender)
-            crew.mendable(f"notify.sender.{channel.name}", sender.run)
+            tasks.append(crew.mendable(f"notify.sender.{channel.name}", sender.run))
             resolver = Resolver(
                 channel=channel,
                 tables=self.tables,
@@ -89,7 +90,7 @@ class NotifyRoom:
                 every=self._resolve_every,
                 at=self._at,
             )
-            crew.mendable(f"notify.resolver.{channel.name}", resolver.run)
+            tasks.append(crew.mendable(f"notify.resolver.{channel.name}", resolver.run))
         planner = Planner(
             journal=self._journal,
             stream=self._stream,
@@ -101,7 +102,8 @@ class NotifyRoom:
             bell=self.ring,
             at=self._at,
         )
-        crew.mendable("notify.planner", planner.run)
+        tasks.append(crew.mendable("notify.planner", planner.run))
+        return tasks
 
     def ring(self) -> None:
         """Tell every sender that there may be more."""

@@ -40,7 +40,6 @@ STEPS = (
         );
         CREATE INDEX notice_delivery_due ON notice_delivery (channel, urgency, notice, revision, id)
             WHERE state = 'pending';
-        CREATE INDEX notice_delivery_sending ON notice_delivery (channel) WHERE state = 'sending';
         CREATE INDEX notice_delivery_asking ON notice_delivery (channel) WHERE asking = 1;
         CREATE INDEX notice_delivery_lease ON notice_delivery (lease) WHERE lease <> '';
         CREATE INDEX notice_delivery_address ON notice_delivery (address, channel) WHERE provider_id <> '';
@@ -144,7 +143,7 @@ UPDATE notice_delivery SET state = :state, lease = '', reason = :reason, asking 
 WHERE id = :id AND state = :before
 """
 
-_SENDING = f"SELECT {_COLUMNS} FROM notice_delivery WHERE channel = :channel AND state = 'sending'"  # noqa: S608 - constant
+_SENDING = f"SELECT {_COLUMNS} FROM notice_delivery WHERE lease <> '' AND channel = :channel"  # noqa: S608 - constant
 _ASKING = (
     f"SELECT {_COLUMNS} FROM notice_delivery WHERE channel = :channel AND asking = 1 ORDER BY id LIMIT :count"  # noqa: S608 - constant
 )

@@ -74,6 +74,7 @@ class TwilioSMS:
     def __init__(self, *, settings: TwilioSettings, callback_url: str = "") -> None:
         self._in_flight = settings.in_flight
         self._callback_url = callback_url
+        self._callback = quote_plus(callback_url)
         self._deadline = min(settings.timeout, DEADLINE)
         self._session: aiohttp.ClientSession | None = None
         base = settings.base_url.rstrip("/")
@@ -144,7 +145,7 @@ class TwilioSMS:
         validity = max(1, min(_LONGEST_VALIDITY, int(message.ttl)))
         form = f"To={quote_plus(message.address)}&{self._tail}&Body={encoded}&ValidityPeriod={validity}"
         if self._callback_url:
-            form += f"&StatusCallback={quote_plus(self._callback_url + message.delivery)}"
+            form += f"&StatusCallback={self._callback}{message.delivery}"
         return form.encode("ascii")
 
     async def _exchange(

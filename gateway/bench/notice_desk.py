@@ -1,0 +1,154 @@
+"""A notice room on a fresh database, for B5 to B7."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from belltower.clock import SystemClock
+from belltower.ids import Ids, IncidentId, NoticeId, PersonId, PlaceId, StreamName
+from belltower.incident.encoding import FactEncoding
+from belltower.incident.entry import Entry
+from belltower.incident.facts import Fact, Mode, NoticeOrdered
+from belltower.journal import Journal, SpoolFile
+from belltower.people.person import Contact, ContactKind, Person
+from belltower.store import Database, open_database
+from belltower.tasks import Crew
+from floorplans.place import Place
+from notify import words
+from notify.audience import AudienceRule
+from notify.channels.channel import Channel
+from notify.planner import Planner
+from notify.room import NotifyRoom
+from notify.sender import Pace
+from notify.site import NoticeSite
+
+
+class NoticeDesk:
+    """What a measurement needs of the desk lane, and nothing else of it."""
+
+    def __init__(self, *, database: Database, journal: Journal[Fact], site: NoticeSite) -> None:
+        self.database = database
+        self._journal = journal
+        self._site = site
+        self._clock = SystemClock()
+        self._ids = Ids(clock=self._clock)
+        self._stream = StreamName("alarm")
+
+    def room(self, channels: Sequence[tuple[Channel, Pace]]) -> NotifyRoom:
+        """The room, not yet running."""
+        return NotifyRoom(
+            database=self.database,
+            journal=self._journal,
+            stream=self._stream,
+            site=lambda: self._site,
+            channels=channels,
+            clock=self._clock,
+            ids=self._ids,
+            random=Random(1),
+        )
+
+    def planner(self, room: NotifyRoom, channels: frozenset[str]) -> Planner:
+        """A planner of that room, to be asked directly."""
+        return Planner(
+            journal=self._journal,
+            stream=self._stream,
+            tables=room.tables,
+            site=lambda: self._site,
+            channels=channels,
+            clock=self._clock,
+            ids=self._ids,
+            bell=room.ring,
+        )
+
+    def ordered(self, n: int = 1) -> Entry:
+        """An alarm's notice to everybody."""
+        incident = IncidentId("inc_bench")
+        fact = NoticeOrdered(
+            notice=NoticeId(f"ntc_{n:06}"),
+            revision=1,
+            incident=incident,
+            mode=Mode.ACTUAL,
+            template="staff-alarm",
+            audience="everyone",
+            slots={"place": "b204", "incident": "7"},
+        )
+        return Entry(
+            stream=self._stream,
+            position=n,
+            id=self._ids.fact(),
+            at=self._clock.now(),
+            subject=incident,
+            fact=fact,
+        )
+
+    async def settled(self) -> int:
+        """How many deliveries have left `pending` and `sending`."""
+        rows = await self.database.read(
+            "SELECT COUNT(*) FROM notice_delivery WHERE state NOT IN ('pending', 'sending')"
+        )
+        return int(rows[0][0])
+
+    async def send_all(self, channel: Channel, pace: Pace, *, count: int) -> None:
+        """Plan one notice and wait until all of its deliveries are settled and recorded."""
+        room = self.room([(channel, pace)])
+        await room.open()
+        async with Crew() as crew:
+            tasks = room.run(crew)
+            await self.planner(room, frozenset({channel.name})).plan(self.ordered())
+            while await self.settled() < count:  # noqa: ASYNC110 - the rows are what counts
+                await asyncio.sleep(0.02)
+            for task in tasks:
+                task.cancel()
+        await room.close()
+
+
+def people(count: int, kinds: Sequence[ContactKind]) -> dict[PersonId, Person]:
+    """So many people with one address of each kind."""
+    return {
+        PersonId(f"p{n}"): Person(
+            id=PersonId(f"p{n}"),
+            name="",
+            contacts=tuple(
+                Contact(
+                    kind=kind,
+                    address=f"+1555{n:07}" if kind is ContactKind.SMS else f"p{n}@school.example",
+                )
+                for kind in kinds
+            ),
+        )
+        for n in range(count)
+    }
+
+
+@asynccontextmanager
+async def notice_desk(everybody: dict[PersonId, Person]) -> AsyncIterator[NoticeDesk]:
+    """A desk with a database of its own, removed afterwards."""
+    place = Place(id=PlaceId("b204"), label="204", building="B")
+    site = NoticeSite(
+        school="Jefferson",
+        people=everybody,
+        places={place.id: place},
+        audiences={"everyone": AudienceRule(everyone=True)},
+        wording=words.default(),
+        incident_url="https://bell.school.example/i/7",
+    )
+    with TemporaryDirectory(prefix="belltower-bench") as folder:
+        path = Path(folder) / "desk.db"
+        database = await open_database(f"sqlite://{path}")
+        journal = Journal(
+            database=database,
+            stream=StreamName("desk"),
+            codec=FactEncoding(),
+            spool=SpoolFile(path=path.with_suffix(".spool")),
+        )
+        await journal.open()
+        try:
+            yield NoticeDesk(database=database, journal=journal, site=site)
+        finally:
+            await journal.close()
+            await database.close()
