@@ -28,9 +28,9 @@ WORDS = {
 """The word that stands beside a stage's icon."""
 
 ACTIONS = {
-    Action.LOCKDOWN: "Locks, lights, out of sight",
+    Action.LOCKDOWN: "Lock the room, stay hidden and silent",
     Action.SECURE: "Everybody inside, outer doors locked",
-    Action.HOLD: "Stay in the room, clear the halls",
+    Action.HOLD: "Stay where you are, empty corridors",
     Action.EVACUATE: "Leave for the meeting place",
     Action.SHELTER: "Take cover from the hazard",
 }

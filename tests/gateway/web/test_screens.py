@@ -169,7 +169,7 @@ async def test_an_action_is_ordered_and_the_incident_closed_by_keyboard_alone(
         await tab_to("B 204")
         await page.keyboard.press("Enter")
         await expect(page.locator("#steps")).to_be_visible()
-        await tab_to("Locks, lights")
+        await tab_to("Lock the room")
         await page.keyboard.press("Enter")
         await tab_to("Order lockdown now")
         assert [] == house.asked
@@ -255,7 +255,7 @@ async def test_every_page_fits_and_can_be_read(
         await third.unanswered()
         house.messages = [
             ConsoleMessage(
-                id="1", at=house.clock.now(), text="Lockdown. Locks, lights, out of sight.", mode=Mode.ACTUAL
+                id="1", at=house.clock.now(), text="Lockdown. Lock the room.", mode=Mode.ACTUAL
             )
         ]
         house.lane = LaneState(lost={"county": "no answer to three pings"})  # type: ignore[dict-item]
