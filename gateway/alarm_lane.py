@@ -109,6 +109,7 @@ class AlarmLane:
         self._drill_keys = drill_keys
         self._world = world
         self._trouble = ""
+        self._opened = False
         self._lost: dict[LinkName, str] = {}
         self._paths: dict[str, UnitPath] = {}
         self.ready = asyncio.Event()
@@ -141,6 +142,7 @@ class AlarmLane:
                 campus=self._site.id,
                 drill_keys=self._drill_keys,
             )
+            self._opened = True
             self._began = self.journal.head
             owed = await self.verbs.open()
             await self._open_intake(database)
@@ -208,6 +210,10 @@ class AlarmLane:
         crew.essential("supervision", self.supervision.watch)
         crew.essential("psap", self.calls.run)
         crew.essential("links", self._watch_links)
+        self._open_wires(crew)
+
+    def _open_wires(self, crew: Crew) -> None:
+        """The ways to units, and the socket to the desk lane."""
         alarm = self._settings.alarm
         if alarm.mqtt_listener is not None:
             self._listen(crew, alarm.mqtt_listener)
@@ -305,6 +311,8 @@ class AlarmLane:
     def _on_trouble(self, kind: str | None) -> None:
         """The store fails or is well again: it is said in the status, and written down as well as can be."""
         self._trouble = kind or ""
+        if not self._opened:
+            return  # the spool of an earlier process is being brought in: nothing new could not be recorded
         if kind is None:
             self.verbs.record(facts.RecordingRestored())
         else:
