@@ -53,6 +53,8 @@ class Intake:
         self._site_tag = site_tag
         self._heard = heard
         self._pending: dict[tuple[int, int, int], asyncio.Future[Durability]] = {}
+        # By unit: its presses that are not safely written down, as far as is known.
+        self._unwritten: Counter[int] = Counter()
         self.counts: Counter[str] = Counter()
         self.samples: deque[bytes] = deque(maxlen=_SAMPLES)
 
@@ -95,21 +97,21 @@ class Intake:
     ) -> asyncio.Future[Durability] | None:
         window = self._windows.of(frame.number)
         judgement = window.judge(frame.epoch, frame.counter)
+        if judgement is Judgement.SEEN or self._windows.stood_by(frame.number, frame.epoch, frame.counter):
+            return self._again(unit, frame, path)
         if judgement is Judgement.FRESH and not retained:
             return self._raise(unit, frame, (frame.epoch, frame.counter), kind, path)
-        if judgement is Judgement.SEEN:
-            return self._again(unit, frame, path)
-        if not self._suspects.cleared(frame.number, frame.epoch, frame.counter):
-            self.counts["challenged"] += 1
-            self._suspects.challenge(unit, frame, window, path)
-            return None
-        return self._again(unit, frame, path)
+        self.counts["challenged"] += 1
+        self._suspects.challenge(unit, frame, window, path)
+        return None
 
     def _answer(
         self, unit: KnownUnit, frame: UnitFrame, answer: Answer, path: Path
     ) -> asyncio.Future[Durability] | None:
         key = (frame.number, answer.epoch, answer.counter)
-        if key in self._pending or self._suspects.cleared(*key):
+        window = self._windows.of(frame.number)
+        heard = window.judge(answer.epoch, answer.counter) is Judgement.SEEN or self._windows.stood_by(*key)
+        if heard or key in self._pending:
             stood_by = codec.UnitFrame(
                 number=frame.number,
                 epoch=answer.epoch,
@@ -136,6 +138,8 @@ class Intake:
         tx = Transaction()
         # Of a frame too old to tell this changes nothing: a window never moves back.
         self._windows.advance(tx, frame.number, frame.epoch, frame.counter)
+        if press != (frame.epoch, frame.counter):
+            self._windows.stand_by(tx, frame.number, epoch, counter)
         raised = self._verbs.raise_alarm(
             kind=_KINDS[kind],
             place=unit.place,
@@ -149,6 +153,7 @@ class Intake:
         )
         key = (frame.number, epoch, counter)
         self._pending[key] = raised.durability
+        self._unwritten[frame.number] += 1
         pressed = UnitFrame(
             number=frame.number, epoch=epoch, counter=counter, type=codec.Type.PRESS, exercise=frame.exercise
         )
@@ -166,7 +171,11 @@ class Intake:
         self._pending.pop((frame.number, frame.epoch, frame.counter), None)
         if future.cancelled():
             return
-        level = Level.RELAYED_ONLY if future.result() is Durability.UNRECORDED else Level.RECORDED
+        if future.result() is Durability.UNRECORDED:
+            level = Level.RELAYED_ONLY
+        else:
+            level = Level.RECORDED
+            self._unwritten[frame.number] -= 1
         self._progress.pressed(raised.incident, unit, frame, path, level)
         self._send(unit, frame, level, path)
 
@@ -194,16 +203,20 @@ class Intake:
         if judgement is Judgement.STALE:
             self.counts["stale"] += 1
             return
+        if tamper:
+            self._verbs.record(facts.TamperSeen(unit=unit.record.id))
         tx = Transaction()
         self._windows.advance(tx, frame.number, frame.epoch, frame.counter)
+        if self._unwritten[frame.number] > 0:
+            # On disk the window would vouch for a press that is not there yet; a restart would take it for seen.
+            self._send(unit, frame, Level.RECORDED, path)
+            return
 
         def acknowledge(future: asyncio.Future[None]) -> None:
             if not future.cancelled() and future.exception() is None:
                 self._send(unit, frame, Level.RECORDED, path)
 
         self._database.submit(tx).add_done_callback(acknowledge)
-        if tamper:
-            self._verbs.record(facts.TamperSeen(unit=unit.record.id))
 
     def _send(self, unit: KnownUnit, frame: UnitFrame, level: Level, path: Path) -> None:
         path.send(frame.number, codec.seal(codec.acknowledge(frame, level), unit.key, self._site_tag))

@@ -7,7 +7,6 @@ a human to look at. It is never dropped in silence, and never places a call by i
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable
 
 from msgspec import Struct
@@ -30,8 +29,6 @@ AT_A_TIME = 4
 SHOWN_EVERY = 60.0
 """Seconds between two suspects of one unit that are written down: whoever replays frames fills no journal."""
 
-_REMEMBERED = 4096
-
 
 class _Challenge(Struct, frozen=True, kw_only=True):
     nonce: bytes
@@ -51,7 +48,6 @@ class Suspects:
         self._record = record
         self._out: dict[int, list[_Challenge]] = {}
         self._shown: dict[int, float] = {}
-        self._cleared: OrderedDict[tuple[int, int, int], None] = OrderedDict()
 
     def challenge(self, unit: KnownUnit, frame: UnitFrame, window: ReplayWindow, path: Path) -> None:
         """Ask the unit to stand by `frame`. The same frame again gets the same nonce, not a new deadline."""
@@ -84,15 +80,8 @@ class Suspects:
             ):
                 challenge.timer.cancel()
                 self._out[number].remove(challenge)
-                self._cleared[(number, challenge.epoch, challenge.counter)] = None
-                while len(self._cleared) > _REMEMBERED:
-                    self._cleared.popitem(last=False)
                 return True
         return False
-
-    def cleared(self, number: int, epoch: int, counter: int) -> bool:
-        """Whether this frame was stood by before: it is then a repetition, not a suspect."""
-        return (number, epoch, counter) in self._cleared
 
     def _unanswered(self, unit: KnownUnit, epoch: int, counter: int, path: Path) -> None:
         number = unit.record.number

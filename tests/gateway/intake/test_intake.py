@@ -184,6 +184,36 @@ async def test_a_stale_frame_is_challenged_and_counts_once_stood_by(bench: Bench
     assert [Ack(epoch=1, counter=3, level=Level.RECORDED)] * 2 == bench.wire.said()[1:]
 
 
+async def test_a_press_stood_by_is_known_after_a_restart_too(bench: Bench) -> None:
+    """The unit did not hear its acknowledgement and repeats what was committed: no second alarm."""
+    await bench.receive(frame(Heartbeat(battery=90), counter=500))
+    await bench.receive(frame(PRESS, counter=3))
+    (challenge,) = (body for body in bench.wire.said() if isinstance(body, Challenge))
+    answer = Answer(nonce=challenge.nonce, epoch=1, counter=3, kind=Kind.PANIC)
+    await bench.receive(frame(answer, counter=501))
+    bench.database.abandon()
+    await bench.start()
+    await bench.receive(frame(PRESS, counter=3))
+
+    assert [3] == [alarm.counter for alarm in await bench.alarms()]
+    assert [Ack(epoch=1, counter=3, level=Level.RECORDED)] == bench.wire.said()
+
+
+async def test_a_press_that_came_retained_and_then_itself_counts_once(bench: Bench) -> None:
+    """The broker's copy is asked about; meanwhile the press itself arrives, before or after the answer."""
+    await bench.receive(frame(PRESS, counter=3), retained=True)
+    (challenge,) = bench.wire.said()
+    answer = Answer(nonce=challenge.nonce, epoch=1, counter=3, kind=Kind.PANIC)
+    await bench.receive(frame(PRESS, counter=3))
+    await bench.receive(frame(answer, counter=4))
+    await bench.receive(frame(PRESS, counter=8), retained=True)
+    challenge = next(body for body in reversed(bench.wire.said()) if isinstance(body, Challenge))
+    await bench.receive(frame(Answer(nonce=challenge.nonce, epoch=1, counter=8, kind=Kind.PANIC), counter=9))
+    await bench.receive(frame(PRESS, counter=8))
+
+    assert [3, 8] == [alarm.counter for alarm in await bench.alarms()]
+
+
 async def test_an_unanswered_challenge_is_shown_as_suspect(bench: Bench, monkeypatch) -> None:
     """A replay never becomes an alarm, and never vanishes."""
     monkeypatch.setattr("gateway.intake.suspects.ANSWER_WITHIN", 0.02)
@@ -306,3 +336,17 @@ async def test_every_flipped_bit_is_refused(bench: Bench) -> None:
     assert [] == await bench.alarms()
     assert [] == bench.wire.sent
     assert len(bench.intake.samples) <= 16
+
+
+async def test_a_heartbeat_never_vouches_for_a_press_that_is_not_written_down(bench: Bench) -> None:
+    """The press is still on its way to the disk when the process dies: its repetition must be an alarm."""
+    enqueue = bench.database.enqueue
+    bench.database.enqueue = lambda *_, **__: None
+    bench.intake.receive(frame(PRESS, counter=3), bench.wire)
+    bench.database.enqueue = enqueue
+    await bench.receive(frame(Heartbeat(battery=90), counter=4))
+    bench.database.abandon()
+    await bench.start()
+    await bench.receive(frame(PRESS, counter=3))
+
+    assert [3] == [alarm.counter for alarm in await bench.alarms()]
