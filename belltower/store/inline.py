@@ -35,6 +35,7 @@ class InlineDatabase(Verbs):
         self._waiting = Waiting()
         self._anchors: list[Anchor] = []
         self._busy = False
+        self._under_way: list[Job] = []
         self._closed = False
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -75,9 +76,12 @@ class InlineDatabase(Verbs):
         self._closed = True
         await self._quiet.wait()
 
-    def abandon(self) -> None:
-        """Die as by `kill -9`: nothing queued is written, nobody hears anything."""
+    def abandon(self, *, land: bool = False) -> None:
+        """Die as by `kill -9`: nobody hears anything, nothing queued is written; `land`: but for what is under way."""
         self._closed = True
+        group, self._under_way = self._under_way, []
+        if land and group:
+            self._engine.apply([job.tx for job in group])
         while len(self._waiting):
             self._waiting.take()
         self._busy = False
@@ -89,12 +93,14 @@ class InlineDatabase(Verbs):
             self._busy = False
             self._quiet.set()
             return
+        self._under_way = group
         flush = self._flush()
         asyncio.get_running_loop().call_later(flush.delay, self._land, group, flush)
 
     def _land(self, group: list[Job], flush: Flush) -> None:
         if not self._busy:
             return
+        self._under_way = []
         outcomes: list[StoreError | None]
         try:
             if flush.error is None or flush.lands:

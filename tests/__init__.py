@@ -1,0 +1,1 @@
+"""Tests mirror the rooms; a package, so that no other distribution can pass for it."""
