@@ -105,6 +105,11 @@ class Waiting:
         """Queue `job` behind those of its priority."""
         (self._alarm if job.priority is Priority.ALARM else self._bulk).append(job)
 
+    def put_all(self, jobs: Sequence[Job]) -> None:
+        """Queue `jobs`, each behind those of its priority."""
+        for job in jobs:
+            (self._alarm if job.priority is Priority.ALARM else self._bulk).append(job)
+
     def take(self) -> list[Job]:
         """The next group to be committed together."""
         if len(self._alarm) <= self._group_limit:

@@ -262,37 +262,38 @@ class PostgresDatabase(Verbs):
     async def _run(
         self, connection: asyncpg.Connection[Any], batch: Sequence[Transaction], settled: list[Late]
     ) -> None:
-        """Execute all of `batch`, neighbours with the same text in one round trip."""
+        """Execute all of `batch`, neighbours with the same text in one round trip, then what was late."""
         text = ""
         run: list[Params | tuple[SQLValue, ...]] = []
+        late_runs: dict[str, list[Params | tuple[SQLValue, ...]]] = {}
         for tx in batch:
             for part in tx.parts:
-                statements: Sequence[Statement]
-                if isinstance(part, Statement):
-                    statements = (part,)
-                elif isinstance(part, Rows):
-                    await self._flush(connection, text, run)
-                    run = []
-                    await self._flush(connection, part.sql, part.rows)
-                    continue
-                else:
-                    statements = part.settle()
+                if not isinstance(part, (Statement, Rows)):
+                    pieces = part.settle()
                     settled.append(part)
-                for statement in statements:
-                    if statement.expect is None:
-                        if statement.sql != text:
-                            await self._flush(connection, text, run)
-                            text, run = statement.sql, []
-                        run.append(statement.params)
-                        continue
+                    for piece in pieces:
+                        late_runs.setdefault(piece.sql, []).extend(
+                            piece.rows if isinstance(piece, Rows) else (piece.params,)
+                        )
+                    continue
+                if part.sql != text:
+                    await self._flush(connection, text, run)
+                    text, run = part.sql, []
+                if isinstance(part, Rows):
+                    run += part.rows
+                elif part.expect is None:
+                    run.append(part.params)
+                else:
                     await self._flush(connection, text, run)
                     run = []
-                    sql, names = self._positional.text(statement.sql)
-                    status = await connection.execute(sql, *_ordered(statement.params, names))
+                    sql, names = self._positional.text(part.sql)
+                    status = await connection.execute(sql, *_ordered(part.params, names))
                     changed = int(status.rsplit(" ", 1)[-1])
-                    if changed != statement.expect:
-                        raise Conflict(f"{changed} rows changed, {statement.expect} expected")
+                    if changed != part.expect:
+                        raise Conflict(f"{changed} rows changed, {part.expect} expected")
         await self._flush(connection, text, run)
+        for text, run in late_runs.items():
+            await self._flush(connection, text, run)
 
     async def _flush(
         self, connection: asyncpg.Connection[Any], text: str, run: Sequence[Params | tuple[SQLValue, ...]]

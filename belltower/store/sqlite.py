@@ -61,7 +61,10 @@ class SQLiteDatabase(Verbs):
         self._read_only = read_only
         self._queue_limit = queue_limit
         self._before_commit = before_commit
-        self._queue: queue.SimpleQueue[Job | _Ask | _Stop] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[Job] | _Ask | _Stop] = queue.SimpleQueue()
+        self._gathered: list[Job] = []
+        self._unsettled = 0
+        self._crowd = 0
         self._waiting = Waiting()
         self._anchors: list[Anchor] = []
         self._ballast = Ballast(path=path.with_name("ballast"))
@@ -95,10 +98,16 @@ class SQLiteDatabase(Verbs):
         """See `Database.enqueue`."""
         if self._closed or self._read_only:
             self._loop.call_soon(done, Unavailable("the database is closed, or open for reading only"))
-        elif self._queue.qsize() + len(self._waiting) >= self._queue_limit:
+        elif self._unsettled >= self._queue_limit:
             self._loop.call_soon(done, overloaded(self._queue_limit))
         else:
-            self._queue.put(Job(tx, done, priority))
+            self._unsettled += 1
+            self._gathered.append(Job(tx, done, priority))
+            if self._unsettled == 1 and self._crowd <= 1:
+                self._hand_over()
+            elif len(self._gathered) == 1:
+                # In a crowd, all that this turn of the loop brings goes as one group: a group is a flush.
+                self._loop.call_soon(self._hand_over)
 
     async def read(self, sql: str, /, **params: SQLValue) -> list[tuple[Any, ...]]:
         """See `Database.read`."""
@@ -130,6 +139,7 @@ class SQLiteDatabase(Verbs):
         """See `Database.close`."""
         if self._closed:
             return
+        self._hand_over()
         self._closed = True
         self._read_pool.shutdown(wait=True)
         for reader in self._readers:  # before the writer, which as the last to leave empties the log
@@ -168,8 +178,25 @@ class SQLiteDatabase(Verbs):
             else:
                 future.set_exception(error)
 
+        self._hand_over()
         self._queue.put(_Ask(work, done))
         return await future
+
+    def _hand_over(self) -> None:
+        """Give the writer what was gathered."""
+        jobs, self._gathered = self._gathered, []
+        if not jobs:
+            return
+        if self._ended.is_set():
+            self._settle(jobs, [Unavailable("the writer ended")] * len(jobs))
+        else:
+            self._queue.put(jobs)
+
+    def _settle(self, group: Sequence[Job], outcomes: Sequence[StoreError | None]) -> None:
+        """Tell `group` how it went."""
+        self._unsettled -= len(group)
+        self._crowd = len(group)
+        settle(group, outcomes)
 
     def _write(self) -> None:
         """Serve the queue until told to stop; whatever happens, nobody is left waiting."""
@@ -195,17 +222,16 @@ class SQLiteDatabase(Verbs):
                 group += self._waiting.take()
             if group:
                 self._tell(group, [Unavailable("the writer ended")] * len(group))
-            self._drain()
-            self._post(self._ended.set)
+            self._post(self._end)
 
     def _gather(self, *, wait: bool = True) -> tuple[bool, list[_Ask]]:
         """Move what was queued to `_waiting`; up to the first thing that is not a transaction."""
-        item: Job | _Ask | _Stop
+        item: list[Job] | _Ask | _Stop
         try:
             item = self._queue.get(timeout=self._patience()) if wait else self._queue.get_nowait()
             while True:
-                if type(item) is Job:
-                    self._waiting.put(item)
+                if type(item) is list:
+                    self._waiting.put_all(item)
                 elif type(item) is _Ask:
                     return False, [item]
                 else:
@@ -244,7 +270,7 @@ class SQLiteDatabase(Verbs):
         self._tell(group, outcomes)
 
     def _tell(self, group: Sequence[Job], outcomes: Sequence[StoreError | None]) -> None:
-        self._post(partial(settle, group, outcomes))
+        self._post(partial(self._settle, group, outcomes))
 
     def _post(self, callback: Callable[[], None]) -> None:
         try:
@@ -264,16 +290,16 @@ class SQLiteDatabase(Verbs):
         else:
             self._post(partial(ask.done, answer, None))
 
-    def _drain(self) -> None:
-        while True:
-            try:
-                item = self._queue.get_nowait()
-            except queue.Empty:
-                return
-            if isinstance(item, Job):
-                self._tell([item], [Unavailable("the database is closed")])
+    def _end(self) -> None:
+        """The writer has ended: refuse what came after. On the event loop."""
+        self._ended.set()
+        self._hand_over()
+        while not self._queue.empty():
+            item = self._queue.get_nowait()
+            if isinstance(item, list):
+                self._settle(item, [Unavailable("the database is closed")] * len(item))
             elif isinstance(item, _Ask):
-                self._post(partial(item.done, None, Unavailable("the database is closed")))
+                item.done(None, Unavailable("the database is closed"))
 
     # -- the connection, touched by the writer only
 

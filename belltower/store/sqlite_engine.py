@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import apsw
+from msgspec import Struct
 
 from belltower.errors import Conflict, SettingsError, StoreError
 from belltower.store.database import STEP_TAKEN, STEPS_TABLE, STEPS_TAKEN, Step, outstanding
@@ -16,8 +17,10 @@ from belltower.store.statement import Late, Params, Rows, SQLValue, Statement, T
 OLDEST = (3, 51, 3)
 """Before it, two connections in WAL mode could lose a commit or damage the file (the WAL-reset race)."""
 
-_BLOCK = 32
-_PLAIN_INSERT = re.compile(r"(INSERT INTO \w+ \([\w, ]+\) VALUES )\(((?::\w+, )*:\w+)\)")
+_WIDEST = 512
+_MOST_VALUES = 32_766
+"""Parameters of one statement, by SQLite's default."""
+_INSERT = re.compile(r"(INSERT INTO \w+ \([\w, ]+\) VALUES )\(((?::\w+, )*:\w+)\)((?: ON CONFLICT [^:]*)?)")
 _MISUSE = (apsw.Error, TypeError, KeyError, ValueError, OverflowError)
 
 
@@ -65,6 +68,37 @@ def connect(path: str, *, read_only: bool = False, vfs: str | None = None) -> ap
     return connection
 
 
+class _Wide(Struct, frozen=True):
+    """An INSERT that takes several rows at a step."""
+
+    names: list[str]
+    """A row's parameters, in order."""
+    texts: list[tuple[int, str]]
+    """How many rows, and the text for them; the widest first."""
+
+    @classmethod
+    def of(cls, text: str) -> _Wide | None:
+        """`text` widened, if it is an INSERT of nothing but distinct parameters."""
+        match = _INSERT.fullmatch(text)
+        if match is None:
+            return None
+        names = [name.strip().removeprefix(":") for name in match.group(2).split(",")]
+        if len(set(names)) < len(names) or len(names) * _WIDEST > _MOST_VALUES:
+            return None
+        row = "(" + ", ".join("?" * len(names)) + ")"
+        sizes = [_WIDEST >> shift for shift in range(_WIDEST.bit_length())]
+        return cls(
+            names, [(size, match.group(1) + ", ".join([row] * size) + match.group(3)) for size in sizes]
+        )
+
+    def flat(self, run: Sequence[Params | tuple[SQLValue, ...]]) -> list[SQLValue]:
+        """All values of `run`, row behind row."""
+        flat: list[SQLValue] = []
+        for params in run:
+            flat += params if type(params) is tuple else [cast(Params, params)[name] for name in self.names]
+        return flat
+
+
 class SQLiteEngine:
     """Applies groups of transactions, each group in one commit.
 
@@ -78,7 +112,7 @@ class SQLiteEngine:
         self.connection = connection
         self._cursor = connection.cursor()
         self._before_commit = before_commit
-        self._known: dict[str, tuple[str, list[str]] | None] = {}
+        self._wides: dict[str, _Wide | None] = {}
 
     def apply(self, batch: Sequence[Transaction]) -> list[StoreError | None]:
         """Commit `batch`; one outcome each. Raises a `StoreError` when nothing of it was kept (disk)."""
@@ -131,70 +165,74 @@ class SQLiteEngine:
             raise translated(error) from error
 
     def _run(self, batch: Sequence[Transaction], settled: list[Late]) -> None:
-        """Execute all of `batch`, neighbours with the same text in one go."""
-        cursor = self._cursor
+        """Execute all of `batch`, neighbours with the same text in one go, then what was late."""
         text = ""
         run: list[Params | tuple[SQLValue, ...]] = []
+        late_runs: dict[str, list[Params | tuple[SQLValue, ...]]] = {}
         for tx in batch:
             for part in tx.parts:
-                pieces: Sequence[Statement | Rows]
-                if type(part) is Statement or type(part) is Rows:
-                    pieces = (part,)
+                if type(part) is Statement:
+                    if part.sql is not text and part.sql != text:
+                        self._execute(text, run)
+                        text, run = part.sql, []
+                    if part.expect is None:
+                        run.append(part.params)
+                    else:
+                        self._execute(text, run)
+                        run = []
+                        self._expect(part)
+                elif type(part) is Rows:
+                    if part.sql is not text and part.sql != text:
+                        self._execute(text, run)
+                        text, run = part.sql, []
+                    run += part.rows
                 else:
                     late = cast(Late, part)
                     pieces = late.settle()
                     settled.append(late)
-                for piece in pieces:
-                    if piece.sql is not text and piece.sql != text:
-                        self._execute(text, run)
-                        text, run = piece.sql, []
-                    if type(piece) is Rows:
-                        run += piece.rows
-                        continue
-                    statement = cast(Statement, piece)
-                    if statement.expect is None:
-                        run.append(statement.params)
-                        continue
-                    self._execute(text, run)
-                    run = []
-                    cursor.execute(text, statement.params)
-                    changed = self.connection.changes()
-                    if changed != statement.expect:
-                        raise Conflict(f"{changed} rows changed, {statement.expect} expected")
+                    for piece in pieces:
+                        rows = late_runs.get(piece.sql)
+                        if rows is None:
+                            rows = late_runs[piece.sql] = []
+                        if type(piece) is Rows:
+                            rows += piece.rows
+                        else:
+                            rows.append(cast(Statement, piece).params)
         self._execute(text, run)
+        for text, run in late_runs.items():
+            self._execute(text, run)
+
+    def _expect(self, statement: Statement) -> None:
+        self._cursor.execute(statement.sql, statement.params)
+        changed = self.connection.changes()
+        if changed != statement.expect:
+            raise Conflict(f"{changed} rows changed, {statement.expect} expected")
 
     def _execute(self, text: str, run: Sequence[Params | tuple[SQLValue, ...]]) -> None:
-        """Execute `text` for each of `run`; a plain INSERT takes many rows at a step, and the GIL changes hands less."""
-        cursor = self._cursor
-        start = 0
-        if len(run) >= _BLOCK:
-            wide = self._wide(text)
-            if wide is not None:
-                sql, names = wide
-                for start in range(0, len(run) - _BLOCK + 1, _BLOCK):
-                    flat: list[SQLValue] = []
-                    for params in run[start : start + _BLOCK]:
-                        if type(params) is tuple:
-                            flat += params
-                        else:
-                            flat += [cast(Params, params)[name] for name in names]
-                    cursor.execute(sql, flat)
-                start += _BLOCK
-        if start < len(run):
-            cursor.executemany(text, run[start:] if start else run)
+        """Execute `text` for each of `run`.
 
-    def _wide(self, text: str) -> tuple[str, list[str]] | None:
-        """`text` as an INSERT of `_BLOCK` rows and the names of a row's columns, if it is a plain INSERT."""
-        if text not in self._known:
-            match = _PLAIN_INSERT.fullmatch(text)
-            if match is None:
-                self._known[text] = None
-            else:
-                names = [name.strip().removeprefix(":") for name in match.group(2).split(",")]
-                row = "(" + ", ".join("?" * len(names)) + ")"
-                distinct = len(set(names)) == len(names)
-                self._known[text] = (match.group(1) + ", ".join([row] * _BLOCK), names) if distinct else None
-        return self._known[text]
+        Each step gives up the interpreter lock, and behind a busy loop waits milliseconds to have it back: an INSERT
+        takes as many rows at a step as it can, by powers of two.
+        """
+        count = len(run)
+        if count == 1:
+            self._cursor.execute(text, run[0])
+        elif count:
+            wide = self._wide(text)
+            if wide is None:
+                self._cursor.executemany(text, run)
+                return
+            flat = wide.flat(run)
+            start, columns = 0, len(wide.names)
+            for size, sql in wide.texts:
+                while count - start >= size:
+                    self._cursor.execute(sql, flat[start * columns : (start + size) * columns])
+                    start += size
+
+    def _wide(self, text: str) -> _Wide | None:
+        if text not in self._wides:
+            self._wides[text] = _Wide.of(text)
+        return self._wides[text]
 
     def _one_by_one(self, batch: Sequence[Transaction]) -> list[StoreError | None]:
         outcomes: list[StoreError | None] = []

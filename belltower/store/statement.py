@@ -37,8 +37,12 @@ class Rows(Struct, frozen=True):
 class Late(Protocol):
     """Statements known only once their place in the commit order is known (journal positions, hashes)."""
 
-    def settle(self) -> Sequence[Statement]:
-        """Take the next place and say the statements. Called by the writer, in commit order; no I/O."""
+    def settle(self) -> Sequence[Statement | Rows]:
+        """Take the next place and say the statements. Called by the writer, in commit order; no I/O.
+
+        They are executed behind all others of the group, so that neighbours with the same text go in one step: no
+        statement may build on another transaction's late ones. `expect` is not looked at.
+        """
         ...
 
     def undo(self) -> None:
