@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from belltower.clock import Clock
@@ -65,18 +66,21 @@ class AlarmFollower:
             else:
                 await self._take(message)
 
-    def state(self) -> LaneState:
-        """Where the alarm lane stands, as far as this desk knows."""
+    def state(self, *, channels_pausing: Mapping[str, str]) -> LaneState:
+        """Where the alarm lane stands, as far as this desk knows, and this desk's own channels."""
         silent = float("inf") if self._heard is None else self._clock.monotonic() - self._heard
         status = self._status
         desk_trouble = "this desk's own journal" if self._journal.trouble else ""
         if status is None:
-            return LaneState(silent_for=silent, recording_trouble=desk_trouble)
+            return LaneState(
+                silent_for=silent, recording_trouble=desk_trouble, channels_pausing=channels_pausing
+            )
         return LaneState(
             silent_for=silent,
             lost=status.links_lost,
             recording_trouble=status.trouble or desk_trouble,
             units_lost=len(status.units_lost),
+            channels_pausing=channels_pausing,
         )
 
     async def _take(self, status: Status) -> None:

@@ -25,12 +25,12 @@ _OUTCOMES = {
 }
 
 
-def callback_token(settings: Mapping[str, Any]) -> str:
-    """The secret that signs status callbacks; "" when no channel gives any."""
+def callback_end(settings: Mapping[str, Any], url: str) -> tuple[str, str]:
+    """The address under which carriers report, and the secret that signs their reports; "" when none reports."""
     for table in settings.values():
         if isinstance(table, tables.TwilioSettings):
-            return table.token.reveal()
-    return ""
+            return table.callback_url or url, table.token.reveal()
+    return url, ""
 
 
 def notice_site(site: SitePackage, *, url: str) -> NoticeSite:

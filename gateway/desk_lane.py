@@ -23,14 +23,14 @@ from belltower.clock import SystemClock
 from belltower.ids import Ids, StreamName
 from belltower.incident.encoding import FactEncoding
 from belltower.incident.facts import Fact
-from belltower.journal import Copy, Journal, SpoolFile
+from belltower.journal import Copy, Journal, Signer, SpoolFile, checkpoint_key
 from belltower.store import open_database
 from belltower.tasks import Crew
 from gateway import alarm_follower, process, site_package
 from gateway import settings as settings_file
 from gateway.alarm_follower import AlarmFollower, AlarmVerbs
 from gateway.control import ControlClient
-from gateway.desk_channels import DeskNotices, SiteNames, callback_token, notice_site
+from gateway.desk_channels import DeskNotices, SiteNames, callback_end, notice_site
 from gateway.settings import Settings, WebSettings
 from gateway.site_package import SitePackage
 from gateway.web import store as web_store
@@ -73,6 +73,11 @@ class DeskLane:
                 stream=STREAM,
                 codec=FactEncoding(),
                 spool=SpoolFile(path=settings.state.folder / "desk.spool"),
+                signer=Signer(
+                    key=checkpoint_key(settings.state.signing_key),
+                    clock=clock,
+                    notes=settings.state.folder / "desk-checkpoints.txt",
+                ),
             )
             await journal.open()
             stack.push_async_callback(journal.close)
@@ -104,9 +109,10 @@ class DeskLane:
                 alarm_stream=stream,
                 verbs=AlarmVerbs(client=client),
                 notices=DeskNotices(deliveries=notices.tables, board=board),
-                lane=follower.state,
+                lane=lambda: follower.state(channels_pausing=notices.troubles()),
             )
-            callbacks = notices.callbacks(public_url=url, token=callback_token(settings.channels))
+            reports_to, token = callback_end(settings.channels, url)
+            callbacks = notices.callbacks(public_url=reports_to, token=token)
             page = make_web(
                 desk=desk,
                 database=database,
@@ -116,7 +122,7 @@ class DeskLane:
                 public_origin=settings.desk.web.public_url.rstrip("/") or None,
                 account_names=accounts,
                 on_account=lambda: (settings.state.folder / INVITATION).unlink(missing_ok=True),
-                machine_routes=callbacks.routes() if callback_token(settings.channels) else [],
+                machine_routes=callbacks.routes() if token else [],
             )
             async with Crew() as crew:
                 crew.essential("journal", journal.run)

@@ -11,8 +11,10 @@ from __future__ import annotations
 import os
 from base64 import b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from tempfile import mkstemp
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -65,14 +67,19 @@ class Signer:
 
 
 def checkpoint_key(path: Path) -> Ed25519PrivateKey:
-    """The lane's signing key: read from `path`, or made there (mode 0600), its public half beside it as `.pub`."""
+    """The signing key: read from `path`, or made there (mode 0600), its public half beside it as `.pub`.
+
+    Several processes may ask at once; all get the same key.
+    """
     try:
         if not path.exists():
             made = Ed25519PrivateKey.generate()
             _create(path, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
-            public = made.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-            _create(path.with_name(path.name + ".pub"), public, 0o644)
         key = load_pem_private_key(path.read_bytes(), password=None)
+        public = path.with_name(path.name + ".pub")
+        if not public.exists():
+            pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+            _create(public, pem, 0o644)
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path}: the checkpoint key cannot be read: {error}") from error
     if not isinstance(key, Ed25519PrivateKey):
@@ -120,9 +127,14 @@ def append_note(path: Path, *, stream: str, text: bytes, signature: bytes) -> No
 
 
 def _create(path: Path, data: bytes, mode: int) -> None:
-    file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+    """Put a whole file at `path`, unless somebody else was first."""
+    file, fresh = mkstemp(prefix=f"{path.name}.", dir=path.parent)
     try:
+        os.fchmod(file, mode)
         os.write(file, data)
         os.fsync(file)
+        with suppress(FileExistsError):
+            os.link(fresh, path)
     finally:
         os.close(file)
+        Path(fresh).unlink()

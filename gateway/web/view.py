@@ -195,6 +195,9 @@ def banner(lane: LaneState, *, reading: str, now: Instant, zone: tzinfo) -> list
     for link, reason in sorted(lane.lost.items()):
         text = f"Link {link} does not answer{f': {reason}' if reason else ''}."
         lines.append(BannerLine(tone=Tone.WAITING, text=text))
+    for channel, reason in sorted(lane.channels_pausing.items()):
+        text = f"{CHANNELS.get(channel, channel)} are not going out now ({reason}); they are tried again."
+        lines.append(BannerLine(tone=Tone.WAITING, text=text))
     if lane.units_lost:
         units = "1 unit has" if lane.units_lost == 1 else f"{lane.units_lost} units have"
         lines.append(BannerLine(tone=Tone.WAITING, text=f"{units} not been heard lately."))

@@ -254,9 +254,7 @@ async def test_every_page_fits_and_can_be_read(
         house.clock.step(10)
         await third.unanswered()
         house.messages = [
-            ConsoleMessage(
-                id="1", at=house.clock.now(), text="Lockdown. Lock the room.", mode=Mode.ACTUAL
-            )
+            ConsoleMessage(id="1", at=house.clock.now(), text="Lockdown. Lock the room.", mode=Mode.ACTUAL)
         ]
         house.lane = LaneState(lost={"county": "no answer to three pings"})  # type: ignore[dict-item]
         await expect(page.locator("#open .card.loud")).to_be_visible()
