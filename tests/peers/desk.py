@@ -295,7 +295,8 @@ async def desk(
         await database.close()
 
 
-async def _main(options: DeskOptions) -> None:
+async def main(options: DeskOptions) -> None:
+    """Run a desk until all is settled, and print what became of it; die at the point of the options."""
     left = Counter({options.point: options.hit})
 
     def at(point: str) -> None:
@@ -307,11 +308,11 @@ async def _main(options: DeskOptions) -> None:
     async with desk(options, at=at) as running:
         await running.is_settled(options.settle, within=40)
         if options.point:
-            await asyncio.sleep(10)  # whatever passes the point is on its way
+            await asyncio.sleep(1)  # whatever passes the point is on its way
         others = await running.others()
         answer = {"rows": [list(row) for row in await running.rows()], "others": others}
         sys.stdout.write(msgspec.json.encode(answer).decode() + "\n")
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(msgspec.json.decode(sys.argv[1], type=DeskOptions)))
+    asyncio.run(main(msgspec.json.decode(sys.argv[1], type=DeskOptions)))
