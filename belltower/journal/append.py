@@ -9,10 +9,10 @@ from typing import Any, Generic
 from belltower.clock import Instant
 from belltower.ids import FactId, StreamName
 from belltower.journal.chain import GENESIS, entry_hash
-from belltower.journal.entry import UNPLACED, Draft, Durability, Entry, F, Row
+from belltower.journal.entry import UNPLACED, Draft, Durability, F, Row
 from belltower.journal.spool import SpooledFact, SpoolRecord, spooled
 from belltower.journal.tables import APPEND
-from belltower.store import Statement, Transaction
+from belltower.store import Rows, Transaction
 
 
 class ChainHead:
@@ -50,7 +50,6 @@ class Append(Generic[F]):
 
     def __init__(
         self,
-        *,
         head: ChainHead,
         stream: StreamName,
         drafts: Sequence[Draft[F]],
@@ -72,69 +71,44 @@ class Append(Generic[F]):
         self.last_chance = False
         self.durable: Durability | None = None
         self.rows: list[Row] = []
+        """With their places, once the writer has settled it."""
 
     @property
     def waiting(self) -> bool:
         """Whether neither the store nor the spool has answered for it."""
         return not self.settled and self.durable is None
 
-    def settle(self) -> list[Statement]:
+    def settle(self) -> list[Rows]:
         """See `Late.settle`."""
         head, stream = self._head, self.stream
         position, digest = self._before = head.position, head.hash
         rows: list[Row] = []
         for draft, (tag, body) in zip(self.drafts, self.coded, strict=True):
             position += 1
+            fact_id, at, subject = draft.id, draft.at, draft.subject
             digest = entry_hash(
                 digest,
                 stream=stream,
                 position=position,
-                fact_id=draft.id,
-                at=draft.at,
+                fact_id=fact_id,
+                at=at,
                 tag=tag,
-                subject=draft.subject,
+                subject=subject,
                 body=body,
             )
-            rows.append((stream, position, draft.id, draft.at, tag, draft.subject, body, digest))
+            rows.append((stream, position, fact_id, at, tag, subject, body, digest))
         head.position, head.hash = position, digest
         self.rows = rows
-        return [Statement(APPEND, row) for row in rows]
+        return [Rows(APPEND, rows)]
 
     def undo(self) -> None:
         """See `Late.undo`."""
         self._head.position, self._head.hash = self._before
 
-    def placed(self) -> list[tuple[Entry[F], Row]]:
-        """The entries with their places, once committed."""
+    def unplaced(self) -> list[Row]:
+        """The rows without a place."""
         return [
-            (
-                Entry(
-                    stream=self.stream,
-                    position=row[1],
-                    id=draft.id,
-                    at=draft.at,
-                    subject=draft.subject,
-                    fact=draft.fact,
-                ),
-                row,
-            )
-            for draft, row in zip(self.drafts, self.rows, strict=True)
-        ]
-
-    def unplaced(self) -> list[tuple[Entry[F], Row]]:
-        """The entries without a place."""
-        return [
-            (
-                Entry(
-                    stream=self.stream,
-                    position=UNPLACED,
-                    id=draft.id,
-                    at=draft.at,
-                    subject=draft.subject,
-                    fact=draft.fact,
-                ),
-                (self.stream, UNPLACED, draft.id, draft.at, tag, draft.subject, body, b""),
-            )
+            (self.stream, UNPLACED, draft.id, draft.at, tag, draft.subject, body, b"")
             for draft, (tag, body) in zip(self.drafts, self.coded, strict=True)
         ]
 

@@ -7,11 +7,13 @@ subject, body). Position and time are 64 bits, big-endian, signed. hash(0) is 32
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from hashlib import sha256
 
 GENESIS = bytes(32)
 
-_POSITION_AND_ID = _AT_AND_TAG = struct.Struct(">IqI")
+_NUMBER = struct.Struct(">Iq")
+_NUMBER_AND_LENGTH = struct.Struct(">IqI")
 _LENGTH = struct.Struct(">I")
 
 
@@ -19,23 +21,26 @@ def entry_hash(
     previous: bytes, *, stream: str, position: int, fact_id: str, at: int, tag: str, subject: str, body: bytes
 ) -> bytes:
     """The hash of one entry, given the hash of the one before."""
-    id_octets, tag_octets, subject_octets = fact_id.encode(), tag.encode(), subject.encode()
-    stream_octets = stream.encode()
-    pack = _LENGTH.pack
+    octets = fact_id.encode()
     return sha256(
         b"".join(
             (
                 previous,
-                pack(len(stream_octets)),
-                stream_octets,
-                _POSITION_AND_ID.pack(8, position, len(id_octets)),
-                id_octets,
-                _AT_AND_TAG.pack(8, at, len(tag_octets)),
-                tag_octets,
-                pack(len(subject_octets)),
-                subject_octets,
-                pack(len(body)),
+                _field(stream),
+                _NUMBER_AND_LENGTH.pack(8, position, len(octets)),
+                octets,
+                _NUMBER.pack(8, at),
+                _field(tag),
+                _field(subject),
+                _LENGTH.pack(len(body)),
                 body,
             )
         )
     ).digest()
+
+
+@lru_cache(maxsize=1_024)
+def _field(text: str) -> bytes:
+    """A text behind its length; the same few come again and again."""
+    octets = text.encode()
+    return _LENGTH.pack(len(octets)) + octets

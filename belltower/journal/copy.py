@@ -45,7 +45,7 @@ class Copy(Generic[F]):
             if row.stream != self._stream:
                 raise Malformed(f"an entry of stream {row.stream!r} in the copy of {self._stream!r}")
             if row.position == UNPLACED:
-                feed.give(self._journal.entry(_row(row)), _row(row))
+                feed.give(_row(row))
                 continue
             if row.position <= position:
                 continue
@@ -67,11 +67,12 @@ class Copy(Generic[F]):
             fresh.append(row)
         if not fresh:
             return
+        taken = [_row(raw) for raw in fresh]
         tx = Transaction()
-        tx.rows(APPEND, [_row(row) for row in fresh])
+        tx.rows(APPEND, taken)
         await self._journal.database.submit(tx)
-        for row in fresh:
-            feed.give(self._journal.entry(_row(row)), _row(row))
+        for one in taken:
+            feed.give(one)
 
 
 def _row(raw: RawEntry) -> Row:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Generic
+from typing import Generic, cast
 
-from belltower.journal.entry import UNPLACED, Entry, F, Row
+from belltower.journal.entry import UNPLACED, Draft, Entry, F, Row
 
 RING = 8_192
 PAGE_ROWS = 1_000
@@ -22,11 +22,12 @@ class Feed(Generic[F]):
         self._page = page
         self._entry = entry
         self._size = size
-        self._ring: list[tuple[Entry[F], Row]] = []
+        self._rows: list[Row] = []
+        self._entries: list[Entry[F] | Draft[F] | None] = []
         self._fed = 0
         self._forgotten = 0
         self._wakers: list[asyncio.Future[None]] = []
-        self.unplaced: dict[str, tuple[Entry[F], Row]] = {}
+        self.unplaced: dict[str, tuple[Row, Draft[F] | None]] = {}
         """What was fed without a place and has not got one since, by fact id."""
         self.head = 0
         """The last position known to be committed."""
@@ -37,25 +38,30 @@ class Feed(Generic[F]):
         self.head = self._forgotten = head
         self.head_hash = head_hash
 
-    def give(self, entry: Entry[F], row: Row) -> None:
-        """Feed one entry to every follower. Placed entries come in order of position."""
+    def give(self, row: Row, draft: Draft[F] | None = None) -> None:
+        """Feed one entry to every follower. Placed entries come in order of position.
+
+        Its fact is that of `draft`, or else decoded once somebody follows.
+        """
         position = row[1]
         if position == UNPLACED:
             if len(self.unplaced) < self._size:
-                self.unplaced[row[2]] = (entry, row)
+                self.unplaced[row[2]] = (row, draft)
         else:
             if self.unplaced:
                 self.unplaced.pop(row[2], None)
             self.head = position
             self.head_hash = row[7]
-        if len(self._ring) < self._size:
-            self._ring.append((entry, row))
+        if self._fed < self._size:
+            self._rows.append(row)
+            self._entries.append(draft)
         else:
             slot = self._fed % self._size
-            lost = self._ring[slot][1][1]
+            lost = self._rows[slot][1]
             if lost != UNPLACED:
                 self._forgotten = lost
-            self._ring[slot] = (entry, row)
+            self._rows[slot] = row
+            self._entries[slot] = draft
         self._fed += 1
         if self._wakers:
             self.wake()
@@ -80,7 +86,7 @@ class Feed(Generic[F]):
             cursor = max(0, self._fed - self._size)
             outstanding = list(self.unplaced.values())
             if outstanding:
-                yield outstanding
+                yield [(self._made(row, draft), row) for row, draft in outstanding]
             while cursor >= self._fed - self._size:
                 if cursor == self._fed:
                     await self._more()
@@ -88,14 +94,30 @@ class Feed(Generic[F]):
                 stop = min(self._fed, cursor + PAGE_ROWS)
                 run = []
                 for number in range(cursor, stop):
-                    pair = self._ring[number % self._size]
-                    place = pair[1][1]
+                    slot = number % self._size
+                    row = self._rows[slot]
+                    place = row[1]
                     if place == UNPLACED or place > position:
-                        run.append(pair)
+                        entry = self._entries[slot]
+                        if type(entry) is not Entry:
+                            entry = self._entries[slot] = self._made(row, cast(Draft[F] | None, entry))
+                        run.append((entry, row))
                         position = place or position
                 cursor = stop
                 if run:
                     yield run
+
+    def _made(self, row: Row, draft: Draft[F] | None) -> Entry[F]:
+        if draft is None:
+            return self._entry(row)
+        return Entry(
+            stream=row[0],
+            position=row[1],
+            id=draft.id,
+            at=draft.at,
+            subject=draft.subject,
+            fact=draft.fact,
+        )
 
     async def _more(self) -> None:
         waker: asyncio.Future[None] = asyncio.get_running_loop().create_future()

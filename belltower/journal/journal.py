@@ -26,6 +26,7 @@ _log = log.get("journal")
 _UNRECORDED_LIMIT = 10_000
 _PAGE_RECORDS = 200
 _RETRY = (0.25, 5.0)
+_LANDED = Transaction()
 
 
 class RunSpool(Protocol):
@@ -60,6 +61,7 @@ class Journal(Reader[F]):
         signer: Signer | None = None,
     ) -> None:
         super().__init__(database=database, stream=stream, codec=codec)
+        self._own = self.feed(stream)
         self._spool = spool
         self._run_spool = run_spool
         self._spool_after = spool_after
@@ -94,7 +96,7 @@ class Journal(Reader[F]):
         await self._database.migrate(STEPS)
         await self._database.claim(f"stream {self._stream}")
         await self._database.anchor(HEAD, self._chain.take, stream=self._stream)
-        self.feed(self._stream).start(self._chain.position, self._chain.hash)
+        self._own.start(self._chain.position, self._chain.hash)
         last = await self._database.read(LAST_CHECKPOINT, stream=self._stream)
         self._signed = int(last[0][0]) if last else 0
         records = unframe(await self._run_spool(self._spool.read))
@@ -148,16 +150,16 @@ class Journal(Reader[F]):
         entries, unplaced at first. The statements of a spooled transaction are executed when it is replayed, perhaps
         behind younger ones, and left out if they then conflict. Raises (in the future) only `Conflict`.
         """
-        encode = self._codec.encode
-        result: asyncio.Future[Durability] = self._loop.create_future()
+        encode, loop = self._codec.encode, self._loop
+        result: asyncio.Future[Durability] = loop.create_future()
         append = Append(
-            head=self._chain,
-            stream=self._stream,
-            drafts=drafts,
-            coded=[encode(draft.fact) for draft in drafts],
-            tx=tx,
-            result=result,
-            deadline=self._loop.time() + self._spool_after,
+            self._chain,
+            self._stream,
+            drafts,
+            [encode(draft.fact) for draft in drafts],
+            tx,
+            result,
+            loop.time() + self._spool_after,
         )
         if self._kind is None:
             self._hand_over(append)
@@ -170,7 +172,7 @@ class Journal(Reader[F]):
 
     def _hand_over(self, append: Append[F]) -> None:
         append.handed_over = True
-        append.tx.late(append)
+        append.tx.parts.append(append)
         self._database.enqueue(append.tx, partial(self._settled, append))
         self._wait_for(append)
 
@@ -188,11 +190,12 @@ class Journal(Reader[F]):
         while pending and not pending[0].waiting:
             pending.popleft()
         if error is None:
-            give = self.feed(self._stream).give
-            for entry, row in append.placed():
-                give(entry, row)
+            feed = self._own
+            for row, draft in zip(append.rows, append.drafts, strict=True):
+                feed.give(row, draft)
             self._resolve(append, Durability.JOURNALED)
-            if self._signer is not None and self.head >= self._signed + EVERY_ENTRIES:
+            append.tx = _LANDED  # the transaction holds the append: a ring only the collector would undo
+            if self._signer is not None and feed.head >= self._signed + EVERY_ENTRIES:
                 self._stir.set()
         elif isinstance(error, Conflict):
             if append.durable is None and not append.result.done():
@@ -270,11 +273,10 @@ class Journal(Reader[F]):
         self._feed_unplaced(appends, Durability.UNRECORDED)
 
     def _feed_unplaced(self, appends: Sequence[Append[F]], durable: Durability) -> None:
-        give = self.feed(self._stream).give
         for append in appends:
             if append.durable is not Durability.JOURNALED:
-                for entry, row in append.unplaced():
-                    give(entry, row)
+                for row, draft in zip(append.unplaced(), append.drafts, strict=True):
+                    self._own.give(row, draft)
                 self._resolve(append, durable)
 
     # -- trouble and its mending
@@ -372,15 +374,8 @@ class Journal(Reader[F]):
                     )
                 )
         coded = [(fact.tag, fact.body) for fact in record.facts]
-        append = Append(
-            head=self._chain,
-            stream=self._stream,
-            drafts=[draft_of(fact, self._codec.decode(fact.tag, fact.body)) for fact in record.facts],
-            coded=coded,
-            tx=tx,
-            result=self._loop.create_future(),
-            deadline=0.0,
-        )
+        drafts = [draft_of(fact, self._codec.decode(fact.tag, fact.body)) for fact in record.facts]
+        append = Append(self._chain, self._stream, drafts, coded, tx, self._loop.create_future(), 0.0)
         tx.late(append)
         done = self._loop.create_future()
         self._database.enqueue(tx, partial(self._entered, append, done))
@@ -388,9 +383,8 @@ class Journal(Reader[F]):
 
     def _entered(self, append: Append[F], done: asyncio.Future[None], error: StoreError | None) -> None:
         if error is None:
-            give = self.feed(self._stream).give
-            for entry, row in append.placed():
-                give(entry, row)
+            for row, draft in zip(append.rows, append.drafts, strict=True):
+                self._own.give(row, draft)
         if done.cancelled():
             return
         if error is None:
@@ -399,8 +393,7 @@ class Journal(Reader[F]):
             done.set_exception(error)
 
     async def _sign(self) -> None:
-        feed = self.feed(self._stream)
-        position, digest = feed.head, feed.head_hash
+        position, digest = self._own.head, self._own.head_hash
         self._signed_at = self._loop.time()
         if self._signer is None or position <= self._signed:
             return
