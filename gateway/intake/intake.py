@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Mapping
 
 from belltower import log
@@ -27,6 +27,7 @@ _log = log.get("intake")
 _KINDS = {Kind.PANIC: AlarmKind.PANIC, Kind.MEDICAL: AlarmKind.MEDICAL}
 _SAMPLES = 16
 _SAMPLE_SIZE = 256
+_REMEMBERED = 4096
 
 
 class Intake:
@@ -55,6 +56,8 @@ class Intake:
         self._pending: dict[tuple[int, int, int], asyncio.Future[Durability]] = {}
         # By unit: its presses that are not safely written down, as far as is known.
         self._unwritten: Counter[int] = Counter()
+        # Presses that could not be written down, for as long as it may matter.
+        self._relayed: OrderedDict[tuple[int, int, int], None] = OrderedDict()
         self.counts: Counter[str] = Counter()
         self.samples: deque[bytes] = deque(maxlen=_SAMPLES)
 
@@ -173,6 +176,9 @@ class Intake:
             return
         if future.result() is Durability.UNRECORDED:
             level = Level.RELAYED_ONLY
+            self._relayed[frame.number, frame.epoch, frame.counter] = None
+            if len(self._relayed) > _REMEMBERED:
+                self._relayed.popitem(last=False)
         else:
             level = Level.RECORDED
             self._unwritten[frame.number] -= 1
@@ -186,14 +192,18 @@ class Intake:
         if pending is not None:
             pending.add_done_callback(
                 lambda future: (
-                    None
-                    if future.cancelled()
-                    else self._send(unit, frame, self._progress.level(unit, frame), path)
+                    None if future.cancelled() else self._send(unit, frame, self._level(unit, frame), path)
                 )
             )
             return pending
-        self._send(unit, frame, self._progress.level(unit, frame), path)
+        self._send(unit, frame, self._level(unit, frame), path)
         return None
+
+    def _level(self, unit: KnownUnit, frame: UnitFrame) -> Level:
+        """How far this press has come; never "recorded" for one that could only be relayed."""
+        level = self._progress.level(unit, frame)
+        relayed = (frame.number, frame.epoch, frame.counter) in self._relayed
+        return Level.RELAYED_ONLY if relayed and level is Level.RECORDED else level
 
     def _sign_of_life(self, unit: KnownUnit, frame: UnitFrame, path: Path, *, tamper: bool) -> None:
         judgement = self._windows.of(frame.number).judge(frame.epoch, frame.counter)
