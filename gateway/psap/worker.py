@@ -110,6 +110,8 @@ class CallWorker:
         self._early: OrderedDict[tuple[IncidentId, str], Ranges] = OrderedDict()
         # Who has each call, and which links an exercise was withheld from: so that each is written once.
         self._people: dict[CallId, set[str]] = {}
+        # Acknowledgements by people that are on their way into the journal.
+        self._noting: dict[tuple[CallId, str], asyncio.Future[Durability]] = {}
         self._withheld: dict[IncidentId, set[tuple[CallId, LinkName]]] = {}
         self._timers: dict[CallId, asyncio.TimerHandle] = {}
 
@@ -324,13 +326,21 @@ class CallWorker:
     def _person(self, link: LinkName, heard: PersonAnswered) -> asyncio.Future[bool]:
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         call = self._numbers.get((heard.number, heard.key))
-        if call is None or not self._acknowledge(call.id, heard.by):
-            answer.set_result(call is not None)
+        if call is None:
+            answer.set_result(False)
             return answer
-        written = self._write(
-            call.incident,
-            [TelecommunicatorAcknowledged(call=call.id, incident=call.incident, link=link, by=heard.by)],
-        )
+        person = call.id, heard.by
+        written: asyncio.Future[Durability] | None
+        if self._acknowledge(*person):
+            fact = TelecommunicatorAcknowledged(call=call.id, incident=call.incident, link=link, by=heard.by)
+            written = self._noting[person] = self._write(call.incident, [fact])
+            written.add_done_callback(lambda _: self._noting.pop(person, None))
+        else:
+            written = self._noting.get(person)
+            if written is None:
+                answer.set_result(True)
+                return answer
+        # Whoever repeats it meanwhile is answered no sooner.
         written.add_done_callback(lambda _: None if answer.done() else answer.set_result(True))
         return answer
 

@@ -14,7 +14,10 @@ from belltower.incident.facts import (
     ReceiptLevel,
     TelecommunicatorAcknowledged,
 )
+from belltower.store import Flush
 from gateway.county import Fault
+from gateway.psap.link import PersonAnswered
+from gateway.psap.radio_text import key_of
 from tests.gateway.psap.house import House, closed, joined, order
 from tests.peers.virtual_time import in_virtual_time
 
@@ -318,3 +321,20 @@ async def test_two_people_are_two_facts_and_each_is_one():
             await asyncio.sleep(1)
 
         assert ["T1", "T2"] == [each.by for each in await house.facts(TelecommunicatorAcknowledged)]
+
+
+@virtual
+async def test_a_repeated_answer_is_confirmed_no_sooner_than_it_is_written():
+    """The centre says it twice while the disk is slow: both are confirmed after the sync."""
+    async with House() as house:
+        await house.give(order(1))
+        await asyncio.sleep(1)
+        house.database._flush = lambda: Flush(delay=0.1)
+        lane = house.worker._lanes["county"]
+        heard = PersonAnswered(number=1, key=key_of(order(1).call), by="T1")
+        answers = [house.worker._report(lane, heard) for _ in range(2)]
+        done_at_once = [answer.done() for answer in answers]
+        await asyncio.sleep(0.2)
+
+        assert [False, False] == done_at_once
+        assert [True, True] == [answer.result() for answer in answers]
