@@ -18,6 +18,7 @@ from belltower.ids import CallId, IncidentId
 from belltower.incident import facts
 from belltower.incident.entry import Entry
 from belltower.incident.facts import Mode, ReceiptLevel
+from belltower.journal import GENESIS, RawEntry, entry_hash
 from gateway.psap.radio_text import CallText, MoreText, Text, key_of
 from gateway.psap.ranges import NONE, Ranges, union
 from hardware.codecs.unit import Level
@@ -168,13 +169,13 @@ def i3_no_exercise_leaves_as_live(
     """
     by_name = {press.name: press for press in presses}
     wrong: list[str] = []
-    modes: dict[int, facts.CallOrdered] = {}
+    orders: dict[tuple[int, str], facts.CallOrdered] = {}
+    by_incident: dict[tuple[int, str], facts.CallOrdered] = {}
     for entry in entries:
         match entry.fact:
             case facts.CallOrdered() as order:
-                if order.number in modes:
-                    wrong.append(f"I3: two calls bear the number {order.number}")
-                modes[order.number] = order
+                orders[order.number, key_of(order.call)] = order
+                by_incident[order.number, key_of(order.incident)] = order
             case facts.DrillBegun(authorisation=authorisation) if authorisation not in authorised:
                 wrong.append(f"I3: a drill began by {authorisation}, which nobody signed")
             case facts.AlarmRaised(mode=Mode.EXERCISE) as fact:
@@ -187,20 +188,20 @@ def i3_no_exercise_leaves_as_live(
                 pass
     for text in said:
         match text:
-            case CallText(number=number, exercise=exercise):
-                told = [(number, exercise)]
-            case MoreText(items=items, exercise=exercise):
-                told = [(number, exercise) for _, number, _ in items]
+            case CallText(number=number, key=key):
+                told = [orders.get((number, key))]
+            case MoreText(items=items, key=key):
+                told = [by_incident.get((number, key)) for _, number, _ in items]
             case _:
                 continue
-        for number, as_exercise in told:
-            found = modes.get(number)
+        for found in told:
             if found is None:
-                wrong.append(f"I3: the PSAP was told of call {number}, which the journal does not know")
-            elif as_exercise != (found.mode is Mode.EXERCISE):
-                wrong.append(f"I3: call {number} is {found.mode} and left as exercise={as_exercise}")
-            elif as_exercise and not found.exercise_accepted:
-                wrong.append(f"I3: the exercise call {number} left although the centre had not agreed")
+                if text.exercise:
+                    wrong.append(f"I3: an exercise left which the journal does not know: {text}")
+            elif text.exercise != (found.mode is Mode.EXERCISE):
+                wrong.append(f"I3: call {found.number} is {found.mode} and left as exercise={text.exercise}")
+            elif text.exercise and not found.exercise_accepted:
+                wrong.append(f"I3: the exercise call {found.number} left although the centre had not agreed")
     return wrong
 
 
@@ -249,29 +250,64 @@ def i9_no_silence(
     return wrong
 
 
-def i9_each_outage_is_said(
-    entries: Sequence[Entry], outages: Iterable[tuple[str, int, int]], *, within: float
-) -> list[str]:
-    """I9: each outage (link, from, to; wall-clock instants) has a `LinkLost` by `within` seconds, or came during one."""
-    states: dict[str, list[tuple[int, bool]]] = {}
+def i10_nothing_was_changed(rows: Iterable[RawEntry]) -> list[str]:
+    """I10: each entry continues the chain of the one before, and no fact is there twice."""
+    wrong: list[str] = []
+    digest, ids = GENESIS, set()
+    for position, row in enumerate(rows, start=1):
+        digest = entry_hash(
+            digest,
+            stream=row.stream,
+            position=row.position,
+            fact_id=row.id,
+            at=row.at,
+            tag=row.tag,
+            subject=row.subject,
+            body=row.body,
+        )
+        if row.position != position or row.hash != digest:
+            return [*wrong, f"I10: entry {row.position} does not continue the chain"]
+        if row.id in ids:
+            wrong.append(f"I10: fact {row.id} is in the journal twice")
+        ids.add(row.id)
+    return wrong
+
+
+def numbers_are_given_once(entries: Iterable[Entry]) -> list[str]:
+    """What people say on the telephone names one thing: incidents, calls, and each building's alarms."""
+    given: Counter[tuple[object, ...]] = Counter()
     for entry in entries:
         match entry.fact:
-            case facts.LinkLost(link=link):
-                states.setdefault(link, []).append((entry.at, True))
-            case facts.LinkRestored(link=link):
-                states.setdefault(link, []).append((entry.at, False))
+            case facts.IncidentOpened(number=number):
+                given["incident", number] += 1
+            case facts.CallOrdered(number=number):
+                given["call", number] += 1
+            case facts.AlarmRaised(incident=incident, building=building, number=number):
+                given["alarm", incident, building, number] += 1
             case _:
                 pass
-    wrong: list[str] = []
-    for link, begin, end in outages:
-        if end - begin < within * SECOND:
-            continue
-        changes = states.get(link, [])
-        before = [lost for at, lost in changes if at <= begin]
-        during = any(lost for at, lost in changes if begin < at <= begin + within * SECOND)
-        if not during and not (before and before[-1]):
-            wrong.append(f"I9: {link} was out at {begin} and nobody was told within {within:g} s")
-    return wrong
+    return [f"the number {name} was given {times} times" for name, times in given.items() if times > 1]
+
+
+def what_a_person_was_told_is_recorded(
+    entries: Iterable[Entry], told: Iterable[tuple[int, str]]
+) -> list[str]:
+    """A telecommunicator whose acknowledgement we confirmed (call number, by) stands in the journal."""
+    orders: dict[CallId, int] = {}
+    recorded: set[tuple[int, str]] = set()
+    for entry in entries:
+        match entry.fact:
+            case facts.CallOrdered(call=call, number=number):
+                orders[call] = number
+            case facts.TelecommunicatorAcknowledged(call=call, by=by) if call in orders:
+                recorded.add((orders[call], by))
+            case _:
+                pass
+    return [
+        f"I1: {by} was told that call {number} is theirs, and the journal does not know"
+        for number, by in told
+        if (number, by) not in recorded
+    ]
 
 
 def i11_all_is_well(

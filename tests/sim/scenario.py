@@ -101,11 +101,11 @@ class Day:
         for _ in range(some(2, 6)):
             self._episode(self._weather, self._fair, (60, 3600))
         for _ in range(some(1, 4)):
-            self._episode(self._disk_fault, self._disk_sound, (1, 600))
+            self._episode(self._disk_fault, self._disk_sound, self._random.choice(((1, 10), (10, 600))))
         for _ in range(some(1, 4)):
             self._episode(self._county_fault, self._county_well, (20, 1800))
         for _ in range(some(0, 3)):
-            self._episode(world.cable.pull, world.cable.plug, (1, 900))
+            self._episode(world.pull, world.plug, (1, 900))
         for _ in range(some(0, 2)):
             self._episode(
                 partial(setattr, world.cable, "stalled", True),
@@ -137,8 +137,10 @@ class Day:
         when, length = self._anywhen(), self._random.uniform(*lasting)
         self._at(when, begin)
         self._at(when + length, end)
-        if self._random.random() < 0.8:
+        for _ in range(self._random.choice((0, 1, 1, 1, 3))):
             self._at(when + self._random.random() * length, self._single)
+        if self._random.random() < 0.2:
+            self._at(when + self._random.random() * length, self._world.kill)
 
     # ---- units
 
@@ -273,6 +275,6 @@ class Day:
         self._fair()
         self._disk_sound()
         self._county_well()
-        self._world.cable.plug()
+        self._world.plug()
         self._world.cable.stalled = False
         self._world.note("healed")

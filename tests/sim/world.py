@@ -16,6 +16,7 @@ from belltower.incident.drill import DrillAuthorisation, sign
 from belltower.incident.encoding import FactEncoding
 from belltower.incident.entry import Entry
 from belltower.incident.verbs import Verbs
+from belltower.journal import RawEntry
 from belltower.journal.reader import raw_entry
 from gateway.psap.ranges import without
 from hardware.codecs.window import Judgement
@@ -65,7 +66,6 @@ class World:
         }
         self.ids = Ids(clock=self.clock, random_bytes=self.random.randbytes)
         self.life: Life | None = None
-        self.restarting = True
         self.relayed: set[Named] = set()
         self.fell: list[str] = []
         self.kills = 0
@@ -73,10 +73,10 @@ class World:
         self.tokens: set[str] = set()
         self.given_up: set[IncidentId] = set()
         self.suspects: list[Named] = []
+        self.unsaid: list[str] = []
+        self.plugged_at = -1.0
         self._replayed: list[tuple[str, float]] = []
         self.readings: dict[str, float] = {}
-        self.downs: list[tuple[float, float]] = []
-        self._down_since = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._digest = hashlib.blake2b()
         self._arrived: asyncio.Future[None] = loop.create_future()
@@ -163,6 +163,23 @@ class World:
         if life.alive and self.disk.condition == SOUND:
             self.suspects.append(name)
 
+    def pull(self) -> None:
+        """Pull the PSAP's cable; the lane must have said so five seconds later."""
+        self.note("pull")
+        self.cable.pull()
+        if self.life is not None and self.life.ready:
+            self.loop.call_later(5.0, self._expect_loss, self.life, self.loop.time())
+
+    def plug(self) -> None:
+        """Put it back."""
+        self.plugged_at = self.loop.time()
+        self.cable.plug()
+
+    def _expect_loss(self, life: Life, pulled_at: float) -> None:
+        still = life.alive and self.plugged_at < pulled_at and not self.cable.stalled
+        if still and not life.lane.status().links_lost:
+            self.unsaid.append(f"I9: the cable was pulled at {pulled_at:.1f} and nobody was told")
+
     # ---- people
 
     def spawn(self, name: str, work: Any) -> None:
@@ -232,13 +249,16 @@ class World:
             print(f"{self.loop.time():12.4f} {what} {' '.join(map(str, details))}")
         self._digest.update(f"{self.loop.time():.6f} {what} {details}\n".encode())
 
-    def entries(self) -> list[Entry]:
+    def raw_entries(self) -> list[RawEntry]:
         """The journal, as it lies on the disk."""
         rows = self.disk.connection.execute(
             "SELECT stream, position, id, at, tag, subject, body, hash FROM journal_entry ORDER BY position"
         ).fetchall()
+        return [raw_entry(row) for row in rows]
+
+    def entries(self) -> list[Entry]:
+        """The journal, understood."""
         decode = FactEncoding().decode
-        raws = [raw_entry(row) for row in rows]
         return [
             Entry(
                 stream=raw.stream,
@@ -248,7 +268,7 @@ class World:
                 subject=raw.subject,
                 fact=decode(raw.tag, raw.body),
             )
-            for raw in raws
+            for raw in self.raw_entries()
         ]
 
     def measure(self) -> None:
@@ -310,7 +330,13 @@ class World:
             *invariants.i3_no_exercise_leaves_as_live(
                 presses, entries, self.centre.said, windows=self.windows, authorised=self.tokens
             ),
-            *invariants.i9_no_silence(entries, excused=self.excused(entries), suspects=self.suspects),
+            *invariants.i9_no_silence(entries, suspects=self.suspects),
+            *self.unsaid,
+            *invariants.i10_nothing_was_changed(self.raw_entries()),
+            *invariants.numbers_are_given_once(entries),
+            *invariants.what_a_person_was_told_is_recorded(
+                entries, [(call.number, call.by) for call in county.calls.values() if call.told]
+            ),
             *invariants.i11_all_is_well(
                 waiting=[wearer.id for wearer in self.wearers.values() if wearer.unit.waiting],
                 ailing=ailing,
@@ -327,10 +353,6 @@ class World:
             self._digest.update(f"{ack}\n".encode())
         self._digest.update(repr(self.centre.said).encode())
         return wrong
-
-    def excused(self, entries: list[Entry]) -> set[str]:
-        """Calls whose ten seconds were disturbed by a kill or a step of the wall clock."""
-        return set()
 
     @property
     def digest(self) -> str:
