@@ -25,7 +25,7 @@ import msgspec
 from msgspec import Struct
 
 from belltower import errors, log
-from belltower.errors import BelltowerError, Malformed, Refused, Unreachable
+from belltower.errors import BelltowerError, Malformed, Refused, StoreError, Unreachable
 from belltower.ids import LinkName, StreamName, UnitId, VerbId
 from belltower.journal import RawEntry
 
@@ -143,6 +143,7 @@ class ControlServer:
                 match request:
                     case Follow(after):
                         await self._stream(after, writer)
+                        return
                     case Ask():
                         await _write(writer, await self._answer(request))
                     case Look():
@@ -182,9 +183,13 @@ class ControlServer:
                 async with lock:
                     await _write(writer, Batch(entries))
 
-        async with asyncio.TaskGroup() as group:
-            group.create_task(beat(), name="control-beat")
-            group.create_task(feed(), name="control-feed")
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(beat(), name="control-beat")
+                group.create_task(feed(), name="control-feed")
+        except* (ConnectionError, StoreError) as ended:
+            # The reader is gone, or the journal cannot be read just now: it asks again, with its own bookmark.
+            _log.info("follower_ended", why=type(ended.exceptions[0]).__name__)
 
 
 class ControlClient:

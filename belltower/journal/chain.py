@@ -12,34 +12,27 @@ from hashlib import sha256
 
 GENESIS = bytes(32)
 
-_number = struct.Struct(">Iq").pack
-_number_and_length = struct.Struct(">IqI").pack
-_length = struct.Struct(">I").pack
+_NUMBER = struct.Struct(">Iq")
+_NUMBER_AND_LENGTH = struct.Struct(">IqI")
+_LENGTH = struct.Struct(">I")
 
 
 def entry_hash(
     previous: bytes, *, stream: str, position: int, fact_id: str, at: int, tag: str, subject: str, body: bytes
 ) -> bytes:
     """The hash of one entry, given the hash of the one before."""
-    return link(previous, stream, position, fact_id, at, tag, subject, body)
-
-
-def link(
-    previous: bytes, stream: str, position: int, fact_id: str, at: int, tag: str, subject: str, body: bytes
-) -> bytes:
-    """`entry_hash`, by position."""
     octets = fact_id.encode()
     return sha256(
         b"".join(
             (
                 previous,
                 _field(stream),
-                _number_and_length(8, position, len(octets)),
+                _NUMBER_AND_LENGTH.pack(8, position, len(octets)),
                 octets,
-                _number(8, at),
+                _NUMBER.pack(8, at),
                 _field(tag),
                 _field(subject),
-                _length(len(body)),
+                _LENGTH.pack(len(body)),
                 body,
             )
         )
@@ -50,4 +43,4 @@ def link(
 def _field(text: str) -> bytes:
     """A text behind its length; the same few come again and again."""
     octets = text.encode()
-    return _length(len(octets)) + octets
+    return _LENGTH.pack(len(octets)) + octets

@@ -9,7 +9,7 @@ SIZE = 4 * 1024 * 1024
 
 
 class Ballast:
-    """The file `ballast` beside a database. Deleting it makes room for some thousand presses."""
+    """The file `NAME.ballast` beside the database `NAME.db`, its own. Deleting it makes room for some thousand presses."""
 
     def __init__(self, *, path: Path, size: int = SIZE) -> None:
         self._path = path

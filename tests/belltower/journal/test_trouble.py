@@ -187,17 +187,17 @@ async def test_an_error_of_the_disk_reopens_the_file(desk, disk) -> None:
 async def test_the_ballast_makes_room(desk, disk, tmp_path) -> None:
     """A full disk throws the ballast off and tries the group once more."""
     async with opened(desk, disk) as journal:
-        assert (tmp_path / "ballast").exists()
+        assert (tmp_path / "journal.ballast").exists()
         full = apsw.FullError("full")
 
         def until_dropped() -> None:
-            if (tmp_path / "ballast").exists():
+            if (tmp_path / "journal.ballast").exists():
                 raise full
 
         journal.database._engine._before_commit = until_dropped
         assert Durability.JOURNALED is await desk.say(journal, "a")
 
-        assert not (tmp_path / "ballast").exists()
+        assert not (tmp_path / "journal.ballast").exists()
         assert not journal.trouble
 
 
