@@ -88,7 +88,7 @@ class Journal(Reader[F]):
         return self._kind is not None
 
     async def open(self) -> None:
-        """Find the head, then bring in what the spool still holds. Raises `StoreError`."""
+        """Find the head, then bring in what the spool still holds, if the store takes it. Raises `StoreError`."""
         self._loop = asyncio.get_running_loop()
         if self._run_spool is None:
             self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
@@ -103,7 +103,10 @@ class Journal(Reader[F]):
         if records:
             self._spooled = len(records)
             self._fall_ill("slow")
-            await self._replay()
+            with suppress(
+                StoreError
+            ):  # a disk that is still ill: `run` tries again, and what comes now is spooled
+                await self._replay()
 
     async def run(self) -> None:
         """For ever: once the store is well again, bring in what was spooled; now and then, sign the head."""

@@ -9,6 +9,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -313,7 +314,7 @@ class SQLiteDatabase(Verbs):
             connection = connect(str(self._path), vfs=self._vfs)
             connection.set_wal_hook(self._count_pages)
             engine = SQLiteEngine(connection=connection, before_commit=self._before_commit)
-            engine.checkpoint(truncate=True)
+            self._catch_up(engine)
             for anchor in self._anchors:
                 anchor.take(engine.query(anchor.sql, anchor.params))
         except (apsw.Error, StoreError) as error:
@@ -323,6 +324,17 @@ class SQLiteDatabase(Verbs):
         self._engine = engine
         self._ballast.load()
         return engine
+
+    def _catch_up(self, engine: SQLiteEngine) -> None:
+        """Copy what the log holds into the file. Without room it stays in the log, where it can be read as well."""
+        try:
+            engine.checkpoint(truncate=True)
+        except DiskFull:
+            dropped = self._ballast.drop()
+            _log.error("disk_full", ballast="dropped" if dropped else "none")
+            if dropped:
+                with suppress(DiskFull):
+                    engine.checkpoint(truncate=True)
 
     def _shut(self) -> None:
         if self._engine is not None:

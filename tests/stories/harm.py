@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import resource
 import shutil
 import sqlite3
@@ -16,6 +15,7 @@ import pytest
 
 from gateway.control import Batch, ControlClient, Status
 from tests.stories.house import BELLTOWER, ROOT, House
+
 
 @contextmanager
 def small_disk(folder: Path, size: str) -> Iterator[Path]:
@@ -70,7 +70,7 @@ def resident(pid: int) -> int:
 
 def descriptors(pid: int) -> int:
     """Files and sockets the process holds open."""
-    return len(os.listdir(f"/proc/{pid}/fd"))
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 async def unplaced(house: House, tag: str, count: int) -> list[str]:
