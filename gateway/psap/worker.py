@@ -334,15 +334,27 @@ class CallWorker:
         if self._acknowledge(*person):
             fact = TelecommunicatorAcknowledged(call=call.id, incident=call.incident, link=link, by=heard.by)
             written = self._noting[person] = self._write(call.incident, [fact])
-            written.add_done_callback(lambda _: self._noting.pop(person, None))
         else:
             written = self._noting.get(person)
-            if written is None:
-                answer.set_result(True)
-                return answer
-        # Whoever repeats it meanwhile is answered no sooner.
-        written.add_done_callback(lambda _: None if answer.done() else answer.set_result(True))
+        # Whoever repeats it is answered no sooner than it is written down.
+        if written is None:
+            answer.set_result(True)
+        elif written.done():
+            self._noted(person, answer, written)
+        else:
+            written.add_done_callback(partial(self._noted, person, answer))
         return answer
+
+    def _noted(
+        self, person: tuple[CallId, str], answer: asyncio.Future[bool], written: asyncio.Future[Durability]
+    ) -> None:
+        """Confirm a person's answer; not while it is in memory alone, so that the centre says it again."""
+        if written.cancelled() or (written.result() is Durability.UNRECORDED and self._journal.trouble):
+            answer.cancel()
+            return
+        self._noting.pop(person, None)
+        if not answer.done():
+            answer.set_result(True)
 
     def _acknowledge(self, call_id: CallId, by: str) -> bool:
         """Note that this person has the call. Whether that is news."""
