@@ -290,19 +290,17 @@ def numbers_are_given_once(entries: Iterable[Entry]) -> list[str]:
 
 
 def what_a_person_was_told_is_recorded(
-    entries: Iterable[Entry], told: Iterable[tuple[int, str]]
+    entries: Sequence[Entry], told: Iterable[tuple[int, str]]
 ) -> list[str]:
     """A telecommunicator whose acknowledgement we confirmed (call number, by) stands in the journal."""
-    orders: dict[CallId, int] = {}
-    recorded: set[tuple[int, str]] = set()
-    for entry in entries:
-        match entry.fact:
-            case facts.CallOrdered(call=call, number=number):
-                orders[call] = number
-            case facts.TelecommunicatorAcknowledged(call=call, by=by) if call in orders:
-                recorded.add((orders[call], by))
-            case _:
-                pass
+    orders = {
+        entry.fact.call: entry.fact.number for entry in entries if isinstance(entry.fact, facts.CallOrdered)
+    }
+    recorded = {
+        (orders.get(entry.fact.call), entry.fact.by)
+        for entry in entries
+        if isinstance(entry.fact, facts.TelecommunicatorAcknowledged)
+    }
     return [
         f"I1: {by} was told that call {number} is theirs, and the journal does not know"
         for number, by in told
