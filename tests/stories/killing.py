@@ -6,6 +6,7 @@ process sends itself SIGKILL at the n-th time it is entered or left.
 
 import asyncio
 import ctypes
+import gc
 import importlib
 import inspect
 import json
@@ -146,8 +147,10 @@ def main() -> None:
     package = types.ModuleType("tests")  # a library of the same name may be installed
     package.__path__ = [str(ROOT / "tests")]
     sys.modules["tests"] = package
-    importlib.import_module("gateway.alarm_lane")
-    importlib.import_module("tests.peers.desk")
+    for module in ("gateway.alarm_lane", "tests.peers.desk", "hardware.transports.serial"):
+        importlib.import_module(module)
+    sys.modules["gateway.site_package"]._shipped_words()
+    gc.freeze()
 
     ctypes.CDLL(None).prctl(_DIES_WITH_PARENT, signal.SIGKILL)
     read, write = os.pipe2(os.O_NONBLOCK)

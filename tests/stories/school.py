@@ -19,10 +19,9 @@ from belltower.incident.entry import Entry
 from belltower.journal import verify
 from belltower.store import open_database
 from gateway.county import County
-from hardware.codecs.unit import Ack, Kind, body_of, derive_key, mqtt_password, open_sealed, site_tag
-from hardware.codecs.unit import peek as peek_frame
+from hardware.codecs.unit import Kind, derive_key, mqtt_password, site_tag
 from hardware.simulators.connected_unit import ConnectedUnit
-from hardware.simulators.unit import Flash, SimulatedUnit
+from hardware.simulators.ledger_unit import LedgerUnit
 from hardware.unit_keys import write_keys
 from tests.invariants import (
     AckHeard,
@@ -83,33 +82,6 @@ def write_site(folder: Path) -> None:
     (folder / "county.key").write_text(KEY.hex())
 
 
-class LedgerUnit(SimulatedUnit):
-    """A unit whose presses and authentic acknowledgements are written down."""
-
-    def __init__(self, *, number: int, random: Random) -> None:
-        super().__init__(
-            number=number, key=_KEYS[number], site_tag=_TAG, flash=Flash(), random=random, waits=_WAITS
-        )
-        self.pressed: set[Named] = set()
-        self.acks: list[AckHeard] = []
-
-    def press(self, now: float, kind: Kind = Kind.PANIC) -> bytes:
-        """See `SimulatedUnit.press`."""
-        sealed = super().press(now, kind)
-        header = peek_frame(sealed)
-        self.pressed.add(Named(f"u{self._number}", header.epoch, header.counter))
-        return sealed
-
-    def heard(self, data: bytes) -> list[bytes]:
-        """See `SimulatedUnit.heard`."""
-        frame = open_sealed(data, _KEYS[self._number], _TAG)
-        body = body_of(frame)
-        if isinstance(body, Ack):
-            name = Named(f"u{frame.number}", body.epoch, body.counter)
-            self.acks.append(AckHeard(name=name, level=body.level, at=asyncio.get_running_loop().time()))
-        return super().heard(data)
-
-
 class CountyOnLine:
     """The county's system on the far end of a terminal; its clock runs `HASTE` times as fast."""
 
@@ -158,7 +130,10 @@ class School:
         self._shared = shared
         self._forker = forker
         self.child: Child | None = None
-        self.units = {number: LedgerUnit(number=number, random=random) for number in UNITS}
+        self.units = {
+            number: LedgerUnit(number=number, key=key, site_tag=_TAG, random=random, waits=_WAITS)
+            for number, key in _KEYS.items()
+        }
         self.lives = 0
 
     def write_config(self, *, line: str, port: int, broker: bool, spool_after: str) -> None:
@@ -209,7 +184,7 @@ class School:
     @property
     def pressed(self) -> set[Named]:
         """Every press ever made."""
-        return {name for unit in self.units.values() for name in unit.pressed}
+        return {Named(f"u{number}", *name) for number, unit in self.units.items() for name in unit.pressed}
 
     def waiting(self) -> list[int]:
         """The units that wait for an acknowledgement."""
@@ -236,7 +211,12 @@ class School:
     def wrong(self) -> list[str]:
         """What does not hold, of I1, I2 and what the county's screen must show."""
         entries = self.entries()
-        acks = [ack for unit in self.units.values() for ack in unit.acks]
+        acks = [
+            AckHeard(name=Named(f"u{number}", *name), level=level, at=0.0)
+            for number, unit in self.units.items()
+            for name, levels in unit.told.items()
+            for level in levels
+        ]
         presses = [PressSent(name=name, exercise=False, at=0.0) for name in self.pressed]
         shown = [
             Shown(number=call.number, key=call.key, exercise=call.exercise, presses=call.presses)
