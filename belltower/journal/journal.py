@@ -329,10 +329,11 @@ class Journal(Reader[F]):
             await self._place(records)
             done += len(records)
             if self._holding and not self._spooling and done >= self._spooled and not self._unrecorded:
+                cleared = self._spooled
                 await self._run_spool(self._spool.clear)
-                done = 0 if self._spooling or done < self._spooled else done
-                if not self._spooling and done >= self._spooled and not self._unrecorded:
-                    self._spooled = 0
+                self._spooled -= cleared  # what came meanwhile stands alone in the spool now
+                done = 0
+                if not self._spooling and not self._spooled and not self._unrecorded:
                     self._recover()
                     return
 
