@@ -2,7 +2,7 @@
 
 `apply` is pure and total. Every step is a maximum, a set or a first-one-wins, so that a fact fed twice (once from the
 spool, once from the journal) changes nothing the second time, and facts of two streams may interleave in any order
-that keeps each stream's own.
+that keeps each stream's own. What became of a call may even stand before its order: a failing disk can turn them round.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class LinkView(Struct, frozen=True, kw_only=True):
 
 
 class CallView(Struct, frozen=True, kw_only=True):
-    """One call to the PSAP, over all links."""
+    """One call to the PSAP, over all links. `number` is 0 until its order was seen."""
 
     id: CallId
     number: int
@@ -134,9 +134,9 @@ class Incident(Struct, frozen=True, kw_only=True):
                 | facts.CallUnanswered()
                 | facts.TelecommunicatorAcknowledged()
             ) as fact:
-                call = self.calls.get(fact.call)
-                if call is None:
-                    return self
+                call = self.calls.get(fact.call) or CallView(
+                    id=fact.call, number=0, building="", place=None, ordered_at=at
+                )
                 return replace(self, calls={**self.calls, call.id: _call_after(call, fact, at)})
             case facts.NoticeOrdered() as fact:
                 if fact.notice in self.notices:
@@ -203,11 +203,14 @@ class Incident(Struct, frozen=True, kw_only=True):
         )
 
     def _call_ordered(self, fact: facts.CallOrdered, at: Instant) -> Incident:
-        if fact.call in self.calls:
+        known = self.calls.get(fact.call)
+        if known is not None and known.number:
             return self
         call = CallView(
             id=fact.call, number=fact.number, building=fact.building, place=fact.place, ordered_at=at
         )
+        if known is not None:
+            call = replace(known, number=call.number, building=call.building, place=call.place, ordered_at=at)
         return replace(self, calls={**self.calls, call.id: call})
 
 

@@ -21,7 +21,7 @@ from belltower.ids import AlarmId, Ids, IncidentId, PersonId, PlaceId, UnitId, V
 from belltower.incident import drill, facts, plan, store
 from belltower.incident.entry import Draft, Entry
 from belltower.incident.facts import Action, AlarmKind, Fact, Mode
-from belltower.incident.fold import Incident
+from belltower.incident.fold import Incident, fold
 from belltower.incident.plan import ResponsePlan
 from belltower.journal import Durability, Journal
 from belltower.store import Database, Transaction
@@ -96,8 +96,9 @@ class Verbs:
         since = Instant(self._clock.now() - RECENT)
         for incident in await store.current_incidents(self._database, since):
             entries = await self._journal.of(incident)
-            for entry in entries:
-                self.observe(entry)
+            folded = fold(incident, entries)
+            if folded.open:
+                self._incidents[incident] = folded
             owed += entries
         for authorisation, until, accepted, ended in await store.drills(self._database):
             self._used_tokens.add(authorisation)

@@ -139,6 +139,19 @@ def test_a_radio_receipt_is_not_the_psaps() -> None:
     assert LINKS[0] == fold(INCIDENT, confirmed).calls[CALLS[0]].received
 
 
+@given(histories.flatmap(st.permutations))
+def test_what_became_of_a_call_may_stand_before_its_order(history: list[Entry]) -> None:
+    """However a failing disk turned them round, no acknowledgement and no receipt is lost."""
+    ordered = fold(INCIDENT, sorted(history, key=lambda entry: entry.position))
+    turned = fold(INCIDENT, history)
+
+    assert set(ordered.calls) == set(turned.calls)
+    assert {call.number for call in turned.calls.values()} == {1}
+    for call, view in ordered.calls.items():
+        assert view.received == turned.calls[call].received or turned.calls[call].received is not None
+        assert (view.acknowledged_at is None) == (turned.calls[call].acknowledged_at is None)
+
+
 def test_only_a_person_acknowledges() -> None:
     """A system's receipt leaves the incident unacknowledged; a telecommunicator's answer does not."""
     receipt = facts.CallReceipt(
