@@ -213,6 +213,7 @@ class Intake:
         if judgement is Judgement.STALE:
             self.counts["stale"] += 1
             return
+        self._progress.remind(unit)
         if tamper:
             self._verbs.record(facts.TamperSeen(unit=unit.record.id))
         tx = Transaction()

@@ -86,6 +86,12 @@ class Progress:
             return Level.RECORDED
         return press.level
 
+    def remind(self, unit: KnownUnit) -> None:
+        """Tell the unit again how far its press has come: the last word may have been lost, on air or in a restart."""
+        press = self._last.get(unit.record.id)
+        if press is not None and press.level >= Level.PSAP:
+            self._say(press)
+
     async def attend(self) -> None:
         """Follow the journal for ever and tell the units."""
         async for entry in self._journal.follow(after=self._attended):
@@ -137,10 +143,13 @@ class Progress:
 
     async def _tell(self, presses: list[_Press]) -> None:
         for told, press in enumerate(presses, start=1):
-            ack = codec.seal(codec.acknowledge(press.frame, press.level), press.unit.key, self._site_tag)
-            press.path.send(press.frame.number, ack)
+            self._say(press)
             if told % _AT_ONCE == 0:
                 await asyncio.sleep(0)
+
+    def _say(self, press: _Press) -> None:
+        ack = codec.seal(codec.acknowledge(press.frame, press.level), press.unit.key, self._site_tag)
+        press.path.send(press.frame.number, ack)
 
     def _forget(self, incident: IncidentId) -> None:
         for unit, press in self._presses.pop(incident, {}).items():

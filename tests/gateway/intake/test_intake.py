@@ -300,6 +300,20 @@ async def test_units_hear_how_far_their_press_has_come(bench: Bench) -> None:
     assert [Ack(epoch=1, counter=1, level=Level.TELECOMMUNICATOR)] == bench.wire.said()
 
 
+async def test_a_unit_that_missed_the_last_word_hears_it_at_its_next_heartbeat(bench: Bench) -> None:
+    """A lane that died between a receipt and its telling tells it again, from the journal."""
+    await bench.receive(frame(PRESS))
+    (call,) = await bench.written(facts.CallOrdered)
+    answered = facts.TelecommunicatorAcknowledged(
+        call=call.call, incident=call.incident, link="county", by="4"
+    )
+    await bench.verbs.record(answered, incident=call.incident)
+    await bench.start()
+    await bench.receive(frame(Heartbeat(battery=90), counter=2))
+
+    assert Ack(epoch=1, counter=1, level=Level.TELECOMMUNICATOR) in bench.wire.said()
+
+
 async def test_a_full_disk_relays_and_says_so(bench: Bench, monkeypatch) -> None:
     """What cannot be recorded is still an alarm, acknowledged as relayed only."""
     from belltower.store import Flush
