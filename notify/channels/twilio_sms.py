@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import ssl
 from base64 import b64encode
-from collections.abc import Collection, Mapping
-from urllib.parse import quote_plus, urlencode
+from collections.abc import Collection
+from urllib.parse import quote_plus, urlencode, urlsplit
 
-import aiohttp
 import msgspec
 from msgspec import Struct
-from yarl import URL
 
+from belltower import errors, log
 from notify.channels.channel import DEADLINE, Answer, Later, Message, Refused, Settled, Uncertain
+from notify.channels.http_answer import HTTPAnswer
+from notify.channels.http_pool import HTTPPool
 from notify.delivery import State
 from notify.settings import TwilioSettings
-
-MOST_OCTETS = 65_536
-"""More of an answer than this is not read."""
 
 # Twilio's message statuses -> what we know by them.
 STATUSES: dict[str, State] = {
@@ -37,6 +37,9 @@ _ACCOUNT_CODES = frozenset({20003, 20005, 20404})
 _RATE_CODES = frozenset({20429, 14107, 21611, 63038})
 # Seconds: Twilio's longest ValidityPeriod.
 _LONGEST_VALIDITY = 14_400
+_PATH = re.compile(r"/[!-~]+")
+
+_log = log.get("notify")
 
 
 class _Created(Struct):
@@ -72,101 +75,102 @@ class TwilioSMS:
     name = "sms"
 
     def __init__(self, *, settings: TwilioSettings, callback_url: str = "") -> None:
-        self._in_flight = settings.in_flight
+        self._settings = settings
         self._callback_url = callback_url
         self._callback = quote_plus(callback_url)
         self._deadline = min(settings.timeout, DEADLINE)
-        self._session: aiohttp.ClientSession | None = None
-        base = settings.base_url.rstrip("/")
-        self._url = URL(f"{base}/2010-04-01/Accounts/{settings.account}/Messages.json", encoded=True)
-        secret = b64encode(f"{settings.account}:{settings.token.reveal()}".encode()).decode()
-        self._headers = {
-            "Authorization": f"Basic {secret}",
-            "Content-Type": "application/x-www-form-urlencoded",
-            "Accept": "application/json",
-        }
+        self._pool: HTTPPool | None = None
+        self._post = ""
+        self._get = ("", "")
         key = "MessagingServiceSid" if settings.from_.startswith("MG") else "From"
-        self._tail = urlencode({key: settings.from_})
+        self._sender = urlencode({key: settings.from_})
         self._encoded: tuple[str, str] = ("", "")
 
     async def open(self) -> None:
         """Make the pool of connections; none is opened yet."""
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=max(self._in_flight, 1), ttl_dns_cache=300, keepalive_timeout=4.0
-                ),
-                # All before the connection stands fails as ConnectionTimeoutError: nothing has left by then.
-                timeout=aiohttp.ClientTimeout(total=self._deadline, connect=self._deadline / 2),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                skip_auto_headers={"Accept-Encoding", "User-Agent"},
-            )
+        if self._pool is not None:
+            return
+        settings = self._settings
+        secret = b64encode(f"{settings.account}:{settings.token.reveal()}".encode()).decode()
+        try:
+            base = urlsplit(settings.base_url)
+            tls = {"http": False, "https": True}[base.scheme]
+            port = base.port or (443 if tls else 80)
+            host = (base.hostname or "").encode("idna").decode("ascii")
+        except (KeyError, ValueError):
+            host, tls, port = "", False, 0
+        path = f"{base.path.rstrip('/')}/2010-04-01/Accounts/{settings.account}/Messages.json" if host else ""
+        if not _PATH.fullmatch(path):
+            _log.error("base_url_unusable", channel=self.name)
+            return
+        shown = f"[{host}]" if ":" in host else host
+        if base.port:
+            shown += f":{port}"
+        fields = f"Host: {shown}\r\nAuthorization: Basic {secret}\r\nAccept: application/json\r\n"
+        self._get = (f"GET {path}?", f" HTTP/1.1\r\n{fields}\r\n")
+        self._post = (
+            f"POST {path} HTTP/1.1\r\n{fields}Content-Type: application/x-www-form-urlencoded\r\n"
+            "Content-Length: "
+        )
+        self._pool = HTTPPool(
+            host=host,
+            port=port,
+            tls=ssl.create_default_context() if tls else None,
+            limit=max(settings.in_flight, 1),
+            deadline=self._deadline,
+        )
 
     async def close(self) -> None:
         """Close the pool."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
 
     async def send(self, message: Message) -> Answer:
         """POST the message, once."""
-        data = self._form(message)
-        try:
-            status, headers, body = await self._exchange("POST", self._url, data)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            return Later(reason=f"unreachable:{type(error).__name__}", everyone=True)
-        except aiohttp.InvalidURL:
+        if self._pool is None:
             return Later(reason="base_url", everyone=True)
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            return Uncertain(reason=f"no_answer:{type(error).__name__}")
-        return _answer(status, headers, body)
+        form = self._form(message)
+        try:
+            answer = await self._pool.exchange(f"{self._post}{len(form)}\r\n\r\n{form}".encode("ascii"))
+        except errors.Unreachable as error:
+            return Later(reason=f"unreachable:{error}", everyone=True)
+        except errors.Uncertain as error:
+            return Uncertain(reason=f"no_answer:{error}")
+        return _answer(answer)
 
     async def find(self, message: Message, *, known: Collection[str]) -> Answer | None:
         """Look for the message among the newest ones to its address; by its exact text, and not one that is known."""
-        url = self._url.with_query({"To": message.address, "PageSize": "50"})
+        if self._pool is None:
+            return None
+        before, after = self._get
+        query = urlencode({"To": message.address, "PageSize": "50"})
         try:
-            status, _, body = await self._exchange("GET", url, None)
-            if status != 200:
+            answer = await self._pool.exchange(f"{before}{query}{after}".encode("ascii"))
+            if answer.status != 200:
                 return None
-            listed = _listing.decode(body)
-        except (TimeoutError, aiohttp.ClientError, OSError, msgspec.DecodeError):
+            listed = _listing.decode(answer.body)
+        except (errors.LinkError, msgspec.DecodeError):
             return None
         for one in listed.messages:
             if one.to == message.address and one.body == message.body and one.sid not in known:
                 return _settled(one.sid, one.status, one.error_code)
         return None
 
-    def _form(self, message: Message) -> bytes:
+    def _form(self, message: Message) -> str:
         body, encoded = self._encoded
         if body != message.body:  # the same text goes to thousands: encode it once
-            encoded = quote_plus(message.body)
+            encoded = f"&{self._sender}&Body={quote_plus(message.body)}&ValidityPeriod="
             self._encoded = (message.body, encoded)
         validity = max(1, min(_LONGEST_VALIDITY, int(message.ttl)))
-        form = f"To={quote_plus(message.address)}&{self._tail}&Body={encoded}&ValidityPeriod={validity}"
+        form = f"To={quote_plus(message.address)}{encoded}{validity}"
         if self._callback_url:
             form += f"&StatusCallback={self._callback}{message.delivery}"
-        return form.encode("ascii")
-
-    async def _exchange(
-        self, method: str, url: URL, data: bytes | None
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        assert self._session is not None, "open() comes first"  # noqa: S101 - a fault of ours, not of the other side
-        async with self._session.request(
-            method, url, data=data, headers=self._headers, allow_redirects=False
-        ) as response:
-            body = b""
-            while len(body) <= MOST_OCTETS:
-                chunk = await response.content.read(MOST_OCTETS + 1 - len(body))
-                if not chunk:
-                    break
-                body += chunk
-            else:
-                response.close()
-            return response.status, response.headers, body
+        return form
 
 
-def _answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+def _answer(answer: HTTPAnswer) -> Answer:
+    status, body = answer.status, answer.body
     if 200 <= status < 300:
         try:
             created = _created.decode(body)
@@ -182,7 +186,9 @@ def _answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
     except msgspec.DecodeError:
         code = 0
     if status == 429 or code in _RATE_CODES:
-        return Later(reason=f"provider:{code or status}", after=_retry_after(headers), everyone=True)
+        return Later(
+            reason=f"provider:{code or status}", after=_retry_after(answer.retry_after), everyone=True
+        )
     if status in {401, 403, 407} or code in _ACCOUNT_CODES:
         return Later(reason=f"account:{code or status}", after=10.0, everyone=True)
     return Refused(reason=f"provider:{code or status}")
@@ -194,6 +200,5 @@ def _settled(sid: str, status: str, code: int | None) -> Answer:
     return Settled(state=state, provider_id=sid, reason=reason)
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    value = headers.get("Retry-After", "")
+def _retry_after(value: str) -> float | None:
     return min(float(value), 300.0) if value.isascii() and value.isdigit() else None
