@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -27,6 +28,8 @@ At = Callable[[str], None]
 
 _REMEMBERED = 20_000
 _AT_ONCE = Instant(0)
+# Seconds for which what was learned waits for company: the flush to disk is shared.
+_LINGER = 0.005
 
 
 def nowhere(_point: str) -> None:
@@ -61,6 +64,7 @@ class Ledger:
         self._group = group
         self._learned: deque[_Learned] = deque()
         self._more = asyncio.Event()
+        self._hurried = False
         self._known: OrderedDict[DeliveryId, Delivery] = OrderedDict()
 
     @property
@@ -85,6 +89,7 @@ class Ledger:
         """Write this down; resolves with the delivery as it then stands, None if there is no such delivery."""
         told: asyncio.Future[Delivery | None] = asyncio.get_running_loop().create_future()
         self._learned.append(_Learned(evidence=evidence, due_at=_AT_ONCE, told=told))
+        self._hurried = True
         self._more.set()
         return told
 
@@ -93,7 +98,10 @@ class Ledger:
         while True:
             await self._more.wait()
             while self._learned:
-                group = [self._learned[n] for n in range(min(self._group, len(self._learned)))]
+                if not self._hurried:
+                    await asyncio.sleep(_LINGER)
+                self._hurried = False
+                group = list(islice(self._learned, self._group))
                 await self._write(group)
                 for one in group:
                     self._learned.popleft()

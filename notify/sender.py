@@ -26,6 +26,8 @@ _LOOK = 1.0
 _SWEEP = 0.5
 _FIRST_WINDOW = 16
 _UNCERTAIN_RUN = 3
+# Rows are leased when at least one in so many places of the window is free: a commit is shared.
+_SHARE = 4
 
 
 class Pace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,6 +74,10 @@ class Sender:
         # Deliveries in flight, and what waits behind them for the same address.
         self._flying: set[DeliveryId] = set()
         self._behind: dict[str, deque[Leased]] = {}
+        self._ready: deque[Leased] = deque()
+        self._serving = False
+        self._workers = 0
+        self._resting: list[asyncio.Future[None]] = []
         self._window = min(_FIRST_WINDOW, pace.at_once)
         self._paused_until = 0.0
         self._troubles = 0
@@ -97,12 +103,18 @@ class Sender:
             if delivery.id not in self._flying:
                 self._ledger.note(Evidence(delivery=delivery.id, state=State.UNCERTAIN, reason="restarted"))
         loop = asyncio.get_running_loop()
-        while True:
-            self._bell.clear()
-            if await self._sweep(loop.time()):
-                while await self._take(loop.time()):
-                    await self._sweep(loop.time())
-            await self._wait(loop)
+        self._serving = True
+        try:
+            while True:
+                self._bell.clear()
+                if await self._sweep(loop.time()):
+                    while await self._take(loop.time()):
+                        await self._sweep(loop.time())
+                await self._wait(loop)
+        finally:
+            self._serving = False
+            while self._resting:
+                self._rouse(self._resting.pop())
 
     async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
         pace = self._next_send - loop.time() if self._pace.per_second else 0.0
@@ -118,13 +130,18 @@ class Sender:
     def _room(self, now: float) -> int:
         if now < self._paused_until or self._ledger.backlog > _BACKLOG:
             return 0
-        room = self._window - len(self._flying)
+        room = self._free()
         rate = self._pace.per_second
         if rate:
             # Up to a quarter of a second's worth may go together.
             self._next_send = max(self._next_send, now - 0.25)
             room = min(room, int((now - self._next_send) * rate) + (now >= self._next_send))
         return max(room, 0)
+
+    def _free(self) -> int:
+        """Places in the window, as soon as they are worth a commit."""
+        free = self._window - len(self._flying)
+        return free if not self._flying or free * _SHARE >= self._window else 0
 
     async def _take(self, now: float) -> int:
         room = self._room(now)
@@ -158,7 +175,46 @@ class Sender:
             behind.append(one)
             return
         self._behind[one.delivery.address] = deque()
-        self._crew.once("notify.send", self._send(one))
+        self._hand_out(one)
+
+    # -- sending
+
+    def _hand_out(self, one: Leased) -> None:
+        self._ready.append(one)
+        if self._resting:
+            self._rouse(self._resting.pop())
+        else:
+            self._hire()
+
+    def _hire(self) -> None:
+        if self._workers < self._pace.at_once:
+            self._workers += 1
+            self._crew.once("notify.send", self._work())
+
+    @staticmethod
+    def _rouse(rest: asyncio.Future[None]) -> None:
+        if not rest.done():
+            rest.set_result(None)
+
+    async def _work(self) -> None:
+        """Send what is ready, one after another; as many of these run as messages are in flight."""
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                while self._ready:
+                    await self._send(self._ready.popleft())
+                if not self._serving:
+                    return
+                rest: asyncio.Future[None] = loop.create_future()
+                self._resting.append(rest)
+                await rest
+        except asyncio.CancelledError:
+            self._ready.clear()  # the crew goes; these rows say `sending`
+            raise
+        finally:
+            self._workers -= 1
+            if self._ready:  # a surprise ended this one
+                self._hire()
 
     async def _send(self, one: Leased) -> None:
         address = one.delivery.address
@@ -177,10 +233,11 @@ class Sender:
             self._flying.discard(one.delivery.id)
             behind = self._behind[address]
             if behind:
-                self._crew.once("notify.send", self._send(behind.popleft()))
+                self._ready.append(behind.popleft())
             else:
                 del self._behind[address]
-            self._bell.set()
+            if self._free():
+                self._bell.set()
 
     def _message(self, one: Leased) -> Message:
         delivery = one.delivery

@@ -10,7 +10,7 @@ from msgspec import Struct
 from belltower.clock import Instant
 from belltower.ids import DeliveryId, IncidentId, NoticeId, PersonId
 from belltower.incident.facts import Mode
-from belltower.store import Database, Params, Progress, Step, Transaction
+from belltower.store import Database, Params, Progress, Statement, Step, Transaction
 from notify.delivery import Delivery, State
 
 STEPS = (
@@ -320,14 +320,19 @@ class DeliveryTables:
 
     def settle(self, tx: Transaction, before: Delivery, after: Delivery, *, asking: bool) -> None:
         """Keep the new state; does nothing if the row has moved on meanwhile."""
-        tx.add(
-            _SETTLE,
-            id=after.id,
-            before=before.state.value,
-            state=after.state.value,
-            reason=after.reason,
-            provider_id=after.provider_id,
-            asking=int(asking),
+        # In the order in which `_SETTLE` first names them.
+        tx.parts.append(
+            Statement(
+                _SETTLE,
+                (
+                    after.state.value,
+                    after.reason,
+                    int(asking),
+                    after.provider_id,
+                    after.id,
+                    before.state.value,
+                ),
+            )
         )
 
     async def text(self, delivery: Delivery) -> tuple[str, str, Instant]:

@@ -10,6 +10,7 @@ import asyncio
 import socket
 import ssl
 from collections import deque
+from typing import cast
 
 from belltower.errors import Malformed, Uncertain, Unreachable
 from notify.channels.http_answer import AnswerReader, HTTPAnswer
@@ -195,8 +196,7 @@ class _Line(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - TCP
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self._pool.stands(self)
 
     def data_received(self, data: bytes) -> None:
