@@ -1,7 +1,8 @@
 """Identifiers: a prefix that says what, then 26 characters that sort by time of minting.
 
-The 26 characters are a ULID: 48 bits of milliseconds and 80 random bits in Crockford's base 32. Two ids minted by
-one `Ids` never compare out of order, even within a millisecond or when the wall clock steps back.
+The 26 characters are a ULID: 48 bits of milliseconds and 80 random bits in Crockford's base 32; ids of the same
+millisecond count on from the first. Two ids minted by one `Ids` never compare out of order, even within a millisecond
+or when the wall clock steps back.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 _RANDOM_BITS = 80
 _RANDOM_OCTETS = 10
-_DRAWN_AT_ONCE = 400 * _RANDOM_OCTETS
+_TAILS = 1 << 20
 
 RandomBytes = Callable[[int], bytes]
 """`n` unpredictable octets; `os.urandom` outside of tests."""
@@ -41,20 +42,23 @@ class Ids:
     def __init__(self, *, clock: Clock, random_bytes: RandomBytes = os.urandom) -> None:
         self._clock = clock
         self._random_bytes = random_bytes
-        self._last = 0
-        self._drawn = memoryview(b"")
+        self._milliseconds = -1
+        self._head = ""
+        self._tail = _TAILS
 
     def _ulid(self) -> str:
         milliseconds = self._clock.now() // 1000
-        if not self._drawn:
-            self._drawn = memoryview(self._random_bytes(_DRAWN_AT_ONCE))
-        value = (milliseconds << _RANDOM_BITS) | int.from_bytes(self._drawn[:_RANDOM_OCTETS])
-        self._drawn = self._drawn[_RANDOM_OCTETS:]
-        if value <= self._last:
-            value = self._last + 1
-        self._last = value
-        digits = [_PAIRS[(value >> shift) & 0x3FF] for shift in range(120, -1, -10)]
-        return "".join(digits)
+        self._tail += 1
+        if milliseconds > self._milliseconds or self._tail >= _TAILS:
+            self._begin(milliseconds)
+        return self._head + _PAIRS[self._tail >> 10] + _PAIRS[self._tail & 0x3FF]
+
+    def _begin(self, milliseconds: int) -> None:
+        """Draw a new random part; later ids of the same millisecond count on from it."""
+        self._milliseconds = max(milliseconds, self._milliseconds + (self._tail >= _TAILS))
+        value = self._milliseconds << _RANDOM_BITS | int.from_bytes(self._random_bytes(_RANDOM_OCTETS))
+        self._head = "".join([_PAIRS[value >> shift & 0x3FF] for shift in range(120, 19, -10)])
+        self._tail = value & (_TAILS - 1)
 
     def alarm(self) -> AlarmId:
         """A new alarm's id."""

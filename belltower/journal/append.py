@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Generic
 
+from msgspec import Struct
+
 from belltower.clock import Instant
 from belltower.ids import FactId, StreamName
-from belltower.journal.chain import GENESIS, entry_hash
+from belltower.journal.chain import GENESIS, link
 from belltower.journal.entry import UNPLACED, Draft, Durability, F, Row
 from belltower.journal.spool import SpooledFact, SpoolRecord, spooled
 from belltower.journal.tables import APPEND
@@ -29,81 +31,46 @@ class ChainHead:
         self.position, self.hash = (rows[0][0], bytes(rows[0][1])) if rows else (0, GENESIS)
 
 
-class Append(Generic[F]):
+class Append(Struct, Generic[F], eq=False):
     """A `Late` that gives drafts their positions and hashes, and remembers who waits for it."""
 
-    __slots__ = (
-        "_before",
-        "_head",
-        "coded",
-        "deadline",
-        "drafts",
-        "durable",
-        "handed_over",
-        "last_chance",
-        "result",
-        "rows",
-        "settled",
-        "stream",
-        "tx",
-    )
-
-    def __init__(
-        self,
-        head: ChainHead,
-        stream: StreamName,
-        drafts: Sequence[Draft[F]],
-        coded: Sequence[tuple[str, bytes]],
-        tx: Transaction,
-        result: asyncio.Future[Durability],
-        deadline: float,
-    ) -> None:
-        self._head = head
-        self._before = (0, GENESIS)
-        self.stream = stream
-        self.drafts = drafts
-        self.coded = coded
-        self.tx = tx
-        self.result = result
-        self.deadline = deadline
-        self.settled = False
-        self.handed_over = False
-        self.last_chance = False
-        self.durable: Durability | None = None
-        self.rows: list[Row] = []
-        """With their places, once the writer has settled it."""
+    head: ChainHead
+    stream: StreamName
+    drafts: Sequence[Draft[F]]
+    coded: Sequence[tuple[str, bytes]]
+    tx: Transaction
+    result: asyncio.Future[Durability]
+    deadline: float
+    settled: bool = False
+    handed_over: bool = False
+    last_chance: bool = False
+    durable: Durability | None = None
+    rows: list[Row] = []
+    """With their places, once the writer has settled it."""
+    before: tuple[int, bytes] = (0, GENESIS)
 
     @property
     def waiting(self) -> bool:
         """Whether neither the store nor the spool has answered for it."""
         return not self.settled and self.durable is None
 
-    def settle(self) -> list[Rows]:
+    def settle(self) -> tuple[Rows]:
         """See `Late.settle`."""
-        head, stream = self._head, self.stream
-        position, digest = self._before = head.position, head.hash
+        head, stream = self.head, self.stream
+        position, digest = self.before = head.position, head.hash
         rows: list[Row] = []
         for draft, (tag, body) in zip(self.drafts, self.coded, strict=True):
             position += 1
             fact_id, at, subject = draft.id, draft.at, draft.subject
-            digest = entry_hash(
-                digest,
-                stream=stream,
-                position=position,
-                fact_id=fact_id,
-                at=at,
-                tag=tag,
-                subject=subject,
-                body=body,
-            )
+            digest = link(digest, stream, position, fact_id, at, tag, subject, body)
             rows.append((stream, position, fact_id, at, tag, subject, body, digest))
         head.position, head.hash = position, digest
         self.rows = rows
-        return [Rows(APPEND, rows)]
+        return (Rows(APPEND, rows),)
 
     def undo(self) -> None:
         """See `Late.undo`."""
-        self._head.position, self._head.hash = self._before
+        self.head.position, self.head.hash = self.before
 
     def unplaced(self) -> list[Row]:
         """The rows without a place."""

@@ -12,27 +12,34 @@ from hashlib import sha256
 
 GENESIS = bytes(32)
 
-_NUMBER = struct.Struct(">Iq")
-_NUMBER_AND_LENGTH = struct.Struct(">IqI")
-_LENGTH = struct.Struct(">I")
+_number = struct.Struct(">Iq").pack
+_number_and_length = struct.Struct(">IqI").pack
+_length = struct.Struct(">I").pack
 
 
 def entry_hash(
     previous: bytes, *, stream: str, position: int, fact_id: str, at: int, tag: str, subject: str, body: bytes
 ) -> bytes:
     """The hash of one entry, given the hash of the one before."""
+    return link(previous, stream, position, fact_id, at, tag, subject, body)
+
+
+def link(
+    previous: bytes, stream: str, position: int, fact_id: str, at: int, tag: str, subject: str, body: bytes
+) -> bytes:
+    """`entry_hash`, by position."""
     octets = fact_id.encode()
     return sha256(
         b"".join(
             (
                 previous,
                 _field(stream),
-                _NUMBER_AND_LENGTH.pack(8, position, len(octets)),
+                _number_and_length(8, position, len(octets)),
                 octets,
-                _NUMBER.pack(8, at),
+                _number(8, at),
                 _field(tag),
                 _field(subject),
-                _LENGTH.pack(len(body)),
+                _length(len(body)),
                 body,
             )
         )
@@ -43,4 +50,4 @@ def entry_hash(
 def _field(text: str) -> bytes:
     """A text behind its length; the same few come again and again."""
     octets = text.encode()
-    return _LENGTH.pack(len(octets)) + octets
+    return _length(len(octets)) + octets

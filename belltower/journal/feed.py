@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Generic, cast
 
 from belltower.journal.entry import UNPLACED, Draft, Entry, F, Row
@@ -38,31 +38,33 @@ class Feed(Generic[F]):
         self.head = self._forgotten = head
         self.head_hash = head_hash
 
-    def give(self, row: Row, draft: Draft[F] | None = None) -> None:
-        """Feed one entry to every follower. Placed entries come in order of position.
+    def give(self, row: Row) -> None:
+        """Feed one entry, decoded once somebody follows."""
+        self.give_all((row,), (None,))
 
-        Its fact is that of `draft`, or else decoded once somebody follows.
-        """
-        position = row[1]
-        if position == UNPLACED:
-            if len(self.unplaced) < self._size:
-                self.unplaced[row[2]] = (row, draft)
-        else:
-            if self.unplaced:
-                self.unplaced.pop(row[2], None)
-            self.head = position
-            self.head_hash = row[7]
-        if self._fed < self._size:
-            self._rows.append(row)
-            self._entries.append(draft)
-        else:
-            slot = self._fed % self._size
-            lost = self._rows[slot][1]
-            if lost != UNPLACED:
-                self._forgotten = lost
-            self._rows[slot] = row
-            self._entries[slot] = draft
-        self._fed += 1
+    def give_all(self, rows: Sequence[Row], drafts: Sequence[Draft[F] | None]) -> None:
+        """Feed entries to every follower, with the drafts they come from. Placed ones come in order of position."""
+        for row, draft in zip(rows, drafts, strict=True):
+            position = row[1]
+            if position == UNPLACED:
+                if len(self.unplaced) < self._size:
+                    self.unplaced[row[2]] = (row, draft)
+            else:
+                if self.unplaced:
+                    self.unplaced.pop(row[2], None)
+                self.head = position
+                self.head_hash = row[7]
+            if self._fed < self._size:
+                self._rows.append(row)
+                self._entries.append(draft)
+            else:
+                slot = self._fed % self._size
+                lost = self._rows[slot][1]
+                if lost != UNPLACED:
+                    self._forgotten = lost
+                self._rows[slot] = row
+                self._entries[slot] = draft
+            self._fed += 1
         if self._wakers:
             self.wake()
 

@@ -165,7 +165,12 @@ class Journal(Reader[F]):
             loop.time() + self._spool_after,
         )
         if self._kind is None:
-            self._hand_over(append)
+            append.handed_over = True
+            tx.parts.append(append)
+            self._database.enqueue(tx, partial(self._settled, append))
+            self._pending.append(append)
+            if self._timer is None:
+                self._timer = loop.call_at(append.deadline, self._look)
         elif self._holding:
             self._held.append(append)
             self._wait_for(append)
@@ -190,13 +195,14 @@ class Journal(Reader[F]):
         append.settled = True
         self._progressed = self._loop.time()
         pending = self._pending
-        while pending and not pending[0].waiting:
+        while pending and (pending[0].settled or pending[0].durable is not None):
             pending.popleft()
         if error is None:
             feed = self._own
-            for row, draft in zip(append.rows, append.drafts, strict=True):
-                feed.give(row, draft)
-            self._resolve(append, Durability.JOURNALED)
+            feed.give_all(append.rows, append.drafts)
+            append.durable = Durability.JOURNALED
+            if not append.result.done():
+                append.result.set_result(Durability.JOURNALED)
             append.tx = _LANDED  # the transaction holds the append: a ring only the collector would undo
             if self._signer is not None and feed.head >= self._signed + EVERY_ENTRIES:
                 self._stir.set()
@@ -278,8 +284,7 @@ class Journal(Reader[F]):
     def _feed_unplaced(self, appends: Sequence[Append[F]], durable: Durability) -> None:
         for append in appends:
             if append.durable is not Durability.JOURNALED:
-                for row, draft in zip(append.unplaced(), append.drafts, strict=True):
-                    self._own.give(row, draft)
+                self._own.give_all(append.unplaced(), append.drafts)
                 self._resolve(append, durable)
 
     # -- trouble and its mending
@@ -387,8 +392,7 @@ class Journal(Reader[F]):
 
     def _entered(self, append: Append[F], done: asyncio.Future[None], error: StoreError | None) -> None:
         if error is None:
-            for row, draft in zip(append.rows, append.drafts, strict=True):
-                self._own.give(row, draft)
+            self._own.give_all(append.rows, append.drafts)
         if done.cancelled():
             return
         if error is None:

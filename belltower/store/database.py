@@ -125,7 +125,7 @@ class Waiting:
 def settle(group: Sequence[Job], outcomes: Sequence[StoreError | None]) -> None:
     """Tell everybody in `group` how it went, in commit order. On the event loop."""
     for job, error in zip(group, outcomes, strict=True):
-        if error is None:
+        if error is None and job.tx.landed:
             for callback in job.tx.landed:
                 callback()
         job.done(error)

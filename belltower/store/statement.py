@@ -57,14 +57,11 @@ class Priority(IntEnum):
     BULK = 1
 
 
-class Transaction:
+class Transaction(Struct, eq=False):
     """Statements which land together. Belongs to one task until it is submitted, then to the writer."""
 
-    __slots__ = ("landed", "parts")
-
-    def __init__(self) -> None:
-        self.parts: list[Statement | Rows | Late] = []
-        self.landed: tuple[Callable[[], None], ...] = ()
+    parts: list[Statement | Rows | Late] = []
+    landed: tuple[Callable[[], None], ...] = ()
 
     def add(self, sql: str, /, *, expect: int | None = None, **params: SQLValue) -> None:
         """Add one statement. `expect` is the number of rows it must change, otherwise all fails with `Conflict`."""
