@@ -93,6 +93,14 @@ class NoticeDesk:
         )
         return int(rows[0][0])
 
+    async def busy(self) -> bool:
+        """Whether anything has yet to be sent or settled; asks two small indexes, not all rows."""
+        rows = await self.database.read(
+            "SELECT EXISTS (SELECT 1 FROM notice_delivery WHERE state = 'pending' AND channel > '')"
+            " OR EXISTS (SELECT 1 FROM notice_delivery WHERE lease <> '')"
+        )
+        return bool(rows[0][0])
+
     async def send_all(self, channel: Channel, pace: Pace, *, count: int) -> None:
         """Plan one notice and wait until all of its deliveries are settled and recorded."""
         room = self.room([(channel, pace)])
@@ -100,7 +108,7 @@ class NoticeDesk:
         async with Crew() as crew:
             tasks = room.run(crew)
             await self.planner(room, frozenset({channel.name})).plan(self.ordered())
-            while await self.settled() < count:  # noqa: ASYNC110 - the rows are what counts
+            while await self.busy() or await self.settled() < count:  # noqa: ASYNC110 - the rows are what counts
                 await asyncio.sleep(0.02)
             for task in tasks:
                 task.cancel()
