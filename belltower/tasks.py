@@ -11,15 +11,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from random import Random
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from belltower import log
 from belltower.errors import BelltowerError
 
 _log = log.get("tasks")
 
+T = TypeVar("T")
+
 Work = Callable[[], Awaitable[None]]
 """Something that is meant to run for ever."""
+
+
+def unless_mistaken(call: Callable[[T], None], given: T) -> None:
+    """Call somebody who must not hold up the caller by a mistake of their own: what it raises is logged."""
+    try:
+        call(given)
+    except Exception:  # noqa: BLE001 - the guard
+        _log.exception("call_failed")
 
 
 class EndedQuietlyError(BelltowerError):

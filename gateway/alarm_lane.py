@@ -159,6 +159,7 @@ class AlarmLane:
                 owed=owed,
                 after=self._began,
             )
+            self.journal.tap((facts.CallOrdered,), self.calls.take)
             self.verbs.record(facts.LaneStarted(lane="alarm", revision=self._site.revision, version=VERSION))
             async with Crew(random=world.random) as crew:
                 self._start(crew)
@@ -429,7 +430,7 @@ async def run(config: Path, stop: asyncio.Event) -> None:
         drill_keys={},
         world=await open_world(settings),
     )
-    await process.run_until(lane.run(), stop)
+    await process.run_until(lane.run(), stop, lane.ready)
 
 
 if __name__ == "__main__":

@@ -164,7 +164,7 @@ async def run(config: Path, stop: asyncio.Event) -> None:
     log.configure(lane="desk", level=settings.log.level)
     os.nice(NICENESS)
     lane = DeskLane(settings=settings, site=site_package.load(settings.site.folder))
-    await process.run_until(lane.run(), stop)
+    await process.run_until(lane.run(), stop, lane.ready)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import stat
@@ -21,6 +22,9 @@ LAST_CALL = 8.0
 
 SETTINGS_EXIT = 78
 """How a process ends that cannot run with these settings (sysexits.h, EX_CONFIG)."""
+
+_COLLECT = (10_000, 20, 50)
+"""How many objects until the collector looks; its default of 700 falls into the middle of a press."""
 
 Lane = Callable[[Path, asyncio.Event], Awaitable[None]]
 """Runs a lane on a settings file until the event is set."""
@@ -56,22 +60,35 @@ async def _until_stopped(lane: Lane, config: Path) -> None:
     await lane(config, stop)
 
 
-async def run_until(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
+async def run_until(
+    work: Coroutine[Any, Any, None], stop: asyncio.Event, ready: asyncio.Event | None = None
+) -> None:
     """Run `work` until it ends or `stop` is set; what it raises is raised.
 
+    Once `ready` is set, the collector is told that what stands then stays.
     Work that has not ended `LAST_CALL` seconds after it was told to is left behind: its tasks are named in the log,
     and the process ends all the same.
     """
     async with asyncio.TaskGroup() as group:
         running = group.create_task(work, name="lane")
         running.add_done_callback(lambda _: stop.set())
+        settling = group.create_task(_settle_memory(ready), name="settle-memory") if ready else None
         await stop.wait()
+        if settling is not None:
+            settling.cancel()
         running.cancel()
         await asyncio.wait({running}, timeout=LAST_CALL)
         if not running.done():
             hanging = sorted(task.get_name() for task in asyncio.all_tasks() if not task.done())
             _log.error("tasks_hang", tasks=hanging)
             os._exit(1)
+
+
+async def _settle_memory(ready: asyncio.Event) -> None:
+    await ready.wait()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT)
 
 
 def _end_with_supervisor(stop: asyncio.Event) -> None:

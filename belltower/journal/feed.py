@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Generic, cast
 
 from belltower.journal.entry import UNPLACED, Draft, Entry, F, Row
+from belltower.tasks import unless_mistaken
 
 RING = 8_192
 PAGE_ROWS = 1_000
@@ -27,6 +28,7 @@ class Feed(Generic[F]):
         self._fed = 0
         self._forgotten = 0
         self._wakers: list[asyncio.Future[None]] = []
+        self._taps: list[tuple[tuple[type, ...], Callable[[Entry[F]], None]]] = []
         self.unplaced: dict[str, tuple[Row, Draft[F] | None]] = {}
         """What was fed without a place and has not got one since, by fact id."""
         self.head = 0
@@ -43,7 +45,14 @@ class Feed(Generic[F]):
         self.give_all((row,), (None,))
 
     def give_all(self, rows: Sequence[Row], drafts: Sequence[Draft[F] | None]) -> None:
-        """Feed entries to every follower, with the drafts they come from. Placed ones come in order of position."""
+        """Feed entries to every follower, with the drafts they come from. Placed ones come in order of position.
+
+        The taps hear of them first.
+        """
+        for kinds, tap in self._taps:
+            for row, draft in zip(rows, drafts, strict=True):
+                if draft is not None and isinstance(draft.fact, kinds):
+                    unless_mistaken(tap, self._made(row, draft))
         for row, draft in zip(rows, drafts, strict=True):
             position = row[1]
             if position == UNPLACED:
@@ -67,6 +76,10 @@ class Feed(Generic[F]):
             self._fed += 1
         if self._wakers:
             self.wake()
+
+    def tap(self, kinds: tuple[type, ...], tap: Callable[[Entry[F]], None]) -> None:
+        """Let `tap` hear of entries of these kinds ahead of the followers."""
+        self._taps.append((kinds, tap))
 
     def wake(self) -> None:
         """Let every waiting follower look again."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Generic, cast
 
@@ -55,6 +55,14 @@ class Reader(Generic[F]):
             for entry, _ in run:
                 if not kinds or isinstance(entry.fact, kinds):
                     yield entry
+
+    def tap(self, kinds: tuple[type, ...], tap: Callable[[Entry[F]], None]) -> None:
+        """Let `tap` hear of every new fact of `kinds` in the turn in which it is known, ahead of all followers.
+
+        For what must not wait its turn. What it raises is logged and lost: whoever taps follows too, and does
+        nothing twice.
+        """
+        self.feed(self._stream).tap(kinds, tap)
 
     async def follow_raw(
         self, *, after: int, stream: StreamName | None = None

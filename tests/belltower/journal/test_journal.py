@@ -233,3 +233,35 @@ async def test_raw_runs_carry_the_rows_of_the_table(desk, journal) -> None:
         second = await anext(runs)
 
     assert first + second == await journal.read_raw(after=0, limit=10)
+
+
+async def test_a_tap_hears_of_a_commit_before_anybody_else(desk, journal, gathered) -> None:
+    """All of a commit's entries, in order, before a follower gets the first and before the caller is told."""
+    heard = []
+    journal.tap((desk.Said,), lambda entry: heard.append((entry.fact.text, told.done() or bool(followed))))
+    followed = []
+
+    async def follow():
+        async with aclosing(journal.follow(after=0)) as entries:
+            async for entry in entries:
+                followed.append(entry)
+                if len(followed) == 2:
+                    return
+
+    following = asyncio.get_running_loop().create_task(follow())
+    await asyncio.sleep(0)
+    told = desk.say(journal, "a", "b")
+    await asyncio.gather(told, following)
+
+    assert [("a", False), ("b", False)] == heard
+
+
+async def test_a_mistaken_tap_harms_nobody(desk, journal) -> None:
+    """What it raises is lost; the commit and the taps behind it go on."""
+    heard = []
+    journal.tap((desk.Said,), lambda entry: entry.nothing)
+    journal.tap((desk.Counted,), heard.append)
+    journal.tap((desk.Said,), heard.append)
+
+    assert Durability.JOURNALED == await desk.say(journal, "a")
+    assert ["a"] == texts(heard)
