@@ -125,27 +125,12 @@ async def mosquitto(plan: Plan) -> AsyncIterator[int]:
         errors = stack.enter_context((folder / "log").open("ab"))
         child = await asyncio.create_subprocess_exec(program, "-c", config, stdout=errors, stderr=errors)
         try:
-            await _answers(port, child, folder / "log")
+            await rig.listening(port, child, folder / "log")
             yield port
         finally:
             if child.returncode is None:
                 child.kill()
             await child.wait()
-
-
-async def _answers(port: int, child: asyncio.subprocess.Process, log: Path) -> None:
-    async with asyncio.timeout(rig.PATIENCE):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                if child.returncode is not None:
-                    raise RuntimeError(f"mosquitto ended: {log}") from None
-                await asyncio.sleep(0.01)
-            else:
-                writer.close()
-                await writer.wait_closed()
-                return
 
 
 async def _done(*command: object) -> None:

@@ -9,7 +9,7 @@ import socket
 import sys
 import tempfile
 import tty
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -33,11 +33,18 @@ timezone = "UTC"
 """
 _RESPONSE = """\
 action = [{ template = "staff-action", audience = "all-staff" }]
-closed = [{ template = "staff-closed", audience = "all-staff" }]
+closed = [{ template = "staff-closed", audience = "team" }]
 [panic]
-notices = [{ template = "staff-alarm", audience = "all-staff" }]
+notices = [{ template = "staff-alarm", audience = "team" }]
 [medical]
-notices = [{ template = "staff-alarm", audience = "all-staff" }]
+notices = [{ template = "staff-alarm", audience = "team" }]
+"""
+_PERSON = """\
+[[person]]
+id = "p{0}"
+name = "Person {0}"
+roles = {1}
+contact = [{{ kind = "sms", address = "+1555{0:07}" }}]
 """
 
 
@@ -78,12 +85,14 @@ class Plan:
             "".join(f'[[unit]]\nnumber = {number}\nplace = "r{number % rooms}"\n' for number in self.keys),
             "utf-8",
         )
-        person = '[[person]]\nid = "p{0}"\nname = "Person {0}"\ncontact = [{{ kind = "sms", address = "+1555{0:07}" }}]\n'
+        roles = ['["staff", "team"]', *['["staff"]'] * (self.people - 1)]
         (site / "people.toml").write_text(
-            "".join(person.format(number) for number in range(self.people)), "utf-8"
+            "".join(_PERSON.format(number, role) for number, role in enumerate(roles)), "utf-8"
         )
         (site / "response.toml").write_text(_RESPONSE, "utf-8")
-        (site / "audiences.toml").write_text('[all-staff]\nroles = ["staff"]\n', "utf-8")
+        (site / "audiences.toml").write_text(
+            '[all-staff]\nroles = ["staff"]\n[team]\nroles = ["team"]\n', "utf-8"
+        )
         self.state.mkdir(mode=0o700, exist_ok=True)
         write_keys(self.state / "units.keys", self.keys)
         key = self.secret("county.key", self.link_key.hex())
@@ -165,6 +174,22 @@ async def answering(plan: Plan, lane: asyncio.subprocess.Process) -> Status:
                 await asyncio.sleep(0.005)
 
 
+async def listening(port: int, child: asyncio.subprocess.Process, log: Path) -> None:
+    """Wait until `child` takes connections on `port`."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                if child.returncode is not None:
+                    raise RuntimeError(f"it ended with {child.returncode}, see {log}") from None
+                await asyncio.sleep(0.01)
+            else:
+                writer.close()
+                await writer.wait_closed()
+                return
+
+
 @contextmanager
 def pty() -> Iterator[tuple[int, str]]:
     """A pseudo-terminal: the bench's end, and the path of the other."""
@@ -177,7 +202,7 @@ def pty() -> Iterator[tuple[int, str]]:
         os.close(far)
 
 
-def at(times: list[float], share: float) -> float:
+def at(times: Sequence[float], share: float) -> float:
     """The value that `share` of the times do not exceed."""
     ordered = sorted(times)
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
@@ -191,7 +216,7 @@ def beside(
     goal: float | None,
     what: str = "floor",
     figure: str,
-    extra: dict[str, object] | None = None,
+    extra: Mapping[str, object] | None = None,
 ) -> Figure:
     """A figure in ms from rounds that alternated: the ratio is the median of the rounds' ratios."""
     ratios = [value / floor for value, floor in zip(values, floors, strict=True)]

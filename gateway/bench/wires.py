@@ -63,6 +63,12 @@ class Line:
             self.heard(os.read(self._number, 65_536))
             self.answer()
 
+    def tend(self, within: float) -> None:
+        """Take and answer what comes within so many seconds."""
+        if select.select([self._number], [], [], within)[0]:
+            self.heard(os.read(self._number, 65_536))
+        self.answer()
+
     def opened(self) -> None:
         """Wait for the first sign of life, and answer it."""
         while not self.county.counts["pings"]:
@@ -96,12 +102,16 @@ class Watch:
 
     def close_incident(self, incident: str) -> None:
         """As a person would from the live page."""
+        self.ask("close_incident", incident=incident)
+
+    def ask(self, name: str, **args: object) -> None:
+        """Have a verb done on behalf of a person."""
         self._asked += 1
         verb = VerbId(f"vrb_{os.getpid()}_{id(self)}_{self._asked}")
-        _say(self._asking, Ask(name="close_incident", verb=verb, args={"incident": incident, "by": "p1"}))
+        _say(self._asking, Ask(name=name, verb=verb, args={"by": "p1", **args}))
         answer = _hear(self._asking)
         if not isinstance(answer, Answer) or answer.error:
-            raise RuntimeError(f"the incident was not closed: {answer}")
+            raise RuntimeError(f"{name} was not done: {answer}")
 
     def end(self) -> None:
         """Hang up."""
@@ -157,9 +167,9 @@ class Presser:
             raise ConnectionError(f"{name} was not let in")
         self.line.sendall(encode(Subscribe(mid=1, filters=((f"down/{name}", 0),)), 4))
 
-    def press(self) -> bytes:
+    def press(self, kind: Kind = Kind.PANIC) -> bytes:
         """The next press's PUBLISH, ready to be sent."""
-        return self._publish(Type.PRESS, bytes((Kind.PANIC,)))
+        return self._publish(Type.PRESS, bytes((kind,)))
 
     def heartbeat(self) -> bytes:
         """The next heartbeat's PUBLISH."""
