@@ -59,7 +59,7 @@ class Crew:
     def mendable(
         self, name: str, work: Work, *, on_failure: Callable[[Exception], None] | None = None
     ) -> asyncio.Task[None]:
-        """Run `work` for ever. `on_failure` hears of the first failure after a healthy spell, before the wait."""
+        """Run `work` for ever. `on_failure` hears of every failure, before the wait; the log only of a first one."""
         return self._start(name, self._mendable(name, work, on_failure))
 
     def once(self, name: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
@@ -93,8 +93,8 @@ class Crew:
                 wait = self._first if healthy else wait
                 if healthy or wait == self._first:
                     _log.warning("task_failed", task=name, error=type(error).__name__)
-                    if on_failure is not None:
-                        on_failure(error)
+                if on_failure is not None:
+                    on_failure(error)
             await asyncio.sleep(wait * self._random.uniform(0.5, 1.0))
             wait = min(wait * 2, self._cap)
 

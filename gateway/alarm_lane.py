@@ -36,6 +36,7 @@ from belltower.ids import (
 )
 from belltower.incident import facts
 from belltower.incident.encoding import FactEncoding
+from belltower.incident.entry import Entry
 from belltower.incident.facts import Action, AlarmKind, Fact
 from belltower.incident.verbs import Verbs
 from belltower.journal import Journal, RunSpool, Signer, Spool, SpoolFile, checkpoint_key
@@ -111,6 +112,7 @@ class AlarmLane:
         self._trouble = ""
         self._opened = False
         self._lost: dict[LinkName, str] = {}
+        self._down: set[LinkName] = set()
         self._paths: dict[str, UnitPath] = {}
         self.ready = asyncio.Event()
 
@@ -148,6 +150,7 @@ class AlarmLane:
             await self._open_intake(database)
             for entry in owed:
                 self.progress.resume(entry)
+                self._heard_before(entry)
             self.calls = CallWorker(
                 journal=self.journal,
                 links=[
@@ -189,15 +192,15 @@ class AlarmLane:
         world, site = self._world, self._site
         self._units = known_units(site.units.values(), keys=self._keys, places=site.places)
         tag = site_tag(site.id)
-        windows = Windows(database=database)
-        await windows.open()
+        self.windows = Windows(database=database)
+        await self.windows.open()
         self.supervision = Supervision(units=self._units, clock=world.clock, record=self.verbs.record)
         self.progress = Progress(units=self._units, paths=self._paths, site_tag=tag, journal=self.journal)
         self.intake = Intake(
             verbs=self.verbs,
             database=database,
             units=self._units,
-            windows=windows,
+            windows=self.windows,
             suspects=Suspects(random_bytes=world.random_bytes, site_tag=tag, record=self.verbs.record),
             progress=self.progress,
             site_tag=tag,
@@ -274,14 +277,23 @@ class AlarmLane:
     ) -> None:
         crew.mendable(name, partial(self._serve, name, run, ready), on_failure=partial(self._path_lost, name))
 
+    def _heard_before(self, entry: Entry) -> None:
+        """A press of an earlier process was heard, even if the disk did not take its window."""
+        fact = entry.fact
+        if isinstance(fact, facts.AlarmRaised) and fact.unit is not None and fact.unit in self._site.units:
+            self.windows.heard(self._site.units[fact.unit].number, fact.epoch, fact.counter)
+
     def _spoken(self, place: PlaceId | None) -> str:
         return spoken(self._site.places.get(place) if place is not None else None)
 
     def _path_lost(self, name: LinkName, error: Exception) -> None:
-        self.verbs.record(facts.LinkLost(link=name, reason=str(error) or type(error).__name__))
+        if name not in self._down:
+            self._down.add(name)
+            self.verbs.record(facts.LinkLost(link=name, reason=str(error) or type(error).__name__))
 
     def _path_restored(self, name: LinkName) -> None:
-        if name in self._lost:
+        if name in self._down:
+            self._down.discard(name)
             self.verbs.record(facts.LinkRestored(link=name))
 
     async def _serve(self, name: LinkName, run: Callable[[], Awaitable[None]], ready: asyncio.Event) -> None:

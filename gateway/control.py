@@ -165,6 +165,8 @@ class ControlServer:
             return Answer(result=await verb(ask.verb, ask.args))
         except Refused as refused:
             return Answer(error=type(refused).__name__, reason=str(refused))
+        except StoreError as error:
+            return Answer(error="StoreError", reason=f"the alarm lane's database: {error}")
         except (KeyError, TypeError, ValueError) as error:
             return Answer(error="Refused", reason=f"{ask.name}: its arguments do not fit: {error}")
 

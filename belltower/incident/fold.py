@@ -14,12 +14,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from belltower.clock import Instant
-from belltower.ids import CallId, IncidentId, LinkName, NoticeId, PersonId, PlaceId
+from belltower.ids import CallId, FactId, IncidentId, LinkName, NoticeId, PersonId, PlaceId
 from belltower.incident import facts
 from belltower.incident.entry import Entry
 from belltower.incident.facts import Action, AlarmKind, Mode, ReceiptLevel
 
 _LEVELS = {None: 0, ReceiptLevel.RADIO: 1, ReceiptLevel.STATION: 2, ReceiptLevel.SYSTEM: 3}
+
+
+_ACTIONS_KEPT = 64
 
 
 class BuildingView(Struct, frozen=True, kw_only=True):
@@ -95,6 +98,8 @@ class Incident(Struct, frozen=True, kw_only=True):
     action: Action | None = None
     action_places: frozenset[PlaceId] = frozenset()
     action_at: Instant | None = None
+    # The facts that ordered the latest actions: the wall clock may step, so it orders nothing.
+    actions: tuple[FactId, ...] = ()
     calls: dict[CallId, CallView] = {}
     notices: dict[NoticeId, NoticeView] = {}
     closed_at: Instant | None = None
@@ -119,9 +124,15 @@ class Incident(Struct, frozen=True, kw_only=True):
             case facts.IncidentOpened(mode=mode, number=number):
                 return replace(self, mode=mode, number=number, opened_at=at)
             case facts.ActionOrdered(action=action, places=places):
-                if self.action_at is not None and at < self.action_at:
+                if entry.id in self.actions:
                     return self
-                return replace(self, action=action, action_places=places, action_at=at)
+                return replace(
+                    self,
+                    action=action,
+                    action_places=places,
+                    action_at=at,
+                    actions=(*self.actions, entry.id)[-_ACTIONS_KEPT:],
+                )
             case facts.IncidentClosed(by=by):
                 return self if self.closed_at is not None else replace(self, closed_at=at, closed_by=by)
             case facts.CallOrdered() as fact:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 
 from belltower.clock import SECOND, Clock, Instant
-from belltower.errors import NotFound, WrongState
+from belltower.errors import NotFound, StoreError, WrongState
 from belltower.ids import AlarmId, Ids, IncidentId, PersonId, PlaceId, UnitId, VerbId
 from belltower.incident import drill, facts, plan, store
 from belltower.incident.entry import Draft, Entry
@@ -82,6 +82,7 @@ class Verbs:
         self._drill: RunningDrill | None = None
         self._used_tokens: set[str] = set()
         self._results: dict[VerbId, str] = {}
+        self._underway: dict[VerbId, asyncio.Future[Durability]] = {}
         self._attended = 0
 
     async def open(self) -> list[Entry]:
@@ -100,11 +101,14 @@ class Verbs:
             if folded.open:
                 self._incidents[incident] = folded
             owed += entries
+        for entry in self._journal.waiting:
+            self._recall(entry)
+        owed = sorted(owed, key=lambda entry: entry.position) + self._journal.waiting
         for authorisation, until, accepted, ended in await store.drills(self._database):
             self._used_tokens.add(authorisation)
             if not ended:
                 self._drill = RunningDrill(authorisation=authorisation, until=until, psap_accepted=accepted)
-        return sorted(owed, key=lambda entry: entry.position)
+        return owed
 
     @property
     def incidents(self) -> Mapping[IncidentId, Incident]:
@@ -135,14 +139,32 @@ class Verbs:
 
     async def attend(self) -> None:
         """Follow the journal for ever: take facts in, and order what follows from other rooms' facts."""
+        for incident in list(self._incidents.values()):
+            self._follow_up(incident)  # a process may have died between the answer and the orders
         async for entry in self._journal.follow(after=self._attended):
             self.observe(entry)
             if isinstance(entry.fact, facts.TelecommunicatorAcknowledged):
-                incident = self._incidents.get(entry.fact.incident)
-                if incident is not None:
-                    orders = plan.on_acknowledged(incident, plan=self.response, ids=self._ids)
-                    if orders:
-                        self._commit(Transaction(), incident.id, orders)
+                standing = self._incidents.get(entry.fact.incident)
+                if standing is not None:
+                    self._follow_up(standing)
+
+    def _follow_up(self, incident: Incident) -> None:
+        """Order what an acknowledged incident is still owed."""
+        if incident.acknowledged:
+            orders = plan.on_acknowledged(incident, plan=self.response, ids=self._ids)
+            if orders:
+                self._commit(Transaction(), incident.id, orders)
+
+    def _recall(self, entry: Entry) -> None:
+        """Take in a fact that only the spool holds, and the numbers it used up."""
+        match entry.fact:
+            case facts.IncidentOpened(number=number):
+                self._counters["incident"] = max(number, self._counters.get("incident", 0))
+            case facts.CallOrdered(number=number):
+                self._counters["call"] = max(number, self._counters.get("call", 0))
+            case _:
+                pass
+        self.observe(entry)
 
     def raise_alarm(
         self,
@@ -258,7 +280,11 @@ class Verbs:
             kind=kind, place=place, building=building, path=path, exercise=exercise, person=by, verb=verb
         )
         self._remember(verb, raised.incident)
-        await raised.durability
+        self._underway[verb] = raised.durability
+        try:
+            await raised.durability
+        finally:
+            del self._underway[verb]
         return raised.incident
 
     async def begin_drill(self, *, verb: VerbId, token: str) -> str:
@@ -357,8 +383,18 @@ class Verbs:
         return durability
 
     async def _before(self, verb: VerbId) -> str | None:
-        known = self._results.get(verb)
-        return known if known is not None else await store.result_of(self._database, verb)
+        """What the verb answered when it was asked before; None if it never was, as far as can be read."""
+        if verb not in self._results:
+            try:
+                before = await store.result_of(self._database, verb)
+            except StoreError:
+                before = None  # an alarm is not held up by a disk
+            # Asked twice at the same time, the other asking may have been done while we read.
+            if verb not in self._results:
+                return before
+        if (underway := self._underway.get(verb)) is not None:
+            await underway
+        return self._results[verb]
 
     def _remember(self, verb: VerbId, result: str) -> None:
         self._results[verb] = result
@@ -376,5 +412,10 @@ class Verbs:
         tx = tx or Transaction()
         store.done(tx, verb, self._clock.now(), result)
         self._remember(verb, result)
-        await self._commit(tx, incident, written)
-        return result
+        durability = self._commit(tx, incident, written)
+        self._underway[verb] = durability
+        try:
+            durable = await durability
+        finally:
+            del self._underway[verb]
+        return f"{result}; it could not be written down" if durable is Durability.UNRECORDED else result

@@ -11,11 +11,12 @@ from functools import partial
 from typing import Any, Protocol
 
 from belltower import log
+from belltower.clock import Instant
 from belltower.errors import Conflict, StoreError
-from belltower.ids import StreamName
+from belltower.ids import FactId, StreamName
 from belltower.journal.append import Append, ChainHead, draft_of
 from belltower.journal.checkpoint import EVERY_ENTRIES, EVERY_SECONDS, Signer
-from belltower.journal.entry import Draft, Durability, F, FactCodec
+from belltower.journal.entry import UNPLACED, Draft, Durability, Entry, F, FactCodec
 from belltower.journal.reader import Reader
 from belltower.journal.spool import Spool, SpoolRecord, frame, unframe
 from belltower.journal.tables import CHECKPOINT, HEAD, KNOWN, LAST_CHECKPOINT, STEPS
@@ -72,6 +73,8 @@ class Journal(Reader[F]):
         self._timer: asyncio.TimerHandle | None = None
         self._progressed = 0.0
         self._spooling = 0
+        self.waiting: list[Entry[F]] = []
+        """What a dead process left in the spool and `open` could not bring in: it happened, and has no place yet."""
         self._spooled = 0
         self._unrecorded: list[SpoolRecord] = []
         self._holding = False
@@ -103,10 +106,21 @@ class Journal(Reader[F]):
         if records:
             self._spooled = len(records)
             self._fall_ill("slow")
-            with suppress(
-                StoreError
-            ):  # a disk that is still ill: `run` tries again, and what comes now is spooled
+            try:
                 await self._replay()
+            except StoreError:  # a disk that is still ill: `run` tries again, and what comes now is spooled
+                self.waiting = [
+                    Entry(
+                        stream=self._stream,
+                        position=UNPLACED,
+                        id=FactId(fact.id),
+                        at=Instant(fact.at),
+                        subject=fact.subject,
+                        fact=self._codec.decode(fact.tag, fact.body),
+                    )
+                    for record in records
+                    for fact in record.facts
+                ]
 
     async def run(self) -> None:
         """For ever: once the store is well again, bring in what was spooled; now and then, sign the head."""

@@ -58,6 +58,7 @@ class Intake:
         self._unwritten: Counter[int] = Counter()
         # Presses that could not be written down, for as long as it may matter.
         self._relayed: OrderedDict[tuple[int, int, int], None] = OrderedDict()
+        self._tampered: set[int] = set()
         self.counts: Counter[str] = Counter()
         self.samples: deque[bytes] = deque(maxlen=_SAMPLES)
 
@@ -84,7 +85,6 @@ class Intake:
         except Malformed as error:
             self._refuse("malformed", data, str(error))
             return None
-        self._heard(frame.number)
         self.counts[type(body).__name__.lower()] += 1
         match body:
             case Press(kind=kind):
@@ -92,7 +92,8 @@ class Intake:
             case Answer() as answer:
                 return self._answer(unit, frame, answer, path)
             case Heartbeat() | Tamper():
-                self._sign_of_life(unit, frame, path, tamper=isinstance(body, Tamper) or body.tamper)
+                if not retained:  # what a broker had kept is no sign of life
+                    self._sign_of_life(unit, frame, path, tamper=isinstance(body, Tamper) or body.tamper)
         return None
 
     def _press(
@@ -103,6 +104,7 @@ class Intake:
         if judgement is Judgement.SEEN or self._windows.stood_by(frame.number, frame.epoch, frame.counter):
             return self._again(unit, frame, path)
         if judgement is Judgement.FRESH and not retained:
+            self._heard(frame.number)
             return self._raise(unit, frame, (frame.epoch, frame.counter), kind, path)
         self.counts["challenged"] += 1
         self._suspects.challenge(unit, frame, window, path)
@@ -126,6 +128,7 @@ class Intake:
         if not self._suspects.answered(frame.number, answer):
             self.counts["wrong_nonce"] += 1
             return None
+        self._heard(frame.number)
         return self._raise(unit, frame, (answer.epoch, answer.counter), answer.kind, path)
 
     def _raise(
@@ -213,8 +216,12 @@ class Intake:
         if judgement is Judgement.STALE:
             self.counts["stale"] += 1
             return
+        self._heard(frame.number)
         self._progress.remind(unit)
-        if tamper:
+        if not tamper:
+            self._tampered.discard(frame.number)
+        elif frame.number not in self._tampered:
+            self._tampered.add(frame.number)
             self._verbs.record(facts.TamperSeen(unit=unit.record.id))
         tx = Transaction()
         self._windows.advance(tx, frame.number, frame.epoch, frame.counter)

@@ -64,6 +64,10 @@ class Windows:
         for unit, epoch, counter, nth in rows:
             self._stood_by.setdefault(unit, {})[epoch, counter] = nth
 
+    def heard(self, unit: int, epoch: int, counter: int) -> None:
+        """Count a frame as heard that a fact tells of; what is on disk may not know of it yet."""
+        self._windows[unit] = self.of(unit).after(epoch, counter)
+
     def of(self, unit: int) -> ReplayWindow:
         """The unit's window; a unit never heard has an empty one."""
         return self._windows.get(unit) or ReplayWindow()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from random import Random
 
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from belltower.clock import SECOND, Instant
 from belltower.errors import NotFound, NotVerified, WrongState
-from belltower.ids import Ids, PersonId, PlaceId, StreamName, UnitId
+from belltower.ids import Ids, LinkName, PersonId, PlaceId, StreamName, UnitId
 from belltower.incident import drill, facts
 from belltower.incident.drill import DrillAuthorisation
 from belltower.incident.encoding import FactEncoding
@@ -20,7 +21,8 @@ from belltower.incident.fold import fold
 from belltower.incident.plan import NoticePlan, Response, ResponsePlan
 from belltower.incident.verbs import JOIN_WITHIN, Raised, Verbs
 from belltower.journal import Durability, Journal, SpoolFile
-from belltower.store import InlineDatabase, SQLiteEngine
+from belltower.store import Flush, InlineDatabase, SQLiteEngine
+from belltower.store.faults import DiskFull
 
 PRINCIPAL, OFFICER = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 PLAN = ResponsePlan(
@@ -55,8 +57,8 @@ class House:
         self.spool = SpoolFile(path=tmp_path / "spool")
         self.campus = "lincoln"
 
-    async def start(self) -> Verbs:
-        self.database = InlineDatabase(engine=SQLiteEngine(connection=self.connection))
+    async def start(self, flush: Callable[[], Flush] = Flush) -> Verbs:
+        self.database = InlineDatabase(engine=SQLiteEngine(connection=self.connection), flush=flush)
         self.journal: Journal[Fact] = Journal(
             database=self.database, stream=StreamName("alarm"), codec=FactEncoding(), spool=self.spool
         )
@@ -271,3 +273,83 @@ async def test_a_person_may_raise_an_alarm_once_by_its_verb(house: House) -> Non
 
     assert first == await raise_it()
     assert 1 == len(kinds(await house.written(), facts.AlarmRaised))
+
+
+async def test_a_verb_asked_twice_at_the_same_time_is_done_once(house: House) -> None:
+    """A double click, or an asking again while the first is under way."""
+    raised = house.press()
+    await raised.durability
+    ordered = {
+        "verb": house.ids.verb(),
+        "incident": raised.incident,
+        "action": Action.LOCKDOWN,
+        "places": frozenset(),
+        "by": BY,
+    }
+    answers = await asyncio.gather(*(house.verbs.order_action(**ordered) for _ in range(3)))
+
+    assert ["ordered"] * 3 == answers
+    assert 1 == len(kinds(await house.written(), facts.ActionOrdered))
+
+
+async def test_an_acknowledgement_is_followed_up_after_a_death_in_between(house: House) -> None:
+    """Dying between the answer and the notice that it orders loses no notice, and doubles none."""
+    await house.press().durability
+    (call,) = kinds(await house.written(), facts.CallOrdered)
+    answered = facts.TelecommunicatorAcknowledged(
+        call=call.call, incident=call.incident, link=LinkName("county"), by="4"
+    )
+    await house.verbs.record(answered, incident=call.incident)
+    for _ in range(2):
+        await house.start()
+        attending = asyncio.get_running_loop().create_task(house.verbs.attend())
+        await asyncio.sleep(0.05)
+        attending.cancel()
+    notices = [fact.template for fact in kinds(await house.written(), facts.NoticeOrdered)]
+
+    assert 1 == notices.count("staff-acknowledged")
+
+
+async def test_the_action_ordered_last_is_in_force_though_the_clock_stepped_back(house: House) -> None:
+    """The wall clock orders nothing."""
+    raised = house.press()
+    for action in (Action.LOCKDOWN, Action.EVACUATE):
+        await house.verbs.order_action(
+            verb=house.ids.verb(), incident=raised.incident, action=action, places=frozenset(), by=BY
+        )
+        house.clock.at -= 3600 * SECOND
+
+    assert Action.EVACUATE == house.verbs.incidents[raised.incident].action
+
+
+async def test_no_number_is_given_twice_though_a_process_died_with_an_ill_disk(house: House) -> None:
+    """What only the spool holds has used up its numbers, and its incidents are open."""
+    house.database._flush = lambda: Flush(error=DiskFull("full"))
+    raised = house.press()
+    assert Durability.SPOOLED == await raised.durability
+    house.database.abandon()
+    ill = Flush(error=DiskFull("full"))
+    await house.start(flush=lambda: ill)
+    assert [raised.incident] == list(house.verbs.incidents)
+    joined = house.press("A")
+    await joined.durability
+    house.clock.at += JOIN_WITHIN + 1
+    await house.press().durability
+
+    opened = {
+        entry.id: fact.number
+        for entry in [*house.owed, *[fed async for fed in unplaced(house)]]
+        if isinstance(fact := entry.fact, facts.IncidentOpened)
+    }
+    assert raised.incident == joined.incident
+    assert [1, 2] == sorted(opened.values())
+
+
+async def unplaced(house: House):
+    """What was fed since the start."""
+    try:
+        async with asyncio.timeout(0.2):
+            async for entry in house.journal.follow(after=house.journal.head):
+                yield entry
+    except TimeoutError:
+        return

@@ -262,6 +262,27 @@ async def test_tamper_is_written_down_and_acknowledged(bench: Bench) -> None:
     assert [Ack(epoch=1, counter=1, level=Level.RECORDED)] == bench.wire.said()
 
 
+async def test_only_a_fresh_frame_is_a_sign_of_life(bench: Bench) -> None:
+    """A recorded heartbeat played again, or one that a broker had kept, keeps no dead unit alive."""
+    beat = frame(Heartbeat(battery=90))
+    await bench.receive(beat, retained=True)
+    assert [] == bench.heard
+    await bench.receive(beat)
+    await bench.receive(beat)
+    await bench.receive(frame(Heartbeat(battery=90), counter=500))
+    await bench.receive(frame(Heartbeat(battery=90), counter=2))
+
+    assert [7, 7] == bench.heard
+
+
+async def test_a_tamper_bit_in_every_heartbeat_is_one_fact(bench: Bench) -> None:
+    """Written down when it begins, and again when it begins again."""
+    for counter, tampered in enumerate((True, True, False, True), start=1):
+        await bench.receive(frame(Heartbeat(battery=90, tamper=tampered), counter=counter))
+
+    assert 2 == len(await bench.written(facts.TamperSeen))
+
+
 async def test_without_a_drill_an_exercise_frame_is_live(bench: Bench) -> None:
     """The class inside the MAC is a wish, not a proof."""
     await bench.receive(frame(PRESS, exercise=True))
