@@ -26,6 +26,7 @@ _log = log.get("journal")
 
 _UNRECORDED_LIMIT = 10_000
 _PAGE_RECORDS = 200
+_SPOOLED_AT_ONCE = 1_000
 _RETRY = (0.25, 5.0)
 _LANDED = Transaction()
 
@@ -72,7 +73,8 @@ class Journal(Reader[F]):
         self._pending: deque[Append[F]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._progressed = 0.0
-        self._spooling = 0
+        self._spooling = False
+        self._to_spool: list[Append[F]] = []
         self.waiting: list[Entry[F]] = []
         """What a dead process left in the spool and `open` could not bring in: it happened, and has no place yet."""
         self._spooled = 0
@@ -261,18 +263,28 @@ class Journal(Reader[F]):
     def _spool_away(self, appends: Sequence[Append[F]], kind: str) -> None:
         for append in appends:
             append.durable = Durability.SPOOLED
-        records = [append.record() for append in appends]
-        self._spooling += 1
         self._fall_ill(kind)
+        self._to_spool += appends
+        if not self._spooling:
+            self._write_spool()
+
+    def _write_spool(self) -> None:
+        """Sync all that waits for the spool in one go; what comes meanwhile goes in the next."""
+        waiting = [append for append in self._to_spool if append.durable is not Durability.JOURNALED]
+        appends, self._to_spool = waiting[:_SPOOLED_AT_ONCE], waiting[_SPOOLED_AT_ONCE:]
+        if not appends:
+            return
+        records = [append.record() for append in appends]
+        self._spooling = True
         assert self._run_spool is not None  # noqa: S101 - open() came first
         data = b"".join(frame(record) for record in records)
         written = self._run_spool(partial(self._spool.append, data))
-        written.add_done_callback(partial(self._spooled_away, list(appends), records))
+        written.add_done_callback(partial(self._spooled_away, appends, records))
 
     def _spooled_away(
         self, appends: list[Append[F]], records: list[SpoolRecord], written: asyncio.Future[Any]
     ) -> None:
-        self._spooling -= 1
+        self._spooling = False
         error = None if written.cancelled() else written.exception()
         if written.cancelled() or error is not None:
             _log.error("spool_failed", error=type(error).__name__)
@@ -282,9 +294,11 @@ class Journal(Reader[F]):
                 append.deadline = self._loop.time() + self._spool_after
                 self._hand_over(append)
             self._give_up([append for append in appends if append.handed_over and append not in untried])
-            return
-        self._spooled += len(records)
-        self._feed_unplaced(appends, Durability.SPOOLED)
+        else:
+            self._spooled += len(records)
+            self._feed_unplaced(appends, Durability.SPOOLED)
+        if self._to_spool and not self._spooling:
+            self._write_spool()
 
     def _give_up(self, appends: Sequence[Append[F]]) -> None:
         """Neither store nor spool took `appends`: keep them in memory, for a better time."""

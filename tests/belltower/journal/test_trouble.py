@@ -217,6 +217,29 @@ async def test_a_spool_of_many_is_replayed(desk, disk) -> None:
     await desk.shut(journal)
 
 
+async def test_a_crowd_shares_the_flushes_of_the_spool(desk, disk, tmp_path) -> None:
+    """What comes while the spool is being synced goes in the next write, all of it."""
+
+    class Counting(SpoolFile):
+        writes = 0
+
+        def append(self, data):
+            self.writes += 1
+            super().append(data)
+
+    spool = Counting(path=tmp_path / "counting.spool")
+    async with opened(desk, disk, spool=spool) as journal:
+        disk.error = apsw.IOError("x")
+        await desk.say(journal, "first")
+        outcomes = await asyncio.gather(*(desk.say(journal, f"{n}") for n in range(500)))
+
+        assert {Durability.SPOOLED} == set(outcomes)
+        assert spool.writes < 10
+        disk.error = None
+        await healed(journal)
+        assert ["first", *(f"{n}" for n in range(500))] == [text for _, text in await placed(journal)]
+
+
 async def test_commits_while_the_spool_is_replayed_stay_in_order(desk, disk) -> None:
     """Facts committed during trouble and its mending keep the order they were committed in."""
     async with opened(desk, disk) as journal:
