@@ -1,5 +1,6 @@
 """B4: how fast facts become durable.
 
+The goals are the journal's: a fact chained, indexed and fed to followers. The store alone is shown beside it.
 The floor is a plain file to which a thread appends whatever has queued up and calls `fdatasync` once for all of it.
 Rounds of product and floor alternate, and the ratio is the median of the rounds' ratios: the disk's mood changes by
 the second, the ratio hardly does. `python -m gateway.bench.b4 slow` measures under whatever flush it finds and prints
@@ -257,14 +258,14 @@ async def run() -> list[Figure]:
         slow = await _under_slow_flush(folder) or await _slow(before_commit=partial(time.sleep, 0.02))
     extra = {"flush_p50_ms": round(median(flushes[1:]), 3), "sqlite": apsw.sqlite_lib_version()}
     figures = [
-        _rate("durable appends, 200 writers", stores[1:], floors[1:], 0.4, extra),
-        _rate("journal commits (chained, three indexes), 200 writers", journals[1:], floors[1:], None, extra),
-        _single("one durable append, p50", single_store[1:], flushes[1:], 2.0, extra),
-        _single("one journal commit, p50", single_journal[1:], flushes[1:], None, extra),
+        _rate("journal commits, 200 writers", journals[1:], floors[1:], 0.4, extra),
+        _rate("the store alone, 200 writers", stores[1:], floors[1:], None, extra),
+        _single("one journal commit, p50", single_journal[1:], flushes[1:], 2.0, extra),
+        _single("one append to the store alone, p50", single_store[1:], flushes[1:], None, extra),
     ]
-    for name, rate, p99 in (
-        ("durable appends", slow["store_rate"], slow["store_p99"]),
-        ("journal commits", slow["rate"], slow["p99"]),
+    for name, rate, p99, judged in (
+        ("journal commits", slow["rate"], slow["p99"], True),
+        ("the store alone", slow["store_rate"], slow["store_p99"], False),
     ):
         figures.append(
             Figure(
@@ -272,8 +273,8 @@ async def run() -> list[Figure]:
                 name=f"{name}, 20 ms added to every flush",
                 value=round(rate),
                 unit="/s",
-                goal=">= 5000/s, p99 <= 50 ms",
-                met=rate >= 5_000 and p99 <= 50,
+                goal=">= 5000/s, p99 <= 50 ms" if judged else "",
+                met=rate >= 5_000 and p99 <= 50 if judged else None,
                 extra={"p99_ms": round(p99, 1), "flush_p50_ms": round(slow["flush"], 1)},
             )
         )
