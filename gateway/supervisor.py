@@ -50,13 +50,24 @@ class Lane:
         """Start the lane, and again whenever it ends."""
         loop = asyncio.get_running_loop()
         wait = _FIRST_WAIT
+        refused = False
         while True:
             began = loop.time()
-            self._process = await asyncio.create_subprocess_exec(
-                *self._command, stdin=asyncio.subprocess.PIPE, start_new_session=True
-            )
-            _log.info("lane_started", which=self.name, pid=self._process.pid)
-            code = await self._process.wait()
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *self._command, stdin=asyncio.subprocess.PIPE, start_new_session=True
+                )
+            except OSError as error:  # no memory or no process to be had: the other lane must not end over it
+                if not refused:
+                    _log.error("lane_cannot_start", which=self.name, error=error.strerror)
+                refused = True
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, _LONGEST_WAIT)
+                continue
+            refused = False
+            self._process = process
+            _log.info("lane_started", which=self.name, pid=process.pid)
+            code = await process.wait()
             _log.error("lane_ended", which=self.name, code=code)
             if code == SETTINGS_EXIT:
                 wait = _SETTINGS_WAIT

@@ -1,0 +1,38 @@
+"""A lane that cannot be started now is started later, and takes nobody with it."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from structlog.testing import capture_logs
+
+from belltower.tasks import Crew
+from gateway.supervisor import Lane
+
+
+def test_a_lane_that_the_machine_cannot_start_now_is_started_later(tmp_path: Path) -> None:
+    """While there is no program to start, or no memory for it, the supervisor says so once and goes on trying."""
+    program, fifo = tmp_path / "lane", tmp_path / "fifo"
+    os.mkfifo(fifo)
+
+    async def story() -> None:
+        lane = Lane(name="desk", config=tmp_path, command=[str(program)])
+        async with Crew() as crew:
+            running = crew.essential("desk-lane", lane.run)
+            await asyncio.sleep(0.4)
+            fresh = tmp_path / "fresh"
+            fresh.write_text(
+                f"#!{sys.executable}\nimport sys\nopen({str(fifo)!r}, 'w').write('up')\nsys.stdin.read()\n"
+            )
+            fresh.chmod(0o700)
+            fresh.rename(program)
+            async with asyncio.timeout(20):
+                assert "up" == await asyncio.to_thread(fifo.read_text)
+            running.cancel()
+            await lane.end()
+
+    with capture_logs() as logs:
+        asyncio.run(story())
+
+    assert ["lane_cannot_start"] == [log["event"] for log in logs if log["log_level"] == "error"]
