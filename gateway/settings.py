@@ -16,9 +16,10 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from msgspec import Struct, field
 
-from belltower.errors import SettingsError
+from belltower.errors import Malformed, SettingsError
 from belltower.values import Octets, Reader, Seconds, Secret
 from gateway.psap.settings import LINKS
+from hardware.codecs.ax25 import Address
 from notify.settings import CHANNELS
 
 R = TypeVar("R")
@@ -149,8 +150,12 @@ class RadioSettings(Struct, frozen=True, kw_only=True):
     callsign: str = "BELL"
 
     def __post_init__(self) -> None:
-        """Refuse an address that is none."""
+        """Refuse an address that is none, and a call sign that cannot be written on the air."""
         _check_url(self.url, {"serial", "tcp"})
+        try:
+            Address.parse(self.callsign)
+        except Malformed as error:
+            raise SettingsError(f"callsign: {error}") from None
 
 
 class AlarmSettings(Struct, frozen=True, kw_only=True):

@@ -132,6 +132,13 @@ def test_settings_that_leave_no_way_to_the_psap_are_refused(tmp_path: Path, text
     assert any("psap" in line for line in faults(tmp_path, text))
 
 
+def test_a_call_sign_that_cannot_be_sent_is_refused_at_once(tmp_path: Path) -> None:
+    """Not when the radio is opened, by a lane that would end over it again and again."""
+    radio = MINIMAL + '[alarm.radio.north]\nurl = "tcp://127.0.0.1:8001"\ncallsign = "bell tower"\n'
+
+    assert "config.toml: alarm.radio.north: callsign: address 'bell tower'" in faults(tmp_path, radio)[0]
+
+
 def test_listening_for_other_machines_without_tls_has_to_be_said(tmp_path: Path) -> None:
     """An oversight does not open the listener in clear."""
     table = MINIMAL + '[alarm.mqtt_listener]\nbind = "0.0.0.0"\n'
