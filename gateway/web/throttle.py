@@ -1,20 +1,37 @@
 """How often a password may be tried: for each (account, address) some tries, then longer and longer waits.
 
-Counted by the name that was typed, whether or not there is such an account, so that the answer tells nothing. Kept in
-memory, bounded, oldest forgotten first: it slows guessing down and promises nothing.
+Counted by the name that was typed, whether or not there is such an account, so that the answer tells nothing. A whole
+school may sign in through one address, so an address is slowed down late and never for long. What was counted fades:
+half of it is forgotten in a quarter of an hour. Kept in memory, bounded, oldest forgotten first: it slows guessing
+down and promises nothing.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 
+from msgspec import Struct
+
 from belltower.clock import Clock
 
-FREE = 5
-"""Wrong tries before the first wait."""
+HALF_LIFE = 900.0
+"""Seconds in which half of the wrong tries are forgotten."""
 
-LONGEST = 900.0
-"""Seconds."""
+
+class Patience(Struct, frozen=True, kw_only=True):
+    """What wrong tries cost."""
+
+    # Wrong tries before the first wait.
+    free: int
+    # Seconds.
+    longest: float
+
+
+ACCOUNT = Patience(free=5, longest=900.0)
+"""For one account from one address."""
+
+ADDRESS = Patience(free=50, longest=30.0)
+"""For all that comes from one address: everybody behind it waits."""
 
 
 class Throttle:
@@ -23,33 +40,39 @@ class Throttle:
     def __init__(self, *, clock: Clock, entries: int = 10_000) -> None:
         self._clock = clock
         self._entries = entries
-        self._wrong: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
+        self._wrong: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
 
     def wait(self, account: str, address: str) -> float:
         """Seconds until the next try is heard; 0 when it may be now."""
-        now = self._clock.monotonic()
-        waits = [self._left(key, now, free) for key, free in self._keys(account, address)]
-        return max(waits)
+        return max(self._left((account, address), ACCOUNT), self._left(("", address), ADDRESS))
 
     def wrong(self, account: str, address: str) -> None:
         """Remember a wrong try."""
-        for key, _ in self._keys(account, address):
-            count, _then = self._wrong.pop(key, (0, 0.0))
-            self._wrong[key] = (count + 1, self._clock.monotonic())
+        now = self._clock.monotonic()
+        for key in ((account, address), ("", address)):
+            count = self._count(key)
+            self._wrong.pop(key, None)
+            self._wrong[key] = (count + 1, now)
         while len(self._wrong) > self._entries:
             self._wrong.popitem(last=False)
 
     def right(self, account: str, address: str) -> None:
-        """Forget the wrong tries of whoever got it right."""
+        """Forget this account's wrong tries from there. What was tried at other accounts still counts."""
+        forgiven = self._count((account, address))
         self._wrong.pop((account, address), None)
+        if ("", address) in self._wrong:
+            left = max(0.0, self._count(("", address)) - forgiven)
+            self._wrong["", address] = (left, self._clock.monotonic())
 
-    @staticmethod
-    def _keys(account: str, address: str) -> tuple[tuple[tuple[str, str], int], ...]:
-        # One address guessing at many accounts is slowed down too, much later.
-        return (((account, address), FREE), (("", address), FREE * 10))
+    def _count(self, key: tuple[str, str]) -> float:
+        """Wrong tries that are not forgotten yet."""
+        count, last = self._wrong.get(key, (0.0, 0.0))
+        return count * 0.5 ** ((self._clock.monotonic() - last) / HALF_LIFE)
 
-    def _left(self, key: tuple[str, str], now: float, free: int) -> float:
-        count, last = self._wrong.get(key, (0, 0.0))
-        if count < free:
+    def _left(self, key: tuple[str, str], patience: Patience) -> float:
+        count, last = self._wrong.get(key, (0.0, 0.0))
+        beyond = round(count) - patience.free
+        if beyond < 0:
             return 0.0
-        return max(0.0, last + min(2.0 ** (count - free), LONGEST) - now)
+        # The exponent is bounded, or a patient guesser would end in an overflow.
+        return max(0.0, last + min(2.0 ** min(beyond, 16), patience.longest) - self._clock.monotonic())
