@@ -68,12 +68,20 @@ class Plan:
         """The alarm lane's control socket."""
         return self.state / "control.sock"
 
+    def building(self, unit: int) -> str:
+        """The building of a unit."""
+        return f"B{unit % self._rooms % self.buildings + 1}"
+
+    @property
+    def _rooms(self) -> int:
+        return min(self.units, 40 * self.buildings)
+
     def write(self, *, line: str, alarm: str, more: str = "") -> None:
         """Write settings and site package: `line` is the way to the PSAP, `alarm` the tables of the intake."""
         site = self.folder / "site"
         site.mkdir(exist_ok=True)
         buildings = [f"B{number}" for number in range(1, self.buildings + 1)]
-        rooms = min(self.units, 40 * self.buildings)
+        rooms = self._rooms
         place = '[[place]]\nid = "r{0}"\nlabel = "{0}"\nbuilding = "{1}"\nlevel = "1"\n'
         (site / "site.toml").write_text(
             _SITE

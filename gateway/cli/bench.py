@@ -71,9 +71,7 @@ def _benches() -> dict[str, str]:
     from gateway import bench
 
     names = [
-        found.name
-        for found in pkgutil.iter_modules(bench.__path__)
-        if re.match(r"b\d|[a-z]+_figures$", found.name)
+        found.name for found in pkgutil.iter_modules(bench.__path__) if re.match(r"b\d|restart$", found.name)
     ]
     names.sort(key=lambda name: (int(number[1]) if (number := re.match(r"b(\d+)", name)) else 99, name))
     told = {}
