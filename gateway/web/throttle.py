@@ -9,6 +9,7 @@ down and promises nothing.
 from __future__ import annotations
 
 from collections import OrderedDict
+from math import exp2
 
 from msgspec import Struct
 
@@ -67,7 +68,7 @@ class Throttle:
     def _count(self, key: tuple[str, str]) -> float:
         """Wrong tries that are not forgotten yet."""
         count, last = self._wrong.get(key, (0.0, 0.0))
-        return count * 0.5 ** ((self._clock.monotonic() - last) / HALF_LIFE)
+        return count * exp2((last - self._clock.monotonic()) / HALF_LIFE)
 
     def _left(self, key: tuple[str, str], patience: Patience) -> float:
         count, last = self._wrong.get(key, (0.0, 0.0))
