@@ -23,6 +23,8 @@ LAST_CALL = 8.0
 SETTINGS_EXIT = 78
 """How a process ends that cannot run with these settings (sysexits.h, EX_CONFIG)."""
 
+_TURN = 0.0005
+"""Seconds for which a busy loop may keep the writer's thread from the interpreter; Python's own 5 ms add up."""
 _COLLECT = (10_000, 20, 50)
 """How many objects until the collector looks; its default of 700 falls into the middle of a press."""
 
@@ -69,6 +71,7 @@ async def run_until(
     Work that has not ended `LAST_CALL` seconds after it was told to is left behind: its tasks are named in the log,
     and the process ends all the same.
     """
+    sys.setswitchinterval(_TURN)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(work, name="lane")
         running.add_done_callback(lambda _: stop.set())
