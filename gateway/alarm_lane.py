@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import ssl
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
@@ -240,7 +239,7 @@ class AlarmLane:
             authenticate=UnitSignIn(units=self._units),
             host=settings.bind,
             port=settings.tcp_port,
-            tls=_server_tls(settings),
+            tls=settings.tls,
             limits=Limits(connections=settings.max_clients, packet=settings.max_packet),
         )
         path.attach(self.listener)
@@ -255,7 +254,7 @@ class AlarmLane:
             username=settings.username,
             password=settings.password.reveal() if settings.password is not None else "",
             client_id=settings.client_id,
-            tls=_client_tls(settings),
+            tls=settings.tls,
         )
         path.attach(client)
         self._paths[name] = path
@@ -378,24 +377,6 @@ class AlarmLane:
             "begin_drill": begin_drill,
             "end_drill": end_drill,
         }
-
-
-def _server_tls(settings: ListenerSettings) -> ssl.SSLContext | None:
-    if settings.certificate is None or settings.private_key is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(settings.certificate, settings.private_key)
-    return context
-
-
-def _client_tls(settings: BrokerSettings) -> ssl.SSLContext | None:
-    if not settings.url.startswith("mqtts:"):
-        return None
-    context = ssl.create_default_context(cafile=settings.ca)
-    if settings.certificate is not None and settings.private_key is not None:
-        context.load_cert_chain(settings.certificate, settings.private_key)
-    return context
 
 
 async def open_world(settings: Settings) -> World:

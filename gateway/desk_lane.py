@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import ssl
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -140,10 +139,7 @@ async def _serve(app: web.Application, settings: WebSettings, stack: AsyncExitSt
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    tls = None
-    if settings.certificate is not None and settings.private_key is not None:
-        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        tls.load_cert_chain(settings.certificate, settings.private_key)
+    tls = settings.tls() if settings.tls is not None else None
     await web.TCPSite(runner, settings.bind, settings.port, ssl_context=tls, backlog=512).start()
 
 

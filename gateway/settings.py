@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -19,7 +20,9 @@ from msgspec import Struct, field
 from belltower.errors import Malformed, SettingsError
 from belltower.values import Octets, Reader, Seconds, Secret
 from gateway.psap.settings import LINKS
+from gateway.tls import client_context, server_context
 from hardware.codecs.ax25 import Address
+from hardware.drivers import TLS
 from notify.settings import CHANNELS
 
 R = TypeVar("R")
@@ -116,6 +119,13 @@ class ListenerSettings(Struct, frozen=True, kw_only=True):
             )
 
     @property
+    def tls(self) -> TLS | None:
+        """How TLS is made; None: without."""
+        if self.certificate is None or self.private_key is None:
+            return None
+        return partial(server_context, self.certificate, self.private_key)
+
+    @property
     def tcp_port(self) -> int:
         """The port in force."""
         return self.port or (1883 if self.certificate is None else 8883)
@@ -139,6 +149,13 @@ class BrokerSettings(Struct, frozen=True, kw_only=True):
         """Refuse half a certificate and an address that is none."""
         _check_pair(self.certificate, self.private_key)
         _check_url(self.url, {"mqtt", "mqtts"})
+
+    @property
+    def tls(self) -> TLS | None:
+        """How TLS is made; None: without."""
+        if not self.url.startswith("mqtts:"):
+            return None
+        return partial(client_context, ca=self.ca, certificate=self.certificate, private_key=self.private_key)
 
 
 class RadioSettings(Struct, frozen=True, kw_only=True):
@@ -186,6 +203,13 @@ class WebSettings(Struct, frozen=True, kw_only=True):
         _check_pair(self.certificate, self.private_key)
         if self.public_url:
             _check_url(self.public_url, {"http", "https"})
+
+    @property
+    def tls(self) -> TLS | None:
+        """How TLS is made; None: without."""
+        if self.certificate is None or self.private_key is None:
+            return None
+        return partial(server_context, self.certificate, self.private_key)
 
     @property
     def url(self) -> str:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from belltower.errors import SettingsError
+from belltower.errors import LinkError, SettingsError
 from gateway.cli.output import config_option, emit, json_option, table
 
 if TYPE_CHECKING:
-    from gateway.settings import Settings
+    from gateway.settings import BrokerSettings, ListenerSettings, Settings, WebSettings
     from gateway.site_package import SitePackage
 
 
@@ -49,7 +49,7 @@ def command(config: Path, site: Path | None, *, without_secrets: bool, as_json: 
         except SettingsError as error:
             faults += str(error).splitlines()
     if settings is not None and not without_secrets:
-        faults += _missing_files(settings)
+        faults += file_faults(settings)
     if faults:
         raise SettingsError("\n".join(faults))
     if settings is None or package is None:
@@ -88,20 +88,27 @@ def _summary(settings: Settings, package: SitePackage) -> dict[str, str]:
     }
 
 
-def _missing_files(settings: Settings) -> list[str]:
-    """Files that the settings name and that are not there."""
-    named = {
+def file_faults(settings: Settings) -> list[str]:
+    """What is wrong with the files that the settings name: not there, not readable, not fitting each other."""
+    named: dict[str, ListenerSettings | BrokerSettings | WebSettings] = {
         "desk.web": settings.desk.web,
         **{f"alarm.mqtt_broker.{n}": b for n, b in settings.alarm.mqtt_broker.items()},
     }
     if settings.alarm.mqtt_listener is not None:
         named["alarm.mqtt_listener"] = settings.alarm.mqtt_listener
-    faults = [
-        f"{settings.file}: {at}.{key}: there is no file {path}"
-        for at, record in named.items()
-        for key in ("ca", "certificate", "private_key")
-        if (path := getattr(record, key, None)) is not None and not path.is_file()
-    ]
+    faults = []
+    for at, record in named.items():
+        missing = [
+            f"{settings.file}: {at}.{key}: there is no file {path}"
+            for key in ("ca", "certificate", "private_key")
+            if (path := getattr(record, key, None)) is not None and not path.is_file()
+        ]
+        faults += missing
+        if not missing and record.tls is not None:
+            try:
+                record.tls()
+            except LinkError as error:
+                faults.append(f"{settings.file}: {at}: {error}")
     if not settings.unit_keys.is_file():
         faults.append(
             f"{settings.file}: alarm.unit_keys: there is no file {settings.unit_keys}; "

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from belltower.errors import SettingsError
+from gateway.cli.check import file_faults
 from gateway.cli.output import config_option
 
 
@@ -22,7 +24,7 @@ def command(only: str | None, config: Path) -> None:
       belltower run --config config.toml
       belltower run --only desk --config config.toml
 
-    Settings and site package are checked first: with a fault in them nothing starts, and the exit code is 78.
+    Settings, the files they name, and the site package are checked first: with a fault in them nothing starts, and the exit code is 78.
     Ends in order on SIGINT or SIGTERM. The log goes to standard error, one event a line.
     """
     from belltower import log
@@ -31,6 +33,9 @@ def command(only: str | None, config: Path) -> None:
 
     settings = rooms.load(config)
     site_package.load(settings.site.folder)
+    faults = file_faults(settings)
+    if faults:
+        raise SettingsError("\n".join(faults))
     if only is not None:
         from gateway import alarm_lane, desk_lane, process
 

@@ -14,6 +14,7 @@ Both keep one contract, `MQTTIntake`. Topics of own units: `up/UNIT` (unit to us
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -40,6 +41,10 @@ OnPublish = Callable[[Received], "asyncio.Future[Any] | None"]
 None: acknowledge at once. A future: acknowledge when it resolves without exception, its result is ignored. An
 exception or a cancelled future: no acknowledgement, and the connection is dropped so that the sender repeats.
 """
+
+
+TLS = Callable[[], ssl.SSLContext]
+"""Makes the context of a connection's TLS. Asked whenever a wire is opened; raises LinkError when it cannot."""
 
 
 class MQTTIntake(Protocol):

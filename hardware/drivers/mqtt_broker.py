@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from belltower import log
 from belltower.errors import SettingsError, Unreachable
-from hardware.drivers import OnPublish
+from hardware.drivers import TLS, OnPublish
 from hardware.drivers.mqtt_link import BrokerLink
 
 _log = log.get("mqtt")
@@ -42,7 +42,7 @@ class BrokerIntake:
         username: str = "",
         password: str = "",
         client_id: str = "belltower",
-        tls: ssl.SSLContext | None = None,
+        tls: TLS | None = None,
         on_link: Callable[[bool], None] | None = None,
         connect_within: float = CONNECT_WITHIN,
     ) -> None:
@@ -63,7 +63,7 @@ class BrokerIntake:
         """Set while the subscription is granted."""
 
     async def run(self) -> None:
-        """Connect, subscribe, take messages in. Raises Unreachable or Rejected; SettingsError for a useless URL."""
+        """Connect, subscribe, take messages in. Raises Unreachable or Rejected, what `tls` raises, and SettingsError for a useless URL."""
         try:
             await self._serve()
         except asyncio.CancelledError:
@@ -118,7 +118,7 @@ class BrokerIntake:
             raise SettingsError(f"{self._url!r} is no broker: mqtt://HOST[:PORT] or mqtts://HOST[:PORT]")
         if parts.scheme == "mqtt":
             return parts.hostname, parts.port or 1883, None
-        return parts.hostname, parts.port or 8883, self._tls or ssl.create_default_context()
+        return parts.hostname, parts.port or 8883, (self._tls or ssl.create_default_context)()
 
     def _thread(self, work: str) -> ThreadPoolExecutor:
         """A thread of our own for each: a name that does not resolve must block nobody."""

@@ -9,7 +9,7 @@ import ssl
 from asyncio import sslproto
 
 from belltower.errors import Unreachable
-from hardware.drivers import OnPublish
+from hardware.drivers import TLS, OnPublish
 from hardware.drivers.mqtt_registry import Authenticate, Counters, Limits, Registry
 from hardware.drivers.mqtt_session import Session
 
@@ -39,7 +39,7 @@ class MQTTListener:
         authenticate: Authenticate,
         host: str = "127.0.0.1",
         port: int = 8883,
-        tls: ssl.SSLContext | None = None,
+        tls: TLS | None = None,
         limits: Limits | None = None,
     ) -> None:
         self._on_publish = on_publish
@@ -58,7 +58,8 @@ class MQTTListener:
         return self._registry.counters
 
     async def run(self) -> None:
-        """Serve until cancelled. Raises Unreachable when the address cannot be had."""
+        """Serve until cancelled. Raises Unreachable when the address cannot be had, and what `tls` raises."""
+        tls = self._tls() if self._tls is not None else None
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         try:
             listening = socket.create_server((self._host, self.port), family=family, backlog=_BACKLOG)
@@ -69,10 +70,10 @@ class MQTTListener:
         _notice_dead_peers(listening)
         self.port = listening.getsockname()[1]
         try:
-            if self._tls is None:
+            if tls is None:
                 await self._serve_plain(listening)
             else:
-                await self._serve_tls(listening, self._tls)
+                await self._serve_tls(listening, tls)
         finally:
             self.ready.clear()
             listening.close()

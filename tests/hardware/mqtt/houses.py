@@ -133,7 +133,7 @@ class BrokerHouse(House):
             on_publish=self.intake,
             username="belltower",
             password=self.password,
-            tls=self.tls,
+            tls=(lambda: self.tls) if self.tls else None,
             on_link=self.on_link,
         )
         self._run(intake)

@@ -119,7 +119,11 @@ class Running:
     def __init__(self, *, tls: ssl.SSLContext | None = None, **limits: Any) -> None:
         self.intake = Intake()
         self.listener = MQTTListener(
-            on_publish=self.intake, authenticate=authenticate, port=0, tls=tls, limits=Limits(**limits)
+            on_publish=self.intake,
+            authenticate=authenticate,
+            port=0,
+            tls=(lambda: tls) if tls else None,
+            limits=Limits(**limits),
         )
         self._units: list[Unit] = []
 

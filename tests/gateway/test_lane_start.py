@@ -1,0 +1,58 @@
+"""The alarm lane starts with whatever can be used, and says loudly what cannot."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from belltower.ids import LinkName
+from tests.gateway.cli.house import belltower, house
+from tests.gateway.lane import alarm_lane
+from tests.hardware.mqtt.certificate import write_certificate
+from tests.servers.mosquitto import free_port
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Settings, the example site and unit keys in a folder."""
+    config = house(tmp_path, port=free_port())
+    assert 0 == belltower("units", "keys", "--config", config).returncode
+    return config
+
+
+def add(config: Path, table: str, lines: str) -> None:
+    """Write more lines into a table that is there."""
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace(f"[{table}]\n", f"[{table}]\n{lines}\n"), encoding="utf-8")
+
+
+async def test_a_certificate_that_is_missing_costs_that_wire_alone(config: Path) -> None:
+    """The lane runs, names the wire and the file, and takes the certificate as soon as it is there."""
+    add(config, "alarm.mqtt_listener", 'certificate = "certificate.pem"\nprivate_key = "key.pem"')
+    mqtt = LinkName("mqtt")
+
+    async with alarm_lane(config) as lane:
+        lost = await lane.says(lambda status: mqtt in status.links_lost)
+        assert "certificate.pem with" in lost.links_lost[mqtt]
+        assert "No such file" in lost.links_lost[mqtt]
+        write_certificate(config.parent, "127.0.0.1")
+        await lane.says(lambda status: mqtt not in status.links_lost)
+
+
+def test_a_person_who_starts_with_a_bad_certificate_is_told_at_once(config: Path) -> None:
+    """`check` and `run` refuse, before a lane is started, files that are missing or do not fit each other."""
+    add(config, "alarm.mqtt_listener", 'certificate = "certificate.pem"\nprivate_key = "key.pem"')
+    missing = belltower("run", "--config", config)
+    write_certificate(config.parent, "127.0.0.1")
+    key = config.parent / "key.pem"
+    shutil.copy(key, config.parent / "other.pem")
+    write_certificate(config.parent, "127.0.0.1")
+    fitting = belltower("check", "--config", config)
+    shutil.copy(config.parent / "other.pem", key)
+    strange = belltower("check", "--config", config)
+
+    assert (78, 0, 78) == (missing.returncode, fitting.returncode, strange.returncode)
+    assert (
+        f"alarm.mqtt_listener.certificate: there is no file {config.parent}/certificate.pem" in missing.stderr
+    )
+    assert "KEY_VALUES_MISMATCH" in strange.stderr
