@@ -56,6 +56,7 @@ from gateway.intake.supervision import Supervision
 from gateway.intake.suspects import Suspects
 from gateway.intake.units import known_units
 from gateway.intake.windows import Windows
+from gateway.meanwhile import Meanwhile
 from gateway.psap.kinds import link_from
 from gateway.psap.link import PSAPLink
 from gateway.psap.worker import CallWorker
@@ -87,6 +88,8 @@ class World(Struct, frozen=True, kw_only=True):
     signer: Signer | None = None
     # A fresh journal after a damaged one begins a stream of its own.
     stream: StreamName = STREAM
+    # Does what can be done while the journal syncs; None: everything is done afterwards.
+    meanwhile: Meanwhile | None = None
     open_transport: Callable[[str], Transport] = open_transport
     open_link: Callable[[LinkName, Any], PSAPLink] = link_from
 
@@ -142,6 +145,7 @@ class AlarmLane:
                 response=self._site.response,
                 campus=self._site.id,
                 drill_keys=self._drill_keys,
+                foretell=self._foretell,
             )
             self._opened = True
             self._began = self.journal.head
@@ -282,6 +286,10 @@ class AlarmLane:
         if isinstance(fact, facts.AlarmRaised) and fact.unit is not None and fact.unit in self._site.units:
             self.windows.heard(self._site.units[fact.unit].number, fact.epoch, fact.counter)
 
+    def _foretell(self, order: facts.CallOrdered) -> None:
+        if self._world.meanwhile is not None:
+            self._world.meanwhile.add(partial(self.calls.prepare, order))
+
     def _spoken(self, place: PlaceId | None) -> str:
         return spoken(self._site.places.get(place) if place is not None else None)
 
@@ -385,9 +393,10 @@ async def open_world(settings: Settings) -> World:
     folder = settings.state.folder
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     aside = len(list(folder.glob("alarm.db.damaged-*")))
+    meanwhile = Meanwhile(loop=asyncio.get_running_loop())
 
     async def open_journal() -> Database:
-        return await open_database(settings.alarm_url)
+        return await open_database(settings.alarm_url, before_commit=meanwhile.begin)
 
     try:
         database = await open_journal()
@@ -404,6 +413,7 @@ async def open_world(settings: Settings) -> World:
         random=Random(),  # noqa: S311 - jitter, not a secret
         random_bytes=os.urandom,
         open_database=open_journal,
+        meanwhile=meanwhile,
         spool=SpoolFile(path=settings.state.spool),
         signer=Signer(
             key=checkpoint_key(settings.state.signing_key), clock=clock, notes=settings.state.checkpoints

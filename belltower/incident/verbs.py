@@ -10,7 +10,7 @@ the journal spools or relays the very same facts (law 2), so the decision stands
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
@@ -69,6 +69,7 @@ class Verbs:
         response: ResponsePlan,
         campus: str,
         drill_keys: Mapping[str, Ed25519PublicKey],
+        foretell: Callable[[facts.CallOrdered], None] | None = None,
     ) -> None:
         self._journal = journal
         self._database = database
@@ -77,6 +78,7 @@ class Verbs:
         self.response = response
         self._campus = campus
         self._drill_keys = drill_keys
+        self._foretell = foretell
         self._incidents: dict[IncidentId, Incident] = {}
         self._counters: dict[str, int] = {}
         self._drill: RunningDrill | None = None
@@ -231,8 +233,11 @@ class Verbs:
             call_number=self._counters.get("call", 0) + 1,
             exercise_accepted=running is not None and running.psap_accepted,
         )
-        if any(isinstance(order, facts.CallOrdered) for order in orders):
-            self._next(tx, "call")
+        for order in orders:
+            if isinstance(order, facts.CallOrdered):
+                self._next(tx, "call")
+                if self._foretell is not None:
+                    self._foretell(order)
         if verb is not None:
             store.done(tx, verb, self._clock.now(), incident.id)
         durability = self._commit(tx, incident.id, [*drafts, *orders])

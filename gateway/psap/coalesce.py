@@ -84,11 +84,11 @@ class Ledger:
 
     # ---- what happened
 
-    def order(self, call: OpenCall, *, now: float) -> None:
-        """A call is owed on this link."""
+    def order(self, call: OpenCall, *, now: float, frame: Frame | None = None) -> None:
+        """A call is owed on this link; `frame` is its own frame, if that was made already."""
         self._calls[call.id] = call
         self._covered[call.id] = NONE
-        self._firsts[call.id] = _Outstanding(frame=self._link.first(call.call), due=now)
+        self._firsts[call.id] = _Outstanding(frame=frame or self._link.first(call.call), due=now)
         self.joined(call, now=now)
 
     def joined(self, call: OpenCall, *, now: float) -> None:

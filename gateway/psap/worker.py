@@ -32,6 +32,7 @@ from gateway.psap.coalesce import Ledger, OpenCall
 from gateway.psap.link import (
     FIRST_PRESS,
     Answered,
+    Call,
     ExerciseCall,
     Frame,
     Heard,
@@ -57,6 +58,7 @@ KEPT_AFTER_CLOSE = 90.0
 """Seconds for which an unreceipted call goes on after its incident was closed."""
 _FINISHED = 1_024
 _EARLY = 1_024
+_PREPARED = 256
 _PEOPLE = 100
 
 
@@ -106,6 +108,8 @@ class CallWorker:
         self._buildings: dict[tuple[IncidentId, str], OpenCall] = {}
         self._numbers: dict[tuple[int, str], OpenCall] = {}
         self._finished: OrderedDict[CallId, OpenCall] = OrderedDict()
+        # Calls whose order is being written down, with their frames.
+        self._prepared: OrderedDict[CallId, tuple[Call, dict[LinkName, Frame]]] = OrderedDict()
         # Presses that were read before their building's order.
         self._early: OrderedDict[tuple[IncidentId, str], Ranges] = OrderedDict()
         # Who has each call, and which links an exercise was withheld from: so that each is written once.
@@ -147,6 +151,20 @@ class CallWorker:
             case _:
                 pass
 
+    def prepare(self, order: CallOrdered) -> None:
+        """Make the frames of an order that is being written down: once it is, they only have to be sent."""
+        if order.call in self._calls or order.call in self._finished:
+            return
+        call = admitted(order, place=self._spoken_place(order.place))
+        if isinstance(call, ExerciseCall | str):
+            return
+        self._prepared[order.call] = (
+            call,
+            {name: lane.link.first(call) for name, lane in self._lanes.items()},
+        )
+        if len(self._prepared) > _PREPARED:
+            self._prepared.popitem(last=False)
+
     def status(self) -> list[dict[str, object]]:
         """Each link: its name, whether it answers (None: not known yet), and the frames that wait for a receipt."""
         return [
@@ -164,7 +182,8 @@ class CallWorker:
     def _order(self, order: CallOrdered, at: Instant) -> None:
         if order.call in self._calls or order.call in self._finished:
             return
-        call = admitted(order, place=self._spoken_place(order.place))
+        prepared, frames = self._prepared.pop(order.call, (None, {}))
+        call = prepared or admitted(order, place=self._spoken_place(order.place))
         if isinstance(call, str):
             self._withhold(order, call, list(self._lanes.values()))
             return
@@ -183,7 +202,7 @@ class CallWorker:
                 self._withhold(order, "this link has no agreed form for an exercise", [lane])
                 continue
             carried = True
-            lane.ledger.order(opened, now=now)
+            lane.ledger.order(opened, now=now, frame=frames.get(lane.link.name))
             lane.bell.set()
         if carried or not isinstance(call, ExerciseCall):
             due = max(opened.ordered + self._unanswered_after, now)
