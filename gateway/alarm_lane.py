@@ -22,7 +22,6 @@ from msgspec import Struct
 
 from belltower import log
 from belltower.clock import Clock, SystemClock
-from belltower.errors import LinkError, Unreachable
 from belltower.ids import (
     Ids,
     IncidentId,
@@ -41,7 +40,7 @@ from belltower.incident.verbs import Verbs
 from belltower.journal import Journal, RunSpool, Signer, Spool, SpoolFile, checkpoint_key
 from belltower.store import Database, open_database
 from belltower.store.faults import Damaged
-from belltower.tasks import Crew
+from belltower.tasks import Crew, together
 from belltower.version import VERSION
 from floorplans import spoken
 from gateway import process, site_package
@@ -310,13 +309,10 @@ class AlarmLane:
             await ready.wait()
             self._path_restored(name)
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                announcing = group.create_task(announce(), name=f"{name}-ready")
-                await run()
-                announcing.cancel()
-        except* LinkError as lost:
-            raise Unreachable(str(lost.exceptions[0])) from lost
+        async def serve() -> None:
+            await run()
+
+        await together(wire=serve(), wire_ready=announce())
 
     async def _watch_links(self) -> None:
         async for entry in self.journal.follow(after=self._began, kinds=(facts.LinkLost, facts.LinkRestored)):

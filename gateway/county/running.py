@@ -16,6 +16,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from belltower.errors import SettingsError, Unreachable
+from belltower.tasks import together
 from belltower.values import Secret
 from gateway.county.core import County, Fault
 from gateway.psap.settings import link_key
@@ -114,10 +115,8 @@ class RunningCounty:
                 try:
                     await self._transport.open()
                     self.opened.set()
-                    async with asyncio.TaskGroup() as group:
-                        group.create_task(self._hear(), name="county hear")
-                        group.create_task(self._speak(), name="county speak")
-                except* Unreachable:
+                    await together(county_hear=self._hear(), county_speak=self._speak())
+                except Unreachable:
                     pass
                 finally:
                     await self._transport.close()

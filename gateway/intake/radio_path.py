@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from belltower import log
 from belltower.errors import Malformed, Uncertain, Unreachable
+from belltower.tasks import together
 from gateway.intake.intake import Intake
 from hardware.codecs import ax25, kiss
 from hardware.transports import Transport
@@ -54,10 +55,8 @@ class RadioPath:
         await self._transport.open()
         self._on_open()
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._read(), name=f"{self.name}-read")
-                group.create_task(self._write(), name=f"{self.name}-write")
-        except* (Unreachable, Uncertain) as lost:
+            await together(radio_read=self._read(), radio_write=self._write())
+        except (Unreachable, Uncertain) as lost:
             raise Unreachable(f"{self.name}: the modem is gone") from lost
         finally:
             await self._transport.close()

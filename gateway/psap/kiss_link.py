@@ -13,6 +13,7 @@ from belltower import log
 from belltower.errors import Malformed, Uncertain, Unreachable
 from belltower.ids import CallId, LinkName, RandomBytes
 from belltower.incident.facts import ReceiptLevel
+from belltower.tasks import together
 from gateway.psap import radio_text
 from gateway.psap.link import (
     FIRST_PRESS,
@@ -158,13 +159,7 @@ class KISSLink:
             wait = min(2 * wait, _REOPEN[1])
 
     async def _converse(self, report: Report) -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._supervise(report), name=f"psap supervise {self._name}")
-                group.create_task(self._listen(report), name=f"psap listen {self._name}")
-        except BaseExceptionGroup as errors:
-            # The group has one cause: the line is gone, or somebody made a mistake.
-            raise errors.exceptions[0] from errors
+        await together(psap_supervise=self._supervise(report), psap_listen=self._listen(report))
 
     # ---- hearing
 

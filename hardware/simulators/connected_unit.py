@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable
 
 from belltower.errors import Malformed, Unreachable
+from belltower.tasks import together
 from hardware.codecs import mqtt, mqtt_packets
 from hardware.codecs.unit import Kind, Level
 from hardware.simulators.unit import SimulatedUnit
@@ -72,17 +73,11 @@ class ConnectedUnit:
         try:
             await self._sign_in(reader, parser)
             self.connected.set()
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._hear(reader, parser), name=f"{self.name}-hear")
-                group.create_task(self._repeat(), name=f"{self.name}-repeat")
-                group.create_task(self._beat(), name=f"{self.name}-beat")
+            await together(
+                unit_hear=self._hear(reader, parser), unit_repeat=self._repeat(), unit_beat=self._beat()
+            )
         except _LOST as error:
             raise Unreachable(f"{self.name}: {error}") from error
-        except BaseExceptionGroup as group:
-            lost, rest = group.split(_LOST)
-            if lost is None or rest is not None:
-                raise
-            raise Unreachable(f"{self.name}: {lost.exceptions[0]}") from group
         finally:
             self.connected.clear()
             writer.close()
