@@ -12,7 +12,7 @@ import hmac
 import os
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
@@ -85,9 +85,12 @@ class Reader:
         file: Path,
         environ: Mapping[str, str] | None = None,
         name: str = "",
-        secrets: bool = True,
+        secrets: bool | Collection[str] = True,
     ) -> None:
-        """Read `file`, called `name` in messages; with `secrets=False` secrets are named but not opened."""
+        """Read `file`, called `name` in messages.
+
+        With `secrets=False` secrets are named but not opened; with names of tables, those of these tables only are.
+        """
         self.file = file
         self.name = name or str(file)
         self.faults: list[str] = []
@@ -199,6 +202,9 @@ class Reader:
             return None
         return self.file.parent / Path(raw).expanduser()
 
+    def _opens(self, at: str) -> bool:
+        return self._secrets if isinstance(self._secrets, bool) else at.split(".", 1)[0] in self._secrets
+
     def _secret(self, raw: Any, at: str) -> Secret | None:
         if not isinstance(raw, dict) or len(raw) != 1 or next(iter(raw)) not in ("file", "env"):
             # What stands there may be the secret itself, so it is not repeated.
@@ -208,7 +214,7 @@ class Reader:
         if not isinstance(name, str) or not name:
             self.fault(_join(at, way), f"expected text, found {_found(name)}")
             return None
-        if not self._secrets:
+        if not self._opens(at):
             return Secret("")
         if way == "env":
             value = self._environ.get(name, "")

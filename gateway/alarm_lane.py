@@ -420,7 +420,7 @@ async def open_world(settings: Settings) -> World:
 
 async def run(config: Path, stop: asyncio.Event) -> None:
     """Run the alarm lane of a settings file until `stop`."""
-    settings = settings_file.load(config)
+    settings = settings_file.load(config, secrets=settings_file.ALARM_SECRETS)
     log.configure(lane="alarm", level=settings.log.level)
     lane = AlarmLane(
         settings=settings,

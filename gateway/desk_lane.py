@@ -156,7 +156,7 @@ def _invite(settings: Settings, url: str, invitation: str | None) -> None:
 
 async def run(config: Path, stop: asyncio.Event) -> None:
     """Run the desk lane of a settings file until `stop`."""
-    settings = settings_file.load(config)
+    settings = settings_file.load(config, secrets=settings_file.DESK_SECRETS)
     log.configure(lane="desk", level=settings.log.level)
     os.nice(NICENESS)
     lane = DeskLane(settings=settings, site=site_package.load(settings.site.folder))

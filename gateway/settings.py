@@ -8,7 +8,7 @@ while a lane runs: what changes at run time is the site package, swapped whole.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -283,10 +283,19 @@ TABLES = frozenset({"site", "state", "alarm", "psap", "desk", "notify", "log"})
 """The tables a settings file may have."""
 
 
-def load(file: Path, *, environ: Mapping[str, str] | None = None, secrets: bool = True) -> Settings:
+ALARM_SECRETS = frozenset({"alarm", "psap"})
+"""The tables whose secrets the alarm lane opens: that a carrier's password is missing must not silence a press."""
+
+DESK_SECRETS = frozenset({"desk", "notify"})
+"""The tables whose secrets the desk lane opens; the keys of the ways to the PSAP are none of its business."""
+
+
+def load(
+    file: Path, *, environ: Mapping[str, str] | None = None, secrets: bool | Collection[str] = True
+) -> Settings:
     """The settings in `file`; SettingsError names every fault in it, one a line.
 
-    `secrets=False` checks that secrets are named, without opening them.
+    `secrets=False` checks that secrets are named, without opening them; names of tables: only theirs are opened.
     """
     reader = Reader(file=file, environ=environ, secrets=secrets)
     tables = reader.load()

@@ -215,6 +215,26 @@ def test_mutated_files_are_rejected_whole_or_leave_a_link(tmp_path: Path) -> Non
     assert refused > 100
 
 
+def test_each_lane_opens_its_own_secrets_only(tmp_path: Path) -> None:
+    """A carrier's missing token does not keep the alarm lane from starting, nor a missing link key the desk lane."""
+    file = tmp_path / "config.toml"
+    text = """
+    [notify.channels.text]
+    kind = "twilio"
+    account = "AC00000000000000000000000000000000"
+    from = "+15550100"
+    token = { file = "absent" }
+    """
+    file.write_text(MINIMAL + text, encoding="utf-8")
+
+    alarm = load(file, environ={"COUNTY_KEY": "0a" * 32}, secrets=rooms.ALARM_SECRETS)
+    (tmp_path / "absent").write_text("token", encoding="utf-8")
+    desk = load(file, environ={}, secrets=rooms.DESK_SECRETS)
+
+    assert ("0a" * 32, "") == (alarm.psap_links["county"].key.reveal(), alarm.channels["text"].token.reveal())
+    assert ("", "token") == (desk.psap_links["county"].key.reveal(), desk.channels["text"].token.reveal())
+
+
 def test_secrets_need_not_exist_where_only_the_file_is_checked(tmp_path: Path) -> None:
     """A settings file can be checked on a machine that does not hold its secrets."""
     file = tmp_path / "config.toml"
