@@ -1,8 +1,9 @@
 """The demo: a whole simulated school on one machine, every part a process of its own, joined by real wires.
 
 A carrier, a county at the far end of a pseudo-terminal, the supervisor with both lanes, twenty units, and the training
-page. State lies in a temporary folder that is gone afterwards, unless a folder was named. Children are ended in order,
-by their own process ids.
+page. State lies in a temporary folder that is gone afterwards, unless a folder was named. A part that ends is started
+again. Children are ended in order, by their own process ids; should the demo be killed, they end by themselves, for
+their standard input is a pipe that only the demo holds open.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import socket
 import sys
 import tempfile
 import tty
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from belltower.errors import BelltowerError, SettingsError
 from gateway import site_package
 from gateway.carrier_records import ACCOUNT, TOKEN
 from gateway.county.running import write_key
+from gateway.process import TIED
 from gateway.site_package import SitePackage
 from gateway.training.app import make_training
 from gateway.training.scene import Outline, School
@@ -38,6 +40,11 @@ SITE = Path(__file__).parent.parent / "examples" / "site"
 
 _START = 60.0
 _END = 12.0
+_AGAIN = 1.0
+_TRIES = 20
+
+Told = dict[str, Any]
+Command = Callable[[Told], Sequence[str]]
 
 
 class DemoOptions(Struct, frozen=True, kw_only=True):
@@ -61,7 +68,7 @@ class Addresses(Struct, frozen=True, kw_only=True):
 
 
 class ChildEndedError(BelltowerError):
-    """A part of the demo ended by itself."""
+    """A part of the demo could not be started."""
 
 
 async def run_demo(
@@ -69,7 +76,8 @@ async def run_demo(
 ) -> None:
     """Run the demo until cancelled. `step` hears what is being started, `announce` where to look once it runs.
 
-    Raises `SettingsError` when the site package cannot be used, `ChildEndedError` when a part ends.
+    Raises `SettingsError` when the site package or a port cannot be used, `ChildEndedError` when a part does not
+    start. A part that ends later is started again.
     """
     package = site_package.load(options.site)
     async with AsyncExitStack() as stack:
@@ -78,25 +86,34 @@ async def run_demo(
         )
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         near, far = stack.enter_context(_cable())
-        live_port, mqtt_port = _free(options.port), _free(0)
+        live_port, mqtt_port, training_port = (
+            stack.enter_context(_reserved(port)) for port in (options.port, 0, options.training_port)
+        )
         parts = Parts(folder=folder)
         stack.push_async_callback(parts.end)
         step("the carrier and its mail server")
-        carrier = await parts.start("carrier", "simulate", "carrier", "--port", "0")
+        carrier = await parts.start(
+            "carrier", lambda told: ("simulate", "carrier", *_ports(told, port="port", smtp_port="smtp-port"))
+        )
         _prepare(folder, options.site, package, near, carrier, live_port, mqtt_port)
         config = folder / "config.toml"
         step("the county, at the far end of a serial line")
         key = str(folder / "county.key")
-        county = await parts.start(
-            "county", "simulate", "county", "--link", f"serial://{far}", "--key-file", key, "--port", "0"
-        )
+        line = ("simulate", "county", "--link", f"serial://{far}", "--key-file", key)
+        county = await parts.start("county", lambda told: (*line, *_ports(told, port="port")))
         step("the alarm lane and the desk lane")
-        await parts.start("lanes", "run", "--config", str(config), speaks=False)
+        await parts.start("lanes", lambda _: ("run", "--config", str(config)), speaks=False)
         live = f"http://127.0.0.1:{live_port}"
         await parts.wait_for(live_port)
         await parts.wait_for(mqtt_port)
         step(f"{len(package.units)} units")
-        units = await parts.start("units", "simulate", "units", "--config", str(config), "--port", "0")
+        units = await parts.start(
+            "units",
+            lambda told: (
+                *("simulate", "units", "--config", str(config), "--port"),
+                told["api"].rpartition(":")[2] if told else "0",
+            ),
+        )
         training = make_training(
             school=_school(package),
             units=units["api"],
@@ -105,12 +122,35 @@ async def run_demo(
             live=live,
             sign_in=lambda: _invitation(folder),
         )
-        port = _free(options.training_port)
-        await stack.enter_async_context(_served(training, port))
+        await stack.enter_async_context(_served(training, training_port))
         announce(
-            Addresses(training=f"http://127.0.0.1:{port}", live=live, sign_in=await _first_invitation(folder))
+            Addresses(
+                training=f"http://127.0.0.1:{training_port}",
+                live=live,
+                sign_in=await _first_invitation(folder),
+            )
         )
-        await parts.watch()
+        await parts.keep()
+
+
+def _ports(told: Told, **options: str) -> tuple[str, ...]:
+    """Options for the ports a part told of when it was first started; at that time, for any."""
+    return tuple(word for key, option in options.items() for word in (f"--{option}", str(told.get(key, 0))))
+
+
+class _Part:
+    """One part: how it is started, and its process."""
+
+    def __init__(self, *, name: str, command: Command, speaks: bool) -> None:
+        self.name = name
+        self.command = command
+        self.speaks = speaks
+        self.told: Told = {}
+        self.process: asyncio.subprocess.Process | None = None
+
+    @property
+    def running(self) -> asyncio.subprocess.Process | None:
+        return self.process if self.process is not None and self.process.returncode is None else None
 
 
 class Parts:
@@ -118,36 +158,47 @@ class Parts:
 
     def __init__(self, *, folder: Path) -> None:
         self._folder = folder
-        self._running: list[tuple[str, asyncio.subprocess.Process]] = []
+        self._parts: list[_Part] = []
 
-    async def start(self, name: str, *arguments: str, speaks: bool = True) -> dict[str, Any]:
-        """Start `belltower` with `arguments`; returns the first line it prints, as JSON, if it `speaks`."""
-        log = self._folder / f"{name}.log"
+    async def start(self, name: str, command: Command, *, speaks: bool = True) -> Told:
+        """Start `belltower` with the arguments `command` gives; returns the line it prints, as JSON, if it `speaks`.
+
+        `command` is asked again at each later start, with what the first one told, so that ports stay.
+        """
+        part = _Part(name=name, command=command, speaks=speaks)
+        self._parts.append(part)
+        part.told = await self._start(part)
+        return part.told
+
+    async def _start(self, part: _Part) -> Told:
+        log = self._log(part)
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            process = await asyncio.create_subprocess_exec(
+            process = part.process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 "gateway.cli",
-                *arguments,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE if speaks else descriptor,
+                *part.command(part.told),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE if part.speaks else descriptor,
                 stderr=descriptor,
+                env=os.environ | {TIED: "1"},
                 start_new_session=True,  # the terminal's Ctrl-C is ours: we end them in order
             )
         finally:
             os.close(descriptor)
-        self._running.append((name, process))
-        if not speaks:
+        if process.stdout is None:
             return {}
-        assert process.stdout is not None  # noqa: S101 - it was asked for
         try:
             async with asyncio.timeout(_START):
                 line = await process.stdout.readline()
-            told: dict[str, Any] = json.loads(line)
+            told: Told = json.loads(line)
         except (TimeoutError, ValueError) as error:
-            raise ChildEndedError(f"{name} did not start; {_last_words(log)}") from error
+            raise ChildEndedError(f"{part.name} did not start; {_last_words(log)}") from error
         return told
+
+    def _log(self, part: _Part) -> Path:
+        return self._folder / f"{part.name}.log"
 
     async def wait_for(self, port: int) -> None:
         """Wait until somebody listens on the port; `ChildEndedError` if a part ends before."""
@@ -161,28 +212,36 @@ class Parts:
                     return
                 await asyncio.sleep(0.05)
 
-    async def watch(self) -> None:
-        """Read what the parts print, for ever; `ChildEndedError` when one ends."""
+    async def keep(self) -> None:
+        """Read what the parts print and start again what ends, for ever."""
         async with asyncio.TaskGroup() as group:
-            for name, process in self._running:
-                group.create_task(self._watch(name, process), name=f"demo.{name}")
+            for part in self._parts:
+                group.create_task(self._keep(part), name=f"demo.{part.name}")
 
-    async def _watch(self, name: str, process: asyncio.subprocess.Process) -> None:
-        if process.stdout is not None:
-            while await process.stdout.read(4096):
-                continue
-        await process.wait()
-        raise ChildEndedError(f"{name} has ended; {_last_words(self._folder / f'{name}.log')}")
+    async def _keep(self, part: _Part) -> None:
+        while True:
+            if part.process is not None:
+                if part.process.stdout is not None:
+                    while await part.process.stdout.read(4096):
+                        continue
+                await part.process.wait()
+            await asyncio.sleep(_AGAIN)
+            try:
+                await self._start(part)
+            except ChildEndedError:
+                if part.running is not None:  # it runs, and said nothing
+                    part.running.kill()
 
     def _all_alive(self) -> None:
-        for name, process in self._running:
-            if process.returncode is not None:
-                raise ChildEndedError(f"{name} has ended; {_last_words(self._folder / f'{name}.log')}")
+        for part in self._parts:
+            if part.running is None:
+                raise ChildEndedError(f"{part.name} has ended; {_last_words(self._log(part))}")
 
     async def end(self) -> None:
         """End every part, the last started first."""
-        for _, process in reversed(self._running):
-            if process.returncode is not None:
+        for part in reversed(self._parts):
+            process = part.running
+            if process is None:
                 continue
             process.send_signal(signal.SIGTERM)
             draining = process.stdout.read() if process.stdout is not None else asyncio.sleep(0)
@@ -295,14 +354,26 @@ async def _first_invitation(folder: Path) -> str:
     return ""
 
 
-def _free(port: int) -> int:
-    """The port, or a free one where it is taken."""
-    for wanted in (port, 0):
+@contextmanager
+def _reserved(port: int) -> Iterator[int]:
+    """The port, or a free one where it is taken; no other demo takes it while we run."""
+    for wanted in (port, *(0 for _ in range(_TRIES))):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with suppress(OSError):
+            try:
                 probe.bind(("127.0.0.1", wanted))
-                return int(probe.getsockname()[1])
+                probe.listen(1)  # a bound port alone would not be seen as taken
+            except OSError:
+                continue
+            found = int(probe.getsockname()[1])
+        # Its part opens the port only later. A name that the kernel forgets with us keeps it from other demos.
+        with socket.socket(socket.AF_UNIX) as mark:
+            try:
+                mark.bind(f"\0belltower-demo-{found}")
+            except OSError:
+                continue
+            yield found
+            return
     raise SettingsError("no port is free on 127.0.0.1")
 
 
@@ -311,7 +382,10 @@ async def _served(app: web.Application, port: int) -> AsyncIterator[None]:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", port).start()
+        except OSError as error:
+            raise SettingsError(f"--training-port: port {port} was taken meanwhile; try again") from error
         yield
     finally:
         await runner.cleanup()

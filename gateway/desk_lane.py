@@ -19,6 +19,7 @@ from aiohttp import web
 
 from belltower import log
 from belltower.clock import SystemClock
+from belltower.errors import Unreachable
 from belltower.ids import Ids, StreamName
 from belltower.incident.encoding import FactEncoding
 from belltower.incident.facts import Fact
@@ -140,7 +141,13 @@ async def _serve(app: web.Application, settings: WebSettings, stack: AsyncExitSt
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     tls = settings.tls() if settings.tls is not None else None
-    await web.TCPSite(runner, settings.bind, settings.port, ssl_context=tls, backlog=512).start()
+    try:
+        await web.TCPSite(runner, settings.bind, settings.port, ssl_context=tls, backlog=512).start()
+    except OSError as error:
+        raise Unreachable(
+            f"desk.web.port: {settings.bind} port {settings.port} cannot be opened"
+            f" ({os.strerror(error.errno or 0)}); end what uses it, or choose another port"
+        ) from error
 
 
 def _invite(settings: Settings, url: str, invitation: str | None) -> None:

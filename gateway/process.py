@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from belltower import log
-from belltower.errors import SettingsError
+from belltower.errors import LinkError, SettingsError
 
 _log = log.get("process")
 
@@ -23,8 +23,17 @@ LAST_CALL = 8.0
 SETTINGS_EXIT = 78
 """How a process ends that cannot run with these settings (sysexits.h, EX_CONFIG)."""
 
+NO_ANSWER_EXIT = 69
+"""How a process ends that did not get what it needs, a port for instance (sysexits.h, EX_UNAVAILABLE)."""
+
+TIED = "BELLTOWER_TIED"
+"""Set in the environment of a process that ends when the pipe on its standard input is closed."""
+
+_TIED_LAST_CALL = 2.0
+
 _TURN = 0.0005
 """Seconds for which a busy loop may keep the writer's thread from the interpreter; Python's own 5 ms add up."""
+
 _COLLECT = (10_000, 20, 50)
 """How many objects until the collector looks; its default of 700 falls into the middle of a press."""
 
@@ -47,10 +56,21 @@ def run_lane(lane: Lane, config: Path) -> int:
     try:
         asyncio.run(_until_stopped(lane, config))
     except* SettingsError as faults:
-        for fault in faults.exceptions:
-            print(fault, file=sys.stderr)  # noqa: T201 - the last word of a process that cannot start
+        _say(faults)
         code = SETTINGS_EXIT
+    except* LinkError as faults:
+        _say(faults)
+        code = NO_ANSWER_EXIT
     return code
+
+
+def _say(faults: BaseExceptionGroup[Exception]) -> None:
+    """The last words of a process that cannot start, a line each."""
+    for fault in faults.exceptions:
+        if isinstance(fault, BaseExceptionGroup):
+            _say(fault)
+        else:
+            print(fault, file=sys.stderr)  # noqa: T201 - it has no log to say it in
 
 
 async def _until_stopped(lane: Lane, config: Path) -> None:
@@ -58,7 +78,7 @@ async def _until_stopped(lane: Lane, config: Path) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    _end_with_supervisor(stop)
+    _at_end_of_input(stop.set)
     await lane(config, stop)
 
 
@@ -94,8 +114,38 @@ async def _settle_memory(ready: asyncio.Event) -> None:
     gc.set_threshold(*_COLLECT)
 
 
-def _end_with_supervisor(stop: asyncio.Event) -> None:
-    """End when the pipe from the supervisor is closed; a terminal, a file or nothing as input is no supervisor."""
+def tied(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` until it ends, or until whoever started this process is gone, if they asked for that by `TIED`."""
+
+    async def run() -> None:
+        running = asyncio.current_task()
+        gone = asyncio.Event()
+
+        def end() -> None:
+            gone.set()
+            if running is not None:
+                running.cancel()
+            # A task group whose wire breaks in the same moment may swallow the cancellation.
+            asyncio.get_running_loop().call_later(_TIED_LAST_CALL, os._exit, 1)
+
+        end_with_parent(end)
+        try:
+            await work
+        except asyncio.CancelledError:
+            if not gone.is_set():
+                raise
+
+    asyncio.run(run())
+
+
+def end_with_parent(end: Callable[[], object]) -> None:
+    """Call `end` once whoever started this process is gone, if they asked for that by `TIED` in our environment."""
+    if os.environ.get(TIED):
+        _at_end_of_input(end)
+
+
+def _at_end_of_input(end: Callable[[], object]) -> None:
+    """Call `end` when the pipe on standard input is closed; a terminal, a file or nothing there is nobody's pipe."""
     try:
         if not stat.S_ISFIFO(os.fstat(0).st_mode) and not stat.S_ISSOCK(os.fstat(0).st_mode):
             return
@@ -106,6 +156,6 @@ def _end_with_supervisor(stop: asyncio.Event) -> None:
     def readable() -> None:
         if not os.read(0, 1024):
             loop.remove_reader(0)
-            stop.set()
+            end()
 
     loop.add_reader(0, readable)

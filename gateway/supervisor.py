@@ -16,7 +16,7 @@ from pathlib import Path
 
 from belltower import log
 from belltower.tasks import Crew
-from gateway.process import SETTINGS_EXIT
+from gateway.process import SETTINGS_EXIT, end_with_parent
 
 _log = log.get("supervisor")
 
@@ -97,6 +97,7 @@ async def run(config: Path) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    end_with_parent(stop.set)
     lanes = [Lane(name=name, config=config) for name in _LANES]
     async with Crew() as crew:
         tasks = [crew.essential(f"{lane.name}-lane", lane.run) for lane in lanes]

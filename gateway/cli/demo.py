@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,7 @@ def command(port: int, training_port: int, folder: Path | None, *, as_json: bool
       belltower demo --port 9080 --training-port 9081 --folder var/demo
 
     Nobody is called and nothing is sent anywhere: the county, the carrier and the mail server are simulators on this
-    machine. A port that is taken is replaced by a free one. Ctrl-C ends everything.
+    machine. A port that is taken is replaced by a free one. A part that ends is started again. Ctrl-C ends everything.
     """
     from gateway.demo import DemoOptions
 
@@ -66,7 +67,9 @@ async def _run(options: DemoOptions, *, as_json: bool) -> None:
 
     running = asyncio.current_task()
     assert running is not None  # noqa: S101 - we run in one
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:  # started with nohup, say
+            continue
         asyncio.get_running_loop().add_signal_handler(number, running.cancel)
     try:
         await run_demo(options, announce=announce, step=step)
@@ -74,4 +77,5 @@ async def _run(options: DemoOptions, *, as_json: bool) -> None:
         raise ended.exceptions[0] from None
     except* asyncio.CancelledError:
         if not as_json:
-            click.echo("Ended.")
+            with suppress(OSError):  # the terminal may be gone
+                click.echo("Ended.")

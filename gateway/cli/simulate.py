@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import click
@@ -47,8 +46,9 @@ def units(count: int | None, port: int, url: str, ca: Path | None, config: Path)
       POST /units/UNIT/press  {"kind": "panic" | "medical"}, the body may be left out
     """
     from gateway.cli.simulated_units import run_units
+    from gateway.process import tied
 
-    asyncio.run(run_units(config=config, count=count, port=port, url=url, ca=ca))
+    tied(run_units(config=config, count=count, port=port, url=url, ca=ca))
 
 
 @command.command()
@@ -101,6 +101,7 @@ def county(
     from belltower.values import duration
     from gateway.county import CountyOptions, run_county
     from gateway.county.running import write_key
+    from gateway.process import tied
 
     try:
         after = None if acknowledge_after is None else duration(acknowledge_after)
@@ -108,7 +109,7 @@ def county(
         raise click.BadParameter(str(error), param_hint="--acknowledge-after") from None
     if make_key and not key_file.exists():
         write_key(key_file)
-    asyncio.run(
+    tied(
         run_county(
             CountyOptions(
                 link=link,
@@ -150,9 +151,10 @@ def carrier(port: int, smtp_port: int, latency: str, seed: int) -> None:
     from belltower.values import duration
     from gateway.carrier import run_carrier
     from gateway.carrier_records import CarrierOptions
+    from gateway.process import tied
 
     try:
         seconds = duration(latency)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--latency") from None
-    asyncio.run(run_carrier(CarrierOptions(port=port, smtp_port=smtp_port, latency=seconds, seed=seed)))
+    tied(run_carrier(CarrierOptions(port=port, smtp_port=smtp_port, latency=seconds, seed=seed)))

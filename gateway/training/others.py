@@ -110,7 +110,9 @@ class Others:
             async with self._session.request(method, url, json=body, timeout=_TIMEOUT) as answer:
                 octets = await answer.read()
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise Unreachable(f"{url} does not answer ({type(error).__name__})") from error
+            raise Unreachable(
+                "its simulator does not answer; the demo starts it again if it is gone"
+            ) from error
         if answer.status >= 400:
-            raise Unreachable(f"{url}: {octets[:200].decode(errors='replace')}")
+            raise Unreachable(octets[:200].decode(errors="replace"))
         return octets

@@ -9,6 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
+import aiohttp
 from playwright.async_api import Page, expect
 
 from tests.gateway.web.judging import faults, fits
@@ -78,6 +79,73 @@ async def test_a_press_is_answered_and_read_on_every_screen(tmp_path: Path) -> N
             code = await process.wait()
 
     assert (0, b"") == (code, rest)
+
+
+async def test_two_demos_stand_side_by_side_and_nothing_outlives_them(tmp_path: Path) -> None:
+    """Two are started at once; a killed county is started again; then one is killed and one loses its terminal."""
+    demos = [await start_demo(tmp_path / name) for name in ("one", "two")]
+    told = [json.loads(await said(demo)) for demo in demos]
+    children = [pid for demo in demos for pid in below(demo.pid)]
+    county = next(pid for pid in below(demos[0].pid) if "simulate county" in command_of(pid))
+    try:
+        os.kill(county, signal.SIGKILL)
+        async with aiohttp.ClientSession() as session:
+            await until(session, told[0]["training"], "Meanwhile alarms are NOT ACKNOWLEDGED", there=True)
+            await until(session, told[0]["training"], "Meanwhile alarms are NOT ACKNOWLEDGED", there=False)
+        children.extend(below(demos[0].pid))
+        demos[0].send_signal(signal.SIGKILL)
+        demos[1].send_signal(signal.SIGHUP)
+        async with asyncio.timeout(30):
+            codes = [await demo.wait() for demo in demos]
+            while left := [pid for pid in children if "gateway" in command_of(pid)]:  # noqa: ASYNC110 - not ours to hear
+                await asyncio.sleep(0.1)
+    finally:
+        for demo in demos:
+            if demo.returncode is None:
+                demo.kill()
+
+    assert 4 == len({told[number][page] for number in (0, 1) for page in ("training", "live")})
+    assert ([-signal.SIGKILL, 0], []) == (codes, left)
+
+
+async def start_demo(folder: Path) -> asyncio.subprocess.Process:
+    """A demo with the ports everybody asks for."""
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gateway.cli", "demo", "--json", "--folder", str(folder)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+
+
+async def said(process: asyncio.subprocess.Process) -> bytes:
+    """The first line it prints."""
+    assert process.stdout is not None
+    async with asyncio.timeout(90):
+        return await process.stdout.readline()
+
+
+async def until(session: aiohttp.ClientSession, training: str, words: str, *, there: bool) -> None:
+    """Wait until the training page says it, or says it no more."""
+    async with asyncio.timeout(30):
+        while True:
+            async with session.get(f"{training}/state") as answer:
+                if there is (words in (await answer.json())["pieces"]["trouble"]):
+                    return
+            await asyncio.sleep(0.1)
+
+
+def below(pid: int) -> list[int]:
+    """The processes under this one."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    children = [int(word) for task in tasks for word in task.read_text().split()]
+    return [each for child in children for each in (child, *below(child))]
+
+
+def command_of(pid: int) -> str:
+    """The command line of a process; "" once it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
 
 
 async def make_account(page: Page, link: str) -> None:

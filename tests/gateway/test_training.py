@@ -41,7 +41,7 @@ async def test_a_silent_simulator_is_said_not_shown_as_empty(address: str) -> No
         html = await answer.text()
 
     assert 200 == answer.status
-    assert 3 == html.count("does not answer")
+    assert 3 == html.count("not answer. If")
     assert "Cannot read the county" in html
     assert "Cannot read the phones" in html
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
