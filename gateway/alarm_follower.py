@@ -66,14 +66,17 @@ class AlarmFollower:
             else:
                 await self._take(message)
 
-    def state(self, *, channels_pausing: Mapping[str, str]) -> LaneState:
-        """Where the alarm lane stands, as far as this desk knows, and this desk's own channels."""
+    def state(self, *, channels_pausing: Mapping[str, str], faults: tuple[str, ...] = ()) -> LaneState:
+        """Where the alarm lane stands, as far as this desk knows, and this desk's own channels and `faults`."""
         silent = float("inf") if self._heard is None else self._clock.monotonic() - self._heard
         status = self._status
         desk_trouble = "this desk's own journal" if self._journal.trouble else ""
         if status is None:
             return LaneState(
-                silent_for=silent, recording_trouble=desk_trouble, channels_pausing=channels_pausing
+                silent_for=silent,
+                recording_trouble=desk_trouble,
+                channels_pausing=channels_pausing,
+                faults=faults,
             )
         return LaneState(
             silent_for=silent,
@@ -81,6 +84,7 @@ class AlarmFollower:
             recording_trouble=status.trouble or desk_trouble,
             units_lost=len(status.units_lost),
             channels_pausing=channels_pausing,
+            faults=(*status.faults, *(fault for fault in faults if fault not in status.faults)),
         )
 
     async def _take(self, status: Status) -> None:

@@ -37,7 +37,7 @@ from belltower.incident.encoding import FactEncoding
 from belltower.incident.entry import Entry
 from belltower.incident.facts import Action, AlarmKind, Fact
 from belltower.incident.verbs import Verbs
-from belltower.journal import Journal, RunSpool, Signer, Spool, SpoolFile, checkpoint_key
+from belltower.journal import Journal, RunSpool, Signer, Spool, SpoolFile
 from belltower.store import Database, open_database
 from belltower.store.faults import Damaged
 from belltower.tasks import Crew, together
@@ -60,6 +60,7 @@ from gateway.psap.kinds import link_from
 from gateway.psap.link import PSAPLink
 from gateway.psap.worker import CallWorker
 from gateway.settings import BrokerSettings, ListenerSettings, RadioSettings, Settings
+from gateway.signing import open_signer
 from gateway.site_package import SitePackage
 from hardware.codecs import ax25
 from hardware.codecs.unit import site_tag
@@ -85,6 +86,8 @@ class World(Struct, frozen=True, kw_only=True):
     run_spool: RunSpool | None = None
     # Signs the journal's head from time to time; None: its chain is verified without signatures.
     signer: Signer | None = None
+    # What of the machine cannot be used.
+    faults: tuple[str, ...] = ()
     # A fresh journal after a damaged one begins a stream of its own.
     stream: StreamName = STREAM
     # Does what can be done while the journal syncs; None: everything is done afterwards.
@@ -186,6 +189,7 @@ class AlarmLane:
             units_lost=tuple(self._units[number].record.id for number in sorted(self.supervision.lost)),
             units=len(self._units),
             trouble=self._trouble,
+            faults=self._world.faults,
             drill_until=drill.until if drill is not None else 0,
             counts=dict(self.intake.counts),
         )
@@ -404,6 +408,7 @@ async def open_world(settings: Settings) -> World:
         for file in folder.glob("alarm.db*"):
             if "damaged" not in file.name:
                 file.rename(folder / f"alarm.db.damaged-{aside}{file.name.removeprefix('alarm.db')}")
+    signer, unsigned = open_signer(settings.state.signing_key, clock=clock, notes=settings.state.checkpoints)
     return World(
         clock=clock,
         random=Random(),  # noqa: S311 - jitter, not a secret
@@ -411,9 +416,8 @@ async def open_world(settings: Settings) -> World:
         open_database=open_journal,
         meanwhile=meanwhile,
         spool=SpoolFile(path=settings.state.spool),
-        signer=Signer(
-            key=checkpoint_key(settings.state.signing_key), clock=clock, notes=settings.state.checkpoints
-        ),
+        signer=signer,
+        faults=(unsigned,) if unsigned else (),
         stream=STREAM if aside == 0 else StreamName(f"{STREAM}.{aside}"),
     )
 

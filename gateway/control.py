@@ -74,6 +74,8 @@ class Status(Struct, frozen=True, kw_only=True, tag=True):
     units: int
     # Why the journal cannot keep what happens; "" when it can.
     trouble: str
+    # What is not as the settings want it: run without, or with what was kept from before. A person must look.
+    faults: tuple[str, ...] = ()
     drill_until: int
     counts: dict[str, int]
 

@@ -23,7 +23,7 @@ from belltower.errors import Unreachable
 from belltower.ids import Ids, StreamName
 from belltower.incident.encoding import FactEncoding
 from belltower.incident.facts import Fact
-from belltower.journal import Copy, Journal, Signer, SpoolFile, checkpoint_key
+from belltower.journal import Copy, Journal, SpoolFile
 from belltower.store import open_database
 from belltower.tasks import Crew
 from gateway import alarm_follower, process, site_package
@@ -32,6 +32,7 @@ from gateway.alarm_follower import AlarmFollower, AlarmVerbs
 from gateway.control import ControlClient
 from gateway.desk_channels import DeskNotices, SiteNames, callback_end, notice_site
 from gateway.settings import Settings, WebSettings
+from gateway.signing import open_signer
 from gateway.site_package import SitePackage
 from gateway.web import store as web_store
 from gateway.web.app import first_invitation, make_web
@@ -68,16 +69,16 @@ class DeskLane:
             settings.state.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             database = await open_database(settings.desk_url)
             stack.push_async_callback(database.close)
+            signer, unsigned = open_signer(
+                settings.state.signing_key, clock=clock, notes=settings.state.folder / "desk-checkpoints.txt"
+            )
+            faults = (f"at the desk {unsigned}",) if unsigned else ()
             journal: Journal[Fact] = Journal(
                 database=database,
                 stream=STREAM,
                 codec=FactEncoding(),
                 spool=SpoolFile(path=settings.state.folder / "desk.spool"),
-                signer=Signer(
-                    key=checkpoint_key(settings.state.signing_key),
-                    clock=clock,
-                    notes=settings.state.folder / "desk-checkpoints.txt",
-                ),
+                signer=signer,
             )
             await journal.open()
             stack.push_async_callback(journal.close)
@@ -109,7 +110,7 @@ class DeskLane:
                 alarm_stream=stream,
                 verbs=AlarmVerbs(client=client),
                 notices=DeskNotices(deliveries=notices.tables, board=board),
-                lane=lambda: follower.state(channels_pausing=notices.troubles()),
+                lane=lambda: follower.state(channels_pausing=notices.troubles(), faults=faults),
             )
             reports_to, token = callback_end(settings.channels, url)
             callbacks = notices.callbacks(public_url=reports_to, token=token)

@@ -24,6 +24,8 @@ class LaneState(Struct, frozen=True, kw_only=True):
     recording_trouble: str = ""
     # How many units have not been heard for longer than they may be silent.
     units_lost: int = 0
+    # What is not as the settings want it, in either lane.
+    faults: Sequence[str] = ()
     # Channels that are pausing, a carrier that answers nothing for instance, and why.
     channels_pausing: Mapping[str, str] = {}
 

@@ -192,6 +192,9 @@ def banner(lane: LaneState, *, reading: str, now: Instant, zone: tzinfo) -> list
     if lane.recording_trouble:
         text = f"What happens cannot be recorded ({lane.recording_trouble}). Calls for help still go out."
         lines.append(BannerLine(tone=Tone.LOUD, text=text))
+    for fault in lane.faults:
+        text = f"Not as it was set up: {fault}. Alarms go out all the same."
+        lines.append(BannerLine(tone=Tone.WAITING, text=text))
     for link, reason in sorted(lane.lost.items()):
         text = f"Link {link} does not answer{f': {reason}' if reason else ''}."
         lines.append(BannerLine(tone=Tone.WAITING, text=text))

@@ -1,11 +1,16 @@
 """The alarm lane starts with whatever can be used, and says loudly what cannot."""
 
+import asyncio
 import shutil
+from datetime import UTC
 from pathlib import Path
 
 import pytest
 
+from belltower.clock import Instant
 from belltower.ids import LinkName
+from gateway.web.desk import LaneState
+from gateway.web.view import banner
 from tests.gateway.cli.house import belltower, house
 from tests.gateway.lane import alarm_lane
 from tests.hardware.mqtt.certificate import write_certificate
@@ -56,3 +61,19 @@ def test_a_person_who_starts_with_a_bad_certificate_is_told_at_once(config: Path
         f"alarm.mqtt_listener.certificate: there is no file {config.parent}/certificate.pem" in missing.stderr
     )
     assert "KEY_VALUES_MISMATCH" in strange.stderr
+
+
+async def test_an_unreadable_signing_key_leaves_the_journal_unsigned(config: Path) -> None:
+    """The lane runs and says so, in its status, on the page and in its log."""
+    (config.parent / "var" / "signing.key").write_text("not a key", encoding="utf-8")
+
+    async with alarm_lane(config) as lane:
+        status = await lane.says(lambda status: status.faults)
+        assert "the journal is not signed" in status.faults[0]
+        assert "unsigned" in lane.log()
+        shown = await asyncio.to_thread(belltower, "status", "--config", config)
+    lines = banner(LaneState(faults=status.faults), reading="", now=Instant(0), zone=UTC)
+
+    assert 1 == shown.returncode
+    assert "the journal is not signed" in " ".join(shown.stdout.split())
+    assert "the journal is not signed" in lines[0].text
