@@ -43,7 +43,7 @@ from belltower.store.faults import Damaged
 from belltower.tasks import Crew, together
 from belltower.version import VERSION
 from floorplans import spoken
-from gateway import process, site_package
+from gateway import kept_site, process
 from gateway import settings as settings_file
 from gateway.control import ControlServer, Status, Verb
 from gateway.intake.intake import Intake
@@ -107,12 +107,15 @@ class AlarmLane:
         keys: Mapping[int, bytes],
         drill_keys: Mapping[str, Ed25519PublicKey],
         world: World,
+        faults: tuple[str, ...] = (),
     ) -> None:
+        """Keep what the lane is made of; `faults` is what is not as the settings want it, for the status."""
         self._settings = settings
         self._site = site
         self._keys = keys
         self._drill_keys = drill_keys
         self._world = world
+        self._faults = (*faults, *world.faults)
         self._trouble = ""
         self._opened = False
         self._lost: dict[LinkName, str] = {}
@@ -189,7 +192,7 @@ class AlarmLane:
             units_lost=tuple(self._units[number].record.id for number in sorted(self.supervision.lost)),
             units=len(self._units),
             trouble=self._trouble,
-            faults=self._world.faults,
+            faults=self._faults,
             drill_until=drill.until if drill is not None else 0,
             counts=dict(self.intake.counts),
         )
@@ -426,12 +429,15 @@ async def run(config: Path, stop: asyncio.Event) -> None:
     """Run the alarm lane of a settings file until `stop`."""
     settings = settings_file.load(config, secrets=settings_file.ALARM_SECRETS)
     log.configure(lane="alarm", level=settings.log.level)
+    world = await open_world(settings)
+    site, refused = kept_site.load(settings.site.folder, settings.state.kept_site)
     lane = AlarmLane(
         settings=settings,
-        site=site_package.load(settings.site.folder),
+        site=site,
         keys=read_keys(settings.unit_keys),
         drill_keys={},
-        world=await open_world(settings),
+        world=world,
+        faults=(refused,) if refused else (),
     )
     await process.run_until(lane.run(), stop, lane.ready)
 

@@ -26,7 +26,7 @@ from belltower.incident.facts import Fact
 from belltower.journal import Copy, Journal, SpoolFile
 from belltower.store import open_database
 from belltower.tasks import Crew
-from gateway import alarm_follower, process, site_package
+from gateway import alarm_follower, kept_site, process
 from gateway import settings as settings_file
 from gateway.alarm_follower import AlarmFollower, AlarmVerbs
 from gateway.control import ControlClient
@@ -55,7 +55,9 @@ INVITATION = "first-sign-in.url"
 class DeskLane:
     """The desk lane of one campus. `ready` is set once the page is served; `url` is then its address."""
 
-    def __init__(self, *, settings: Settings, site: SitePackage) -> None:
+    def __init__(self, *, settings: Settings, site: SitePackage, faults: tuple[str, ...] = ()) -> None:
+        """Keep what the lane is made of; `faults` is what is not as the settings want it, for the page."""
+        self._faults = faults
         self._settings = settings
         self._site = site
         self.ready = asyncio.Event()
@@ -72,7 +74,7 @@ class DeskLane:
             signer, unsigned = open_signer(
                 settings.state.signing_key, clock=clock, notes=settings.state.folder / "desk-checkpoints.txt"
             )
-            faults = (f"at the desk {unsigned}",) if unsigned else ()
+            faults = (*self._faults, f"at the desk {unsigned}") if unsigned else self._faults
             journal: Journal[Fact] = Journal(
                 database=database,
                 stream=STREAM,
@@ -167,7 +169,9 @@ async def run(config: Path, stop: asyncio.Event) -> None:
     settings = settings_file.load(config, secrets=settings_file.DESK_SECRETS)
     log.configure(lane="desk", level=settings.log.level)
     os.nice(NICENESS)
-    lane = DeskLane(settings=settings, site=site_package.load(settings.site.folder))
+    settings.state.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    site, refused = kept_site.load(settings.site.folder, settings.state.kept_site)
+    lane = DeskLane(settings=settings, site=site, faults=(refused,) if refused else ())
     await process.run_until(lane.run(), stop, lane.ready)
 
 

@@ -77,6 +77,11 @@ class StateSettings(Struct, frozen=True, kw_only=True):
         return self.folder / "spool"
 
     @property
+    def kept_site(self) -> Path:
+        """The last site package that a lane could use."""
+        return self.folder / "site.good.zip"
+
+    @property
     def checkpoints(self) -> Path:
         """The text file of signed checkpoints."""
         return self.folder / "checkpoints.txt"

@@ -113,14 +113,15 @@ def load(folder: Path) -> SitePackage:
 def revision(folder: Path) -> str:
     """The hash of what a folder holds, whether or not it can be used."""
     digest = hashlib.sha256()
-    for file in _content(folder):
+    for file in content(folder):
         body = file.read_bytes()
         digest.update(f"{file.relative_to(folder).as_posix()}\0{len(body)}\0".encode())
         digest.update(body)
     return digest.hexdigest()[:12]
 
 
-def _content(folder: Path) -> list[Path]:
+def content(folder: Path) -> list[Path]:
+    """The files of a package, in order."""
     return sorted([*folder.glob("*.toml"), *folder.glob("wording/*.toml")])
 
 
@@ -135,7 +136,7 @@ class _Loader:
     def load(self) -> SitePackage | list[str]:
         if not self._folder.is_dir():
             return [f"{self._folder}: there is no such folder; name the site package with [site] folder"]
-        for file in _content(self._folder):
+        for file in content(self._folder):
             name = file.relative_to(self._folder).as_posix()
             if name not in _FILES and not name.startswith("wording/"):
                 self._others.append(

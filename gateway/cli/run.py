@@ -15,8 +15,13 @@ from gateway.cli.output import config_option
 
 @click.command(short_help="Run both lanes under the supervisor.")
 @click.option("--only", type=click.Choice(["alarm", "desk"]), help="One lane alone, without a supervisor.")
+@click.option(
+    "--unattended",
+    is_flag=True,
+    help="As an init system starts it: refuse nothing that the lanes can do without.",
+)
 @config_option
-def command(only: str | None, config: Path) -> None:
+def command(only: str | None, config: Path, *, unattended: bool) -> None:
     """Start the alarm lane and the desk lane, each a process of its own, and start again what ends.
 
     \b
@@ -24,18 +29,22 @@ def command(only: str | None, config: Path) -> None:
       belltower run --config config.toml
       belltower run --only desk --config config.toml
 
-    Settings, the files they name, and the site package are checked first: with a fault in them nothing starts, and the exit code is 78.
+    Settings, the files they name, and the site package are checked first: with a fault in them nothing starts, and
+    the exit code is 78. With --unattended only the settings file must be in order: nobody may be there to mend it, so
+    a faulty site package leaves the last good one in force, a missing certificate costs its wire, and a missing
+    secret the lane that needs it; `belltower status` and the page say so.
     Ends in order on SIGINT or SIGTERM. The log goes to standard error, one event a line.
     """
     from belltower import log
     from gateway import settings as rooms
     from gateway import site_package, supervisor
 
-    settings = rooms.load(config)
-    site_package.load(settings.site.folder)
-    faults = file_faults(settings)
-    if faults:
-        raise SettingsError("\n".join(faults))
+    settings = rooms.load(config, secrets=not unattended)
+    if not unattended:
+        site_package.load(settings.site.folder)
+        faults = file_faults(settings)
+        if faults:
+            raise SettingsError("\n".join(faults))
     if only is not None:
         from gateway import alarm_lane, desk_lane, process
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from belltower.clock import Instant
+from belltower.errors import SettingsError
 from belltower.ids import LinkName
+from gateway import kept_site
 from gateway.web.desk import LaneState
 from gateway.web.view import banner
 from tests.gateway.cli.house import belltower, house
@@ -77,3 +79,36 @@ async def test_an_unreadable_signing_key_leaves_the_journal_unsigned(config: Pat
     assert 1 == shown.returncode
     assert "the journal is not signed" in " ".join(shown.stdout.split())
     assert "the journal is not signed" in lines[0].text
+
+
+async def test_a_faulty_site_package_leaves_the_last_good_one_in_force(config: Path) -> None:
+    """At a restart too; a person who starts the house is refused all the same, and one who mends it is heard."""
+    units = config.parent / "site" / "units.toml"
+    good = units.read_text(encoding="utf-8")
+
+    async with alarm_lane(config) as lane:
+        first = await lane.says(lambda status: status.head)
+    units.write_text(good.replace("b-201", "b-999"), encoding="utf-8")
+    async with alarm_lane(config) as lane:
+        second = await lane.says(lambda status: status.head)
+        log = lane.log()
+    refused = await asyncio.to_thread(belltower, "run", "--config", config)
+    units.write_text(good.replace("b-201", "b-202"), encoding="utf-8")
+    async with alarm_lane(config) as lane:
+        third = await lane.says(lambda status: status.head)
+
+    assert ((), 78) == (first.faults, refused.returncode)
+    assert (first.revision, 20) == (second.revision, second.units)
+    assert f"(site/units.toml; see: belltower check); revision {first.revision} stays" in second.faults[0]
+    assert "site_package_refused" in log
+    assert (True, ()) == (third.revision != first.revision, third.faults)
+
+
+def test_without_any_good_package_the_faults_of_the_folder_are_told(tmp_path: Path) -> None:
+    """Whether nothing was kept yet or what was kept is spoilt."""
+    kept = tmp_path / "site.good.zip"
+    with pytest.raises(SettingsError, match="no such folder"):
+        kept_site.load(tmp_path / "site", kept)
+    kept.write_bytes(b"PK spoilt")
+    with pytest.raises(SettingsError, match="no such folder"):
+        kept_site.load(tmp_path / "site", kept)
