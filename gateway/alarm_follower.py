@@ -82,6 +82,9 @@ class AlarmFollower:
             silent_for=silent,
             lost=status.links_lost,
             recording_trouble=status.trouble or desk_trouble,
+            record_broken=f"the alarm lane's journal was damaged; it lies in {status.put_aside}"
+            if status.put_aside
+            else "",
             units_lost=len(status.units_lost),
             channels_pausing=channels_pausing,
             faults=(*status.faults, *(fault for fault in faults if fault not in status.faults)),

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 
 from belltower import log
-from belltower.clock import Clock, SystemClock
+from belltower.clock import SECOND, Clock, SystemClock
 from belltower.ids import (
     Ids,
     IncidentId,
@@ -29,10 +29,10 @@ from belltower.ids import (
     PersonId,
     PlaceId,
     RandomBytes,
-    StreamName,
     VerbId,
 )
 from belltower.incident import facts
+from belltower.incident import store as incident_store
 from belltower.incident.encoding import FactEncoding
 from belltower.incident.entry import Entry
 from belltower.incident.facts import Action, AlarmKind, Fact
@@ -43,9 +43,11 @@ from belltower.store.faults import Damaged
 from belltower.tasks import Crew, together
 from belltower.version import VERSION
 from floorplans import spoken
-from gateway import kept_site, process
+from gateway import damage, kept_site, process
 from gateway import settings as settings_file
 from gateway.control import ControlServer, Status, Verb
+from gateway.damage import Aside
+from gateway.intake import windows
 from gateway.intake.intake import Intake
 from gateway.intake.mqtt_path import MQTTPath, UnitSignIn
 from gateway.intake.paths import Path as UnitPath
@@ -72,7 +74,8 @@ from hardware.unit_keys import read_keys
 
 _log = log.get("alarm_lane")
 
-STREAM = StreamName("alarm")
+PUT_ASIDE_SAID = 86_400 * SECOND
+"""How long it is said that a damaged journal was put aside."""
 
 
 class World(Struct, frozen=True, kw_only=True):
@@ -88,8 +91,8 @@ class World(Struct, frozen=True, kw_only=True):
     signer: Signer | None = None
     # What of the machine cannot be used.
     faults: tuple[str, ...] = ()
-    # A fresh journal after a damaged one begins a stream of its own.
-    stream: StreamName = STREAM
+    # Where a damaged journal is put; None: the lane ends with `Damaged`.
+    aside: Aside | None = None
     # Does what can be done while the journal syncs; None: everything is done afterwards.
     meanwhile: Meanwhile | None = None
     open_transport: Callable[[str], Transport] = open_transport
@@ -126,21 +129,31 @@ class AlarmLane:
     async def run(self) -> None:
         """Run until cancelled, or until something essential ends."""
         world = self._world
+        try:
+            stack = await self._open()
+        except Damaged as damaged:
+            if world.aside is None:
+                raise
+            world.aside.put(damaged)
+            stack = await self._open()
+            self.verbs.record(facts.RecordingFailed(reason="damaged"))
+            self.verbs.record(facts.RecordingRestored())
+        async with stack:
+            self.verbs.record(facts.LaneStarted(lane="alarm", revision=self._site.revision, version=VERSION))
+            async with Crew(random=world.random) as crew:
+                self._start(crew)
+                self.ready.set()
+                _log.info("ready", head=self.journal.head, open_incidents=len(self.verbs.incidents))
+
+    async def _open(self) -> AsyncExitStack:
+        """Open all that reads the journal; what is returned closes it. Raises `Damaged`, and then holds nothing."""
+        world = self._world
+        self._opened = False
         async with AsyncExitStack() as stack:
             database = await world.open_database()
             stack.push_async_callback(database.close)
-            self.journal: Journal[Fact] = Journal(
-                database=database,
-                stream=world.stream,
-                codec=FactEncoding(),
-                spool=world.spool,
-                run_spool=world.run_spool,
-                signer=world.signer,
-                spool_after=self._settings.alarm.spool_after,
-                on_trouble=self._on_trouble,
-            )
-            await self.journal.open()
-            stack.push_async_callback(self.journal.close)
+            self._stream = await damage.held_stream(database, world.aside, world.clock.now())
+            await self._open_journal(database, stack)
             ids = Ids(clock=world.clock, random_bytes=world.random_bytes)
             self.verbs = Verbs(
                 journal=self.journal,
@@ -171,18 +184,33 @@ class AlarmLane:
                 after=self._began,
             )
             self.journal.tap((facts.CallOrdered,), self.calls.take)
-            self.verbs.record(facts.LaneStarted(lane="alarm", revision=self._site.revision, version=VERSION))
-            async with Crew(random=world.random) as crew:
-                self._start(crew)
-                self.ready.set()
-                _log.info("ready", head=self.journal.head, open_incidents=len(self.verbs.incidents))
+            return stack.pop_all()
+
+    async def _open_journal(self, database: Database, stack: AsyncExitStack) -> None:
+        world = self._world
+        if self._stream.put_aside:  # what was spooled comes with statements on these tables
+            await database.migrate([*incident_store.STEPS, *windows.STEPS])
+        self.journal: Journal[Fact] = Journal(
+            database=database,
+            stream=self._stream.name,
+            codec=FactEncoding(),
+            spool=world.spool,
+            run_spool=world.run_spool,
+            signer=world.signer,
+            spool_after=self._settings.alarm.spool_after,
+            on_trouble=self._on_trouble,
+        )
+        stack.push_async_callback(self.journal.close)
+        await self.journal.open()
+        if self.journal.damaged:
+            raise Damaged("what was spooled could not be brought in")
 
     def status(self) -> Status:
         """How the lane is at this moment."""
         drill = self.verbs.drill
         return Status(
             lane="alarm",
-            stream=self._world.stream,
+            stream=self._stream.name,
             revision=self._site.revision,
             version=VERSION,
             head=self.journal.head,
@@ -193,9 +221,14 @@ class AlarmLane:
             units=len(self._units),
             trouble=self._trouble,
             faults=self._faults,
+            put_aside=self._put_aside(),
             drill_until=drill.until if drill is not None else 0,
             counts=dict(self.intake.counts),
         )
+
+    def _put_aside(self) -> str:
+        stream = self._stream
+        return stream.put_aside if self._world.clock.now() < stream.begun_at + PUT_ASIDE_SAID else ""
 
     async def _open_intake(self, database: Database) -> None:
         world, site = self._world, self._site
@@ -390,38 +423,22 @@ class AlarmLane:
         }
 
 
-async def open_world(settings: Settings) -> World:
-    """The machine's own clock, disk and wires. A journal that is damaged is put aside, and a fresh one begun."""
+def open_world(settings: Settings) -> World:
+    """The machine's own clock, disk and wires."""
     clock = SystemClock()
-    folder = settings.state.folder
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    aside = len(list(folder.glob("alarm.db.damaged-*")))
+    settings.state.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     meanwhile = Meanwhile(loop=asyncio.get_running_loop())
-
-    async def open_journal() -> Database:
-        return await open_database(settings.alarm_url, before_commit=meanwhile.begin)
-
-    try:
-        database = await open_journal()
-        await database.read("SELECT count(*) FROM sqlite_master")
-        await database.close()
-    except Damaged as damage:
-        aside += 1
-        _log.error("journal_damaged", put_aside=aside, error=str(damage))
-        for file in folder.glob("alarm.db*"):
-            if "damaged" not in file.name:
-                file.rename(folder / f"alarm.db.damaged-{aside}{file.name.removeprefix('alarm.db')}")
     signer, unsigned = open_signer(settings.state.signing_key, clock=clock, notes=settings.state.checkpoints)
     return World(
         clock=clock,
         random=Random(),  # noqa: S311 - jitter, not a secret
         random_bytes=os.urandom,
-        open_database=open_journal,
+        open_database=partial(open_database, settings.alarm_url, before_commit=meanwhile.begin),
         meanwhile=meanwhile,
         spool=SpoolFile(path=settings.state.spool),
         signer=signer,
         faults=(unsigned,) if unsigned else (),
-        stream=STREAM if aside == 0 else StreamName(f"{STREAM}.{aside}"),
+        aside=Aside(file=settings.state.alarm_database),
     )
 
 
@@ -429,7 +446,7 @@ async def run(config: Path, stop: asyncio.Event) -> None:
     """Run the alarm lane of a settings file until `stop`."""
     settings = settings_file.load(config, secrets=settings_file.ALARM_SECRETS)
     log.configure(lane="alarm", level=settings.log.level)
-    world = await open_world(settings)
+    world = open_world(settings)
     site, refused = kept_site.load(settings.site.folder, settings.state.kept_site)
     lane = AlarmLane(
         settings=settings,

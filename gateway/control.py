@@ -76,6 +76,8 @@ class Status(Struct, frozen=True, kw_only=True, tag=True):
     trouble: str
     # What is not as the settings want it: run without, or with what was kept from before. A person must look.
     faults: tuple[str, ...] = ()
+    # The damaged file that was put aside within the last day; "": none.
+    put_aside: str = ""
     drill_until: int
     counts: dict[str, int]
 

@@ -20,7 +20,7 @@ from belltower.journal.entry import UNPLACED, Draft, Durability, Entry, F, FactC
 from belltower.journal.reader import Reader
 from belltower.journal.spool import Spool, SpoolRecord, frame, unframe
 from belltower.journal.tables import CHECKPOINT, HEAD, KNOWN, LAST_CHECKPOINT, STEPS
-from belltower.store import Database, Statement, Transaction
+from belltower.store import Damaged, Database, Statement, Transaction
 
 _log = log.get("journal")
 
@@ -77,6 +77,8 @@ class Journal(Reader[F]):
         self._to_spool: list[Append[F]] = []
         self.waiting: list[Entry[F]] = []
         """What a dead process left in the spool and `open` could not bring in: it happened, and has no place yet."""
+        self.damaged = False
+        """Whether `open` found the store's file damaged when it brought the spool in; all is still in the spool."""
         self._spooled = 0
         self._unrecorded: list[SpoolRecord] = []
         self._holding = False
@@ -110,7 +112,8 @@ class Journal(Reader[F]):
             self._fall_ill("slow")
             try:
                 await self._replay()
-            except StoreError:  # a disk that is still ill: `run` tries again, and what comes now is spooled
+            except StoreError as error:  # a disk still ill: `run` tries again, and what comes now is spooled
+                self.damaged = isinstance(error, Damaged)
                 self.waiting = [
                     Entry(
                         stream=self._stream,

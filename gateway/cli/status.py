@@ -21,14 +21,16 @@ def command(config: Path, *, as_json: bool) -> None:
       belltower status --config config.toml --json
 
     Exits with 69 when no alarm lane answers, 1 when something is in trouble: a link lost, a unit silent, a
-    journal that cannot keep what happens, or a part that is not as it was set up.
+    journal that cannot keep what happens, one found damaged within the last day, or a part that is not as it was set up.
     """
     from gateway import settings as rooms
     from gateway.control import ControlClient
 
     settings = rooms.load(config, secrets=False)
     status = asyncio.run(ControlClient(path=settings.state.control).look())
-    troubled = bool(status.links_lost or status.units_lost or status.trouble or status.faults)
+    troubled = bool(
+        status.links_lost or status.units_lost or status.trouble or status.put_aside or status.faults
+    )
     if as_json:
         emit(status)
     else:
@@ -40,6 +42,7 @@ def command(config: Path, *, as_json: bool) -> None:
                 f"{status.head} entries" + (f", TROUBLE: {status.trouble}" if status.trouble else ""),
             ),
             *(("FAULT", fault) for fault in status.faults),
+            *((("journal before", f"DAMAGED: put aside as {status.put_aside}"),) if status.put_aside else ()),
             ("open incidents", str(status.open_incidents)),
             ("units", f"{status.units}, {len(status.units_lost)} silent"),
             *((f"unit {unit}", "SILENT") for unit in status.units_lost),

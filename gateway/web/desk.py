@@ -22,6 +22,8 @@ class LaneState(Struct, frozen=True, kw_only=True):
     lost: Mapping[LinkName, str] = {}
     # Why the alarm lane's journal, or the desk's, cannot keep what happens; "" when it can.
     recording_trouble: str = ""
+    # Why what was recorded before is not all there; "" when it is.
+    record_broken: str = ""
     # How many units have not been heard for longer than they may be silent.
     units_lost: int = 0
     # What is not as the settings want it, in either lane.

@@ -192,6 +192,9 @@ def banner(lane: LaneState, *, reading: str, now: Instant, zone: tzinfo) -> list
     if lane.recording_trouble:
         text = f"What happens cannot be recorded ({lane.recording_trouble}). Calls for help still go out."
         lines.append(BannerLine(tone=Tone.LOUD, text=text))
+    if lane.record_broken:
+        text = f"Part of the record is missing: {lane.record_broken}. Incidents opened before may not be shown as open."
+        lines.append(BannerLine(tone=Tone.LOUD, text=text))
     for fault in lane.faults:
         text = f"Not as it was set up: {fault}. Alarms go out all the same."
         lines.append(BannerLine(tone=Tone.WAITING, text=text))
