@@ -28,7 +28,6 @@ from notify.wording import CAMPUS, FALLBACK, MOST_PARTS, Slots, Text
 
 _log = log.get("notify")
 
-BOOKMARK = "notify.planner"
 
 SUPERSEDES: dict[str, frozenset[str]] = {
     "staff-action": frozenset({"staff-action"}),
@@ -79,7 +78,7 @@ class Planner:
 
     async def run(self) -> None:
         """For ever, from the bookmark on."""
-        after = await self._journal.bookmark(BOOKMARK)
+        after = await self._journal.bookmark(bookmark(self._stream))
         async for entry in self._journal.follow(after=after, kinds=(NoticeOrdered,), stream=self._stream):
             await self.plan(entry)
 
@@ -107,7 +106,7 @@ class Planner:
             tx.rows(ADD_PERSON, plan.others)
         await self._tell_unsendable(order, plan)
         if entry.position != UNPLACED:
-            self._journal.keep_bookmark(tx, BOOKMARK, entry.position)
+            self._journal.keep_bookmark(tx, bookmark(self._stream), entry.position)
         self._at("planner.before_commit")
         await self._record(tx, [self._planned(order, plan)])
         self._at("planner.after_commit")
@@ -247,6 +246,11 @@ class Planner:
                 if text.body
             },
         )
+
+
+def bookmark(stream: StreamName) -> str:
+    """The planner's bookmark: each stream has its own, so that a fresh one is planned from its first entry."""
+    return f"notify.planner:{stream}"
 
 
 def _everywhere(order: NoticeOrdered) -> bool:

@@ -20,7 +20,6 @@ from belltower.store import Transaction
 from gateway.web import store
 from gateway.web.desk import ConsoleMessage, LaneState, Names, Recipient
 
-BOOKMARK = "web.incidents"
 _KEEP_EVERY = 500
 
 
@@ -66,6 +65,8 @@ class JournalDesk:
         self._names = names
         self._journal = journal
         self._alarm_stream = alarm_stream
+        # Each stream has its own: a fresh one is read from its first entry.
+        self._bookmark = f"web.incidents:{alarm_stream}"
         self._verbs = verbs
         self._notices = notices
         self._lane = lane
@@ -86,7 +87,7 @@ class JournalDesk:
 
     async def run(self) -> None:
         """Keep the table of incidents, for ever."""
-        after = await self._journal.bookmark(BOOKMARK)
+        after = await self._journal.bookmark(self._bookmark)
         pending = 0
         async for entry in self._journal.follow(after=after, stream=self._alarm_stream):
             if entry.position == 0:
@@ -103,14 +104,14 @@ class JournalDesk:
                     store.incident_closed(tx, incident, entry.at)
                 case _:
                     pass
-            self._journal.keep_bookmark(tx, BOOKMARK, entry.position)
+            self._journal.keep_bookmark(tx, self._bookmark, entry.position)
             await self._journal.database.submit(tx)
             pending = 0
 
     async def heads(self) -> Mapping[StreamName, int]:
         """The positions up to which the table of incidents is kept."""
         return {
-            self._alarm_stream: await self._journal.bookmark(BOOKMARK),
+            self._alarm_stream: await self._journal.bookmark(self._bookmark),
             self._journal.stream: self._journal.head,
         }
 

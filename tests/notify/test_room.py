@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from belltower.clock import Instant
-from belltower.ids import PersonId
+from belltower.ids import PersonId, StreamName
 from belltower.incident.facts import DeliverySettled, Mode, NoticePlanned, Outcome
 from belltower.people.person import Contact, ContactKind, Person
 from notify.sender import Pace
@@ -309,3 +309,19 @@ async def test_many_people_are_planned_in_chunks_and_sending_begins_at_once(
         assert "sender.before_lease" in passed[: passed.index("planner.before_commit")]
         assert Counter({"delivered": 3_000}) == await running.count()
         await holds(running, carrier, 3_000)
+
+
+async def test_a_fresh_stream_is_planned_from_its_first_entry(
+    options: DeskOptions, carrier: CarrierPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How far the stream before it was planned says nothing about the one that the alarm lane begins anew."""
+    async with desk(options) as running:
+        await running.is_ordered(order(1), order(2))
+        await running.is_settled(40)
+    monkeypatch.setattr("tests.peers.desk.ALARM", StreamName("alarm.1"))
+
+    async with desk(options) as running:
+        await running.is_ordered(order(3))
+        await running.is_settled(60)
+
+        assert 30 == len(carrier.texts)
