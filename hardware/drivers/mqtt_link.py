@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import socket
 import ssl
+import termios
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any, cast
@@ -174,8 +176,9 @@ class BrokerLink:
             for _ in range(_READ_PER_TURN):
                 heard = self._heard
                 self._client.loop_read()
-                more = self._attached and isinstance(self._sock, ssl.SSLSocket) and self._sock.pending()
-                if not self._attached or (self._heard == heard and not more):
+                if not self._attached or not (
+                    self._waiting() or (self._tls is not None and self._heard != heard)
+                ):
                     break
             else:
                 self._loop.call_soon(self._read_on)  # what TLS holds decrypted wakes no reader
@@ -184,6 +187,14 @@ class BrokerLink:
             self._reading = False
             if not well:
                 self._lose(Unreachable("a message could not be handled"))
+
+    def _waiting(self) -> bool:
+        """Whether there is more to read: asking the kernel is cheaper than having paho find out that there is not."""
+        if isinstance(self._sock, ssl.SSLSocket):
+            return self._sock.pending() > 0
+        left = bytearray(4)
+        fcntl.ioctl(self._sock, termios.FIONREAD, left)
+        return any(left)
 
     def _read_on(self) -> None:
         if self._attached:
