@@ -14,8 +14,9 @@ import re
 import types
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
+from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
@@ -30,10 +31,38 @@ Seconds = Annotated[float, Meta(ge=0, extra={"written": "duration"})]
 Octets = Annotated[int, Meta(ge=0, extra={"written": "size"})]
 """A size: octets in code, `"64KiB"` in files."""
 
+Port = Annotated[int, Meta(ge=1, le=65_535, extra={"expected": "a port, 1 to 65535"})]
+"""A port of TCP."""
+
+Count = Annotated[int, Meta(ge=1, extra={"expected": "a whole number, 1 or more"})]
+"""How many at once, where none at all would do nothing."""
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(us|ms|s|min|m|h|d)")
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(r"(\d+)\s*(B|KiB|MiB|GiB|kB|MB|GB)?")
 _SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
+
+
+_FOUND: dict[type, str] = {
+    str: "text",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    dict: "a table",
+    list: "a list",
+}
+_LIST = 'a list, ["a", "b"] for instance'
+_EXPECTED: dict[type, str] = {
+    str: 'text in quotes, "abc" for instance',
+    bool: "true or false, without quotes",
+    int: "a whole number, 5 for instance",
+    float: "a number, 1.5 for instance",
+    dict: "a table",
+    list: _LIST,
+    tuple: _LIST,
+    frozenset: _LIST,
+    set: _LIST,
+}
 
 
 class Secret:
@@ -112,6 +141,13 @@ class Reader:
             tables: dict[str, Any] = msgspec.toml.decode(self.file.read_bytes())
         except OSError as error:
             self.fault("", f"cannot be read ({error.strerror}); create it or give another path")
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            self.fault(
+                "",
+                f"octet {error.start} (0x{error.object[error.start]:02x}, line {line}) is not UTF-8; "
+                "save the file in UTF-8",
+            )
         except (msgspec.DecodeError, ValueError) as error:
             self.fault("", f"is not valid TOML: {error}")
         else:
@@ -148,7 +184,11 @@ class Reader:
         try:
             return kind(**values)
         except (ValueError, TypeError, SettingsError) as error:  # said by the record's __post_init__
-            self.fault(at, str(error))
+            known = {field.encode_name for field in fields}
+            for line in str(error).splitlines():
+                key, colon, text = line.partition(": ")
+                named = colon and key in known
+                self.fault(_join(at, key) if named else at, text if named else line)
             return None
 
     def take_kind(self, kinds: Mapping[str, type[Any]], table: Any, at: str) -> Any:
@@ -192,9 +232,11 @@ class Reader:
             elif bare is int and isinstance(raw, str) and written == "size":
                 raw = size(raw)
             return msgspec.convert(raw, kind)
-        except (msgspec.ValidationError, ValueError) as error:
-            self.fault(at, str(error).removesuffix(" - at `$`"))
-            return None
+        except msgspec.ValidationError as error:
+            self.fault(at, _mismatch(kind, raw) or str(error).removesuffix(" - at `$`"))
+        except ValueError as error:
+            self.fault(at, str(error))
+        return None
 
     def _path(self, raw: Any, at: str) -> Path | None:
         if not isinstance(raw, str) or not raw:
@@ -206,6 +248,9 @@ class Reader:
         return self._secrets if isinstance(self._secrets, bool) else at.split(".", 1)[0] in self._secrets
 
     def _secret(self, raw: Any, at: str) -> Secret | None:
+        if isinstance(raw, dict) and len(raw) == 1 and (near := _near(raw, ("file", "env"))):
+            self.fault(_join(at, next(iter(raw))), f'unknown key; did you mean "{near}"?')
+            return None
         if not isinstance(raw, dict) or len(raw) != 1 or next(iter(raw)) not in ("file", "env"):
             # What stands there may be the secret itself, so it is not repeated.
             self.fault(at, 'a secret is not written here; name it: { file = "path" } or { env = "NAME" }')
@@ -224,6 +269,7 @@ class Reader:
             return Secret(value)
         path = self.file.parent / Path(name).expanduser()
         try:
+            mode = path.stat().st_mode & 0o777
             value = path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not text in UTF-8"
@@ -231,6 +277,11 @@ class Reader:
             return None
         if not value:
             self.fault(_join(at, way), f"{path} is empty; write the secret into it")
+            return None
+        if mode & 0o077:
+            self.fault(
+                _join(at, way), f"{path} may be read by others (mode {mode:04o}); run: chmod 600 {path}"
+            )
             return None
         return Secret(value)
 
@@ -241,15 +292,41 @@ def _join(at: str, key: str) -> str:
 
 
 def _found(raw: Any) -> str:
-    names = {
-        str: "text",
-        bool: "true or false",
-        int: "a number",
-        float: "a number",
-        dict: "a table",
-        list: "a list",
-    }
-    return names.get(type(raw), type(raw).__name__)
+    return _FOUND.get(type(raw), type(raw).__name__)
+
+
+def _near(table: Mapping[str, Any], known: tuple[str, ...]) -> str:
+    """The known key that the only one of `table` was meant for; "" where it is one of them, or none is near."""
+    key = next(iter(table))
+    return "" if key in known else next(iter(get_close_matches(key, known, n=1)), "")
+
+
+def _mismatch(kind: Any, raw: Any) -> str:
+    """What would have been right in place of `raw`, in words of the file; "" where we have none."""
+    bare, _ = _bare(kind)
+    if expected := _extra(kind, "expected"):
+        return f"expected {expected}, found {raw if isinstance(raw, int | float) else _found(raw)}"
+    choices: tuple[Any, ...] = ()
+    if get_origin(bare) is Literal:
+        choices = get_args(bare)
+    elif isinstance(bare, type) and issubclass(bare, Enum):
+        choices = tuple(member.value for member in bare)
+    if choices:
+        what = f'"{raw}" is not known' if isinstance(raw, str) else f"expected text, found {_found(raw)}"
+        return f"{what}; one of: {', '.join(map(str, choices))}"
+    origin = get_origin(bare) or bare
+    expected = _EXPECTED.get(origin, "") if isinstance(origin, type) else ""
+    if not expected or _found(raw) == _FOUND.get(origin):  # what is wrong lies deeper
+        return ""
+    return f"expected {expected}, found {_found(raw)}"
+
+
+def _extra(kind: Any, name: str) -> str:
+    """What a `Meta` of `kind` says under `name`."""
+    if get_origin(kind) in (Union, types.UnionType):
+        return next((said for part in get_args(kind) if (said := _extra(part, name))), "")
+    metas = get_args(kind)[1:] if get_origin(kind) is Annotated else ()
+    return next((str(meta.extra[name]) for meta in metas if meta.extra and name in meta.extra), "")
 
 
 def _bare(kind: Any) -> tuple[Any, str]:

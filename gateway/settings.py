@@ -18,11 +18,12 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from msgspec import Struct, field
 
 from belltower.errors import Malformed, SettingsError
-from belltower.values import Octets, Reader, Seconds, Secret
+from belltower.values import Count, Octets, Port, Reader, Seconds, Secret
 from gateway.psap.settings import LINKS
 from gateway.tls import client_context, server_context
 from hardware.codecs.ax25 import Address
 from hardware.drivers import TLS
+from hardware.transports import open_transport
 from notify.settings import CHANNELS
 
 R = TypeVar("R")
@@ -103,14 +104,14 @@ class ListenerSettings(Struct, frozen=True, kw_only=True):
     # The address to listen on; "0.0.0.0" or "::" for every one the machine has.
     bind: str = "127.0.0.1"
     # 8883 with a certificate, 1883 without.
-    port: int = 0
+    port: Port = 0
     # PEM files for TLS.
     certificate: Path | None = None
     private_key: Path | None = None
     # Units may connect without TLS from other machines: only on a network that carries nothing else.
     allow_plain: bool = False
     # Connections at once; more are refused.
-    max_clients: int = 20_000
+    max_clients: Count = 20_000
     # The largest packet; a longer one ends the connection.
     max_packet: Octets = 65_536
 
@@ -173,7 +174,10 @@ class RadioSettings(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse an address that is none, and a call sign that cannot be written on the air."""
-        _check_url(self.url, {"serial", "tcp"})
+        try:
+            open_transport(self.url)
+        except SettingsError as error:
+            raise SettingsError(f"url: {error}") from None
         try:
             Address.parse(self.callsign)
         except Malformed as error:
@@ -196,7 +200,7 @@ class WebSettings(Struct, frozen=True, kw_only=True):
     """`[desk.web]`: the live page."""
 
     bind: str = "127.0.0.1"
-    port: int = 8080
+    port: Port = 8080
     # How browsers and carriers reach the page from outside; "" for http://BIND:PORT.
     public_url: str = ""
     # PEM files for TLS; without them the page belongs behind a proxy that has it.
@@ -316,8 +320,20 @@ def load(
         channels=_channels(reader, tables.get("notify", {})),
         log=reader.take(LogSettings, tables.get("log", {}), "log") or LogSettings(),
     )
+    _ports(reader, settings)
     reader.raise_if_faulty()
     return settings
+
+
+def _ports(reader: Reader, settings: Settings) -> None:
+    """The page and the units' listener cannot share a port of one address."""
+    web, listener = settings.desk.web, settings.alarm.mqtt_listener
+    if listener is None or web.port != listener.tcp_port:
+        return
+    if web.bind == listener.bind or {web.bind, listener.bind} & {"0.0.0.0", "::"}:  # noqa: S104 - compared only
+        reader.fault(
+            "desk.web.port", f"{web.port} is the port of alarm.mqtt_listener too; 8080 is usual for the page"
+        )
 
 
 def _alarm(reader: Reader, table: Any) -> AlarmSettings:
@@ -390,9 +406,15 @@ def _check_pair(certificate: Path | None, private_key: Path | None) -> None:
 
 
 def _check_url(url: str, schemes: set[str]) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in schemes or not (parts.netloc or parts.path):
-        raise SettingsError(f'"{url}" is no address here; it begins with {" or ".join(sorted(schemes))}://')
+    try:
+        parts = urlsplit(url)
+        good = parts.port != 0 and bool(parts.hostname or (parts.scheme == "postgresql" and parts.path))
+    except ValueError:  # a port that is none, or half of an IPv6 address
+        good = False
+    if not good or parts.scheme not in schemes:
+        raise SettingsError(
+            f'"{url}" is no address here; write {" or ".join(f"{scheme}://HOST:PORT" for scheme in sorted(schemes))}'
+        )
 
 
 def _is_loopback(bind: str) -> bool:

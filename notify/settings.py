@@ -2,48 +2,84 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
-from belltower.values import Seconds, Secret
+from belltower.errors import SettingsError
+from belltower.values import Count, Port, Seconds, Secret
+
+_Host = Annotated[
+    str,
+    Meta(pattern=r"\A[^\s/@]+\Z", extra={"expected": 'a host, "mail.school.example" for instance'}),
+]
+_Mailbox = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[^@\s<>]+@[^@\s<>]+\Z",
+        extra={"expected": 'a mailbox, "alerts@school.example" for instance'},
+    ),
+]
+_Account = Annotated[
+    str,
+    Meta(
+        pattern=r"\AAC[0-9a-fA-F]{32}\Z",
+        extra={"expected": 'the SID of the account, "AC" and 32 hex digits, as Twilio\'s console shows it'},
+    ),
+]
+_Sender = Annotated[
+    str,
+    Meta(
+        pattern=r"\A(\+[1-9][0-9]{6,14}|MG[0-9a-fA-F]{32})\Z",
+        extra={"expected": 'a number in E.164 such as "+15550100", or the "MG.." of a messaging service'},
+    ),
+]
+_Rate = Annotated[float, Meta(gt=0, extra={"expected": "messages a second, more than 0; 1.0 for instance"})]
 
 
 class SMTPSettings(Struct, frozen=True, kw_only=True):
     """Mail through the district's own server: `[notify.channels.NAME]` with `kind = "smtp"`."""
 
-    host: str
+    host: _Host
     # The sender's mailbox.
-    from_: str = field(name="from")
-    port: int = 587
+    from_: _Mailbox = field(name="from")
+    port: Port = 587
     # "starttls", "tls" (from the first octet) or "none".
     security: Literal["starttls", "tls", "none"] = "starttls"
     username: str = ""
     password: Secret | None = None
     # Connections kept open at once.
-    connections: int = 4
+    connections: Count = 4
     # One message has this long to be taken.
     timeout: Seconds = 30.0
+
+    def __post_init__(self) -> None:
+        """Refuse a time in which nothing can be sent."""
+        _check_timeout(self.timeout)
 
 
 class TwilioSettings(Struct, frozen=True, kw_only=True):
     """Text messages through Twilio's REST API: `[notify.channels.NAME]` with `kind = "twilio"`."""
 
     # The account's SID, "AC.." and 32 hex digits.
-    account: str
+    account: _Account
     token: Secret
-    # The sending number in E.164.
-    from_: str = field(name="from")
+    # The sending number in E.164, or the SID of a messaging service, "MG.." and 32 hex digits.
+    from_: _Sender = field(name="from")
     # Another address for the API, the carrier simulator's for instance.
     base_url: str = "https://api.twilio.com"
     # Messages a second the number may send; 1 is what a US long code has.
-    rate: float = 1.0
+    rate: _Rate = 1.0
     # Requests under way at once.
-    in_flight: int = 20
+    in_flight: Count = 20
     # One request has this long; what is not answered by then is uncertain, not refused.
     timeout: Seconds = 10.0
     # Where Twilio reports what became of a message; "" for desk.web.public_url.
     callback_url: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a time in which nothing can be sent."""
+        _check_timeout(self.timeout)
 
 
 class ConsoleSettings(Struct, frozen=True, kw_only=True):
@@ -56,3 +92,8 @@ CHANNELS: dict[str, type[Struct]] = {
     "console": ConsoleSettings,
 }
 """The record of each `kind` of channel."""
+
+
+def _check_timeout(timeout: float) -> None:
+    if timeout <= 0:
+        raise SettingsError('timeout: nothing is sent in no time; "10s" is usual')

@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from belltower.errors import Malformed, SettingsError
 from belltower.values import Seconds, Secret
 from hardware.codecs.ax25 import Address
+from hardware.transports import open_transport
 
 KEY_OCTETS = 32
 
@@ -36,22 +37,30 @@ class KISSLinkSettings(Struct, frozen=True, kw_only=True):
     priority: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse stations that cannot be written on the air, a key that is none, a channel without speed."""
+        """Refuse a modem that cannot be opened, stations that cannot be written on the air, a key that is none."""
+        faults = []
+        try:
+            open_transport(self.url)
+        except SettingsError as error:
+            faults.append(f"url: {error}")
         for name, station in (("from", self.from_), ("to", self.to)):
             try:
                 Address.parse(station)
             except Malformed as error:
-                raise SettingsError(f"{name}: {error}") from None
+                faults.append(f"{name}: {error}")
         if self.from_ == self.to:
-            raise SettingsError(f'from and to are both "{self.to}"; each end has its own call sign')
+            faults.append(f'to: from and to are both "{self.to}"; each end has its own call sign')
         if self.key.reveal():  # empty while settings are checked without opening secrets
-            link_key(self.key)
+            try:
+                link_key(self.key)
+            except SettingsError as error:
+                faults.append(f"key: {error}")
         if self.rate is not None and self.rate < 300:
-            raise SettingsError(
-                f"rate = {self.rate} is no speed of a packet channel; 1200 and 9600 are usual"
-            )
+            faults.append(f"rate: {self.rate} is no speed of a packet channel; 1200 and 9600 are usual")
         if self.heartbeat < 1:
-            raise SettingsError('heartbeat is at least "1s"; "30s" is usual')
+            faults.append('heartbeat: it is at least "1s"; "30s" is usual')
+        if faults:
+            raise SettingsError("\n".join(faults))
 
 
 LINKS: dict[str, type[Struct]] = {"kiss": KISSLinkSettings}

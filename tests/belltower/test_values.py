@@ -1,14 +1,16 @@
 """Tables become records; what is wrong is named, all of it."""
 
 from pathlib import Path
+from typing import Any, Literal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
 from belltower.errors import SettingsError
-from belltower.values import Octets, Reader, Seconds, Secret, duration, size
+from belltower.values import Octets, Port, Reader, Seconds, Secret, duration, size
 
 
 class Inner(Struct, frozen=True, kw_only=True):
@@ -56,6 +58,7 @@ def test_any_text_is_a_duration_or_a_clear_no(text: str) -> None:
 
 def test_a_table_becomes_a_record(tmp_path: Path) -> None:
     """Units, paths, secrets and nested tables are all converted."""
+    (tmp_path / "key").touch(mode=0o600)
     (tmp_path / "key").write_text("sesame\n", encoding="utf-8")
     table = {
         "name": "x",
@@ -106,8 +109,8 @@ def test_every_fault_is_reported_with_its_path_and_mend(tmp_path: Path) -> None:
         'config.toml: outer.limit: "big" is no size; write a number and a unit, such as "64KiB" or "1MiB"',
         'config.toml: outer.inner.wort: unknown key; did you mean "word"?',
         "config.toml: outer.inner.word: missing; it has no default",
-        "config.toml: outer.many[1].word: Expected `str`, got `int`",
-        "config.toml: outer.named: Expected `object`, got `array`",
+        'config.toml: outer.many[1].word: expected text in quotes, "abc" for instance, found a number',
+        "config.toml: outer.named: expected a table, found a list",
     ] == read.faults
     with pytest.raises(SettingsError, match="outer.wiat"):
         read.raise_if_faulty()
@@ -128,6 +131,56 @@ def test_a_secret_comes_from_a_file_or_the_environment_only(tmp_path: Path, raw:
     assert read.take(Outer, {"name": "x", "key": raw}, "outer") is None
     assert len(read.faults) == 1
     assert "hunter2" not in read.faults[0]
+
+
+def test_a_secret_that_others_may_read_is_refused_with_the_mend(tmp_path: Path) -> None:
+    """A key that the whole machine can read is a secret no more."""
+    (tmp_path / "key").write_text("sesame", encoding="utf-8")
+    (tmp_path / "key").chmod(0o640)
+    read = reader(tmp_path)
+
+    assert read.take(Outer, {"name": "x", "key": {"file": "key"}}, "outer") is None
+    told = "may be read by others (mode 0640); run: chmod 600"
+    assert [f"config.toml: outer.key.file: {tmp_path}/key {told} {tmp_path}/key"] == read.faults
+
+
+def test_a_misspelt_way_to_a_secret_names_the_nearest(tmp_path: Path) -> None:
+    """`fil` was meant to be `file`."""
+    read = reader(tmp_path)
+
+    assert read.take(Outer, {"name": "x", "key": {"fil": "key"}}, "outer") is None
+    assert ['config.toml: outer.key.fil: unknown key; did you mean "file"?'] == read.faults
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw", "message"),
+    [
+        (int, "5", "expected a whole number, 5 for instance, found text"),
+        (bool, "yes", "expected true or false, without quotes, found text"),
+        (Port, 99_999, "expected a port, 1 to 65535, found 99999"),
+        (Port | None, "x", "expected a port, 1 to 65535, found text"),
+        (tuple[str, ...], "a", 'expected a list, ["a", "b"] for instance, found text'),
+        (Literal["on", "off"], "of", '"of" is not known; one of: on, off'),
+        (Literal["on", "off"], 1, "expected text, found a number; one of: on, off"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_told_what_would_be_right(
+    tmp_path: Path, kind: Any, raw: object, message: str
+) -> None:
+    """In words of the file, with an example, not in those of a program."""
+    read = reader(tmp_path)
+
+    assert read.take(msgspec.defstruct("One", [("one", kind)]), {"one": raw}, "t") is None
+    assert [f"config.toml: t.one: {message}"] == read.faults
+
+
+def test_a_file_in_another_encoding_is_named_with_its_octet(tmp_path: Path) -> None:
+    """Not the words of a codec: which octet, in which line, and the mend."""
+    (tmp_path / "config.toml").write_bytes(b'a = 1\nb = "caf\xe9"\n')
+    read = reader(tmp_path)
+
+    assert {} == read.load()
+    assert ["config.toml: octet 14 (0xe9, line 2) is not UTF-8; save the file in UTF-8"] == read.faults
 
 
 def test_a_secret_is_read_from_the_environment(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_every_faulty_table_is_reported_together(tmp_path: Path) -> None:
         "config.toml: psap.links.county.from: missing; it has no default",
         'config.toml: psap.links.county.key: a secret is not written here; name it: { file = "path" } or { env = "NAME" }',
         'config.toml: notify.channels.mail.kind: "smpt" is not known; one of: console, smtp, twilio',
-        "config.toml: log.level: Invalid enum value 'loud'",
+        'config.toml: log.level: "loud" is not known; one of: debug, info, warning, error',
     ] == faults(tmp_path, text)
 
 
@@ -136,7 +136,7 @@ def test_a_call_sign_that_cannot_be_sent_is_refused_at_once(tmp_path: Path) -> N
     """Not when the radio is opened, by a lane that would end over it again and again."""
     radio = MINIMAL + '[alarm.radio.north]\nurl = "tcp://127.0.0.1:8001"\ncallsign = "bell tower"\n'
 
-    assert "config.toml: alarm.radio.north: callsign: address 'bell tower'" in faults(tmp_path, radio)[0]
+    assert "config.toml: alarm.radio.north.callsign: address 'bell tower'" in faults(tmp_path, radio)[0]
 
 
 def test_listening_for_other_machines_without_tls_has_to_be_said(tmp_path: Path) -> None:
@@ -228,6 +228,7 @@ def test_each_lane_opens_its_own_secrets_only(tmp_path: Path) -> None:
     file.write_text(MINIMAL + text, encoding="utf-8")
 
     alarm = load(file, environ={"COUNTY_KEY": "0a" * 32}, secrets=rooms.ALARM_SECRETS)
+    (tmp_path / "absent").touch(mode=0o600)
     (tmp_path / "absent").write_text("token", encoding="utf-8")
     desk = load(file, environ={}, secrets=rooms.DESK_SECRETS)
 
@@ -241,3 +242,68 @@ def test_secrets_need_not_exist_where_only_the_file_is_checked(tmp_path: Path) -
     file.write_text(MINIMAL, encoding="utf-8")
 
     assert Secret("") == load(file, environ={}, secrets=False).psap_links["county"].key
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://x", "serial:///dev/ttyUSB0?baud=fast", "serial://", "tcp://127.0.0.1", "tcp://h:99999", "x"],
+)
+def test_a_wire_that_can_never_open_is_refused(tmp_path: Path, url: str) -> None:
+    """A link that is only a line in a file is no way to the PSAP; a unit radio is held to the same."""
+    link = MINIMAL.replace("tcp://127.0.0.1:8001", url)
+    radio = MINIMAL + f'[alarm.radio.roof]\nurl = "{url}"\n'
+
+    assert [f"config.toml: psap.links.county.url: transport '{url}'"] == [
+        line.rsplit(": expected", 1)[0].rsplit(": baud", 1)[0] for line in faults(tmp_path, link)
+    ]
+    assert faults(tmp_path, radio)[0].startswith(f"config.toml: alarm.radio.roof.url: transport '{url}'")
+
+
+def test_every_fault_of_a_link_is_reported_together(tmp_path: Path) -> None:
+    """The address does not hide the call sign, nor the call sign the speed."""
+    link = MINIMAL.replace("tcp:", "ftp:").replace('"COUNTY"', '"county"') + "rate = 1\n"
+
+    assert [f"config.toml: psap.links.county.{key}" for key in ("url", "to", "rate")] == [
+        line.split(": ")[0] + ": " + line.split(": ")[1] for line in faults(tmp_path, link)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "line", "key"),
+    [
+        ("desk.web", "port = 99999", "port"),
+        ("desk.web", "port = 0", "port"),
+        ("desk.web", "port = 1883", "port"),
+        ("alarm.mqtt_listener", "port = 70000", "port"),
+        ("alarm.mqtt_listener", "max_clients = 0", "max_clients"),
+        ("notify.channels.mail", 'host = ""', "host"),
+        ("notify.channels.mail", 'from = "alerts"', "from"),
+        ("notify.channels.mail", "port = 0", "port"),
+        ("notify.channels.mail", "connections = 0", "connections"),
+        ("notify.channels.mail", 'timeout = "0s"', "timeout"),
+        ("notify.channels.text", "rate = 0", "rate"),
+        ("notify.channels.text", "in_flight = 0", "in_flight"),
+        ("notify.channels.text", 'from = "555-0100"', "from"),
+        ("notify.channels.text", 'account = "AC12"', "account"),
+    ],
+)
+def test_a_value_that_cannot_work_is_refused_at_once(tmp_path: Path, table: str, line: str, key: str) -> None:
+    """At the start and by its key, not at the first notice."""
+    tables = {
+        "notify.channels.mail": {"kind": '"smtp"', "host": '"m.example"', "from": '"a@b.example"'},
+        "notify.channels.text": {
+            "kind": '"twilio"',
+            "account": f'"AC{"0" * 32}"',
+            "token": '{ env = "COUNTY_KEY" }',
+            "from": '"MG' + "0" * 32 + '"',
+        },
+    }.get(table, {})
+
+    def written(values: dict[str, str]) -> str:
+        return MINIMAL + f"[{table}]\n" + "".join(f"{name} = {value}\n" for name, value in values.items())
+
+    assert settings(tmp_path, written(tables)).file.is_file()
+    assert [f"config.toml: {table}.{key}"] == [
+        ": ".join(fault.split(": ")[:2])
+        for fault in faults(tmp_path, written({**tables, key: line.split(" = ", 1)[1]}))
+    ]

@@ -84,7 +84,7 @@ def test_faults_in_every_file_are_reported_together(site: Path) -> None:
         'site/people.toml: person[2].nam: unknown key; did you mean "name"?',
         "site/people.toml: person[2].name: missing; it has no default",
         'site/response.toml: action[1].audience: audiences.toml has no "staff"; known: all-staff, response-team',
-        "site/audiences.toml: same-building.within: Invalid enum value 'house'",
+        'site/audiences.toml: same-building.within: "house" is not known; one of: place, building, campus',
     ] == faults(site)
 
 
