@@ -170,7 +170,8 @@ class Journal(Reader[F]):
         JOURNALED after the store's full sync. If the store fails, or takes longer than `spool_after`, the facts and
         statements are synced to the spool: SPOOLED; if that fails too, UNRECORDED. Either way followers get the
         entries, unplaced at first. The statements of a spooled transaction are executed when it is replayed, perhaps
-        behind younger ones, and left out if they then conflict. Raises (in the future) only `Conflict`.
+        behind younger ones, and left out if they then conflict. Statements without any draft may then be executed a
+        second time: they must bear that. Raises (in the future) only `Conflict`.
         """
         encode, loop = self._codec.encode, self._loop
         result: asyncio.Future[Durability] = loop.create_future()
@@ -376,14 +377,16 @@ class Journal(Reader[F]):
     async def _place(self, records: Sequence[SpoolRecord]) -> None:
         """Journal those of `records` that are not in yet, with the statements they came with."""
         for start in range(0, len(records), _PAGE_RECORDS):
-            page = [record for record in records[start : start + _PAGE_RECORDS] if record.facts]
-            known = await self._known([record.facts[0].id for record in page])
-            missing = [record for record in page if record.facts[0].id not in known]
+            page = records[start : start + _PAGE_RECORDS]
+            known = await self._known([record.facts[0].id for record in page if record.facts])
+            # Nothing tells whether statements that came without a fact have landed: they are executed again.
+            missing = [record for record in page if not record.facts or record.facts[0].id not in known]
             entering = [(record, self._enter(record, with_statements=True)) for record in missing]
             outcomes = await asyncio.gather(*(future for _, future in entering), return_exceptions=True)
             for (record, _), outcome in zip(entering, outcomes, strict=True):
                 if isinstance(outcome, Conflict):
-                    await self._enter_again(record)
+                    if record.facts:
+                        await self._enter_again(record)
                 elif outcome is not None:
                     raise outcome
 

@@ -119,6 +119,23 @@ async def test_a_failing_store_is_spooled_at_once_and_replayed_with_its_rows(des
         assert 17 == await journal.bookmark("unit")
 
 
+async def test_rows_without_a_fact_are_replayed_too(desk, disk) -> None:
+    """A commit of statements alone, made while the store was ill, lands; one that conflicts by then is left out."""
+    async with opened(desk, disk) as journal:
+        await desk.say(journal, "before")
+        disk.error = apsw.IOError("fsync")
+        tx, late = Transaction(), Transaction()
+        journal.keep_bookmark(tx, "unit", 17)
+        late.add("UPDATE bookmark SET position = 18 WHERE name = 'nobody'", expect=1)
+        assert Durability.SPOOLED is await journal.commit(tx, [])
+        assert Durability.SPOOLED is await journal.commit(late, [])
+        disk.error = None
+        await healed(journal)
+
+        assert 17 == await journal.bookmark("unit")
+        assert [(1, "before")] == await placed(journal)
+
+
 async def test_a_spooled_commit_survives_the_process(desk, disk) -> None:
     """What was spooled enters when the journal is next opened."""
     async with opened(desk, disk) as journal:
