@@ -5,7 +5,7 @@ BelltowerError
   Refused         the rules say no; shown to a person, never retried:
                   NotPermitted WrongState NotVerified NotFound
   Malformed       outside bytes not understood; counted, kept as a sample, never a crash
-  LinkError       Unreachable (try again) | Rejected (next link) | Uncertain (policy decides)
+  LinkError       Unreachable (try again; NotAsked: certainly not done) | Rejected (next link) | Uncertain (policy decides)
   StoreError      Conflict (reload, once)
 """
 
@@ -50,6 +50,10 @@ class LinkError(BelltowerError):
 
 class Unreachable(LinkError):
     """Nothing left the house: try again."""
+
+
+class NotAsked(Unreachable):
+    """Nobody was there to be asked: it is certain that it was not done."""
 
 
 class Rejected(LinkError):

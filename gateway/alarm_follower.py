@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from belltower.clock import Clock
-from belltower.errors import Unreachable
+from belltower.errors import NotAsked, Unreachable
 from belltower.ids import IncidentId, PersonId, StreamName, VerbId
 from belltower.incident.facts import Action, Fact
 from belltower.journal import Copy, Journal
@@ -121,5 +121,10 @@ class AlarmVerbs:
     async def _ask(self, name: str, verb: VerbId, **args: Any) -> str:
         try:
             return await self._client.ask(name, verb, **args)
-        except Unreachable:
+        except NotAsked:
             return await self._client.ask(name, verb, **args)
+        except Unreachable as first:
+            try:
+                return await self._client.ask(name, verb, **args)
+            except NotAsked:
+                raise first from None  # the first time it was asked, so it may have been done

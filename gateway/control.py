@@ -25,7 +25,7 @@ import msgspec
 from msgspec import Struct
 
 from belltower import errors, log
-from belltower.errors import BelltowerError, Malformed, Refused, StoreError, Unreachable
+from belltower.errors import BelltowerError, Malformed, NotAsked, Refused, StoreError, Unreachable
 from belltower.ids import LinkName, StreamName, UnitId, VerbId
 from belltower.journal import RawEntry
 
@@ -220,7 +220,7 @@ class ControlClient:
     async def ask(self, name: str, verb: VerbId, **args: Any) -> str:
         """Do a verb; its result. Raises what the verb raised, or `Unreachable` when the lane does not answer.
 
-        After `Unreachable` ask again with the same id: it is done once.
+        It is `NotAsked` when it could not be asked at all. After `Unreachable` ask again with the same id: it is done once.
         """
         reader, writer = await self._connect()
         try:
@@ -252,7 +252,7 @@ class ControlClient:
             async with asyncio.timeout(_ASK_WITHIN):
                 return await asyncio.open_unix_connection(self._path)
         except (OSError, TimeoutError) as error:
-            raise Unreachable(f"the alarm lane does not answer at {self._path}") from error
+            raise NotAsked(f"the alarm lane does not answer at {self._path}") from error
 
     async def _reply(self, reader: asyncio.StreamReader, *, within: float) -> _Reply:
         try:

@@ -29,6 +29,9 @@ from belltower.store import Database, Transaction
 JOIN_WITHIN = 3600 * SECOND
 """A new alarm joins an open incident of its mode and kind whose last alarm is at most this old."""
 
+EXERCISE_OVER = "exercise-over"
+"""The reason for closing that only an exercise has."""
+
 RECENT = 600 * SECOND
 """An incident closed this long ago may still have calls or units to attend to after a restart."""
 
@@ -257,10 +260,15 @@ class Verbs:
     async def close_incident(
         self, *, verb: VerbId, incident: IncidentId, by: PersonId, reason: str = ""
     ) -> str:
-        """Close the incident; returns "closed". Raises NotFound when it is not open."""
+        """Close the incident; returns "closed".
+
+        Raises NotFound when it is not open, WrongState when `reason` says that a real one was an exercise.
+        """
         if (before := await self._before(verb)) is not None:
             return before
         standing = self._standing(incident)
+        if reason == EXERCISE_OVER and standing.mode is not Mode.EXERCISE:
+            raise WrongState("this incident is not an exercise; choose another reason to close it")
         orders = plan.on_closed(standing, by, plan=self.response, ids=self._ids)
         tx = Transaction()
         store.closed(tx, incident, self._clock.now())

@@ -31,10 +31,16 @@ class ScreenCall(msgspec.Struct, frozen=True, kw_only=True):
     exercise: bool = False
     building: str = ""
     place: str = ""
-    presses: Any = ()
+    # The alarm numbers it covers, first and last of each range.
+    presses: tuple[tuple[int, int], ...] = ()
     state: str = "new"
     by: str = ""
     told: bool = False
+
+    @property
+    def count(self) -> int:
+        """How many presses it covers."""
+        return sum(last - first + 1 for first, last in self.presses)
 
 
 class Text(msgspec.Struct, frozen=True, kw_only=True):

@@ -76,9 +76,9 @@ def guard(
             )
             answer.headers[hdrs.RETRY_AFTER] = "2"
             return answer
-        except Unreachable as error:
+        except Unreachable:
             _log.warning("verb_unreachable")
-            text = f"The alarm lane does not answer, so it is not known whether this was done: {error}."
+            text = "The alarm lane does not answer, so it is not known whether this was done."
             return error_page(request, 503, "Unknown whether it was done", text)
         except StoreError as error:
             _log.error("cannot_read", error=type(error).__name__)

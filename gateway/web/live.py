@@ -156,7 +156,7 @@ class Live:
             self._forget()
             shown, closed = self.cards()
             packed = _packed(
-                open=self._renderer.cards(shown, NONE_OPEN), closed=self._renderer.cards(closed, "")
+                open=self._renderer.cards(shown, NONE_OPEN), closed=self._renderer.cards(closed, NONE_CLOSED)
             )
             self._fanout.publish(LIST, event("list", packed, heads), heads)
         if self._console_changed:
@@ -172,6 +172,9 @@ class Live:
 
 NONE_OPEN = "No incident is open."
 """What an empty list says, once it is known to be empty."""
+
+NONE_CLOSED = "None."
+"""What stands under "Closed lately" then."""
 
 
 def _packed(**values: str) -> str:

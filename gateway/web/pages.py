@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Awaitable
 from typing import Any
 
 from aiohttp import web
 from multidict import MultiDictProxy
 
+from belltower import log
 from belltower.clock import Clock
-from belltower.errors import NotFound, StoreError
+from belltower.errors import NotAsked, NotFound, StoreError, Unreachable
 from belltower.ids import Ids, IncidentId, NoticeId, VerbId
 from belltower.incident.facts import Action
 from gateway.web import store
 from gateway.web.desk import DeskView
-from gateway.web.live import LIST, NONE_OPEN, Live
+from gateway.web.live import LIST, NONE_CLOSED, NONE_OPEN, Live
 from gateway.web.render import Asset, Renderer
 from gateway.web.sessions import Sessions
 from gateway.web.store import Session
 from gateway.web.stream import Fanout, written
-from gateway.web.view import ACTIONS, REASONS, card, notice_block, recipients
+from gateway.web.view import ACTIONS, REASONS, card, notice_block, reasons, recipients
+
+_log = log.get("web")
 
 _RECHECK = 300.0
 _VERB = re.compile(r"vrb_[0-9A-Z]{26}")
@@ -111,6 +115,7 @@ class Pages:
             "shown": shown,
             "closed": closed,
             "empty": NONE_OPEN,
+            "none_closed": NONE_CLOSED,
             "console": self._live.console,
         }
         return self.page(request, "list.html", values, session, status=200 if readable else 503)
@@ -131,7 +136,7 @@ class Pages:
             "pressed_at": story.pressed_at,
             "actions": [(action.value, words, self._ids.verb()) for action, words in ACTIONS.items()],
             "close_verb": self._ids.verb(),
-            "reasons": REASONS,
+            "reasons": reasons(story),
         }
         return self.page(request, "incident.html", values, session)
 
@@ -158,8 +163,8 @@ class Pages:
             action = Action(str(form.get("action", "")))
         except ValueError:
             raise web.HTTPBadRequest(text="There is no such action.") from None
-        await self._desk.order_action(_verb(form), incident, action, session.person)
-        raise web.HTTPSeeOther(f"/incidents/{incident}")
+        asking = self._desk.order_action(_verb(form), incident, action, session.person)
+        return await self._asked(request, session, incident, asking)
 
     async def _close(self, request: web.Request) -> web.Response:
         session = await self.signed_in(request)
@@ -168,7 +173,25 @@ class Pages:
         reason = str(form.get("reason", ""))
         if reason not in REASONS:
             raise web.HTTPBadRequest(text="Choose why the incident is closed.")
-        await self._desk.close(_verb(form), incident, session.person, reason)
+        asking = self._desk.close(_verb(form), incident, session.person, reason)
+        return await self._asked(request, session, incident, asking)
+
+    async def _asked(
+        self, request: web.Request, session: Session, incident: IncidentId, asking: Awaitable[None]
+    ) -> web.Response:
+        """Back to the incident; where the alarm lane does not answer, a page that asks again under the same id."""
+        try:
+            await asking
+        except Unreachable as error:
+            _log.warning("verb_unreachable", incident=incident)
+            form = await request.post()
+            values = {
+                "certain": isinstance(error, NotAsked),
+                "incident": incident,
+                "path": request.path,
+                "fields": [(name, str(form[name])) for name in ("verb", "action", "reason") if name in form],
+            }
+            return self.page(request, "unanswered.html", values, session, status=503)
         raise web.HTTPSeeOther(f"/incidents/{incident}")
 
     async def _events(self, request: web.Request) -> web.StreamResponse:

@@ -18,6 +18,7 @@ from belltower.incident import facts
 from belltower.incident.entry import Entry
 from belltower.incident.facts import AlarmKind, Mode, Outcome, ReceiptLevel
 from belltower.incident.fold import Incident
+from gateway.psap.ranges import NONE, Ranges, count, union, without
 from gateway.web.desk import Names
 
 
@@ -72,13 +73,20 @@ _RECEIPT = {
     ReceiptLevel.SYSTEM: "The PSAP's system has it, over {link}",
 }
 _OUTCOME = {
-    Outcome.ACCEPTED: (Stage.MACHINE, "accepted by the carrier, not known to have arrived"),
+    Outcome.ACCEPTED: (Stage.MACHINE, "accepted by {carrier}, not known to have arrived"),
     Outcome.DELIVERED: (Stage.MACHINE, "delivered"),
     Outcome.REFUSED: (Stage.FAILED, "refused"),
     Outcome.UNCERTAIN: (Stage.UNKNOWN, "unknown whether they went out"),
 }
 CHANNELS = {"sms": "Text messages", "email": "E-mail", "console": "Consoles"}
 """What people call a channel."""
+
+_PLACES_SPOKEN = 2
+
+
+def carrier(channel: str) -> str:
+    """Who has a message of this channel once it was accepted."""
+    return {"email": "the mail server", "console": "the console"}.get(channel, "the carrier")
 
 
 def spoken_template(name: str) -> str:
@@ -98,6 +106,13 @@ class Story:
         self._outcomes: dict[DeliveryId, Outcome] = {}
         self._notified: dict[str, int] = {}
         self._buildings: dict[CallId, str] = {}
+        self._building_ids: dict[CallId, str] = {}
+        self._places: dict[str, None] = {}
+        # Alarm numbers by building: those that left on any link, and those the PSAP's system has.
+        self._sent: dict[str, Ranges] = {}
+        self._received: dict[str, Ranges] = {}
+        self._last_presses: dict[str, str] = {}
+        self._settled_since: dict[str, int] = {}
         self._heads: dict[StreamName, int] = {}
         self._spooled: set[FactId] = set()
         self._latest: dict[StreamName, Instant] = {}
@@ -119,6 +134,15 @@ class Story:
         for building in self.incident.buildings.values():
             return self._names.place(building.place)
         return "place unknown"
+
+    @property
+    def where(self) -> str:
+        """Every place it was pressed in, as far as one line bears: "A Library, Gym Cafeteria and 2 more"."""
+        places = list(self._places) or [self.place]
+        spoken, more = places[:_PLACES_SPOKEN], len(places) - _PLACES_SPOKEN
+        if more > 0:
+            return f"{', '.join(spoken)} and {more} more"
+        return " and ".join(spoken)
 
     def told(self) -> list[Moment]:
         """The steps in the order in which they happened."""
@@ -150,19 +174,24 @@ class Story:
                 )
             case facts.CallOrdered() as fact:
                 self._buildings[fact.call] = self._names.place(fact.place)
+                self._building_ids[fact.call] = fact.building
                 title = "Call to the PSAP ordered"
                 return self._first(
                     f"call:{fact.call}", entry.at, Stage.RECORDED, title, self._names.place(fact.place)
                 )
             case facts.CallSent() as fact:
                 key = f"sent:{fact.call}:{fact.link}"
-                return self._first(
-                    key, entry.at, Stage.SENT, f"Sent over {fact.link}", self._about(fact.call)
+                title = f"Sent over {fact.link}"
+                return self._first(key, entry.at, Stage.SENT, title, self._about(fact.call)) | self._covered(
+                    self._sent, fact.call, fact.covers
                 )
             case facts.CallReceipt() as fact:
                 title = _RECEIPT[fact.level].format(link=fact.link)
                 key = f"receipt:{fact.call}:{fact.link}:{fact.level.value}"
-                return self._first(key, entry.at, Stage.MACHINE, title, self._about(fact.call))
+                changed = self._first(key, entry.at, Stage.MACHINE, title, self._about(fact.call))
+                if fact.level is ReceiptLevel.SYSTEM:
+                    changed |= self._covered(self._received, fact.call, fact.covers)
+                return changed
             case facts.CallRejected() as fact:
                 detail = "; ".join(filter(None, [fact.reason, self._about(fact.call)]))
                 key = f"rejected:{fact.call}:{fact.link}"
@@ -259,6 +288,8 @@ class Story:
         if self._pressed_at is None:
             self._pressed_at = at
         where = self._names.place(fact.place)
+        if fact.place is not None:
+            self._places.setdefault(where)
         known = before.buildings.get(fact.building)
         if known is None:
             if fact.person is not None:
@@ -279,9 +310,40 @@ class Story:
             stage=Stage.RECORDED,
             title=f"{more} more {'press' if more == 1 else 'presses'}"
             + (f" in building {fact.building}" if fact.building else ""),
-            detail=f"the last from {where}, {_stamp(self._seconds(at))}",
         )
-        return self._put(moment)
+        self._last_presses[fact.building] = f"the last from {where}, {_stamp(self._seconds(at))}"
+        self._put(moment)
+        return self._presses(fact.building)
+
+    def _covered(self, known: dict[str, Ranges], call: CallId, covers: Ranges) -> set[str]:
+        building = self._building_ids.get(call)
+        if building is None:
+            return set()
+        before = known.get(building, NONE)
+        known[building] = union(before, covers)
+        return self._presses(building) if known[building] != before else set()
+
+    def _presses(self, building: str) -> set[str]:
+        """Say where the further presses in a building stand by now."""
+        moment = self.steps.get(f"alarms:{building}")
+        if moment is None:
+            return set()
+        more = self.incident.buildings[building].alarms - 1
+        further: Ranges = ((2, more + 1),)
+        received = more - count(without(further, self._received.get(building, NONE)))
+        sent = more - count(
+            without(further, union(self._sent.get(building, NONE), self._received.get(building, NONE)))
+        )
+        stage = Stage.RECORDED
+        if sent:
+            stage = Stage.MACHINE if received == more else Stage.SENT if sent == more else stage
+        words = ["none sent to the PSAP so far"]
+        if sent:
+            words = [f"{'all' if sent == more else sent} sent"]
+        if received:
+            words.append(f"{'all' if received == more else received} received by the PSAP's system")
+        detail = f"{self._last_presses[building]}; {', '.join(words)}"
+        return self._put(replace(moment, stage=stage, detail=detail))
 
     def _planned(self, fact: facts.NoticePlanned, at: Instant) -> set[str]:
         tally = self.tallies.get(fact.notice)
@@ -305,9 +367,11 @@ class Story:
             counts[fact.channel, known] -= 1
         counts[fact.channel, fact.outcome] = counts.get((fact.channel, fact.outcome), 0) + 1
         self.tallies[fact.notice] = replace(tally, counts=counts)
+        changed = self._heard_since(fact) if known is Outcome.ACCEPTED else set()
         if fact.outcome not in _OUTCOME:
-            return set()
+            return changed
         stage, words = _OUTCOME[fact.outcome]
+        words = words.format(carrier=carrier(fact.channel))
         key = f"delivery:{fact.notice}:{fact.channel}:{fact.outcome.value}"
         reached = self._notified[key] = self._notified.get(key, 0) + 1
         first = self.steps.get(key)
@@ -321,7 +385,25 @@ class Story:
             title=f"{channel}: {reached} {words}",
             detail=f"the last {_stamp(self._seconds(at))}" if reached > 1 else "",
         )
-        return self._put(moment)
+        self._put(moment)
+        if fact.outcome is Outcome.ACCEPTED:
+            self._say_accepted(key, fact.channel)
+        return changed | {key}
+
+    def _heard_since(self, fact: facts.DeliverySettled) -> set[str]:
+        """One that was accepted has arrived, or is known not to."""
+        key = f"delivery:{fact.notice}:{fact.channel}:{Outcome.ACCEPTED.value}"
+        self._settled_since[key] = self._settled_since.get(key, 0) + 1
+        self._say_accepted(key, fact.channel)
+        return {key}
+
+    def _say_accepted(self, key: str, channel: str) -> None:
+        accepted, since = self._notified[key], self._settled_since.get(key, 0)
+        if not since:
+            return
+        rest = f"{accepted - since} not known to have arrived" if accepted > since else "all heard of since"
+        title = f"{CHANNELS.get(channel, channel)}: {accepted} accepted by {carrier(channel)}, {rest}"
+        self._put(replace(self.steps[key], title=title))
 
 
 def _way(fact: facts.AlarmRaised) -> str:

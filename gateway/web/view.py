@@ -10,9 +10,10 @@ from msgspec import Struct
 
 from belltower.clock import SECOND, Instant, aware
 from belltower.incident.facts import Action, Outcome
+from belltower.incident.verbs import EXERCISE_OVER
 from gateway.web.desk import LaneState, Names, Recipient
 from gateway.web.headline import Headline, Tone, headline
-from gateway.web.story import CHANNELS, Moment, Stage, Story, Tally, spoken_template, stamp
+from gateway.web.story import CHANNELS, Moment, Stage, Story, Tally, carrier, spoken_template, stamp
 
 SILENT = 5.0
 """Seconds without a sign of life until the alarm lane counts as silent."""
@@ -41,9 +42,14 @@ REASONS = {
     "over": "It is over",
     "false-alarm": "False alarm",
     "handed-over": "Handed over to responders",
-    "exercise-over": "The exercise is over",
+    EXERCISE_OVER: "The exercise is over",
 }
 """Why an incident is closed: a word for the record, never free text."""
+
+
+def reasons(story: Story) -> dict[str, str]:
+    """The reasons that fit this incident."""
+    return {key: words for key, words in REASONS.items() if story.exercise or key != EXERCISE_OVER}
 
 
 class StepView(Struct, frozen=True, kw_only=True):
@@ -62,6 +68,8 @@ class CountView(Struct, frozen=True, kw_only=True):
     """How many deliveries of one channel stand where."""
 
     channel: str
+    # Who has those that were accepted.
+    carrier: str
     delivered: int
     accepted: int
     refused: int
@@ -87,7 +95,9 @@ class Card(Struct, frozen=True, kw_only=True):
 
     id: str
     number: int
+    # Where it began, and every place it was pressed in as far as one line bears.
     place: str
+    where: str
     exercise: bool
     open: bool
     kind: str
@@ -141,6 +151,7 @@ def card(story: Story, zone: tzinfo) -> Card:
         id=incident.id,
         number=incident.number,
         place=story.place,
+        where=story.where,
         exercise=story.exercise,
         open=incident.open,
         kind=incident.kind.value,
@@ -166,6 +177,7 @@ def notice_block(tally: Tally) -> NoticeBlock:
         counts=[
             CountView(
                 channel=CHANNELS.get(channel, channel),
+                carrier=carrier(channel),
                 delivered=tally.counts.get((channel, Outcome.DELIVERED), 0),
                 accepted=tally.counts.get((channel, Outcome.ACCEPTED), 0),
                 refused=tally.counts.get((channel, Outcome.REFUSED), 0),
@@ -212,7 +224,7 @@ def banner(lane: LaneState, *, reading: str, now: Instant, zone: tzinfo) -> list
 
 _OUTCOME_WORDS = {
     None: (Stage.RECORDED, "no word yet"),
-    Outcome.ACCEPTED: (Stage.MACHINE, "with the carrier, not known to have arrived"),
+    Outcome.ACCEPTED: (Stage.MACHINE, "with {carrier}, not known to have arrived"),
     Outcome.DELIVERED: (Stage.MACHINE, "delivered"),
     Outcome.REFUSED: (Stage.FAILED, "refused"),
     Outcome.UNCERTAIN: (Stage.UNKNOWN, "unknown"),
@@ -227,6 +239,7 @@ def recipients(rows: Sequence[Recipient], names: Names) -> tuple[list[RecipientV
     for row in rows:
         stage, word = _OUTCOME_WORDS[row.outcome]
         channel = CHANNELS.get(row.channel, row.channel)
+        word = word.format(carrier=carrier(row.channel))
         said = f"{channel}: {word}{f' ({row.reason})' if row.reason else ''}"
         words.setdefault(row.person, []).append((stage.value, WORDS[stage], said))
         if row.outcome is Outcome.DELIVERED:

@@ -203,6 +203,18 @@ async def test_a_verb_asked_twice_is_done_once_even_after_a_restart(house: House
     assert 1 == len(kinds(await house.written(), facts.ActionOrdered))
 
 
+async def test_a_real_incident_is_not_closed_as_an_exercise(house: House) -> None:
+    """Whatever a form says, an actual incident was no exercise."""
+    raised = house.press()
+    closing = house.ids.verb()
+    with pytest.raises(WrongState, match="not an exercise"):
+        await house.verbs.close_incident(
+            verb=closing, incident=raised.incident, by=BY, reason="exercise-over"
+        )
+
+    assert house.verbs.incidents[raised.incident].open
+
+
 async def test_a_closed_incident_takes_no_more_verbs(house: House) -> None:
     """Closing is final, orders the notice, and the next alarm opens a new incident."""
     raised = house.press()

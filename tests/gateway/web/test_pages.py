@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
-from belltower.errors import Unreachable, WrongState
+from belltower.errors import NotAsked, Unreachable, WrongState
 from belltower.incident.facts import Mode, Outcome
 from gateway.web.desk import LaneState, Recipient
 from tests.gateway.web.house import BrokenReads, House, form_token, living, until
@@ -179,11 +179,19 @@ async def test_a_refused_and_an_unanswered_order_are_told_apart(house: House) ->
         fields = {"action": "hold", "verb": "vrb_" + "0" * 26}
         house.refuse = WrongState("The incident is closed already.")
         refused = await send(session, address, "/incidents/inc_x/actions", form=form, **fields)
-        house.refuse = Unreachable("no socket")
+        house.refuse = Unreachable("silent")
         unknown = await send(session, address, "/incidents/inc_x/actions", form=form, **fields)
+        house.refuse = NotAsked("/run/belltower/control.sock")
+        not_done = await send(session, address, "/incidents/inc_x/actions", form=form, **fields)
 
     assert (409, True) == (refused[0], "The incident is closed already." in refused[1])
     assert (503, True) == (unknown[0], "Unknown whether it was done" in unknown[1])
+    assert (503, True) == (not_done[0], "Not done: the alarm lane does not answer." in not_done[1])
+    for _, html in (unknown, not_done):
+        assert f'name="verb" value="{fields["verb"]}"' in html
+        assert 'name="action" value="hold"' in html
+        assert 'href="/incidents/inc_x"' in html
+        assert "control.sock" not in html
 
 
 async def test_every_answer_bears_the_guarding_headers(house: House) -> None:

@@ -116,6 +116,88 @@ def pressed(mode: Mode = Mode.ACTUAL) -> Telling:
     return Telling(mode).alarm(0).opened(0).call(0)
 
 
+def test_further_presses_show_how_far_they_have_come() -> None:
+    """Recorded, then some sent, then all sent, then all with the PSAP's system."""
+    telling = pressed().sent(0.1)
+    for number in (2, 3, 4):
+        telling.alarm(number, number=number)
+    found = [telling.story().steps["alarms:B"]]
+    for fact in (
+        facts.CallSent(call="cal_1", link=COUNTY, frame="2", covers=((2, 3),)),  # type: ignore[arg-type]
+        facts.CallSent(call="cal_1", link=COUNTY, frame="3", covers=((4, 4),)),  # type: ignore[arg-type]
+        facts.CallReceipt(
+            call="cal_1",  # type: ignore[arg-type]
+            link=COUNTY,
+            frame="2",
+            covers=((1, 4),),
+            level=ReceiptLevel.SYSTEM,
+        ),
+    ):
+        found.append(telling.say(5.0, fact).story().steps["alarms:B"])
+
+    assert [Stage.RECORDED, Stage.RECORDED, Stage.SENT, Stage.MACHINE] == [step.stage for step in found]
+    assert [
+        "none sent to the PSAP so far",
+        "2 sent",
+        "all sent",
+        "all sent, all received by the PSAP's system",
+    ] == [step.detail.partition("; ")[2] for step in found]
+
+
+def test_every_place_is_named_as_far_as_a_line_bears() -> None:
+    """One, two, and then how many more."""
+    telling = pressed()
+    found = [telling.story().where]
+    for number, place in enumerate(("plc_gym", "plc_a101"), 2):
+        found.append(telling.alarm(number, number=number, place=place).story().where)
+
+    assert ["B 204", "B 204 and G Gym", "B 204, G Gym and 1 more"] == found
+
+
+def test_what_was_accepted_counts_down_as_it_is_heard_of() -> None:
+    """A delivered message is no longer one that is not known to have arrived; mail lies with a mail server."""
+    telling = pressed()
+    telling.say(
+        1,
+        facts.NoticeOrdered(
+            notice="ntc_1",  # type: ignore[arg-type]
+            revision=1,
+            incident=INCIDENT,
+            mode=Mode.ACTUAL,
+            template="staff-alarm",
+            audience="all-staff",
+            slots={},
+        ),
+    )
+
+    def settle(delivery: str, outcome: Outcome, channel: str = "sms") -> str:
+        fact = facts.DeliverySettled(
+            notice="ntc_1",  # type: ignore[arg-type]
+            delivery=delivery,  # type: ignore[arg-type]
+            revision=1,
+            person=PersonId("per_1"),
+            channel=channel,
+            outcome=outcome,
+        )
+        return telling.say(2, fact, "desk").story().steps[f"delivery:ntc_1:{channel}:accepted"].title
+
+    assert "Text messages: 1 accepted by the carrier, not known to have arrived" == settle(
+        "dlv_1", Outcome.ACCEPTED
+    )
+    assert "Text messages: 2 accepted by the carrier, not known to have arrived" == settle(
+        "dlv_2", Outcome.ACCEPTED
+    )
+    assert "Text messages: 2 accepted by the carrier, 1 not known to have arrived" == settle(
+        "dlv_1", Outcome.DELIVERED
+    )
+    assert "Text messages: 2 accepted by the carrier, all heard of since" == settle(
+        "dlv_2", Outcome.DELIVERED
+    )
+    assert "E-mail: 1 accepted by the mail server, not known to have arrived" == settle(
+        "dlv_3", Outcome.ACCEPTED, "email"
+    )
+
+
 def test_a_radio_receipt_is_not_the_psap() -> None:
     """The far modem has it: still nothing has answered."""
     telling = pressed().sent(0.1).receipt(0.2, ReceiptLevel.RADIO)
