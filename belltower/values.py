@@ -170,6 +170,7 @@ class Reader:
         before = len(self.faults)
         fields = msgspec.structs.fields(kind)
         self.unknown(table, {field.encode_name for field in fields}, at)
+        misspelt = len(self.faults)
         values: dict[str, Any] = {}
         for field in fields:
             where = _join(at, field.encode_name)
@@ -179,10 +180,10 @@ class Reader:
                 self.fault(where, "missing; it has no default")
             elif isinstance(field.default, Path):
                 values[field.name] = self.file.parent / field.default
-        if len(self.faults) > before:
+        if len(self.faults) > misspelt:
             return None
         try:
-            return kind(**values)
+            record = kind(**values)
         except (ValueError, TypeError, SettingsError) as error:  # said by the record's __post_init__
             known = {field.encode_name for field in fields}
             for line in str(error).splitlines():
@@ -190,6 +191,7 @@ class Reader:
                 named = colon and key in known
                 self.fault(_join(at, key) if named else at, text if named else line)
             return None
+        return None if len(self.faults) > before else record
 
     def take_kind(self, kinds: Mapping[str, type[Any]], table: Any, at: str) -> Any:
         """The record whose class the table's `kind` picks; None when something in it is at fault."""

@@ -325,6 +325,25 @@ def load(
     return settings
 
 
+def named_paths(file: Path) -> tuple[Path, Path] | None:
+    """The site package's folder and the file of unit keys, also where a file is faulty; None: it cannot be read."""
+    reader = Reader(file=file, secrets=False)
+    tables = reader.load()
+    if reader.faults:
+        return None
+
+    def path(table: str, key: str) -> Path | None:
+        values = tables.get(table)
+        value = values.get(key) if isinstance(values, dict) else None
+        return file.parent / Path(value).expanduser() if isinstance(value, str) and value else None
+
+    state = path("state", "folder") or file.parent / StateSettings().folder
+    return (
+        path("site", "folder") or file.parent / SiteSettings().folder,
+        path("alarm", "unit_keys") or state / "units.keys",
+    )
+
+
 def _ports(reader: Reader, settings: Settings) -> None:
     """The page and the units' listener cannot share a port of one address."""
     web, listener = settings.desk.web, settings.alarm.mqtt_listener

@@ -155,6 +155,8 @@ class _Loader:
         if people is not None:
             staff = self._people(people, places if site is not None else None)
         records = self._units(units, places if site is not None else None) if units is not None else {}
+        if units is None and site is not None:
+            self._places_of_faulty_units(places)
         if response is not None and wording is not None:
             self._response(response, audiences, staff, wording)
         faults = [fault for reader in self._readers.values() for fault in reader.faults] + self._others
@@ -248,6 +250,14 @@ class _Loader:
             )
         _unique(reader, "unit", [str(unit.number) for unit in units.unit], "number")
         return records
+
+    def _places_of_faulty_units(self, places: Mapping[PlaceId, Place]) -> None:
+        """One faulty unit does not hide the unknown place of another."""
+        tables = Reader(file=self._folder / "units.toml").load().get("unit")
+        for at, table in _numbered("unit", tables if isinstance(tables, list) else ()):
+            place = table.get("place") if isinstance(table, dict) else None
+            if isinstance(place, str):
+                self._check_place(self._readers["units.toml"], f"{at}.place", PlaceId(place), places)
 
     def _people(self, people: _People, places: Mapping[PlaceId, Place] | None) -> dict[PersonId, Person]:
         reader = self._readers["people.toml"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ def command(config: Path, site: Path | None, *, without_secrets: bool, as_json: 
       belltower check --config config.toml
       belltower check --config config.toml --site next-site --without-secrets
 
-    Exits with 78 when there is a fault. Remarks are no faults: the lanes start all the same.
+    Exits with 78 when there is a fault; with --json each is an object of file, key and message. Remarks are no faults: the lanes start all the same.
     """
     from gateway import settings as rooms
     from gateway import site_package
@@ -42,7 +43,8 @@ def command(config: Path, site: Path | None, *, without_secrets: bool, as_json: 
         settings = rooms.load(config, secrets=not without_secrets)
     except SettingsError as error:
         faults += str(error).splitlines()
-    folder = site or (settings.site.folder if settings else None)
+    paths = rooms.named_paths(config)
+    folder = site or (paths[0] if paths else None)
     if folder is not None:
         try:
             package = site_package.load(folder)
@@ -50,6 +52,12 @@ def command(config: Path, site: Path | None, *, without_secrets: bool, as_json: 
             faults += str(error).splitlines()
     if settings is not None and not without_secrets:
         faults += file_faults(settings)
+    elif paths and not without_secrets:
+        faults += _key_faults(config, paths[1])
+    if faults and as_json:
+        for line in faults:
+            emit(_fault(line))
+        sys.exit(78)
     if faults:
         raise SettingsError("\n".join(faults))
     if settings is None or package is None:
@@ -109,19 +117,31 @@ def file_faults(settings: Settings) -> list[str]:
                 record.tls()
             except LinkError as error:
                 faults.append(f"{settings.file}: {at}: {error}")
-    if not settings.unit_keys.is_file():
-        faults.append(
-            f"{settings.file}: alarm.unit_keys: there is no file {settings.unit_keys}; "
-            "make it with: belltower units keys"
-        )
-    else:
-        from hardware.unit_keys import read_keys
+    return faults + _key_faults(settings.file, settings.unit_keys)
 
-        try:
-            read_keys(settings.unit_keys)
-        except SettingsError as error:
-            faults.append(str(error))
-    return faults
+
+def _key_faults(file: Path, keys: Path) -> list[str]:
+    """What is wrong with the file of unit keys."""
+    from hardware.unit_keys import read_keys
+
+    if not keys.is_file():
+        return [
+            f"{file}: alarm.unit_keys: there is no file {keys}; make it with: belltower units keys",
+        ]
+    try:
+        read_keys(keys)
+    except SettingsError as error:
+        return str(error).splitlines()
+    return []
+
+
+def _fault(line: str) -> dict[str, str]:
+    """The parts of `FILE: table.key: message`; where no key is at fault, `key` is empty."""
+    file, _, rest = line.partition(": ")
+    key, _, message = rest.partition(": ")
+    if not message or " " in key:
+        key, message = "", rest
+    return {"file": file, "key": key, "message": message}
 
 
 def _remarks(settings: Settings, package: SitePackage, *, without_secrets: bool) -> list[str]:

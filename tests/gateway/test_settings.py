@@ -261,9 +261,9 @@ def test_a_wire_that_can_never_open_is_refused(tmp_path: Path, url: str) -> None
 
 def test_every_fault_of_a_link_is_reported_together(tmp_path: Path) -> None:
     """The address does not hide the call sign, nor the call sign the speed."""
-    link = MINIMAL.replace("tcp:", "ftp:").replace('"COUNTY"', '"county"') + "rate = 1\n"
+    link = MINIMAL.replace("tcp:", "ftp:").replace('"COUNTY"', '"county"') + "rate = 1\nspeed = 1\n"
 
-    assert [f"config.toml: psap.links.county.{key}" for key in ("url", "to", "rate")] == [
+    assert [f"config.toml: psap.links.county.{key}" for key in ("speed", "url", "to", "rate")] == [
         line.split(": ")[0] + ": " + line.split(": ")[1] for line in faults(tmp_path, link)
     ]
 

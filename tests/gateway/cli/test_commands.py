@@ -64,7 +64,29 @@ def test_check_lists_the_faults_of_settings_and_site_together(tmp_path: Path) ->
     assert [
         f'{config}: log.levle: unknown key; did you mean "level"?',
         'site/units.toml: unit[8].place: site.toml has no place "b-999"',
+        f"{config}: alarm.unit_keys: there is no file {tmp_path}/var/units.keys; make it with: belltower units keys",
     ] == done.stderr.splitlines()
+
+
+def test_check_tells_programs_each_fault_as_an_object(tmp_path: Path) -> None:
+    """One line each; faulty settings hide neither the keys that are missing nor the site's faults."""
+    config = house(tmp_path)
+    config.write_text(config.read_text(encoding="utf-8") + "[desk.web]\nprot = 1\nport = 1883\n", "utf-8")
+    units = tmp_path / "site" / "units.toml"
+    text = units.read_text(encoding="utf-8").replace("b-201", "b-999").replace("number = 1\n", "nmber = 1\n")
+    units.write_text(text, encoding="utf-8")
+
+    done = belltower("check", "--config", config, "--json")
+
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (78, "") == (done.returncode, done.stderr)
+    assert [
+        (str(config), "desk.web.prot", 'unknown key; did you mean "port"?'),
+        ("site/units.toml", "unit[1].nmber", 'unknown key; did you mean "number"?'),
+        ("site/units.toml", "unit[1].number", "missing; it has no default"),
+        ("site/units.toml", "unit[8].place", 'site.toml has no place "b-999"'),
+    ] == [(fault["file"], fault["key"], fault["message"]) for fault in found[:-1]]
+    assert "alarm.unit_keys" == found[-1]["key"]
 
 
 def test_keys_are_made_once_and_readable_by_nobody_else(tmp_path: Path) -> None:
