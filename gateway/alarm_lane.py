@@ -175,7 +175,7 @@ class AlarmLane:
             self.calls = CallWorker(
                 journal=self.journal,
                 links=[
-                    world.open_link(LinkName(name), link) for name, link in self._settings.psap_links.items()
+                    world.open_link(LinkName(name), link) for name, link in self._settings.links_as_shown()
                 ],
                 ids=ids,
                 clock=world.clock,
@@ -216,7 +216,7 @@ class AlarmLane:
             head=self.journal.head,
             open_incidents=len(self.verbs.incidents),
             links_lost=dict(self._lost),
-            links=tuple(LinkName(name) for name in self._settings.psap_links),
+            links=self.calls.answering(),
             units_lost=tuple(self._units[number].record.id for number in sorted(self.supervision.lost)),
             units=len(self._units),
             trouble=self._trouble,

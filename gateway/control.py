@@ -69,7 +69,8 @@ class Status(Struct, frozen=True, kw_only=True, tag=True):
     open_incidents: int
     # Links and intake paths that do not answer, with the reason.
     links_lost: dict[LinkName, str]
-    links: tuple[LinkName, ...]
+    # The ways to the PSAP, first what is shown first: whether each answers. None: not known yet.
+    links: dict[LinkName, bool | None]
     units_lost: tuple[UnitId, ...]
     units: int
     # Why the journal cannot keep what happens; "" when it can.

@@ -265,6 +265,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     channels: dict[str, Any]
     log: LogSettings
 
+    def links_as_shown(self) -> list[tuple[str, Any]]:
+        """The ways to the PSAP in the order in which they are shown."""
+        return sorted(self.psap_links.items(), key=lambda link: getattr(link[1], "priority", 1))
+
     @property
     def unit_keys(self) -> Path:
         """The file of unit keys in force."""

@@ -20,17 +20,17 @@ def command(config: Path, *, as_json: bool) -> None:
     Example:
       belltower status --config config.toml --json
 
-    Exits with 69 when no alarm lane answers, 1 when something is in trouble: a link lost, a unit silent, a
-    journal that cannot keep what happens, one found damaged within the last day, or a part that is not as it was set up.
+    Exits with 69 when no alarm lane answers, 1 when something is not in order: a link lost or not heard yet, a unit
+    silent, a journal that cannot keep what happens, one found damaged within the last day, or a part that is not as it
+    was set up.
     """
     from gateway import settings as rooms
     from gateway.control import ControlClient
 
     settings = rooms.load(config, secrets=False)
     status = asyncio.run(ControlClient(path=settings.state.control).look())
-    troubled = bool(
-        status.links_lost or status.units_lost or status.trouble or status.put_aside or status.faults
-    )
+    wrong = status.links_lost or status.units_lost or status.trouble or status.put_aside or status.faults
+    troubled = bool(wrong) or not all(status.links.values())
     if as_json:
         emit(status)
     else:
@@ -46,7 +46,11 @@ def command(config: Path, *, as_json: bool) -> None:
             ("open incidents", str(status.open_incidents)),
             ("units", f"{status.units}, {len(status.units_lost)} silent"),
             *((f"unit {unit}", "SILENT") for unit in status.units_lost),
-            *((f"link {link}", "answers") for link in status.links if link not in status.links_lost),
+            *(
+                (f"link {link}", "answers" if answers else "not known yet")
+                for link, answers in status.links.items()
+                if link not in status.links_lost
+            ),
             *((f"link {link}", f"LOST: {reason}") for link, reason in status.links_lost.items()),
             *((f"count {name}", str(count)) for name, count in sorted(status.counts.items())),
         ]

@@ -165,12 +165,9 @@ class CallWorker:
         if len(self._prepared) > _PREPARED:
             self._prepared.popitem(last=False)
 
-    def status(self) -> list[dict[str, object]]:
-        """Each link: its name, whether it answers (None: not known yet), and the frames that wait for a receipt."""
-        return [
-            {"link": name, "answering": lane.answering, "owed": lane.ledger.open_frames()}
-            for name, lane in self._lanes.items()
-        ]
+    def answering(self) -> dict[LinkName, bool | None]:
+        """Whether each link's far end answers; None: it has not said since the start, and its time is not over."""
+        return {name: lane.answering for name, lane in self._lanes.items()}
 
     async def _follow(self) -> None:
         async for entry in self._journal.follow(after=self._after, kinds=FOLLOWED):

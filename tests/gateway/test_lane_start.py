@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import socket
 from datetime import UTC
 from pathlib import Path
 
@@ -18,6 +19,11 @@ from tests.gateway.lane import alarm_lane
 from tests.hardware.mqtt.certificate import write_certificate
 from tests.servers.mosquitto import free_port
 
+TLS = """[alarm.mqtt_listener]
+certificate = "certificate.pem"
+private_key = "key.pem"
+"""
+
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
@@ -27,15 +33,14 @@ def config(tmp_path: Path) -> Path:
     return config
 
 
-def add(config: Path, table: str, lines: str) -> None:
-    """Write more lines into a table that is there."""
-    text = config.read_text(encoding="utf-8")
-    config.write_text(text.replace(f"[{table}]\n", f"[{table}]\n{lines}\n"), encoding="utf-8")
+def replace(config: Path, old: str, new: str) -> None:
+    """Change the settings."""
+    config.write_text(config.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
 
 
 async def test_a_certificate_that_is_missing_costs_that_wire_alone(config: Path) -> None:
     """The lane runs, names the wire and the file, and takes the certificate as soon as it is there."""
-    add(config, "alarm.mqtt_listener", 'certificate = "certificate.pem"\nprivate_key = "key.pem"')
+    replace(config, "[alarm.mqtt_listener]", TLS)
     mqtt = LinkName("mqtt")
 
     async with alarm_lane(config) as lane:
@@ -48,7 +53,7 @@ async def test_a_certificate_that_is_missing_costs_that_wire_alone(config: Path)
 
 def test_a_person_who_starts_with_a_bad_certificate_is_told_at_once(config: Path) -> None:
     """`check` and `run` refuse, before a lane is started, files that are missing or do not fit each other."""
-    add(config, "alarm.mqtt_listener", 'certificate = "certificate.pem"\nprivate_key = "key.pem"')
+    replace(config, "[alarm.mqtt_listener]", TLS)
     missing = belltower("run", "--config", config)
     write_certificate(config.parent, "127.0.0.1")
     key = config.parent / "key.pem"
@@ -112,3 +117,17 @@ def test_without_any_good_package_the_faults_of_the_folder_are_told(tmp_path: Pa
     kept.write_bytes(b"PK spoilt")
     with pytest.raises(SettingsError, match="no such folder"):
         kept_site.load(tmp_path / "site", kept)
+
+
+async def test_a_link_that_has_not_answered_yet_is_not_said_to_answer(config: Path) -> None:
+    """Nobody is at the county's end: first it is not known, then the link is lost; neither is in order."""
+    county = LinkName("county")
+    with socket.create_server(("127.0.0.1", 0)) as modem:
+        replace(config, "127.0.0.1:8001", f"127.0.0.1:{modem.getsockname()[1]}")
+        async with alarm_lane(config) as lane:
+            status = await lane.says(lambda status: status.head)
+            shown = await asyncio.to_thread(belltower, "status", "--config", config)
+
+    assert {county: None} == status.links
+    assert 1 == shown.returncode
+    assert "not known yet" in shown.stdout

@@ -132,6 +132,13 @@ def test_settings_that_leave_no_way_to_the_psap_are_refused(tmp_path: Path, text
     assert any("psap" in line for line in faults(tmp_path, text))
 
 
+def test_links_are_shown_by_priority(tmp_path: Path) -> None:
+    """The lower the number the earlier, whatever the order in the file."""
+    spare = MINIMAL.replace("county", "alpha") + "priority = 2\n"
+
+    assert ["county", "alpha"] == [name for name, _ in settings(tmp_path, spare + MINIMAL).links_as_shown()]
+
+
 def test_a_call_sign_that_cannot_be_sent_is_refused_at_once(tmp_path: Path) -> None:
     """Not when the radio is opened, by a lane that would end over it again and again."""
     radio = MINIMAL + '[alarm.radio.north]\nurl = "tcp://127.0.0.1:8001"\ncallsign = "bell tower"\n'
