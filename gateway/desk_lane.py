@@ -31,6 +31,7 @@ from gateway import settings as settings_file
 from gateway.alarm_follower import AlarmFollower, AlarmVerbs
 from gateway.control import ControlClient
 from gateway.desk_channels import DeskNotices, SiteNames, callback_end, notice_site
+from gateway.invitation import FIRST
 from gateway.settings import Settings, WebSettings
 from gateway.signing import open_signer
 from gateway.site_package import SitePackage
@@ -47,9 +48,6 @@ STREAM = StreamName("desk")
 
 NICENESS = 10
 """How far the lane steps back behind the alarm lane."""
-
-INVITATION = "first-sign-in.url"
-"""The file in the state folder that holds the one-time sign-in link until an account exists."""
 
 
 class DeskLane:
@@ -124,7 +122,7 @@ class DeskLane:
                 zone=ZoneInfo(site.timezone),
                 public_origin=settings.desk.web.public_url.rstrip("/") or None,
                 account_names=accounts,
-                on_account=lambda: (settings.state.folder / INVITATION).unlink(missing_ok=True),
+                on_account=lambda: (settings.state.folder / FIRST).unlink(missing_ok=True),
                 machine_routes=callbacks.routes() if token else [],
             )
             async with Crew() as crew:
@@ -155,7 +153,7 @@ async def _serve(app: web.Application, settings: WebSettings, stack: AsyncExitSt
 
 def _invite(settings: Settings, url: str, invitation: str | None) -> None:
     """Leave the one-time link where the administrator finds it: printed, and in a file that only we may read."""
-    file = settings.state.folder / INVITATION
+    file = settings.state.folder / FIRST
     if invitation is None:
         file.unlink(missing_ok=True)
         return

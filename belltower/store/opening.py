@@ -9,10 +9,14 @@ import apsw
 
 from belltower.errors import SettingsError
 from belltower.store.database import Database
+from belltower.store.faults import Unavailable
 from belltower.store.inline import InlineDatabase
 from belltower.store.postgres import PostgresDatabase
 from belltower.store.sqlite import SQLiteDatabase
 from belltower.store.sqlite_engine import SQLiteEngine, refuse_old_library
+
+_PATIENCE = 5_000
+"""Milliseconds to wait for another process's commit."""
 
 
 async def open_database(
@@ -39,3 +43,17 @@ async def open_database(
         await district.start()
         return district
     raise SettingsError(f"store url {url!r}: want sqlite:///absolute/path.db or postgresql://user@host/name")
+
+
+def open_beside(path: Path) -> Database:
+    """A SQLite file that its lane may be writing to at this moment, for one short write. Migrates nothing.
+
+    Raises `StoreError` when it is not there or cannot be written.
+    """
+    refuse_old_library()
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    except apsw.Error as error:
+        raise Unavailable(f"{path}: {error}") from error
+    connection.set_busy_timeout(_PATIENCE)
+    return InlineDatabase(engine=SQLiteEngine(connection=connection))

@@ -25,6 +25,7 @@ _COMMANDS = {
     "run": "Run both lanes under the supervisor.",
     "check": "Read settings and site package as the lanes do; list every fault.",
     "units": "Make unit keys; print what a unit signs in with.",
+    "invite": "A new one-time link by which somebody makes an account.",
     "status": "How the alarm lane is at this moment.",
     "press": "Press a unit's button, as the unit would, and follow the answers.",
     "simulate": "The other ends of the wires: county, carrier, units.",

@@ -12,7 +12,11 @@ import click
 from belltower.errors import NotFound, SettingsError
 from gateway.cli.output import config_option, emit, json_option, table
 
+_LISTED = 20
+
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from belltower.ids import PlaceId
     from belltower.journal import RawEntry
     from floorplans.place import Place
@@ -78,7 +82,7 @@ def command(incident: str, config: Path, *, as_json: bool) -> None:
     now = fold(IncidentId(subject), entries)
     table(
         f"Incident {now.number}, {now.mode}, {'open' if now.open else 'closed'}, "
-        f"first press {aware(pressed).isoformat(sep=' ', timespec='seconds')}",
+        f"first press {_local(settings, aware(pressed))}",
         ("seconds", "what", ""),
         [(f"{(entry.at - pressed) / SECOND:9.3f}", what, standing) for entry, what, standing in told],
     )
@@ -93,6 +97,7 @@ async def _of_incident(settings: Settings, named: str) -> tuple[str, list[RawEnt
     encoding = FactEncoding()
     subject = named if named.startswith("inc_") else ""
     by_subject: dict[str, list[RawEntry]] = {}
+    numbers: list[int] = []
     async for row in everything(settings):
         if not row.subject:
             continue
@@ -100,15 +105,37 @@ async def _of_incident(settings: Settings, named: str) -> tuple[str, list[RawEnt
         if row.tag == "incident.opened":
             fact = encoding.decode(row.tag, row.body)
             number = fact.number if isinstance(fact, IncidentOpened) else 0
+            numbers.append(number)
             if named in ("last", str(number)):
                 subject = row.subject
     if subject not in by_subject:
         raise NotFound(
             "the journal holds no incident yet"
             if named == "last"
-            else f"the journal holds no incident {named}"
+            else f"the journal holds no incident {named}; {_held(numbers)}"
         )
     return subject, by_subject[subject]
+
+
+def _held(numbers: list[int]) -> str:
+    """Which incidents there are; of many, the last."""
+    if not numbers:
+        return "it holds none yet"
+    last = sorted(numbers)[-_LISTED:]
+    return f"it holds {len(numbers)}: {'.., ' if len(numbers) > _LISTED else ''}{', '.join(map(str, last))}"
+
+
+def _local(settings: Settings, at: datetime) -> str:
+    """The time on the school's wall, with its zone; UTC where the site package cannot be read."""
+    from zoneinfo import ZoneInfo
+
+    from gateway import site_package
+
+    try:
+        zone = site_package.load(settings.site.folder).timezone
+    except SettingsError:
+        zone = "UTC"
+    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S} {zone}"
 
 
 def _places(settings: Settings) -> Mapping[PlaceId, Place]:

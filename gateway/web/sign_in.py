@@ -159,7 +159,7 @@ class SignIn:
         return response
 
 
-_VOID = "This link is not valid any more. Ask for a new one where Belltower was started."
+_VOID = "This link is not valid any more. Whoever runs Belltower makes a new one with: belltower invite"
 
 
 def _text(value: Any) -> str:

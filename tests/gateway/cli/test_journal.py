@@ -15,6 +15,9 @@ from belltower.incident.facts import Fact
 from belltower.journal import Journal, SpoolFile
 from belltower.journal.checkpoint import checkpoint_key
 from belltower.store import Transaction, open_database
+from gateway import settings as rooms
+from gateway import site_package
+from gateway.web import store as web_store
 from tests.gateway.cli.house import belltower, house
 
 INCIDENT = IncidentId("inc_01")
@@ -70,6 +73,31 @@ def written(config: Path) -> Path:
     return path
 
 
+def test_somebody_is_invited_while_the_desk_runs(tmp_path: Path) -> None:
+    """The link is good, and the desk, which holds its database open, writes on."""
+    config = house(tmp_path)
+    assert 77 == belltower("invite", "-c", config).returncode
+
+    async def run() -> tuple[bool, bool]:
+        path = rooms.load(config, secrets=False).state.desk_database
+        path.parent.mkdir(parents=True, exist_ok=True)
+        database = await open_database(f"sqlite://{path}")
+        await database.migrate(web_store.STEPS)
+        links = [
+            json.loads((await asyncio.to_thread(belltower, "invite", "-c", config, "--json")).stdout)["link"]
+            for _ in range(2)
+        ]
+        now = SystemClock().now()
+        good = [await web_store.invited(database, link.rpartition("/")[2], now) for link in links]
+        tx = Transaction()
+        web_store.use_invitation(tx, links[1].rpartition("/")[2], now)
+        await database.submit(tx)
+        await database.close()
+        return good[0], good[1]
+
+    assert (False, True) == asyncio.run(run())
+
+
 def test_an_incident_is_told_again_with_seconds_and_standing(tmp_path: Path) -> None:
     """By its number, by its id, or the last one."""
     config = house(tmp_path)
@@ -83,7 +111,10 @@ def test_an_incident_is_told_again_with_seconds_and_standing(tmp_path: Path) -> 
         assert [0.0, 0.0, 0.25, 2.5] == [line["seconds"] for line in lines]
         assert ["", "", "sent", "acknowledged by a person"] == [line["standing"] for line in lines]
     assert "telecommunicator T4 acknowledges on county" in belltower("replay", "-c", config).stdout
-    assert 77 == belltower("replay", "13", "-c", config).returncode
+    missing = belltower("replay", "13", "-c", config)
+    assert (77, True) == (missing.returncode, "no incident 13; it holds 1: 12" in missing.stderr)
+    zone = site_package.load(config.parent / "site").timezone
+    assert f" {zone}" in belltower("replay", "-c", config).stdout.partition("first press")[2].splitlines()[0]
 
 
 def test_verify_finds_the_first_altered_entry(tmp_path: Path) -> None:
