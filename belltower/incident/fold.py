@@ -39,7 +39,7 @@ class LinkView(Struct, frozen=True, kw_only=True):
     """One call on one link."""
 
     sent_at: Instant | None = None
-    # The best machine confirmation of the call's first frame, and when.
+    # The best machine confirmation of any frame of the call on this link, and when.
     level: ReceiptLevel | None = None
     received_at: Instant | None = None
     rejected_at: Instant | None = None

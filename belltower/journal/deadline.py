@@ -24,6 +24,9 @@ class Deadline(Struct, frozen=True, kw_only=True):
 class Deadlines:
     """One owner's deadlines.
 
+    For work that is due later than a process may live. No room of this version arms one: what is due within seconds
+    is found again in the facts at a restart.
+
     Set and cleared with a transaction; `follow` yields each when it is due. Once armed, a deadline runs on the event
     loop's monotonic time: a stepped wall clock neither hurries nor delays it. It is armed as soon as it is set, even
     if its transaction then fails: look at the state of things before acting. A due deadline that is not cleared comes

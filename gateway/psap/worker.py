@@ -77,9 +77,9 @@ class _Lane:
 class CallWorker:
     """Carries out `CallOrdered` on every link at once. `run` it in the alarm lane's crew.
 
-    It has no tables: after a restart `owed`, all facts of the incidents that are open or were closed within
-    `KEPT_AFTER_CLOSE`, and the last `LinkLost` or `LinkRestored` of each link, are all its memory. `after` is the
-    journal's position up to which `owed` was read.
+    It has no tables: after a restart `owed`, the facts of the incidents that are to be attended to, is all its memory.
+    Whether a link answers is not remembered: its first word after the start is written down as news, unless `owed`
+    holds the link's last `LinkLost` or `LinkRestored`. `after` is the journal's position up to which `owed` was read.
     """
 
     def __init__(

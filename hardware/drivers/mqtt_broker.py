@@ -11,7 +11,6 @@ import asyncio
 import ipaddress
 import socket
 import ssl
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
@@ -43,7 +42,6 @@ class BrokerIntake:
         password: str = "",
         client_id: str = "belltower",
         tls: TLS | None = None,
-        on_link: Callable[[bool], None] | None = None,
         connect_within: float = CONNECT_WITHIN,
     ) -> None:
         self._url = url
@@ -52,7 +50,6 @@ class BrokerIntake:
         self._password = password
         self._client_id = client_id
         self._tls = tls
-        self._on_link = on_link
         self._connect_within = connect_within
         self._good = ""
         self._doubted = False
@@ -102,15 +99,11 @@ class BrokerIntake:
         self.connected.set()
         _log.info("broker_connected", session_present=link.session_present)
         try:
-            if self._on_link is not None:
-                self._on_link(True)
             await link.lost
         finally:
             self._link = None
             self.connected.clear()
             link.close()
-            if self._on_link is not None:
-                self._on_link(False)
 
     def _where(self) -> tuple[str, int, ssl.SSLContext | None]:
         parts = urlsplit(self._url)

@@ -1,6 +1,6 @@
 """The notice room on a real database, as the desk lane runs it; also as a process of its own that can be killed.
 
-python -m tests.peers.desk '{"database": "/tmp/desk.db", ...}'     # prints {"rows": .., "others": ..}
+python -m tests.peers.desk '{"database": "FOLDER/desk.db", ...}'     # prints {"rows": .., "others": ..}
 """
 
 import asyncio

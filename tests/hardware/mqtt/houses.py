@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -115,8 +114,6 @@ class BrokerHouse(House):
         self.tls: ssl.SSLContext | None = None
         self.host = "127.0.0.1"
         self.password = "belltower"
-        self.link: list[bool] = []
-        self.on_link: Callable[[bool], None] = self.link.append
 
     async def __aenter__(self) -> Self:
         await self.broker.start()
@@ -134,7 +131,6 @@ class BrokerHouse(House):
             username="belltower",
             password=self.password,
             tls=(lambda: self.tls) if self.tls else None,
-            on_link=self.on_link,
         )
         self._run(intake)
         await self.is_connected()
