@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from belltower.clock import Clock
-from belltower.errors import NotAsked, Unreachable
+from msgspec import Struct
+
+from belltower import log
+from belltower.clock import SECOND, Clock, Instant
+from belltower.errors import Malformed, NotAsked, StoreError, Unreachable
 from belltower.ids import IncidentId, PersonId, StreamName, VerbId
 from belltower.incident.facts import Action, Fact
-from belltower.journal import Copy, Journal
+from belltower.journal import Copy, ForkedError, Journal, anew, source_of
+from belltower.journal.tables import HEAD
 from belltower.store import Database, Step
-from gateway.control import Batch, ControlClient, Status
+from gateway.control import BEAT, Batch, ControlClient, Status
 from gateway.web.desk import LaneState
 
 STEPS = [
@@ -19,21 +24,40 @@ STEPS = [
         room="desk",
         number=1,
         sql="CREATE TABLE desk_alarm_stream (name TEXT PRIMARY KEY, stream TEXT NOT NULL);",
-    )
+    ),
+    Step(
+        room="desk",
+        number=2,
+        sql="ALTER TABLE desk_alarm_stream ADD COLUMN begun_at BIGINT NOT NULL DEFAULT 0;",
+    ),
 ]
+
+PUT_BACK_SAID = 86_400 * SECOND
+"""How long the page says that the alarm lane's journal was put back."""
+
+_log = log.get("alarm_follower")
 
 FIRST_STREAM = StreamName("alarm")
 
 
 class StreamChangedError(Unreachable):
-    """The alarm lane began a fresh journal: this lane starts anew, to follow it from its first entry."""
+    """The alarm lane's journal is another one: this lane starts anew, to follow it from its first entry."""
 
 
-async def known_stream(database: Database) -> StreamName:
+class FollowedStream(Struct, frozen=True, kw_only=True):
+    """What this desk calls its copy of the alarm stream, and when the copy was begun."""
+
+    name: StreamName = FIRST_STREAM
+    begun_at: Instant = Instant(0)
+
+
+async def followed_stream(database: Database) -> FollowedStream:
     """The stream that was followed last."""
     await database.migrate(STEPS)
-    rows = await database.read("SELECT stream FROM desk_alarm_stream WHERE name = 'current'")
-    return StreamName(rows[0][0]) if rows else FIRST_STREAM
+    rows = await database.read("SELECT stream, begun_at FROM desk_alarm_stream WHERE name = 'current'")
+    if not rows:
+        return FollowedStream()
+    return FollowedStream(name=StreamName(rows[0][0]), begun_at=Instant(rows[0][1]))
 
 
 class AlarmFollower:
@@ -44,7 +68,7 @@ class AlarmFollower:
         *,
         copy: Copy[Fact],
         journal: Journal[Fact],
-        stream: StreamName,
+        stream: FollowedStream,
         client: ControlClient,
         clock: Clock,
     ) -> None:
@@ -55,22 +79,34 @@ class AlarmFollower:
         self._clock = clock
         self._heard: float | None = None
         self._status: Status | None = None
+        self._not_copied = ""
+        self._changed = asyncio.Event()
 
     async def run(self) -> None:
         """Follow until the lane falls silent: then `Unreachable`."""
-        await self._take(await self._client.look())
-        async for message in self._client.follow(self._copy.head):
-            if isinstance(message, Batch):
-                await self._copy.take(message.entries)
-                self._heard = self._clock.monotonic()
-            else:
-                await self._take(message)
+        while True:
+            try:
+                await self._follow()
+            except ForkedError:
+                await self._change(anew(self._stream.name))
+            except (StoreError, Malformed) as error:
+                if str(error) != self._not_copied:
+                    _log.error("not_copied", error=type(error).__name__)
+                self._not_copied = str(error)
+            await asyncio.sleep(BEAT)
+
+    async def attend(self) -> None:
+        """Wait until another stream is to be followed: then `StreamChangedError`, which ends the lane."""
+        await self._changed.wait()
+        raise StreamChangedError("the alarm lane writes another stream")
 
     def state(self, *, channels_pausing: Mapping[str, str], faults: tuple[str, ...] = ()) -> LaneState:
         """Where the alarm lane stands, as far as this desk knows, and this desk's own channels and `faults`."""
         silent = float("inf") if self._heard is None else self._clock.monotonic() - self._heard
         status = self._status
         desk_trouble = "this desk's own journal" if self._journal.trouble else ""
+        if self._not_copied:
+            desk_trouble = f"this desk cannot copy the alarm lane's journal: {self._not_copied}"
         if status is None:
             return LaneState(
                 silent_for=silent,
@@ -82,26 +118,54 @@ class AlarmFollower:
             silent_for=silent,
             lost=status.links_lost,
             recording_trouble=status.trouble or desk_trouble,
-            record_broken=f"the alarm lane's journal was damaged; it lies in {status.put_aside}"
-            if status.put_aside
-            else "",
+            record_broken=self._broken(status),
             units_lost=len(status.units_lost),
             channels_pausing=channels_pausing,
             faults=(*status.faults, *(fault for fault in faults if fault not in status.faults)),
         )
 
+    def _broken(self, status: Status) -> str:
+        stream = self._stream
+        if status.put_aside:
+            return f"the alarm lane's journal was damaged; it lies in {status.put_aside}"
+        if stream.name != source_of(stream.name) and self._clock.now() < stream.begun_at + PUT_BACK_SAID:
+            return "the alarm lane's journal was put back to an earlier state; this desk keeps what it held before"
+        return ""
+
+    async def _follow(self) -> None:
+        await self._take(await self._client.look())
+        # The last entry copied comes again, and is compared: a journal put back from a backup holds another there.
+        async for message in self._client.follow(max(self._copy.head - 1, 0)):
+            if isinstance(message, Batch):
+                await self._copy.take(message.entries)
+                self._not_copied = ""
+                self._heard = self._clock.monotonic()
+            else:
+                await self._take(message)
+
     async def _take(self, status: Status) -> None:
         self._status = status
         self._heard = self._clock.monotonic()
-        if status.stream == self._stream:
-            return
-        async with self._journal.database.begin() as tx:
+        if status.stream != source_of(self._stream.name):
+            await self._change(status.stream)
+        if status.head < self._copy.head:
+            raise ForkedError(f"{status.stream} ends at {status.head}, {self._copy.head} entries were copied")
+
+    async def _change(self, stream: StreamName) -> None:
+        """Keep the name of the stream to follow from now on, and let the lane start anew."""
+        database = self._journal.database
+        while await database.read(HEAD, stream=stream):
+            stream = anew(stream)
+        _log.error("stream_changed", stream=stream)
+        async with database.begin() as tx:
             tx.add(
-                "INSERT INTO desk_alarm_stream (name, stream) VALUES ('current', :stream)"
-                " ON CONFLICT (name) DO UPDATE SET stream = excluded.stream",
-                stream=status.stream,
+                "INSERT INTO desk_alarm_stream (name, stream, begun_at) VALUES ('current', :stream, :at)"
+                " ON CONFLICT (name) DO UPDATE SET stream = excluded.stream, begun_at = excluded.begun_at",
+                stream=stream,
+                at=self._clock.now(),
             )
-        raise StreamChangedError(f"the alarm lane writes stream {status.stream!r} now")
+        self._changed.set()
+        raise StreamChangedError(f"the alarm lane's stream is followed as {stream!r} from now on")
 
 
 class AlarmVerbs:

@@ -82,11 +82,12 @@ class DeskLane:
             )
             await journal.open()
             stack.push_async_callback(journal.close)
-            stream = await alarm_follower.known_stream(database)
+            followed = await alarm_follower.followed_stream(database)
+            stream = followed.name
             copy = Copy(journal=journal, stream=stream)
             await copy.open()
             client = ControlClient(path=settings.state.control)
-            follower = AlarmFollower(copy=copy, journal=journal, stream=stream, client=client, clock=clock)
+            follower = AlarmFollower(copy=copy, journal=journal, stream=followed, client=client, clock=clock)
             url = settings.desk.web.url
             board = Board()
             notices = NotifyRoom(
@@ -128,6 +129,7 @@ class DeskLane:
             async with Crew() as crew:
                 crew.essential("journal", journal.run)
                 crew.mendable("alarm-lane", follower.run)
+                crew.essential("alarm-stream", follower.attend)
                 crew.essential("incidents", desk.run)
                 notices.run(crew)
                 page.start(crew)

@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from belltower.journal.chain import GENESIS, entry_hash
 from belltower.journal.checkpoint import Signer, checkpoint_key, checkpoint_public_key
-from belltower.journal.copy import Copy
+from belltower.journal.copy import Copy, ForkedError, anew, source_of
 from belltower.journal.deadline import Deadline, Deadlines
 from belltower.journal.entry import UNPLACED, Draft, Durability, Entry, FactCodec, RawEntry
 from belltower.journal.journal import Journal, RunSpool, Trouble
@@ -48,6 +48,7 @@ __all__ = [
     "Durability",
     "Entry",
     "FactCodec",
+    "ForkedError",
     "Journal",
     "RawEntry",
     "RunSpool",
@@ -56,9 +57,11 @@ __all__ = [
     "SpoolFile",
     "Trouble",
     "Verdict",
+    "anew",
     "checkpoint_key",
     "checkpoint_public_key",
     "entry_hash",
+    "source_of",
     "streams",
     "verify",
 ]

@@ -9,6 +9,7 @@ from belltower.errors import StoreError
 from belltower.ids import StreamName
 from belltower.journal.chain import GENESIS, entry_hash
 from belltower.journal.checkpoint import note, signed
+from belltower.journal.copy import source_of
 from belltower.journal.tables import CHECKPOINTS, COUNT, PAGE, STREAMS
 from belltower.store import Database, Progress
 
@@ -145,7 +146,7 @@ class _Verification:
             raise _Unsound(expected, "a column holds the wrong kind of value")
         self._digest = entry_hash(
             self._digest,
-            stream=self._stream,
+            stream=source_of(self._stream),
             position=expected,
             fact_id=fact_id,
             at=at,

@@ -168,10 +168,11 @@ def end_session(tx: Transaction, token: str) -> None:
 
 
 def incident_opened(tx: Transaction, incident: IncidentId, number: int, at: Instant) -> None:
-    """Remember an incident."""
+    """Remember an incident. Told again, as a stream begun anew does, it is open again."""
     tx.add(
         "INSERT INTO web_incident (incident, number, opened_at) VALUES (:incident, :number, :at)"
-        " ON CONFLICT (incident) DO NOTHING",
+        " ON CONFLICT (incident) DO UPDATE SET number = excluded.number, opened_at = excluded.opened_at,"
+        " closed_at = NULL",
         incident=incident,
         number=number,
         at=at,

@@ -1,0 +1,168 @@
+"""The desk's copy of the alarm stream, when that stream or the copy is not what it was."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import apsw
+import pytest
+
+from belltower.clock import SystemClock
+from belltower.ids import Ids, StreamName
+from belltower.incident import facts
+from belltower.incident.encoding import FactEncoding
+from belltower.incident.entry import Draft
+from belltower.journal import Copy, Journal, SpoolFile, verify
+from belltower.store import Transaction, open_database
+from belltower.tasks import Crew
+from gateway.alarm_follower import AlarmFollower, StreamChangedError, followed_stream
+from gateway.control import ControlClient, ControlServer, Status
+
+CLOCK = SystemClock()
+IDS = Ids(clock=CLOCK)
+
+
+@asynccontextmanager
+async def journal_in(file: Path, stream: str, before_commit=None) -> AsyncIterator[Journal]:
+    """A journal in a file."""
+    database = await open_database(f"sqlite://{file}", before_commit=before_commit)
+    journal = Journal(
+        database=database,
+        stream=StreamName(stream),
+        codec=FactEncoding(),
+        spool=SpoolFile(path=file.with_suffix(".spool")),
+    )
+    await journal.open()
+    try:
+        yield journal
+    finally:
+        await journal.close()
+        await database.close()
+
+
+async def say(journal: Journal, count: int) -> None:
+    """Record some facts."""
+    for _ in range(count):
+        draft = Draft(id=IDS.fact(), at=CLOCK.now(), subject="", fact=facts.RecordingRestored())
+        await journal.commit(Transaction(), [draft])
+
+
+@asynccontextmanager
+async def alarm_lane(folder: Path, facts_more: int) -> AsyncIterator[Journal]:
+    """An alarm lane that records some more facts, and lets itself be followed."""
+    async with journal_in(folder / "alarm.db", "alarm") as journal:
+        await say(journal, facts_more)
+
+        def status() -> Status:
+            return Status(
+                lane="alarm",
+                stream=journal.stream,
+                revision="",
+                version="",
+                head=journal.head,
+                open_incidents=0,
+                links_lost={},
+                links=(),
+                units_lost=(),
+                units=0,
+                trouble="",
+                drill_until=0,
+                counts={},
+            )
+
+        server = ControlServer(
+            path=folder / "control.sock",
+            follow=lambda after: journal.follow_raw(after=after),
+            verbs={},
+            status=status,
+        )
+        async with Crew() as crew:
+            serving = crew.essential("control", server.run)
+            await server.ready.wait()
+            try:
+                yield journal
+            finally:
+                serving.cancel()
+
+
+@asynccontextmanager
+async def desk(folder: Path, before_commit=None) -> AsyncIterator[tuple[AlarmFollower, Copy, Journal]]:
+    """A desk that follows."""
+    async with journal_in(folder / "desk.db", "desk", before_commit) as journal:
+        followed = await followed_stream(journal.database)
+        copy = Copy(journal=journal, stream=followed.name)
+        await copy.open()
+        client = ControlClient(path=folder / "control.sock")
+        follower = AlarmFollower(copy=copy, journal=journal, stream=followed, client=client, clock=CLOCK)
+        async with Crew() as crew:
+            following = crew.mendable("alarm-lane", follower.run)
+            try:
+                yield follower, copy, journal
+            finally:
+                following.cancel()
+
+
+async def copied(copy: Copy, head: int) -> None:
+    """Wait until the copy has come so far."""
+    async with asyncio.timeout(10):
+        while copy.head < head:  # noqa: ASYNC110 - a copy rings no bell
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("more", [0, 7, 4])
+async def test_a_journal_put_back_from_a_backup_is_followed_anew_and_said(tmp_path: Path, more: int) -> None:
+    """Whether it is behind the desk's copy, level with it or past it by now, the desk gets every new entry."""
+    async with alarm_lane(tmp_path, 3):
+        pass
+    shutil.copy(tmp_path / "alarm.db", tmp_path / "backup")
+    async with alarm_lane(tmp_path, 4), desk(tmp_path) as (follower, copy, _):
+        await copied(copy, 7)
+        assert "" == follower.state(channels_pausing={}).record_broken
+    shutil.copy(tmp_path / "backup", tmp_path / "alarm.db")
+
+    async with alarm_lane(tmp_path, more):
+        async with desk(tmp_path) as (follower, copy, _):
+            with pytest.raises(StreamChangedError):
+                async with asyncio.timeout(10):
+                    await follower.attend()
+        async with desk(tmp_path) as (follower, copy, journal):
+            await copied(copy, 3 + more)
+
+            assert "put back" in follower.state(channels_pausing={}).record_broken
+            for stream, entries in (("alarm", 7), ("alarm~1", 3 + more)):
+                verdict = await verify(journal.database, StreamName(stream))
+                assert (entries, None) == (verdict.entries, verdict.first_bad)
+
+
+async def test_a_copy_that_cannot_be_written_is_said_until_it_can(tmp_path: Path) -> None:
+    """The lane is not silent, and the reason given is the desk's own."""
+    full: list[Exception] = []
+
+    def before_commit() -> None:
+        if full:
+            raise full[0]
+
+    async with (
+        alarm_lane(tmp_path, 3) as alarm,
+        desk(tmp_path, before_commit) as (follower, copy, _),
+        asyncio.timeout(20),
+    ):
+        await copied(copy, 3)
+        full.append(apsw.FullError("no space left"))
+        await say(alarm, 2)
+        while not follower.state(channels_pausing={}).recording_trouble:  # noqa: ASYNC110 - a state rings no bell
+            await asyncio.sleep(0.01)
+        first = follower.state(channels_pausing={})
+        await asyncio.sleep(1.5)
+        later = follower.state(channels_pausing={})
+        full.clear()
+        await copied(copy, 5)
+
+        assert "this desk cannot copy the alarm lane's journal" in first.recording_trouble
+        assert first.recording_trouble == later.recording_trouble
+        assert later.silent_for < 2
+        assert "" == follower.state(channels_pausing={}).recording_trouble
