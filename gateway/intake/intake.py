@@ -26,6 +26,7 @@ _log = log.get("intake")
 
 _KINDS = {Kind.PANIC: AlarmKind.PANIC, Kind.MEDICAL: AlarmKind.MEDICAL}
 _SAMPLES = 16
+_CROWD = 64
 _SAMPLE_SIZE = 256
 _REMEMBERED = 4096
 
@@ -59,6 +60,7 @@ class Intake:
         # Presses that could not be written down, for as long as it may matter.
         self._relayed: OrderedDict[tuple[int, int, int], None] = OrderedDict()
         self._tampered: set[int] = set()
+        progress.crowded = lambda: len(self._pending) > _CROWD
         self.counts: Counter[str] = Counter()
         self.samples: deque[bytes] = deque(maxlen=_SAMPLES)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
@@ -17,6 +17,7 @@ from gateway.intake.units import KnownUnit
 from hardware.codecs import unit as codec
 from hardware.codecs.unit import Level, UnitFrame
 
+_PATIENCE = 40
 _AT_ONCE = 100
 """Acknowledgements sent before other work gets its turn."""
 
@@ -46,6 +47,8 @@ class Progress:
         self._site_tag = site_tag
         self._journal = journal
         self._attended = journal.head
+        self.crowded: Callable[[], bool] = lambda: False
+        """Whether many presses wait for their first acknowledgement; the intake says so."""
         self._presses: dict[IncidentId, dict[UnitId, _Press]] = {}
         self._last: dict[UnitId, _Press] = {}
         self._calls: dict[CallId, tuple[IncidentId, str]] = {}
@@ -141,11 +144,20 @@ class Progress:
             moved.append(press)
         return moved
 
+    async def _unless_crowded(self) -> None:
+        """Let first acknowledgements go before second ones, for two seconds at most."""
+        for _ in range(_PATIENCE):
+            if not self.crowded():
+                return
+            await asyncio.sleep(0.05)
+
     async def _tell(self, presses: list[_Press]) -> None:
+        await self._unless_crowded()
         for told, press in enumerate(presses, start=1):
             self._say(press)
             if told % _AT_ONCE == 0:
                 await asyncio.sleep(0)
+                await self._unless_crowded()
 
     def _say(self, press: _Press) -> None:
         ack = codec.seal(codec.acknowledge(press.frame, press.level), press.unit.key, self._site_tag)

@@ -72,6 +72,10 @@ class Process:
         file = Path(f"/proc/{self.pid}/task/{self.pid}/children")
         return [int(pid) for pid in file.read_text().split()] if file.exists() else []
 
+    def send(self, number: int) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+
     async def end(self, number: int = signal.SIGTERM) -> None:
         """End it by pid, and all that it started."""
         process, self._process = self._process, None
