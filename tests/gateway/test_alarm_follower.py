@@ -66,7 +66,7 @@ async def alarm_lane(folder: Path, facts_more: int) -> AsyncIterator[Journal]:
                 head=journal.head,
                 open_incidents=0,
                 links_lost={},
-                links=(),
+                links={},
                 units_lost=(),
                 units=0,
                 trouble="",
