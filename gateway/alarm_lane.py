@@ -8,45 +8,38 @@ begun, and said so.
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from random import Random
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from msgspec import Struct
 
 from belltower import log
-from belltower.clock import SECOND, Clock, SystemClock
+from belltower.clock import SECOND
 from belltower.ids import (
     Ids,
-    IncidentId,
     LinkName,
-    PersonId,
     PlaceId,
-    RandomBytes,
-    VerbId,
 )
 from belltower.incident import facts
 from belltower.incident import store as incident_store
 from belltower.incident.encoding import FactEncoding
 from belltower.incident.entry import Entry
-from belltower.incident.facts import Action, AlarmKind, Fact
+from belltower.incident.facts import Fact
 from belltower.incident.verbs import Verbs
-from belltower.journal import Journal, RunSpool, Signer, Spool, SpoolFile
-from belltower.store import Database, open_database
+from belltower.journal import Journal
+from belltower.store import Database
 from belltower.store.faults import Damaged
 from belltower.tasks import Crew, together
 from belltower.version import VERSION
 from floorplans import spoken
 from gateway import damage, kept_site, process
 from gateway import settings as settings_file
-from gateway.control import ControlServer, Status, Verb
-from gateway.damage import Aside
+from gateway.alarm_verbs import verbs_offered
+from gateway.alarm_world import World, open_world
+from gateway.control import ControlServer, Status
 from gateway.intake import windows
 from gateway.intake.intake import Intake
 from gateway.intake.mqtt_path import MQTTPath, UnitSignIn
@@ -57,46 +50,20 @@ from gateway.intake.supervision import Supervision
 from gateway.intake.suspects import Suspects
 from gateway.intake.units import known_units
 from gateway.intake.windows import Windows
-from gateway.meanwhile import Meanwhile
-from gateway.psap.kinds import link_from
-from gateway.psap.link import PSAPLink
 from gateway.psap.worker import CallWorker
 from gateway.settings import BrokerSettings, ListenerSettings, RadioSettings, Settings
-from gateway.signing import open_signer
 from gateway.site_package import SitePackage
 from hardware.codecs import ax25
 from hardware.codecs.unit import site_tag
 from hardware.drivers.mqtt_broker import BrokerIntake
 from hardware.drivers.mqtt_listener import MQTTListener
 from hardware.drivers.mqtt_registry import Limits
-from hardware.transports import Transport, open_transport
 from hardware.unit_keys import read_keys
 
 _log = log.get("alarm_lane")
 
 PUT_ASIDE_SAID = 86_400 * SECOND
 """How long it is said that a damaged journal was put aside."""
-
-
-class World(Struct, frozen=True, kw_only=True):
-    """Everything outside of the lane that a test may bend."""
-
-    clock: Clock
-    random: Random
-    random_bytes: RandomBytes
-    open_database: Callable[[], Awaitable[Database]]
-    spool: Spool
-    run_spool: RunSpool | None = None
-    # Signs the journal's head from time to time; None: its chain is verified without signatures.
-    signer: Signer | None = None
-    # What of the machine cannot be used.
-    faults: tuple[str, ...] = ()
-    # Where a damaged journal is put; None: the lane ends with `Damaged`.
-    aside: Aside | None = None
-    # Does what can be done while the journal syncs; None: everything is done afterwards.
-    meanwhile: Meanwhile | None = None
-    open_transport: Callable[[str], Transport] = open_transport
-    open_link: Callable[[LinkName, Any], PSAPLink] = link_from
 
 
 class AlarmLane:
@@ -270,7 +237,7 @@ class AlarmLane:
         control = ControlServer(
             path=self._settings.state.control,
             follow=lambda after: self.journal.follow_raw(after=after),
-            verbs=self._verbs_offered(),
+            verbs=verbs_offered(self.verbs, self._site.places),
             status=self.status,
         )
         crew.essential("control", control.run)
@@ -373,73 +340,6 @@ class AlarmLane:
             self.verbs.record(facts.RecordingRestored())
         else:
             self.verbs.record(facts.RecordingFailed(reason=kind))
-
-    def _verbs_offered(self) -> dict[str, Verb]:
-        """The verbs that the control socket takes, with their arguments as they come from outside."""
-        verbs = self.verbs
-
-        async def order_action(verb: VerbId, args: dict[str, Any]) -> str:
-            return await verbs.order_action(
-                verb=verb,
-                incident=IncidentId(args["incident"]),
-                action=Action(args["action"]),
-                places=frozenset(PlaceId(place) for place in args["places"]),
-                by=PersonId(args["by"]),
-            )
-
-        async def close_incident(verb: VerbId, args: dict[str, Any]) -> str:
-            return await verbs.close_incident(
-                verb=verb,
-                incident=IncidentId(args["incident"]),
-                by=PersonId(args["by"]),
-                reason=str(args.get("reason", "")),
-            )
-
-        async def raise_alarm(verb: VerbId, args: dict[str, Any]) -> str:
-            place = self._site.places.get(PlaceId(args.get("place", "")))
-            return await verbs.raise_by_person(
-                verb=verb,
-                kind=AlarmKind(args.get("kind", AlarmKind.PANIC)),
-                place=place.id if place is not None else None,
-                building=place.building if place is not None else "",
-                by=PersonId(args["by"]),
-                path=str(args.get("path", "desk")),
-                exercise=bool(args.get("exercise", False)),
-            )
-
-        async def begin_drill(verb: VerbId, args: dict[str, Any]) -> str:
-            return await verbs.begin_drill(verb=verb, token=str(args["token"]))
-
-        async def end_drill(verb: VerbId, args: dict[str, Any]) -> str:
-            del args
-            return await verbs.end_drill(verb=verb)
-
-        return {
-            "order_action": order_action,
-            "close_incident": close_incident,
-            "raise_alarm": raise_alarm,
-            "begin_drill": begin_drill,
-            "end_drill": end_drill,
-        }
-
-
-def open_world(settings: Settings) -> World:
-    """The machine's own clock, disk and wires."""
-    clock = SystemClock()
-    settings.state.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    meanwhile = Meanwhile(loop=asyncio.get_running_loop())
-    signer, unsigned = open_signer(settings.state.signing_key, clock=clock, notes=settings.state.checkpoints)
-    return World(
-        clock=clock,
-        random=Random(),  # noqa: S311 - jitter, not a secret
-        random_bytes=os.urandom,
-        open_database=partial(open_database, settings.alarm_url, before_commit=meanwhile.begin),
-        meanwhile=meanwhile,
-        spool=SpoolFile(path=settings.state.spool),
-        signer=signer,
-        faults=(unsigned,) if unsigned else (),
-        aside=Aside(file=settings.state.alarm_database),
-    )
 
 
 async def run(config: Path, stop: asyncio.Event) -> None:

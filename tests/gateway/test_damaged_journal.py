@@ -15,7 +15,8 @@ from belltower.incident.entry import Entry
 from belltower.journal import SpoolFile
 from belltower.journal.spool import SpooledFact, SpooledStatement, SpoolRecord, frame
 from gateway import site_package
-from gateway.alarm_lane import AlarmLane, open_world
+from gateway.alarm_lane import AlarmLane
+from gateway.alarm_world import open_world
 from gateway.settings import (
     AlarmSettings,
     DeskSettings,

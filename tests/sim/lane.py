@@ -19,7 +19,7 @@ from belltower.tasks import Crew
 from floorplans.place import Place
 from gateway import alarm_lane
 from gateway.alarm_lane import AlarmLane
-from gateway.alarm_lane import World as LaneWorld
+from gateway.alarm_world import World as LaneWorld
 from gateway.psap.kiss_link import KISSLink
 from gateway.settings import AlarmSettings, DeskSettings, LogSettings, Settings, SiteSettings, StateSettings
 from hardware.codecs.unit import derive_key
