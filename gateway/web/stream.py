@@ -44,14 +44,14 @@ def event(kind: str, data: str, heads: Heads | None = None) -> bytes:
 
 
 def written(heads: Heads) -> str:
-    """Positions as text: "alarm-120.desk-33"."""
-    return ".".join(f"{stream}-{position}" for stream, position in sorted(heads.items()))
+    """Positions as text: "alarm-120!desk-33". A stream's name may hold a full stop, a tilde or a hyphen."""
+    return "!".join(f"{stream}-{position}" for stream, position in sorted(heads.items()))
 
 
 def understood(text: str) -> dict[StreamName, int] | None:
     """Positions from such a text; None where it is none."""
     heads: dict[StreamName, int] = {}
-    for part in text.split(".") if text else []:
+    for part in text.split("!") if text else []:
         stream, dash, position = part.rpartition("-")
         if not dash or not position.isascii() or not position.isdigit() or len(position) > 18:
             return None

@@ -172,7 +172,7 @@ async def test_too_many_screens_are_turned_away() -> None:
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.dictionaries(st.from_regex(r"[a-z@-]{1,12}", fullmatch=True), st.integers(0, 10**17)))
+@given(st.dictionaries(st.from_regex(r"[a-z0-9@.~-]{1,12}", fullmatch=True), st.integers(0, 10**17)))
 def test_positions_survive_their_written_form(heads: dict[str, int]) -> None:
     """understood(written(x)) == x."""
     assert heads == understood(written(heads))  # type: ignore[arg-type]
