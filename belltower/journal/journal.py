@@ -18,7 +18,7 @@ from belltower.journal.append import Append, ChainHead, draft_of
 from belltower.journal.checkpoint import EVERY_ENTRIES, EVERY_SECONDS, Signer
 from belltower.journal.entry import UNPLACED, Draft, Durability, Entry, F, FactCodec
 from belltower.journal.reader import Reader
-from belltower.journal.spool import Spool, SpoolRecord, frame, unframe
+from belltower.journal.spool import Spool, SpoolRecord, frame, survey, unframe, unframe_piece
 from belltower.journal.tables import CHECKPOINT, HEAD, KNOWN, LAST_CHECKPOINT, STEPS
 from belltower.store import Damaged, Database, Statement, Transaction
 
@@ -106,9 +106,8 @@ class Journal(Reader[F]):
         self._own.start(self._chain.position, self._chain.hash)
         last = await self._database.read(LAST_CHECKPOINT, stream=self._stream)
         self._signed = int(last[0][0]) if last else 0
-        records = unframe(await self._run_spool(self._spool.read))
-        if records:
-            self._spooled = len(records)
+        self._spooled, _ = await self._run_spool(partial(survey, self._spool))
+        if self._spooled:
             self._fall_ill("slow")
             try:
                 await self._replay()
@@ -123,7 +122,7 @@ class Journal(Reader[F]):
                         subject=fact.subject,
                         fact=self._codec.decode(fact.tag, fact.body),
                     )
-                    for record in records
+                    for record in await self._run_spool(self._spooled_records)
                     for fact in record.facts
                 ]
 
@@ -353,14 +352,15 @@ class Journal(Reader[F]):
     async def _bring_in(self) -> None:
         """Replay until nothing is left; for the last few, new commits are held back so that they stay behind."""
         assert self._run_spool is not None  # noqa: S101 - open() came first
-        done = 0
+        done = start = 0
         while True:
             await self._database.submit(Transaction())  # behind everything queued: its outcome is known now
             if self._spooling:
                 await self._run_spool(_nothing)
             unrecorded = list(self._unrecorded)
-            records = unframe(await self._run_spool(self._spool.read))[done:]
-            self._holding = len(records) + len(unrecorded) <= _PAGE_RECORDS
+            records, start = await self._run_spool(partial(unframe_piece, self._spool, start))
+            left = max(len(records), self._spooled - done)
+            self._holding = left + len(unrecorded) <= _PAGE_RECORDS
             await self._place(unrecorded)
             del self._unrecorded[: len(unrecorded)]
             await self._place(records)
@@ -369,10 +369,14 @@ class Journal(Reader[F]):
                 cleared = self._spooled
                 await self._run_spool(self._spool.clear)
                 self._spooled -= cleared  # what came meanwhile stands alone in the spool now
-                done = 0
+                done = start = 0
                 if not self._spooling and not self._spooled and not self._unrecorded:
                     self._recover()
                     return
+
+    def _spooled_records(self) -> list[SpoolRecord]:
+        """All that the spool holds. In the spool's thread."""
+        return unframe(self._spool.read())
 
     async def _place(self, records: Sequence[SpoolRecord]) -> None:
         """Journal those of `records` that are not in yet, with the statements they came with."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 from zlib import crc32
@@ -18,6 +19,8 @@ from belltower.store import Statement
 from belltower.store.faults import DiskFailed, DiskFull
 
 LIMIT = 64 * 1024 * 1024
+PIECE = 256 * 1024
+"""Octets of the spool that are held in memory at a time, while it is brought in."""
 _HEAD = struct.Struct(">II")
 
 
@@ -66,16 +69,47 @@ def frame(record: SpoolRecord) -> bytes:
 
 def unframe(data: bytes) -> list[SpoolRecord]:
     """All whole records of a file, up to the first that is torn."""
-    records: list[SpoolRecord] = []
+    return [_decoder.decode(octets) for octets in _whole(data)]
+
+
+def unframe_piece(spool: Spool, start: int, size: int = PIECE) -> tuple[list[SpoolRecord], int]:
+    """The whole records of about `size` octets of `spool` from octet `start` on, and where the next one begins.
+
+    No records: there are no more. Blocks.
+    """
+    pieces, end = _piece(spool, start, size)
+    return [_decoder.decode(octets) for octets in pieces], end
+
+
+def survey(spool: Spool, size: int = PIECE) -> tuple[int, int]:
+    """How many whole records `spool` holds, and where the last one ends; read a piece at a time. Blocks."""
+    count = end = 0
+    while True:
+        pieces, end = _piece(spool, end, size)
+        if not pieces:
+            return count, end
+        count += len(pieces)
+
+
+def _piece(spool: Spool, start: int, size: int) -> tuple[list[bytes], int]:
+    while True:
+        data = spool.read(start, size)
+        pieces = list(_whole(data))
+        if pieces or len(data) < size:
+            return pieces, start + sum(_HEAD.size + len(octets) for octets in pieces)
+        size *= 2  # a record larger than the piece
+
+
+def _whole(data: bytes) -> Iterator[bytes]:
+    """The octets of the whole records that `data` begins with."""
     start = 0
     while start + _HEAD.size <= len(data):
         length, crc = _HEAD.unpack_from(data, start)
         octets = data[start + _HEAD.size : start + _HEAD.size + length]
         if len(octets) < length or crc32(octets) != crc:
-            break
-        records.append(_decoder.decode(octets))
+            return
+        yield octets
         start += _HEAD.size + length
-    return records
 
 
 class Spool(Protocol):
@@ -85,8 +119,8 @@ class Spool(Protocol):
         """Keep `data` behind what is there; synced on return. Raises `StoreError`."""
         ...
 
-    def read(self) -> bytes:
-        """All that is kept."""
+    def read(self, start: int = 0, size: int = -1) -> bytes:
+        """What is kept from octet `start` on: `size` octets of it, fewer only at its end; by default all."""
         ...
 
     def clear(self) -> None:
@@ -122,10 +156,14 @@ class SpoolFile:
         except OSError as error:
             raise DiskFailed(f"the spool cannot be written: {error.strerror}") from error
 
-    def read(self) -> bytes:
+    def read(self, start: int = 0, size: int = -1) -> bytes:
         """See `Spool.read`."""
         try:
-            return self._path.read_bytes() if self._path.exists() else b""
+            if not self._path.exists():
+                return b""
+            with self._path.open("rb") as file:
+                file.seek(start)
+                return file.read(size)
         except OSError as error:
             raise DiskFailed(f"the spool cannot be read: {error.strerror}") from error
 
@@ -149,7 +187,7 @@ class SpoolFile:
         if self._file is None:
             file = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
             try:
-                self._size = sum(len(frame(record)) for record in unframe(self.read()))
+                _, self._size = survey(self)
                 os.ftruncate(file, self._size)
                 folder = os.open(self._path.parent, os.O_RDONLY)
                 try:

@@ -126,9 +126,10 @@ class SimSpool:
         spool += data if self.torn is None else data[: int(len(data) * self.torn)]
         self._disk.largest_spool = max(self._disk.largest_spool, len(spool))
 
-    def read(self) -> bytes:
+    def read(self, start: int = 0, size: int = -1) -> bytes:
         """See `Spool.read`."""
-        return bytes(self._disk.spool)
+        spool = self._disk.spool
+        return bytes(spool[start:] if size < 0 else spool[start : start + size])
 
     def clear(self) -> None:
         """See `Spool.clear`."""

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from belltower.journal import SpoolFile
-from belltower.journal.spool import SpooledFact, SpooledStatement, SpoolRecord, frame, unframe
+from belltower.journal.spool import (
+    SpooledFact,
+    SpooledStatement,
+    SpoolRecord,
+    frame,
+    survey,
+    unframe,
+    unframe_piece,
+)
 from belltower.store import DiskFailed, DiskFull
 
 values = st.none() | st.integers(-(2**63), 2**63 - 1) | st.text() | st.binary()
@@ -44,6 +52,25 @@ def test_what_was_framed_comes_back(some) -> None:
 def test_any_bytes_are_read_without_harm(data) -> None:
     """Noise holds no record and raises nothing."""
     assert [] == unframe(data)
+
+
+def test_a_spool_is_read_a_piece_at_a_time(tmp_path) -> None:
+    """Pieces end between records, grow for one that is larger, and end before a torn tail."""
+    spool = SpoolFile(path=tmp_path / "spool")
+    large = SpoolRecord([SpooledFact("fct_large", 1, "said", "", b"x" * 10_000)], [])
+    some = [record(0), record(1), large, *(record(n) for n in range(2, 9))]
+    whole = b"".join(frame(one) for one in some)
+    (tmp_path / "spool").write_bytes(whole + frame(record(9))[:-1])
+    found, end = [], 0
+    while True:
+        piece, end = unframe_piece(spool, end, 100)
+        if not piece:
+            break
+        assert len(piece) <= 3 or large in piece
+        found += piece
+
+    assert some == found
+    assert (len(some), len(whole)) == survey(spool, 100)
 
 
 def test_a_tail_torn_at_any_byte_loses_only_itself(tmp_path) -> None:

@@ -25,7 +25,7 @@ INCIDENT = IncidentId("inc_01J9ZZZZZZZZZZZZZZZZZZZZZZ")
 class MemorySpool:
     """A spool that keeps nothing: these tests never need it."""
 
-    def read(self):
+    def read(self, start=0, size=-1):
         return b""
 
     def append(self, data):
