@@ -68,7 +68,7 @@ async def _run(options: DemoOptions, *, as_json: bool) -> None:
     running = asyncio.current_task()
     assert running is not None  # noqa: S101 - we run in one
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_IGN:  # started with nohup, say
+        if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:  # started with nohup
             continue
         asyncio.get_running_loop().add_signal_handler(number, running.cancel)
     try:

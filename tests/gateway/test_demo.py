@@ -113,6 +113,8 @@ async def start_demo(folder: Path) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "gateway.cli", "demo", "--json", "--folder", str(folder)),
         stdout=asyncio.subprocess.PIPE,
+        # Whoever runs the tests may do so under nohup.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
 
 
