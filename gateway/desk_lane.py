@@ -23,7 +23,7 @@ from belltower.errors import Unreachable
 from belltower.ids import Ids, StreamName
 from belltower.incident.encoding import FactEncoding
 from belltower.incident.facts import Fact
-from belltower.journal import Copy, Journal, SpoolFile
+from belltower.journal import Copy, Journal, SpoolFile, streams
 from belltower.store import open_database
 from belltower.tasks import Crew
 from gateway import alarm_follower, kept_site, process
@@ -84,6 +84,7 @@ class DeskLane:
             stack.push_async_callback(journal.close)
             followed = await alarm_follower.followed_stream(database)
             stream = followed.name
+            former = [name for name in await streams(database) if name not in {stream, STREAM}]
             copy = Copy(journal=journal, stream=stream)
             await copy.open()
             client = ControlClient(path=settings.state.control)
@@ -112,6 +113,9 @@ class DeskLane:
                 verbs=AlarmVerbs(client=client),
                 notices=DeskNotices(deliveries=notices.tables, board=board),
                 lane=lambda: follower.state(channels_pausing=notices.troubles(), faults=faults),
+                ids=ids,
+                clock=clock,
+                former=former,
             )
             reports_to, token = callback_end(settings.channels, url)
             callbacks = notices.callbacks(public_url=reports_to, token=token)

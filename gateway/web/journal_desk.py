@@ -10,10 +10,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Protocol
 
-from belltower.errors import StoreError
-from belltower.ids import IncidentId, NoticeId, PersonId, StreamName, VerbId
+from belltower.clock import Clock
+from belltower.errors import NotFound, StoreError
+from belltower.ids import FactId, Ids, IncidentId, NoticeId, PersonId, StreamName, VerbId
 from belltower.incident import facts
-from belltower.incident.entry import Entry
+from belltower.incident.entry import Draft, Entry
 from belltower.incident.facts import Action, Fact
 from belltower.journal import Journal
 from belltower.store import Transaction
@@ -60,6 +61,9 @@ class JournalDesk:
         verbs: DeskVerbs,
         notices: DeskNotices,
         lane: Callable[[], LaneState],
+        ids: Ids,
+        clock: Clock,
+        former: Sequence[StreamName] = (),
     ) -> None:
         self._site = site
         self._names = names
@@ -70,6 +74,10 @@ class JournalDesk:
         self._verbs = verbs
         self._notices = notices
         self._lane = lane
+        self._ids = ids
+        self._clock = clock
+        # What the alarm lane wrote before it had to begin a fresh journal.
+        self._former = former
 
     @property
     def site(self) -> str:
@@ -124,9 +132,12 @@ class JournalDesk:
         return await store.closed_incidents(self._journal.database, limit)
 
     async def entries(self, incident: IncidentId) -> Sequence[Entry]:
-        """Every fact about the incident."""
-        alarm = await self._journal.of(incident, stream=self._alarm_stream)
-        return [*alarm, *await self._journal.of(incident)]
+        """Every fact about the incident, once, from whichever journal the alarm lane had then."""
+        known: dict[FactId, Entry] = {}
+        for stream in [*self._former, self._alarm_stream, self._journal.stream]:
+            for entry in await self._journal.of(incident, stream=stream):
+                known[entry.id] = entry
+        return list(known.values())
 
     async def follow(self, after: Mapping[StreamName, int]) -> AsyncIterator[Entry]:
         """Every later fact of both streams, as they come."""
@@ -165,5 +176,21 @@ class JournalDesk:
         await self._verbs.order_action(verb_id, incident, action, by)
 
     async def close(self, verb_id: VerbId, incident: IncidentId, by: PersonId, reason: str) -> None:
-        """Close the incident."""
-        await self._verbs.close(verb_id, incident, by, reason)
+        """Close the incident. One that the alarm lane lost with its journal is closed on this desk alone."""
+        try:
+            await self._verbs.close(verb_id, incident, by, reason)
+        except NotFound:
+            if not await self._lost(incident):
+                raise
+            now = self._clock.now()
+            closed = facts.IncidentClosed(incident=incident, by=by, reason=reason)
+            tx = Transaction()
+            store.incident_closed(tx, incident, now)
+            draft = Draft(id=self._ids.fact(), at=now, subject=incident, fact=closed)
+            await self._journal.commit(tx, [draft])
+
+    async def _lost(self, incident: IncidentId) -> bool:
+        """Whether the incident stands in a former journal of the alarm lane only."""
+        if await self._journal.of(incident, stream=self._alarm_stream):
+            return False
+        return incident in await self.open_incidents()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import resource
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,44 @@ async def command(*words: object) -> tuple[int, str]:
     said, _ = await process.communicate()
     assert process.returncode is not None
     return process.returncode, said.decode(errors="replace")
+
+
+class Levels:
+    """What the simulated units show, as they say it themselves, with the time: finer than asking them."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._came = asyncio.Condition()
+        self.shown: list[tuple[float, str, str]] = []
+        """When, which unit, which level."""
+
+    async def listen(self) -> None:
+        """For ever."""
+        async for line in self._house.units.lines():
+            told = json.loads(line)
+            async with self._came:
+                self.shown.append((asyncio.get_running_loop().time(), told["unit"], told["level"]))
+                self._came.notify_all()
+
+    async def press(self, unit: str, *, within: float = 20.0) -> float:
+        """Press, and wait for the house's answer: the seconds it took."""
+        seen = len(self.shown)
+        began = asyncio.get_running_loop().time()
+        await self._house.press(unit)
+        async with asyncio.timeout(within), self._came:
+            while True:
+                for at, who, level in self.shown[seen:]:
+                    if who == unit and level != "none":
+                        return at - began
+                seen = len(self.shown)
+                await self._came.wait()
+
+
+@asynccontextmanager
+async def levels(house: House) -> AsyncIterator[Levels]:
+    """The units of the house, listened to."""
+    told = Levels(house)
+    async with asyncio.TaskGroup() as group:
+        listening = group.create_task(told.listen())
+        yield told
+        listening.cancel()

@@ -13,7 +13,7 @@ import shutil
 import signal
 import sqlite3
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -71,6 +71,13 @@ class Process:
         """Its own children's pids."""
         file = Path(f"/proc/{self.pid}/task/{self.pid}/children")
         return [int(pid) for pid in file.read_text().split()] if file.exists() else []
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        """What it prints from now on, line by line, until it ends."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        async for line in self._process.stdout:
+            yield line
 
     def send(self, number: int) -> None:
         """Send it a signal."""
@@ -310,14 +317,14 @@ port = {self.web_port}
         """What each mailbox received."""
         return dict(await self.get(f"{self.carrier_url}/mailboxes"))
 
-    def facts(self, tag: str = "", *, desk: bool = False) -> list[dict[str, Any]]:
-        """Facts in a lane's journal, read beside the running lane."""
+    def facts(self, tag: str = "", *, desk: bool = False, stream: str = "") -> list[dict[str, Any]]:
+        """Facts in a lane's journal, of its own stream unless another is named, read beside the running lane."""
         database = self.state / ("desk.db" if desk else "alarm.db")
         reading = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
         try:
             rows = reading.execute(
                 "SELECT tag, at, body FROM journal_entry WHERE stream = ? ORDER BY position",
-                ("desk" if desk else "alarm",),
+                (stream or ("desk" if desk else "alarm"),),
             ).fetchall()
         finally:
             reading.close()

@@ -115,6 +115,8 @@ class House:
             verbs=Verbs(self),
             notices=self,
             lane=lambda: self.lane,
+            ids=self.ids,
+            clock=self.clock,
         )
         self.desk = desk
         self.page = make_web(

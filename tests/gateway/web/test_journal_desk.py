@@ -16,7 +16,9 @@ from tests.gateway.web.house import House, Verbs
 FRESH = StreamName("alarm.1")
 
 
-async def copied(house: House, source: Journal, stream: StreamName) -> JournalDesk:
+async def copied(
+    house: House, source: Journal, stream: StreamName, *, former: tuple[StreamName, ...] = ()
+) -> JournalDesk:
     """A desk that has copied all of `source`."""
     copy = Copy(journal=house.desk_journal, stream=stream)
     await copy.open()
@@ -29,6 +31,9 @@ async def copied(house: House, source: Journal, stream: StreamName) -> JournalDe
         verbs=Verbs(house),
         notices=house,
         lane=LaneState,
+        ids=house.ids,
+        clock=house.clock,
+        former=former,
     )
 
 
