@@ -37,8 +37,7 @@ gates: setup
 test: setup
 	@tools/system-packages $(SYSTEM)
 	@$(MAKE) --no-print-directory gates
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak and not alone" $(TESTS) || $(NONE)
-	$(BIN)/python -m pytest -m "alone and not soak" $(TESTS) || $(NONE)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak" $(TESTS)
 
 bench: setup
 	@$(BIN)/belltower bench
