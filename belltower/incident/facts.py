@@ -57,6 +57,24 @@ class ReceiptLevel(StrEnum):
     SYSTEM = "system"
 
 
+class UpdateKind(StrEnum):
+    """What the PSAP is told about a call it was given."""
+
+    # Help is not needed: a false alarm. It counts only once a telecommunicator has read it back.
+    CANCEL = "cancel"
+    # Help is needed at another place than was said.
+    PLACE = "place"
+
+
+class ResponseStatus(StrEnum):
+    """What the PSAP's system says of the responders."""
+
+    ASSIGNED = "assigned"
+    ENROUTE = "enroute"
+    ONSCENE = "onscene"
+    CLOSED = "closed"
+
+
 class Outcome(StrEnum):
     """What is known of one delivery or attempt. Accepted is not delivered, delivered is not read."""
 
@@ -147,6 +165,20 @@ class CallOrdered(Struct, frozen=True, kw_only=True, tag="call.ordered"):
     exercise_accepted: bool = False
 
 
+class UpdateOrdered(Struct, frozen=True, kw_only=True, tag="call.update_ordered"):
+    """Tell everyone who was given the call that it is cancelled or is for another place."""
+
+    call: CallId
+    incident: IncidentId
+    # The n-th update of this call, from 1.
+    update: int
+    kind: UpdateKind
+    # Where help is needed instead; for `PLACE` only.
+    place: PlaceId | None = None
+    building: str = ""
+    by: PersonId | None = None
+
+
 class NoticeOrdered(Struct, frozen=True, kw_only=True, tag="notice.ordered"):
     """Tell an audience something. Wording and audience are named, never spelt out here."""
 
@@ -170,6 +202,33 @@ class OutputOrdered(Struct, frozen=True, kw_only=True, tag="output.ordered"):
     incident: IncidentId
     mode: Mode
     on: bool
+    # What it is for: the alarm's kind, or the action that was ordered.
+    kind: AlarmKind | None = None
+    action: Action | None = None
+    place: PlaceId | None = None
+    # This is the n-th order to this output in this incident, from 1; a later one replaces the earlier.
+    order: int = 1
+
+
+class OutputReceipt(Struct, frozen=True, kw_only=True, tag="output.receipt"):
+    """An output has done what it was ordered, as far as its kind can tell."""
+
+    output: str
+    incident: IncidentId
+    order: int
+    on: bool
+    # Whether the device itself said so; False: it was sent, and nothing confirms it.
+    confirmed: bool
+
+
+class OutputFailed(Struct, frozen=True, kw_only=True, tag="output.failed"):
+    """An output could not be switched."""
+
+    output: str
+    incident: IncidentId
+    order: int
+    on: bool
+    reason: str
 
 
 # ---- the PSAP's side
@@ -184,6 +243,8 @@ class CallSent(Struct, frozen=True, kw_only=True, tag="call.sent"):
     frame: str
     # The alarm numbers of the building that the frame names, first and last of each range.
     covers: tuple[tuple[int, int], ...]
+    # The update that the frame tells of; 0: the call itself.
+    update: int = 0
 
 
 class CallReceipt(Struct, frozen=True, kw_only=True, tag="call.receipt"):
@@ -194,6 +255,8 @@ class CallReceipt(Struct, frozen=True, kw_only=True, tag="call.receipt"):
     frame: str
     covers: tuple[tuple[int, int], ...]
     level: ReceiptLevel
+    # The update that the frame tells of; 0: the call itself.
+    update: int = 0
 
 
 class CallRejected(Struct, frozen=True, kw_only=True, tag="call.rejected"):
@@ -203,6 +266,8 @@ class CallRejected(Struct, frozen=True, kw_only=True, tag="call.rejected"):
     link: LinkName
     frame: str
     reason: str = ""
+    # The update that the frame tells of; 0: the call itself.
+    update: int = 0
 
 
 class CallWithheld(Struct, frozen=True, kw_only=True, tag="call.withheld"):
@@ -229,6 +294,64 @@ class TelecommunicatorAcknowledged(Struct, frozen=True, kw_only=True, tag="telec
     link: LinkName
     # What the centre calls the person or position, as it was sent: an operator's code, never a name.
     by: str
+
+
+class UpdateReadBack(Struct, frozen=True, kw_only=True, tag="call.update_read_back"):
+    """A person at the PSAP has read the update back: only now does a cancellation count."""
+
+    call: CallId
+    incident: IncidentId
+    update: int
+    # "telephone" where it was read back to one of our people, who is `noted_by`.
+    link: LinkName
+    # The operator's code or position, never a name; "" where it was not said.
+    by: str = ""
+    noted_by: PersonId | None = None
+
+
+class ResponseSeen(Struct, frozen=True, kw_only=True, tag="response.seen"):
+    """The PSAP's system says how far the responders are."""
+
+    call: CallId
+    incident: IncidentId
+    link: LinkName
+    status: ResponseStatus
+
+
+class TestOrdered(Struct, frozen=True, kw_only=True, tag="test.ordered"):
+    """Send a marked test down every link, to prove the whole road. Never a call."""
+
+    # Site-unique, counted from 1.
+    test: int
+    # Ties answers to this very test.
+    key: str
+    by: PersonId | None = None
+
+
+class TestSent(Struct, frozen=True, kw_only=True, tag="test.sent"):
+    """The first octet of the test left on this link."""
+
+    test: int
+    link: LinkName
+    frame: str
+
+
+class TestProven(Struct, frozen=True, kw_only=True, tag="test.proven"):
+    """The far end confirmed exactly this test."""
+
+    test: int
+    link: LinkName
+    level: ReceiptLevel
+    # Seconds since it was first sent.
+    after: float
+
+
+class TestFailed(Struct, frozen=True, kw_only=True, tag="test.failed"):
+    """The test was not confirmed on this link in time, was refused, or the link has no form for one."""
+
+    test: int
+    link: LinkName
+    reason: str
 
 
 class LinkLost(Struct, frozen=True, kw_only=True, tag="link.lost"):
@@ -346,6 +469,26 @@ class DeliverySettled(Struct, frozen=True, kw_only=True, tag="delivery.settled")
     begun_at: Instant = Instant(0)
 
 
+class AlertSeen(Struct, frozen=True, kw_only=True, tag="alert.seen"):
+    """A public alert of the weather service or a neighbour that concerns this campus: for a person to judge."""
+
+    # The watched feed's name in the settings.
+    feed: str
+    # What identifies the alert: CAP 1.2 sender, identifier, sent.
+    sender: str
+    identifier: str
+    sent: Instant
+    event: str
+    headline: str = ""
+    severity: str = ""
+    urgency: str = ""
+    certainty: str = ""
+    expires: Instant = Instant(0)
+    # CAP's status: Actual, Exercise, System, Test or Draft.
+    status: str = "Actual"
+    cancelled: bool = False
+
+
 class UnknownFact(Struct, frozen=True, kw_only=True, tag="unknown"):
     """Written by a newer version; kept as it is."""
 
@@ -362,12 +505,21 @@ Fact = (
     | CallOrdered
     | NoticeOrdered
     | OutputOrdered
+    | OutputReceipt
+    | OutputFailed
+    | UpdateOrdered
     | CallSent
     | CallReceipt
     | CallRejected
     | CallWithheld
     | CallUnanswered
     | TelecommunicatorAcknowledged
+    | UpdateReadBack
+    | ResponseSeen
+    | TestOrdered
+    | TestSent
+    | TestProven
+    | TestFailed
     | LinkLost
     | LinkRestored
     | SignalSuspect
@@ -381,6 +533,7 @@ Fact = (
     | RecordingRestored
     | NoticePlanned
     | DeliverySettled
+    | AlertSeen
     | UnknownFact
 )
 """Every fact there is; `match` over it ends in `assert_never`."""

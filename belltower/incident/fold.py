@@ -17,10 +17,23 @@ from belltower.clock import Instant
 from belltower.ids import CallId, FactId, IncidentId, LinkName, NoticeId, PersonId, PlaceId
 from belltower.incident import facts
 from belltower.incident.entry import Entry
-from belltower.incident.facts import Action, AlarmKind, Mode, ReceiptLevel
+from belltower.incident.facts import (
+    Action,
+    AlarmKind,
+    Mode,
+    ReceiptLevel,
+    ResponseStatus,
+    UpdateKind,
+)
 
 _LEVELS = {None: 0, ReceiptLevel.RADIO: 1, ReceiptLevel.STATION: 2, ReceiptLevel.SYSTEM: 3}
-
+_PROGRESS = {
+    None: 0,
+    ResponseStatus.ASSIGNED: 1,
+    ResponseStatus.ENROUTE: 2,
+    ResponseStatus.ONSCENE: 3,
+    ResponseStatus.CLOSED: 4,
+}
 
 _ACTIONS_KEPT = 64
 
@@ -46,6 +59,18 @@ class LinkView(Struct, frozen=True, kw_only=True):
     withheld: str = ""
 
 
+class UpdateView(Struct, frozen=True, kw_only=True):
+    """A cancellation or correction of one call, over all links. `kind` is None until its order was seen."""
+
+    kind: UpdateKind | None = None
+    place: PlaceId | None = None
+    ordered_at: Instant | None = None
+    links: dict[LinkName, LinkView] = {}
+    # When a person at the PSAP read it back; a cancellation counts from here on only.
+    read_back_at: Instant | None = None
+    read_back_by: str = ""
+
+
 class CallView(Struct, frozen=True, kw_only=True):
     """One call to the PSAP, over all links. `number` is 0 until its order was seen."""
 
@@ -59,6 +84,19 @@ class CallView(Struct, frozen=True, kw_only=True):
     acknowledged_at: Instant | None = None
     acknowledged_by: str = ""
     acknowledged_on: LinkName | None = None
+    # How far the responders are, as the PSAP's system says, since when, and on which link it said so.
+    response: ResponseStatus | None = None
+    response_at: Instant | None = None
+    response_on: LinkName | None = None
+    updates: dict[int, UpdateView] = {}
+
+    @property
+    def cancelled(self) -> bool:
+        """A person at the PSAP has read a cancellation back."""
+        return any(
+            update.kind is UpdateKind.CANCEL and update.read_back_at is not None
+            for update in self.updates.values()
+        )
 
     @property
     def received(self) -> LinkName | None:
@@ -67,6 +105,18 @@ class CallView(Struct, frozen=True, kw_only=True):
             if link.level is ReceiptLevel.SYSTEM:
                 return name
         return None
+
+
+class OutputView(Struct, frozen=True, kw_only=True):
+    """The latest order to one output and what came of it."""
+
+    order: int
+    on: bool
+    ordered_at: Instant
+    done_at: Instant | None = None
+    # Whether the device itself confirmed it.
+    confirmed: bool = False
+    failed: str = ""
 
 
 class NoticeView(Struct, frozen=True, kw_only=True):
@@ -102,6 +152,7 @@ class Incident(Struct, frozen=True, kw_only=True):
     actions: tuple[FactId, ...] = ()
     calls: dict[CallId, CallView] = {}
     notices: dict[NoticeId, NoticeView] = {}
+    outputs: dict[str, OutputView] = {}
     closed_at: Instant | None = None
     closed_by: PersonId | None = None
 
@@ -144,6 +195,9 @@ class Incident(Struct, frozen=True, kw_only=True):
                 | facts.CallWithheld()
                 | facts.CallUnanswered()
                 | facts.TelecommunicatorAcknowledged()
+                | facts.UpdateOrdered()
+                | facts.UpdateReadBack()
+                | facts.ResponseSeen()
             ) as fact:
                 call = self.calls.get(fact.call) or CallView(
                     id=fact.call, number=0, building="", place=None, ordered_at=at
@@ -172,9 +226,28 @@ class Incident(Struct, frozen=True, kw_only=True):
                     unreachable=fact.unreachable,
                 )
                 return replace(self, notices={**self.notices, planned.id: planned})
+            case facts.OutputOrdered() as fact:
+                output = self.outputs.get(fact.output)
+                if output is not None and output.order >= fact.order:
+                    return self
+                output = OutputView(order=fact.order, on=fact.on, ordered_at=at)
+                return replace(self, outputs={**self.outputs, fact.output: output})
+            case facts.OutputReceipt() | facts.OutputFailed() as fact:
+                output = self.outputs.get(fact.output)
+                if output is None or output.order != fact.order or output.done_at is not None:
+                    return self
+                if isinstance(fact, facts.OutputFailed):
+                    output = replace(output, failed=fact.reason)
+                else:
+                    output = replace(output, done_at=at, confirmed=fact.confirmed, failed="")
+                return replace(self, outputs={**self.outputs, fact.output: output})
             case (
                 facts.AlarmJoined()
-                | facts.OutputOrdered()
+                | facts.TestOrdered()
+                | facts.TestSent()
+                | facts.TestProven()
+                | facts.TestFailed()
+                | facts.AlertSeen()
                 | facts.LinkLost()
                 | facts.LinkRestored()
                 | facts.SignalSuspect()
@@ -232,6 +305,9 @@ _CallFact = (
     | facts.CallWithheld
     | facts.CallUnanswered
     | facts.TelecommunicatorAcknowledged
+    | facts.UpdateOrdered
+    | facts.UpdateReadBack
+    | facts.ResponseSeen
 )
 
 
@@ -243,11 +319,39 @@ def _call_after(call: CallView, fact: _CallFact, at: Instant) -> CallView:
             if call.acknowledged_at is not None:
                 return call
             return replace(call, acknowledged_at=at, acknowledged_by=fact.by, acknowledged_on=fact.link)
+        case facts.UpdateOrdered() | facts.UpdateReadBack():
+            update = _update_after(call.updates.get(fact.update, UpdateView()), fact, at)
+            return replace(call, updates={**call.updates, fact.update: update})
+        case facts.ResponseSeen(status=status):
+            if _PROGRESS[status] <= _PROGRESS[call.response]:
+                return call
+            return replace(call, response=status, response_at=at, response_on=fact.link)
+        case (
+            facts.CallSent(update=number)
+            | facts.CallReceipt(update=number)
+            | facts.CallRejected(update=number)
+        ) if number:
+            update = call.updates.get(number, UpdateView())
+            link = _link_after(update.links.get(fact.link, LinkView()), fact, at)
+            update = replace(update, links={**update.links, fact.link: link})
+            return replace(call, updates={**call.updates, number: update})
         case facts.CallSent() | facts.CallReceipt() | facts.CallRejected() | facts.CallWithheld():
             link = _link_after(call.links.get(fact.link, LinkView()), fact, at)
             return replace(call, links={**call.links, fact.link: link})
         case other:
             assert_never(other)
+
+
+def _update_after(
+    update: UpdateView, fact: facts.UpdateOrdered | facts.UpdateReadBack, at: Instant
+) -> UpdateView:
+    if isinstance(fact, facts.UpdateReadBack):
+        if update.read_back_at is not None:
+            return update
+        return replace(update, read_back_at=at, read_back_by=fact.by)
+    if update.ordered_at is not None:
+        return update
+    return replace(update, kind=fact.kind, place=fact.place, ordered_at=at)
 
 
 def _link_after(

@@ -44,6 +44,42 @@ def tell(fact: Fact, places: Mapping[PlaceId, Place]) -> tuple[str, str]:
             return f"notice {fact.template} to {fact.audience} ordered", ""
         case facts.OutputOrdered():
             return f"output {fact.output} ordered {'on' if fact.on else 'off'}", ""
+        case facts.OutputReceipt():
+            sure = "confirmed" if fact.confirmed else "not confirmed"
+            return f"output {fact.output} switched {'on' if fact.on else 'off'}, {sure}", (
+                _MACHINE if fact.confirmed else _SENT
+            )
+        case facts.OutputFailed():
+            return f"output {fact.output} FAILED: {fact.reason}", ""
+        case facts.UpdateOrdered(kind=facts.UpdateKind.CANCEL):
+            return f"cancellation of the call ordered{f' by {fact.by}' if fact.by else ''}", ""
+        case facts.UpdateOrdered():
+            return f"correction ordered: {_place(fact.place, places)}", ""
+        case facts.CallSent(update=update) if update:
+            return f"update {update} of the call sent on {fact.link}", _SENT
+        case facts.CallReceipt(update=update) if update:
+            return f"{_LEVELS[fact.level]} confirms update {update} on {fact.link}", _MACHINE
+        case facts.CallRejected(update=update) if update:
+            return f"{fact.link} rejects update {update}: {fact.reason or 'no reason given'}", ""
+        case facts.UpdateReadBack():
+            who = f"telecommunicator {fact.by}" if fact.by else "the telecommunicator"
+            return f"{who} has read update {fact.update} back, on {fact.link}", _PERSON
+        case facts.ResponseSeen():
+            return f"responders {fact.status}, says the PSAP's system on {fact.link}", _MACHINE
+        case facts.TestOrdered():
+            return f"test {fact.test} of every link ordered{f' by {fact.by}' if fact.by else ''}", ""
+        case facts.TestSent():
+            return f"test {fact.test} sent on {fact.link}", _SENT
+        case facts.TestProven():
+            return (
+                f"test {fact.test} on {fact.link}: {_LEVELS[fact.level]} confirms, {fact.after:g} s",
+                _MACHINE,
+            )
+        case facts.TestFailed():
+            return f"test {fact.test} on {fact.link} NOT proven: {fact.reason}", ""
+        case facts.AlertSeen():
+            what = "cancelled" if fact.cancelled else fact.status
+            return f"{fact.feed} says: {fact.headline or fact.event} ({what})", ""
         case facts.CallSent():
             return f"call sent on {fact.link}, alarms {_ranges(fact.covers)}", _SENT
         case facts.CallReceipt():

@@ -20,6 +20,7 @@ from gateway.psap.link import (
     Answered,
     Call,
     Frame,
+    LinkTest,
     LinkTraits,
     Lost,
     More,
@@ -28,6 +29,7 @@ from gateway.psap.link import (
     Receipt,
     Refusal,
     Report,
+    Update,
 )
 from gateway.psap.radio_text import Direction, Ends, HumanText
 from gateway.psap.ranges import Ranges
@@ -84,7 +86,7 @@ class KISSLink:
         self._channel = channel
         self._heartbeat = heartbeat
         self._random_bytes = random_bytes
-        self._traits = LinkTraits(exercise=True)
+        self._traits = LinkTraits(exercise=True, person=True, supervision=(MISSES + 1) * heartbeat)
         # Digests of what was sent, by message id: what an answer must prove to have read.
         self._read: OrderedDict[str, bytes] = OrderedDict()
         self._pings: OrderedDict[str, bytes] = OrderedDict()
@@ -127,6 +129,17 @@ class KISSLink:
         text, told = radio_text.more_text(more)
         covers = tuple((call.order.call, ranges) for call, ranges in told)
         return self._frame(text, radio_text.text_frame_id("S", text), covers)
+
+    def update(self, update: Update) -> Frame:
+        """The cancellation or correction."""
+        number = update.call.order.number
+        text = f"UPDATE {number} {update.order.kind}"
+        return self._frame(text, radio_text.text_frame_id("U", text), ())
+
+    def test(self, test: LinkTest) -> Frame | str:
+        """The marked test."""
+        text = f"TEST {test.number} {test.key}"
+        return self._frame(text, radio_text.text_frame_id("T", text), ())
 
     def airtime(self, frame: Frame) -> float:
         """Seconds for the frame and its acknowledgement."""

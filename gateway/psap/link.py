@@ -9,16 +9,39 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 from msgspec import Struct
 
-from belltower.ids import CallId, LinkName
-from belltower.incident.facts import CallOrdered, Mode, ReceiptLevel
+from belltower.clock import Clock, Instant
+from belltower.ids import CallId, LinkName, PlaceId, RandomBytes
+from belltower.incident.facts import CallOrdered, Mode, ReceiptLevel, ResponseStatus, UpdateOrdered
+from floorplans.campus import Campus
 from gateway.psap.ranges import Ranges
 
 FIRST_PRESS: Ranges = ((1, 1),)
 """What the call itself tells of: the building's first alarm."""
+
+
+class Spot(Struct, frozen=True, kw_only=True):
+    """Where help is needed, as responders need it."""
+
+    # As on the doors: "B 204", or "place unknown".
+    spoken: str
+    place: PlaceId | None = None
+    # The building's short name and its long one.
+    building: str = ""
+    building_name: str = ""
+    level: str = ""
+    room: str = ""
+    # WGS 84 latitude and longitude: the place's own, else the building's, else the campus's.
+    position: tuple[float, float] | None = None
+
+
+UNKNOWN_SPOT = Spot(spoken="place unknown")
+
+_NEVER = Instant(0)
 
 
 class LiveCall(Struct, frozen=True, kw_only=True):
@@ -27,6 +50,9 @@ class LiveCall(Struct, frozen=True, kw_only=True):
     order: CallOrdered
     # The place as responders read it on the doors.
     place: str
+    spot: Spot = UNKNOWN_SPOT
+    # When it was ordered.
+    at: Instant = _NEVER
 
     def __post_init__(self) -> None:
         if self.order.mode is not Mode.ACTUAL:
@@ -38,6 +64,8 @@ class ExerciseCall(Struct, frozen=True, kw_only=True):
 
     order: CallOrdered
     place: str
+    spot: Spot = UNKNOWN_SPOT
+    at: Instant = _NEVER
 
     def __post_init__(self) -> None:
         if self.order.mode is not Mode.EXERCISE or not self.order.exercise_accepted:
@@ -62,6 +90,35 @@ class ExerciseMore(Struct, frozen=True, kw_only=True):
 More = LiveMore | ExerciseMore
 
 
+class LiveUpdate(Struct, frozen=True, kw_only=True):
+    """A cancellation or correction of a live call."""
+
+    call: LiveCall
+    order: UpdateOrdered
+    # Where help is needed instead; None for a cancellation.
+    spot: Spot | None = None
+
+
+class ExerciseUpdate(Struct, frozen=True, kw_only=True):
+    """A cancellation or correction of an exercise call."""
+
+    call: ExerciseCall
+    order: UpdateOrdered
+    spot: Spot | None = None
+
+
+Update = LiveUpdate | ExerciseUpdate
+
+
+class LinkTest(Struct, frozen=True, kw_only=True):
+    """The marked test that proves a whole road. It is no call, and no call can be made from it."""
+
+    number: int
+    # Eight characters that tie answers to this very test.
+    key: str
+    at: Instant
+
+
 class Frame(Struct, frozen=True, kw_only=True):
     """One thing to send on one link, always the same octets under the same id."""
 
@@ -69,8 +126,8 @@ class Frame(Struct, frozen=True, kw_only=True):
     octets: bytes
     # What it says in the link's own words: what an authentic answer must prove to have read.
     text: str
-    # The alarm numbers it names, by call.
-    covers: tuple[tuple[CallId, Ranges], ...]
+    # The alarm numbers it names, by call; none for an update or a test.
+    covers: tuple[tuple[CallId, Ranges], ...] = ()
 
 
 class Receipt(Struct, frozen=True, kw_only=True):
@@ -91,9 +148,26 @@ class PersonAnswered(Struct, frozen=True, kw_only=True):
     """A telecommunicator, vouched for by the PSAP's system, has the call."""
 
     number: int
-    # Ties the answer to this very call, should numbers ever begin again.
+    # Ties the answer to this very call, should numbers ever begin again. "" where the wire has no room for it: then
+    # the latest call of that number is meant.
     key: str
     by: str
+
+
+class ReadBack(Struct, frozen=True, kw_only=True):
+    """A telecommunicator has read the latest update of the call back."""
+
+    number: int
+    key: str
+    by: str
+
+
+class ResponseSaid(Struct, frozen=True, kw_only=True):
+    """The PSAP's system says how far the responders are."""
+
+    number: int
+    key: str
+    status: ResponseStatus
 
 
 class Opened(Struct, frozen=True):
@@ -110,7 +184,7 @@ class Answered(Struct, frozen=True):
     """The PSAP's system answered, proven to be it, for the first time since start or loss."""
 
 
-Heard = Receipt | Refusal | PersonAnswered | Opened | Lost | Answered
+Heard = Receipt | Refusal | PersonAnswered | ReadBack | ResponseSaid | Opened | Lost | Answered
 
 
 class Report(Protocol):
@@ -119,7 +193,7 @@ class Report(Protocol):
     def __call__(self, heard: Heard, /) -> asyncio.Future[bool] | None:
         """Take note at once, without waiting.
 
-        For `PersonAnswered` the future resolves once it is written down: True, the link confirms it to the other
+        For `PersonAnswered` and `ReadBack` the future resolves once it is written down: True, the link confirms it to the other
         side; False, there is no such call and the link says so.
         """
         ...
@@ -135,6 +209,34 @@ class LinkTraits(Struct, frozen=True, kw_only=True):
     again: float = 30.0
     # Whether there is an agreed form for an exercise. Without one nothing is sent.
     exercise: bool = False
+    # Whether a person's answer can come back on it.
+    person: bool = False
+    # Seconds until a silently cut line is known to be cut; more than 90 is shown as weakly supervised.
+    supervision: float = 90.0
+
+
+class AddressBook(Protocol):
+    """Numeric addresses of named hosts, looked up ahead: never while a call is sent."""
+
+    def watch(self, host: str, /) -> None:
+        """Keep the address of this host fresh from now on; a numeric one needs nothing."""
+        ...
+
+    def of(self, host: str, /) -> str | None:
+        """The last good address, from memory; None if there never was one."""
+        ...
+
+
+class Around(Struct, frozen=True, kw_only=True):
+    """What a link stands in, besides its own settings."""
+
+    campus: Campus
+    clock: Clock
+    random_bytes: RandomBytes
+    # A folder for small things that must survive a restart, such as a receiver's clock offset.
+    state: Path
+    # Numeric addresses of named hosts, looked up ahead.
+    addresses: AddressBook
 
 
 class PSAPLink(Protocol):
@@ -167,6 +269,14 @@ class PSAPLink(Protocol):
         """A frame naming as many of these presses as fit; `covers` says which. The same input, the same frame."""
         ...
 
+    def update(self, update: Update) -> Frame:
+        """The frame of a cancellation or correction. The same update gives the same frame, for ever."""
+        ...
+
+    def test(self, test: LinkTest) -> Frame | str:
+        """The frame of a marked test, which never looks like a call; or why this wire has no agreed form for one."""
+        ...
+
     def airtime(self, frame: Frame) -> float:
         """Seconds for which the frame and its answer keep the channel busy; 0 where that does not matter."""
         ...
@@ -183,15 +293,23 @@ class PSAPLink(Protocol):
         ...
 
 
-def admitted(order: CallOrdered, *, place: str) -> Call | str:
+def admitted(order: CallOrdered, *, place: str, spot: Spot | None = None, at: Instant = _NEVER) -> Call | str:
     """The call as links may send it, or why it is withheld. The only place that decides between the two types."""
+    where = spot or Spot(spoken=place, place=order.place, building=order.building)
     match order.mode:
         case Mode.ACTUAL:
-            return LiveCall(order=order, place=place)
+            return LiveCall(order=order, place=place, spot=where, at=at)
         case Mode.EXERCISE if order.exercise_accepted:
-            return ExerciseCall(order=order, place=place)
+            return ExerciseCall(order=order, place=place, spot=where, at=at)
         case Mode.EXERCISE:
             return "the centre has not agreed to take this exercise"
+
+
+def update_of(call: Call, order: UpdateOrdered, *, spot: Spot | None) -> Update:
+    """The update as links may send it: as live or as much an exercise as its call."""
+    if isinstance(call, LiveCall):
+        return LiveUpdate(call=call, order=order, spot=spot)
+    return ExerciseUpdate(call=call, order=order, spot=spot)
 
 
 def more_of(items: Sequence[tuple[Call, Ranges]]) -> More:

@@ -40,8 +40,10 @@ from gateway.psap.link import (
     Opened,
     PersonAnswered,
     PSAPLink,
+    ReadBack,
     Receipt,
     Refusal,
+    ResponseSaid,
     admitted,
 )
 from gateway.psap.radio_text import key_of
@@ -322,6 +324,8 @@ class CallWorker:
                     )
             case PersonAnswered():
                 return self._person(link, heard)
+            case ReadBack() | ResponseSaid():
+                return None
             case Opened():
                 lane.ledger.reopened(now=now)
             case Lost(reason=reason):
