@@ -26,12 +26,13 @@ from gateway.psap.link import (
     More,
     Opened,
     PersonAnswered,
+    ReadBack,
     Receipt,
     Refusal,
     Report,
     Update,
 )
-from gateway.psap.radio_text import Direction, Ends, HumanText
+from gateway.psap.radio_text import Direction, Ends, HumanText, ReadBackText
 from gateway.psap.ranges import Ranges
 from hardware.codecs import aprs, ax25, kiss
 from hardware.transports import Transport
@@ -131,14 +132,12 @@ class KISSLink:
         return self._frame(text, radio_text.text_frame_id("S", text), covers)
 
     def update(self, update: Update) -> Frame:
-        """The cancellation or correction."""
-        number = update.call.order.number
-        text = f"UPDATE {number} {update.order.kind}"
-        return self._frame(text, radio_text.text_frame_id("U", text), ())
+        """The cancellation or correction, alone."""
+        return self._frame(radio_text.update_text(update), radio_text.update_frame_id(update), ())
 
     def test(self, test: LinkTest) -> Frame | str:
         """The marked test."""
-        text = f"TEST {test.number} {test.key}"
+        text = radio_text.test_text(test)
         return self._frame(text, radio_text.text_frame_id("T", text), ())
 
     def airtime(self, frame: Frame) -> float:
@@ -233,11 +232,17 @@ class KISSLink:
             self.counts["forged"] += 1
             return
         said = radio_text.parse(text)
-        if not isinstance(said, HumanText) or not packet.id:
-            raise Malformed("radio text: the PSAP says only HUMAN, with a message id")
+        heard: PersonAnswered | ReadBack
+        match said:
+            case HumanText(number=number, key=key, by=by) if packet.id:
+                heard = PersonAnswered(number=number, key=key, by=by)
+            case ReadBackText(number=number, update=update, key=key, by=by) if packet.id:
+                heard = ReadBack(number=number, update=update, key=key, by=by)
+            case _:
+                raise Malformed("radio text: the PSAP says only HUMAN and READBACK, with a message id")
         self.counts["people"] += 1
         self._alive(report)
-        written = report(PersonAnswered(number=said.number, key=said.key, by=said.by))
+        written = report(heard)
         if written is not None:
             written.add_done_callback(partial(self._confirm, packet))
 

@@ -155,9 +155,11 @@ class PersonAnswered(Struct, frozen=True, kw_only=True):
 
 
 class ReadBack(Struct, frozen=True, kw_only=True):
-    """A telecommunicator has read the latest update of the call back."""
+    """A telecommunicator has read an update of the call back."""
 
     number: int
+    # Which; 0 where the wire has no room for it: then the latest is meant.
+    update: int = 0
     key: str
     by: str
 

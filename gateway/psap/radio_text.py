@@ -18,8 +18,19 @@ from hashlib import sha256
 from msgspec import Struct
 
 from belltower.errors import Malformed
-from belltower.incident.facts import AlarmKind
-from gateway.psap.link import Call, ExerciseCall, ExerciseMore, LiveCall, LiveMore, More
+from belltower.incident.facts import AlarmKind, UpdateKind
+from gateway.psap.link import (
+    Call,
+    ExerciseCall,
+    ExerciseMore,
+    ExerciseUpdate,
+    LinkTest,
+    LiveCall,
+    LiveMore,
+    LiveUpdate,
+    More,
+    Update,
+)
 from gateway.psap.ranges import Ranges, spelt
 from hardware.codecs import aprs
 
@@ -34,13 +45,20 @@ _NUMBER = r"[0-9]{1,19}"
 _KINDS = "|".join(kind.upper() for kind in AlarmKind)
 _RANGE = rf"{_NUMBER}(?:-{_NUMBER})?"
 _ITEM = rf"[A-Za-z0-9.-]{{1,10}}/{_NUMBER} {_RANGE}(?:,{_RANGE})*"
-_CALL = re.compile(
-    rf"({_KINDS}) ([A-Za-z0-9 .'&+?-]{{1,32}}) "
-    rf"\(call ({_NUMBER}), inc ({_NUMBER}), bldg ([A-Za-z0-9.-]{{1,10}}), press 1, key ([0-9A-Z]{{8}})\)"
+_PLACE = r"[A-Za-z0-9 .'&+?-]{1,32}"
+_WHERE = rf"call ({_NUMBER}), inc ({_NUMBER}), bldg ([A-Za-z0-9.-]{{1,10}})"
+_CALL = re.compile(rf"({_KINDS}) ({_PLACE}) \({_WHERE}, press 1, key ([0-9A-Z]{{8}})\)")
+_UPDATE = re.compile(
+    rf"(CANCEL|CORRECT) ({_KINDS}) ({_PLACE})(?:, was ({_PLACE}))? "
+    rf"\({_WHERE}, update ({_NUMBER}), key ([0-9A-Z]{{8}})\)"
 )
+_TEST = re.compile(rf"TEST ({_NUMBER}) key ([0-9A-Z]{{8}}), nobody needs help")
 _MORE = re.compile(rf"MORE inc ({_NUMBER}), key ([0-9A-Z]{{8}}): ({_ITEM}(?:; {_ITEM})*)")
 _PING = re.compile(r"PING ([0-9a-f]{8})")
 _HUMAN = re.compile(rf"HUMAN call ({_NUMBER}) key ([0-9A-Z]{{8}}) by ([A-Za-z0-9-]{{1,16}})")
+_READ_BACK = re.compile(
+    rf"READBACK call ({_NUMBER}) update ({_NUMBER}) key ([0-9A-Z]{{8}}) by ([A-Za-z0-9-]{{1,16}})"
+)
 _SIGNED = re.compile(r"([ -z}]{1,221}) #([A-Za-z0-9_-]{16})")
 _TAIL = re.compile(r"#([A-Za-z0-9_-]{16})")
 
@@ -80,6 +98,41 @@ class MoreText(Struct, frozen=True, kw_only=True):
     items: tuple[tuple[str, int, Ranges], ...]
 
 
+class CancelText(Struct, frozen=True, kw_only=True):
+    """Help is not needed for this call; it counts once a telecommunicator has read it back."""
+
+    exercise: bool
+    kind: AlarmKind
+    place: str
+    number: int
+    incident: int
+    building: str
+    # The n-th update of this call, from 1.
+    update: int
+    key: str
+
+
+class CorrectText(Struct, frozen=True, kw_only=True):
+    """Help is needed at `place` and not where the call said."""
+
+    exercise: bool
+    kind: AlarmKind
+    place: str
+    was: str
+    number: int
+    incident: int
+    building: str
+    update: int
+    key: str
+
+
+class LinkTestText(Struct, frozen=True, kw_only=True):
+    """The marked test of the whole road; no call."""
+
+    number: int
+    key: str
+
+
 class PingText(Struct, frozen=True, kw_only=True):
     """Are you there? The nonce makes an old answer worthless."""
 
@@ -94,7 +147,16 @@ class HumanText(Struct, frozen=True, kw_only=True):
     by: str
 
 
-Text = CallText | MoreText | PingText | HumanText
+class ReadBackText(Struct, frozen=True, kw_only=True):
+    """A telecommunicator has read this update of the call back."""
+
+    number: int
+    update: int
+    key: str
+    by: str
+
+
+Text = CallText | MoreText | CancelText | CorrectText | LinkTestText | PingText | HumanText | ReadBackText
 
 
 # ---- writing
@@ -118,6 +180,20 @@ def more_text(more: More) -> tuple[str, tuple[tuple[Call, Ranges], ...]]:
             return _more(EXERCISE, exercise_items)
 
 
+def update_text(update: Update) -> str:
+    """The text of a cancellation or correction."""
+    match update:
+        case LiveUpdate():
+            return _update(update)
+        case ExerciseUpdate():
+            return EXERCISE + _update(update)
+
+
+def test_text(test: LinkTest) -> str:
+    """The text of a marked test. It says in plain words that it is none of the things it could be taken for."""
+    return f"TEST {test.number} key {key_of(test.key)}, nobody needs help"
+
+
 def ping_text(nonce: str) -> str:
     """The text of a heartbeat; `nonce` is 8 hex digits."""
     return f"PING {nonce}"
@@ -128,6 +204,11 @@ def human_text(number: int, key: str, by: str) -> str:
     return f"HUMAN call {number} key {key} by {by}"
 
 
+def read_back_text(number: int, update: int, key: str, by: str) -> str:
+    """The text of a telecommunicator's having read an update back."""
+    return f"READBACK call {number} update {update} key {key} by {by}"
+
+
 def key_of(id_: str) -> str:
     """The last 8 characters of a call's or incident's id: 40 random bits that tie an answer to it."""
     return re.sub(r"[^0-9A-Z]", "0", id_[-8:].upper()).rjust(8, "0")
@@ -136,6 +217,11 @@ def key_of(id_: str) -> str:
 def call_frame_id(number: int) -> str:
     """The message id of a call: derived from its number, so that it survives everything without being stored."""
     return "C" + _base36(number)
+
+
+def update_frame_id(update: Update) -> str:
+    """The message id of an update: derived from its call and its number, so that it needs no memory."""
+    return text_frame_id("U", f"{update.call.order.call}/{update.order.update}")
 
 
 def text_frame_id(letter: str, text: str) -> str:
@@ -228,11 +314,19 @@ def parse(text: str) -> Text:
     if found := _MORE.fullmatch(rest):
         items = tuple(_item(item) for item in found[3].split("; "))
         return MoreText(exercise=exercise, incident=int(found[1]), key=found[2], items=items)
+    if found := _UPDATE.fullmatch(rest):
+        return _updated(found, exercise=exercise)
+    if found := _TEST.fullmatch(text):
+        return LinkTestText(number=int(found[1]), key=found[2])
     if found := _PING.fullmatch(text):
         return PingText(nonce=found[1])
     if found := _HUMAN.fullmatch(text):
         return HumanText(number=int(found[1]), key=found[2], by=found[3])
-    raise Malformed("radio text: expected PANIC, MEDICAL, MORE, PING or HUMAN and its fields")
+    if found := _READ_BACK.fullmatch(text):
+        return ReadBackText(number=int(found[1]), update=int(found[2]), key=found[3], by=found[4])
+    raise Malformed(
+        "radio text: expected PANIC, MEDICAL, MORE, CANCEL, CORRECT, TEST, PING, HUMAN or READBACK and its fields"
+    )
 
 
 def _call(call: Call) -> str:
@@ -240,6 +334,50 @@ def _call(call: Call) -> str:
     return (
         f"{order.kind.upper()} {plain(call.place, room=32)} (call {order.number}, inc {order.incident_number}, "
         f"bldg {short(order.building)}, press 1, key {key_of(order.call)})"
+    )
+
+
+def _update(update: Update) -> str:
+    call, order = update.call.order, update.order
+    what = f"CANCEL {call.kind.upper()} {plain(update.call.place, room=32)}"
+    building = call.building
+    if order.kind is UpdateKind.PLACE:
+        spoken = update.spot.spoken if update.spot is not None else ""
+        what = (
+            f"CORRECT {call.kind.upper()} {plain(spoken, room=32)}, was {plain(update.call.place, room=32)}"
+        )
+        building = order.building
+    return (
+        f"{what} (call {call.number}, inc {call.incident_number}, bldg {short(building)}, "
+        f"update {order.update}, key {key_of(call.call)})"
+    )
+
+
+def _updated(found: re.Match[str], *, exercise: bool) -> CancelText | CorrectText:
+    verb, kind, place, was, number, incident, building, update, key = found.groups()
+    if (verb == "CORRECT") is not (was is not None):
+        raise Malformed("radio text: CORRECT names the place that it was, CANCEL does not")
+    if was is None:
+        return CancelText(
+            exercise=exercise,
+            kind=AlarmKind(kind.lower()),
+            place=place,
+            number=int(number),
+            incident=int(incident),
+            building=building,
+            update=int(update),
+            key=key,
+        )
+    return CorrectText(
+        exercise=exercise,
+        kind=AlarmKind(kind.lower()),
+        place=place,
+        was=was,
+        number=int(number),
+        incident=int(incident),
+        building=building,
+        update=int(update),
+        key=key,
     )
 
 

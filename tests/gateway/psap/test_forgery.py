@@ -7,7 +7,7 @@ import pytest
 from belltower.incident.facts import ReceiptLevel
 from gateway.psap import radio_text
 from gateway.psap.kiss_link import TO_CALL, KISSLink
-from gateway.psap.link import Answered, PersonAnswered, Receipt, admitted
+from gateway.psap.link import Answered, PersonAnswered, ReadBack, Receipt, admitted
 from gateway.psap.radio_text import Direction, Ends
 from hardware.codecs import aprs, ax25, kiss
 from hardware.transports.memory import Cable
@@ -52,6 +52,11 @@ class Ear:
             radio_text.answer(key, way, ends, frame_id or self.frame.id, digest, positive=positive)
         )
 
+    def read_back(self, *, key=KEY, way=Direction.FROM_PSAP, ends=BACK, frame_id="R0001", signed_id="R0001"):
+        """A person's reading back, forged in one field."""
+        body = radio_text.signed(key, way, ends, radio_text.read_back_text(7, 2, "AAAAAAAA", "T1"), signed_id)
+        return aprs.encode(aprs.Message(addressee=ends.addressee, text=body, id=frame_id))
+
     def human(self, *, key=KEY, way=Direction.FROM_PSAP, ends=BACK, frame_id="H0001", signed_id="H0001"):
         """A person's answer, forged in one field."""
         body = radio_text.signed(key, way, ends, radio_text.human_text(7, "AAAAAAAA", "T1"), signed_id)
@@ -64,6 +69,7 @@ async def test_the_right_answer_is_a_receipt():
 
     assert [Answered(), Receipt(frame="C0007", level=ReceiptLevel.SYSTEM)] == ear.hears(ear.ack())
     assert PersonAnswered(number=7, key="AAAAAAAA", by="T1") == ear.hears(ear.human())[-1]
+    assert ReadBack(number=7, update=2, key="AAAAAAAA", by="T1") == ear.hears(ear.read_back())[-1]
 
 
 @pytest.mark.parametrize(
@@ -105,6 +111,21 @@ async def test_a_persons_answer_wrong_in_one_field_changes_nothing(field):
     assert [] == ear.hears(ear.human(**field))
 
 
+async def test_a_reading_back_wrong_in_one_field_changes_nothing():
+    """Nobody can cancel a call by claiming that a telecommunicator has read the cancellation back."""
+    ear = await Ear().ready()
+    for field in (
+        {"key": OTHER},
+        {"way": Direction.TO_PSAP},
+        {"ends": Ends(sender="PSAP-1", addressee=SCHOOL)},
+        {"ends": Ends(sender=PSAP, addressee="SCHOOL-2")},
+        {"frame_id": "R0002"},
+    ):
+        ear.hears(ear.read_back(**field))
+
+    assert [] == ear.heard
+
+
 async def test_an_answer_from_another_station_changes_nothing():
     """Even with the right MAC: it was not said by the PSAP."""
     ear = await Ear().ready()
@@ -116,7 +137,7 @@ async def test_an_answer_from_another_station_changes_nothing():
 async def test_no_flipped_bit_of_an_answer_gets_through():
     """Every bit of the information field and of the source's call sign."""
     ear = await Ear().ready()
-    for info in (ear.ack(), ear.ack(positive=False), ear.human()):
+    for info in (ear.ack(), ear.ack(positive=False), ear.human(), ear.read_back()):
         whole = ax25.encode(ax25.UIFrame(destination=TO_CALL, source=ax25.Address.parse(PSAP), info=info))
         for octet in [*range(7, 13), *range(16, len(whole))]:
             for bit in range(8):
