@@ -18,6 +18,8 @@ class Place(Struct, frozen=True, kw_only=True):
     level: str = ""
     # Rectangle on the drawn plan: x, y, width, height in plan units; None where it is not drawn.
     box: tuple[float, float, float, float] | None = None
+    # WGS 84 latitude and longitude, where they are known for this very spot.
+    position: tuple[float, float] | None = None
 
 
 def spoken(place: Place | None) -> str:

@@ -1,6 +1,6 @@
 """The site package: one folder that holds all a campus's box needs to work alone.
 
-    site.toml        id, name, campus, timezone; [[building]]; [[place]]
+    site.toml        id, name, campus, timezone, telephone, position; [address]; [[building]]; [[place]]
     units.toml       [[unit]] number, place, bearer, heartbeat
     people.toml      [[person]] id, name, roles, places; [[person.contact]]
     response.toml    what an alarm, an action, an acknowledgement and a closing set off
@@ -28,7 +28,9 @@ from belltower.ids import PersonId, PlaceId, UnitId
 from belltower.incident.plan import NoticePlan, ResponsePlan
 from belltower.people import Contact, ContactKind, Person
 from belltower.values import Reader, Seconds
+from floorplans.campus import Campus, Civic
 from floorplans.place import Place, spoken
+from gateway.psap.link import Spot
 from hardware.unit_record import Bearer, UnitRecord
 from notify import words
 from notify.audience import AudienceRule, resolve
@@ -50,6 +52,8 @@ class Building(Struct, frozen=True, kw_only=True):
     name: str = ""
     # Outline on the drawn plan: x, y, width, height in plan units.
     box: tuple[float, float, float, float] | None = None
+    # WGS 84 latitude and longitude of its main door.
+    position: tuple[float, float] | None = None
 
 
 class SitePackage(Struct, frozen=True, kw_only=True):
@@ -59,6 +63,8 @@ class SitePackage(Struct, frozen=True, kw_only=True):
     name: str
     campus: str
     timezone: str
+    # Where it is on earth, for the documents that links send.
+    on_earth: Campus
     # The first 12 hex digits of the SHA-256 of its content.
     revision: str
     buildings: dict[str, Building]
@@ -69,12 +75,32 @@ class SitePackage(Struct, frozen=True, kw_only=True):
     audiences: dict[str, AudienceRule]
     wording: WordingSet
 
+    def spot(self, place: PlaceId | None, building: str = "") -> Spot:
+        """The place as responders need it; what is known of the building where the place is not."""
+        known = self.places.get(place) if place is not None else None
+        house = self.buildings.get(known.building if known is not None else building)
+        position = known.position if known is not None else None
+        if position is None and house is not None:
+            position = house.position
+        return Spot(
+            spoken=spoken(known),
+            place=known.id if known is not None else None,
+            building=house.id if house is not None else "",
+            building_name=house.name if house is not None else "",
+            level=known.level if known is not None else "",
+            room=known.label if known is not None else "",
+            position=position or self.on_earth.position,
+        )
+
 
 class _Site(Struct, frozen=True, kw_only=True):
     id: str
     name: str
     campus: str = ""
     timezone: str = "UTC"
+    telephone: str = ""
+    position: tuple[float, float] | None = None
+    address: Civic = Civic()
     building: tuple[Building, ...] = ()
     place: tuple[Place, ...] = ()
 
@@ -167,6 +193,13 @@ class _Loader:
             name=site.name,
             campus=site.campus,
             timezone=site.timezone,
+            on_earth=Campus(
+                id=site.id,
+                name=site.name,
+                address=site.address,
+                position=site.position,
+                telephone=site.telephone,
+            ),
             revision=revision(self._folder),
             buildings={building.id: building for building in site.building},
             places=places,
@@ -213,8 +246,13 @@ class _Loader:
             ZoneInfo(site.timezone)
         except (KeyError, ValueError, OSError):
             reader.fault("timezone", f'"{site.timezone}" is not known; write one such as "America/Chicago"')
+        if site.telephone and not _NUMBER.fullmatch(site.telephone):
+            reader.fault("telephone", "write the office's number as +15550100123, for calling back")
+        _check_position(reader, "position", site.position)
         _unique(reader, "building", [building.id for building in site.building], "id")
         buildings = {building.id for building in site.building}
+        for at, building in _numbered("building", site.building):
+            _check_position(reader, f"{at}.position", building.position)
         for at, place in _numbered("place", site.place):
             _check_id(reader, f"{at}.id", place.id)
             if not 0 < len(place.label.strip()) <= _LONGEST_LABEL:
@@ -225,6 +263,7 @@ class _Loader:
                 reader.fault(
                     f"{at}.building", f'there is no building "{place.building}"; known: {_list(buildings)}'
                 )
+            _check_position(reader, f"{at}.position", place.position)
             if place.box is not None and min(place.box[2:]) <= 0:
                 reader.fault(f"{at}.box", "width and height must be more than 0: [x, y, width, height]")
         _unique(reader, "place", [place.id for place in site.place], "id")
@@ -330,6 +369,11 @@ def _shipped_words() -> WordingSet:
 
 def _numbered(table: str, records: Iterable[Any]) -> list[tuple[str, Any]]:
     return [(f"{table}[{number}]", record) for number, record in enumerate(records, start=1)]
+
+
+def _check_position(reader: Reader, at: str, position: tuple[float, float] | None) -> None:
+    if position is not None and not (abs(position[0]) <= 90 and abs(position[1]) <= 180):
+        reader.fault(at, "write latitude and longitude in degrees, [44.9778, -93.2650]")
 
 
 def _unique(reader: Reader, table: str, values: list[str], what: str) -> None:
