@@ -17,24 +17,19 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from belltower import log
-from belltower.clock import SECOND
-from belltower.ids import (
-    Ids,
-    LinkName,
-    PlaceId,
-)
+from belltower.clock import SECOND, Instant
+from belltower.ids import Ids, LinkName
 from belltower.incident import facts
 from belltower.incident import store as incident_store
 from belltower.incident.encoding import FactEncoding
 from belltower.incident.entry import Entry
 from belltower.incident.facts import Fact
-from belltower.incident.verbs import Verbs
+from belltower.incident.verbs import PROOF, Verbs
 from belltower.journal import Journal
 from belltower.store import Database
 from belltower.store.faults import Damaged
 from belltower.tasks import Crew, together
 from belltower.version import VERSION
-from floorplans import spoken
 from gateway import damage, kept_site, process
 from gateway import settings as settings_file
 from gateway.alarm_verbs import verbs_offered
@@ -50,6 +45,7 @@ from gateway.intake.supervision import Supervision
 from gateway.intake.suspects import Suspects
 from gateway.intake.units import known_units
 from gateway.intake.windows import Windows
+from gateway.psap.link import Around
 from gateway.psap.worker import CallWorker
 from gateway.settings import BrokerSettings, ListenerSettings, RadioSettings, Settings
 from gateway.site_package import SitePackage
@@ -139,15 +135,25 @@ class AlarmLane:
             for entry in owed:
                 self.progress.resume(entry)
                 self._heard_before(entry)
+            around = Around(
+                campus=self._site.on_earth,
+                clock=world.clock,
+                random_bytes=world.random_bytes,
+                state=self._settings.state.links,
+                addresses=world.addresses,
+            )
             self.calls = CallWorker(
                 journal=self.journal,
                 links=[
-                    world.open_link(LinkName(name), link) for name, link in self._settings.links_as_shown()
+                    world.open_link(LinkName(name), link, around)
+                    for name, link in self._settings.links_as_shown()
                 ],
                 ids=ids,
                 clock=world.clock,
-                spoken_place=self._spoken,
+                spot=self._site.spot,
+                called_after=self._settings.called_after(),
                 owed=owed,
+                tested=await self.journal.of(PROOF),
                 after=self._began,
             )
             self.journal.tap((facts.CallOrdered,), self.calls.take)
@@ -186,6 +192,8 @@ class AlarmLane:
             links=self.calls.answering(),
             units_lost=tuple(self._units[number].record.id for number in sorted(self.supervision.lost)),
             units=len(self._units),
+            links_proven=dict(self.calls.proven()),
+            links_unproven=self.calls.unproven(),
             trouble=self._trouble,
             faults=self._faults,
             put_aside=self._put_aside(),
@@ -222,6 +230,8 @@ class AlarmLane:
         crew.essential("progress", self.progress.attend)
         crew.essential("supervision", self.supervision.watch)
         crew.essential("psap", self.calls.run)
+        if self._world.look_up is not None:
+            crew.mendable("addresses", self._world.look_up)
         crew.essential("links", self._watch_links)
         self._open_wires(crew)
 
@@ -292,12 +302,9 @@ class AlarmLane:
         if isinstance(fact, facts.AlarmRaised) and fact.unit is not None and fact.unit in self._site.units:
             self.windows.heard(self._site.units[fact.unit].number, fact.epoch, fact.counter)
 
-    def _foretell(self, order: facts.CallOrdered) -> None:
+    def _foretell(self, order: facts.CallOrdered, at: Instant) -> None:
         if self._world.meanwhile is not None:
-            self._world.meanwhile.add(partial(self.calls.prepare, order))
-
-    def _spoken(self, place: PlaceId | None) -> str:
-        return spoken(self._site.places.get(place) if place is not None else None)
+            self._world.meanwhile.add(partial(self.calls.prepare, order, at))
 
     def _path_lost(self, name: LinkName, error: Exception) -> None:
         if name not in self._down:

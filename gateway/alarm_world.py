@@ -18,10 +18,11 @@ from belltower.store import Database, open_database
 from gateway.damage import Aside
 from gateway.meanwhile import Meanwhile
 from gateway.psap.kinds import link_from
-from gateway.psap.link import PSAPLink
+from gateway.psap.link import NUMERIC_ONLY, AddressBook, Around, PSAPLink
 from gateway.settings import Settings
 from gateway.signing import open_signer
 from hardware.transports import Transport, open_transport
+from hardware.transports.addresses import Addresses
 
 
 class World(Struct, frozen=True, kw_only=True):
@@ -42,17 +43,24 @@ class World(Struct, frozen=True, kw_only=True):
     # Does what can be done while the journal syncs; None: everything is done afterwards.
     meanwhile: Meanwhile | None = None
     open_transport: Callable[[str], Transport] = open_transport
-    open_link: Callable[[LinkName, Any], PSAPLink] = link_from
+    open_link: Callable[[LinkName, Any, Around], PSAPLink] = link_from
+    # Numeric addresses of the hosts that links call, and what keeps them fresh.
+    addresses: AddressBook = NUMERIC_ONLY
+    look_up: Callable[[], Awaitable[None]] | None = None
 
 
 def open_world(settings: Settings) -> World:
     """The machine's own clock, disk and wires."""
     clock = SystemClock()
     settings.state.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings.state.links.mkdir(exist_ok=True, mode=0o700)
     meanwhile = Meanwhile(loop=asyncio.get_running_loop())
     signer, unsigned = open_signer(settings.state.signing_key, clock=clock, notes=settings.state.checkpoints)
+    addresses = Addresses(path=settings.state.links / "addresses.json")
     return World(
         clock=clock,
+        addresses=addresses,
+        look_up=addresses.run,
         random=Random(),  # noqa: S311 - jitter, not a secret
         random_bytes=os.urandom,
         open_database=partial(open_database, settings.alarm_url, before_commit=meanwhile.begin),

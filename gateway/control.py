@@ -25,6 +25,7 @@ import msgspec
 from msgspec import Struct
 
 from belltower import errors, log
+from belltower.clock import Instant
 from belltower.errors import BelltowerError, Malformed, NotAsked, Refused, StoreError, Unreachable
 from belltower.ids import LinkName, StreamName, UnitId, VerbId
 from belltower.journal import RawEntry
@@ -73,6 +74,9 @@ class Status(Struct, frozen=True, kw_only=True, tag=True):
     links: dict[LinkName, bool | None]
     units_lost: tuple[UnitId, ...]
     units: int
+    # When each way to the PSAP was last proven by a test, and which ways were not for 31 days or never.
+    links_proven: dict[LinkName, Instant] = {}
+    links_unproven: tuple[LinkName, ...] = ()
     # Why the journal cannot keep what happens; "" when it can.
     trouble: str
     # What is not as the settings want it: run without, or with what was kept from before. A person must look.

@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from msgspec import Struct, field
 
 from belltower.errors import Malformed, SettingsError
+from belltower.ids import LinkName
 from belltower.values import Count, Octets, Port, Reader, Seconds, Secret
 from gateway.psap.settings import LINKS
 from gateway.tls import client_context, server_context
@@ -29,6 +30,7 @@ from notify.settings import CHANNELS
 R = TypeVar("R")
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_LATEST_CENTRE = 60.0
 _SOCKET_PATH_LIMIT = (
     100  # Linux keeps 108 octets for a socket's path, and a lane adds a suffix while it starts
 )
@@ -61,6 +63,11 @@ class StateSettings(Struct, frozen=True, kw_only=True):
     def control(self) -> Path:
         """The unix socket of the alarm lane."""
         return self.control_socket or self.folder / "control.sock"
+
+    @property
+    def links(self) -> Path:
+        """The folder for what links keep: clock offsets, addresses."""
+        return self.folder / "links"
 
     @property
     def alarm_database(self) -> Path:
@@ -251,6 +258,23 @@ class LogSettings(Struct, frozen=True, kw_only=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+class CentreSettings(Struct, frozen=True, kw_only=True):
+    """`[psap.centres.NAME]`: a PSAP, where there are several: primary, secondary, neighbour."""
+
+    # As people read it: "Linden County 911".
+    name: str
+    # Its links are called so long after the order, if no PSAP's system has the call by then; sooner, when every link
+    # that was called has refused.
+    after: Seconds = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse a centre without a name, and one that would be called too late."""
+        if not self.name.strip():
+            raise SettingsError("name: empty; write the centre's name as people know it")
+        if self.after > _LATEST_CENTRE:
+            raise SettingsError(f'after: at most "{_LATEST_CENTRE:g}s"; "5s" is usual')
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """Everything a settings file says, checked."""
 
@@ -260,6 +284,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     alarm: AlarmSettings
     # By link name; every one is called at once. Never empty.
     psap_links: dict[str, Any]
+    # The PSAPs by name, and which one each link leads to, where the settings say so.
+    psap_centres: dict[str, CentreSettings] = {}
+    link_centres: dict[str, str] = {}
     desk: DeskSettings
     # By channel name.
     channels: dict[str, Any]
@@ -268,6 +295,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     def links_as_shown(self) -> list[tuple[str, Any]]:
         """The ways to the PSAP in the order in which they are shown."""
         return sorted(self.psap_links.items(), key=lambda link: getattr(link[1], "priority", 1))
+
+    def called_after(self) -> dict[LinkName, float]:
+        """Seconds after the order at which each link is called, where that is not at once."""
+        return {
+            LinkName(link): self.psap_centres[centre].after
+            for link, centre in self.link_centres.items()
+            if self.psap_centres[centre].after
+        }
 
     @property
     def unit_keys(self) -> Path:
@@ -319,7 +354,7 @@ def load(
         site=reader.take(SiteSettings, tables.get("site", {}), "site") or SiteSettings(),
         state=reader.take(StateSettings, tables.get("state", {}), "state") or StateSettings(),
         alarm=_alarm(reader, tables.get("alarm", {})),
-        psap_links=_links(reader, tables.get("psap", {})),
+        **_psap(reader, tables.get("psap", {})),
         desk=reader.take(DeskSettings, tables.get("desk", {}), "desk") or DeskSettings(),
         channels=_channels(reader, tables.get("notify", {})),
         log=reader.take(LogSettings, tables.get("log", {}), "log") or LogSettings(),
@@ -372,15 +407,37 @@ def _alarm(reader: Reader, table: Any) -> AlarmSettings:
     return alarm
 
 
-def _links(reader: Reader, psap: Any) -> dict[str, Any]:
-    links = _named(reader, psap, "psap", "links", lambda table, at: reader.take_kind(LINKS, table, at))
-    if not links and not (isinstance(psap, dict) and psap.get("links")):
+def _psap(reader: Reader, psap: Any) -> dict[str, Any]:
+    """The links, the centres, and which centre each link leads to."""
+    tables = psap.get("links") if isinstance(psap, dict) else None
+    if not tables:
         reader.fault(
             "psap.links",
             'no way to the PSAP is left; add a table such as [psap.links.county] with kind = "kiss", url, from, '
             "to and key",
         )
-    return links
+    if isinstance(psap, dict):
+        reader.unknown(psap, {"links", "centres"}, "psap")
+    leads: dict[str, str] = {}
+
+    def link(table: Any, at: str) -> Any:
+        if isinstance(table, dict) and "centre" in table:
+            leads[at.rpartition(".")[2]] = table["centre"]
+            table = {key: value for key, value in table.items() if key != "centre"}
+        return reader.take_kind(LINKS, table, at)
+
+    links = _named(reader, psap, "psap", "links", link)
+    centres = _named(
+        reader, psap, "psap", "centres", lambda table, at: reader.take(CentreSettings, table, at)
+    )
+    for name, centre in leads.items():
+        if not isinstance(centre, str) or centre not in centres:
+            known = ", ".join(sorted(centres)) or "none"
+            reader.fault(f"psap.links.{name}.centre", f"there is no [psap.centres.{centre}]; known: {known}")
+    faultless = all(isinstance(centre, str) and centre in centres for centre in leads.values())
+    if links and faultless and all(name in leads and centres[leads[name]].after for name in links):
+        reader.fault("psap.centres", 'nobody is called at once; leave out "after" of the first centre')
+    return {"psap_links": links, "psap_centres": centres, "link_centres": leads}
 
 
 def _channels(reader: Reader, notify: Any) -> dict[str, Any]:
@@ -404,7 +461,8 @@ def _named(
     if not isinstance(outer, dict):
         reader.fault(at, f"expected a table such as [{at}.{key}.NAME]")
         return {}
-    reader.unknown(outer, {key}, at)
+    if at != "psap":
+        reader.unknown(outer, {key}, at)
     tables = outer.get(key, {})
     if not isinstance(tables, dict):
         reader.fault(f"{at}.{key}", f"expected tables such as [{at}.{key}.NAME]")

@@ -91,6 +91,11 @@ class CallView(Struct, frozen=True, kw_only=True):
     updates: dict[int, UpdateView] = {}
 
     @property
+    def cancelling(self) -> bool:
+        """A cancellation was ordered, whether or not it was read back."""
+        return any(update.kind is UpdateKind.CANCEL for update in self.updates.values())
+
+    @property
     def cancelled(self) -> bool:
         """A person at the PSAP has read a cancellation back."""
         return any(
@@ -165,6 +170,11 @@ class Incident(Struct, frozen=True, kw_only=True):
     def acknowledged(self) -> bool:
         """A person at the PSAP has acknowledged at least one of its calls."""
         return any(call.acknowledged_at is not None for call in self.calls.values())
+
+    @property
+    def withdrawn(self) -> bool:
+        """One of its calls is cancelled or being cancelled."""
+        return any(call.cancelling for call in self.calls.values())
 
     def apply(self, entry: Entry) -> Incident:
         """Return the incident as it stands after `entry`, which must be about this incident."""

@@ -17,10 +17,10 @@ from msgspec import Struct
 
 from belltower.clock import SECOND, Clock, Instant
 from belltower.errors import NotFound, StoreError, WrongState
-from belltower.ids import AlarmId, Ids, IncidentId, PersonId, PlaceId, UnitId, VerbId
+from belltower.ids import AlarmId, CallId, Ids, IncidentId, LinkName, PersonId, PlaceId, UnitId, VerbId
 from belltower.incident import drill, facts, plan, store
 from belltower.incident.entry import Draft, Entry
-from belltower.incident.facts import Action, AlarmKind, Fact, Mode
+from belltower.incident.facts import Action, AlarmKind, Fact, Mode, UpdateKind
 from belltower.incident.fold import Incident, fold
 from belltower.incident.plan import ResponsePlan
 from belltower.journal import Durability, Journal
@@ -31,6 +31,9 @@ JOIN_WITHIN = 3600 * SECOND
 
 EXERCISE_OVER = "exercise-over"
 """The reason for closing that only an exercise has."""
+
+PROOF = "proof"
+"""The subject of all facts about tests of links."""
 
 RECENT = 600 * SECOND
 """An incident closed this long ago may still have calls or units to attend to after a restart."""
@@ -72,7 +75,7 @@ class Verbs:
         response: ResponsePlan,
         campus: str,
         drill_keys: Mapping[str, Ed25519PublicKey],
-        foretell: Callable[[facts.CallOrdered], None] | None = None,
+        foretell: Callable[[facts.CallOrdered, Instant], None] | None = None,
     ) -> None:
         self._journal = journal
         self._database = database
@@ -192,6 +195,7 @@ class Verbs:
         and a live alarm ends a running drill.
         """
         tx = tx or Transaction()
+        now = self._clock.now()
         running = self.drill
         mode = Mode.EXERCISE if exercise and running is not None else Mode.ACTUAL
         drafts: list[Fact] = []
@@ -222,7 +226,7 @@ class Verbs:
             number = self._next(tx, "incident")
             incident = Incident(id=incident.id, number=number, mode=mode, kind=kind)
             drafts.append(facts.IncidentOpened(incident=incident.id, alarm=alarm, mode=mode, number=number))
-            store.opened(tx, incident.id, number, self._clock.now())
+            store.opened(tx, incident.id, number, now)
         else:
             drafts.append(
                 facts.AlarmJoined(incident=incident.id, alarm=alarm, building=building, number=raised.number)
@@ -240,10 +244,10 @@ class Verbs:
             if isinstance(order, facts.CallOrdered):
                 self._next(tx, "call")
                 if self._foretell is not None:
-                    self._foretell(order)
+                    self._foretell(order, now)
         if verb is not None:
-            store.done(tx, verb, self._clock.now(), incident.id)
-        durability = self._commit(tx, incident.id, [*drafts, *orders])
+            store.done(tx, verb, now, incident.id)
+        durability = self._commit(tx, incident.id, [*drafts, *orders], at=now)
         return Raised(alarm, incident.id, mode, durability)
 
     async def order_action(
@@ -274,6 +278,73 @@ class Verbs:
         store.closed(tx, incident, self._clock.now())
         closed = facts.IncidentClosed(incident=incident, by=by, reason=reason)
         return await self._do(verb, incident, [closed, *orders], "closed", tx)
+
+    async def update_call(
+        self,
+        *,
+        verb: VerbId,
+        call: CallId,
+        kind: UpdateKind,
+        place: PlaceId | None = None,
+        building: str = "",
+        by: PersonId,
+    ) -> str:
+        """Tell whoever was given the call that it is cancelled, or is for another place; returns "ordered".
+
+        A cancellation counts only once a telecommunicator has read it back; a press after it is a new incident.
+        Raises NotFound when no open incident has this call, WrongState when it is cancelled already or no place
+        is given.
+        """
+        if (before := await self._before(verb)) is not None:
+            return before
+        incident = self._incident_of(call)
+        view = incident.calls[call]
+        if view.cancelling:
+            raise WrongState("this call is being cancelled already")
+        if kind is UpdateKind.PLACE and place is None:
+            raise WrongState("a correction names the place where help is needed")
+        update = facts.UpdateOrdered(
+            call=call,
+            incident=incident.id,
+            update=max(view.updates, default=0) + 1,
+            kind=kind,
+            place=place if kind is UpdateKind.PLACE else None,
+            building=building if kind is UpdateKind.PLACE else "",
+            by=by,
+        )
+        return await self._do(verb, incident.id, [update], "ordered")
+
+    async def note_read_back(self, *, verb: VerbId, call: CallId, by: PersonId, operator: str = "") -> str:
+        """A telecommunicator has read the call's latest update back to one of us on the telephone; returns "noted".
+
+        Raises NotFound when no open incident has this call, WrongState when there is nothing to read back.
+        """
+        if (before := await self._before(verb)) is not None:
+            return before
+        incident = self._incident_of(call)
+        view = incident.calls[call]
+        latest = max(view.updates, default=0)
+        if not latest or view.updates[latest].read_back_at is not None:
+            raise WrongState("there is no update of this call that was not read back")
+        noted = facts.UpdateReadBack(
+            call=call,
+            incident=incident.id,
+            update=latest,
+            link=LinkName("telephone"),
+            by=operator,
+            noted_by=by,
+        )
+        return await self._do(verb, incident.id, [noted], "noted")
+
+    async def test_links(self, *, verb: VerbId, by: PersonId | None) -> str:
+        """Order a marked test down every link; returns its number."""
+        if (before := await self._before(verb)) is not None:
+            return before
+        tx = Transaction()
+        number = self._next(tx, "test")
+        key = self._ids.fact()[-8:]
+        order = facts.TestOrdered(test=number, key=key, by=by)
+        return await self._do(verb, None, [order], str(number), tx, subject=PROOF)
 
     async def raise_by_person(
         self,
@@ -353,7 +424,8 @@ class Verbs:
     def _joinable(self, mode: Mode, kind: AlarmKind) -> Incident | None:
         now = self._clock.now()
         for incident in reversed(self._incidents.values()):
-            if incident.mode is mode and incident.kind is kind:
+            # Whoever presses after a cancellation is not part of what was cancelled.
+            if incident.mode is mode and incident.kind is kind and not incident.withdrawn:
                 # A clock that stepped back makes the age negative: that joins too.
                 return incident if now - incident.last_alarm_at <= JOIN_WITHIN else None
         return None
@@ -363,6 +435,12 @@ class Verbs:
         if standing is None:
             raise NotFound("there is no such open incident")
         return standing
+
+    def _incident_of(self, call: CallId) -> Incident:
+        for incident in self._incidents.values():
+            if call in incident.calls and incident.calls[call].number:
+                return incident
+        raise NotFound("no open incident has such a call")
 
     def _next(self, tx: Transaction, name: str) -> int:
         value = self._counters.get(name, 0) + 1
@@ -376,10 +454,16 @@ class Verbs:
         return facts.DrillEnded(authorisation=running.authorisation, reason=reason)
 
     def _commit(
-        self, tx: Transaction, incident: IncidentId | None, written: Sequence[Fact]
+        self,
+        tx: Transaction,
+        incident: IncidentId | None,
+        written: Sequence[Fact],
+        *,
+        at: Instant | None = None,
+        subject: str = "",
     ) -> asyncio.Future[Durability]:
-        now = self._clock.now()
-        subject = incident or ""
+        now = self._clock.now() if at is None else at
+        subject = incident or subject
         drafts = [Draft(id=self._ids.fact(), at=now, subject=subject, fact=fact) for fact in written]
         durability = self._journal.commit(tx, drafts)
         for draft in drafts:
@@ -421,11 +505,13 @@ class Verbs:
         written: Sequence[Fact],
         result: str,
         tx: Transaction | None = None,
+        *,
+        subject: str = "",
     ) -> str:
         tx = tx or Transaction()
         store.done(tx, verb, self._clock.now(), result)
         self._remember(verb, result)
-        durability = self._commit(tx, incident, written)
+        durability = self._commit(tx, incident, written, subject=subject)
         self._underway[verb] = durability
         try:
             durable = await durability

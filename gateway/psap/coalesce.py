@@ -75,6 +75,8 @@ class Ledger:
         self._calls: dict[CallId, OpenCall] = {}
         self._covered: dict[CallId, Ranges] = {}
         self._firsts: dict[CallId, _Outstanding] = {}
+        # Updates and tests, by frame id, with the call that must have left before them.
+        self._notes: dict[str, tuple[_Outstanding, CallId | None]] = {}
         self._summary: _Outstanding | None = None
         self._summary_not_before = 0.0
         # Calls that may have presses no frame has told of, with the time since when.
@@ -91,6 +93,18 @@ class Ledger:
         self._firsts[call.id] = _Outstanding(frame=frame or self._link.first(call.call), due=now)
         self.joined(call, now=now)
 
+    def owes(self, call: CallId) -> bool:
+        """Whether the call's own frame is still owed on this link."""
+        return call in self._firsts
+
+    def note(self, frame: Frame, *, after: CallId | None, now: float) -> None:
+        """An update or a test is owed; it goes once `after`'s own frame has left."""
+        self._notes.setdefault(frame.id, (_Outstanding(frame=frame, due=now), after))
+
+    def drop_note(self, frame_id: str) -> None:
+        """It is owed no more."""
+        self._notes.pop(frame_id, None)
+
     def joined(self, call: OpenCall, *, now: float) -> None:
         """The call's presses grew."""
         if call.id in self._calls and call.presses != FIRST_PRESS:
@@ -106,7 +120,8 @@ class Ledger:
     def reopened(self, *, now: float) -> None:
         """There is a new connection: all that is owed is due at once."""
         self._busy_until = now
-        for outstanding in (*self._firsts.values(), *((self._summary,) if self._summary else ())):
+        notes = [outstanding for outstanding, _ in self._notes.values()]
+        for outstanding in (*self._firsts.values(), *((self._summary,) if self._summary else ()), *notes):
             outstanding.due = now
             outstanding.tries = 0
 
@@ -191,6 +206,16 @@ class Ledger:
             if self._summary is not None and self._summary.frame.id == frame_id:
                 self._summary = None
 
+    def recall_note(self, frame_id: str, level: ReceiptLevel | None) -> None:
+        """An update was sent earlier, or confirmed at this level."""
+        if (note := self._notes.get(frame_id)) is not None:
+            known = self._remember(note[0].frame)
+            known.sent = True
+            if level is not None:
+                known.levels.add(level)
+                if level in self._traits.settling:
+                    del self._notes[frame_id]
+
     def recall_rejected(self, frame_id: str) -> None:
         """It was written down that the PSAP's system said no to this frame."""
         if (known := self._known.get(frame_id)) is not None:
@@ -206,6 +231,7 @@ class Ledger:
         if self._busy_until > now:
             return None
         due = [first for first in self._firsts.values() if first.due <= now]
+        due += [note for note in self._notes_ready() if note.due <= now]
         if (summary := self._summary_due(now)) is not None:
             due.append(summary)
         return min(due, key=lambda outstanding: outstanding.due).frame if due else None
@@ -213,6 +239,7 @@ class Ledger:
     def wake_at(self, now: float) -> float | None:
         """When `next` may have something, if nothing happens until then; None: not by time alone."""
         times = [max(first.due, self._busy_until if first.tries else 0.0) for first in self._firsts.values()]
+        times += [max(note.due, self._busy_until) for note in self._notes_ready()]
         if self._summary is not None:
             times.append(max(self._summary.due, self._busy_until))
         elif self._waiting:
@@ -223,6 +250,15 @@ class Ledger:
         """Ids of the frames that wait for a receipt, for the status page."""
         frames = [first.frame.id for first in self._firsts.values()]
         return [*frames, self._summary.frame.id] if self._summary is not None else frames
+
+    def _notes_ready(self) -> list[_Outstanding]:
+        if not self._notes:
+            return []
+        return [
+            outstanding
+            for outstanding, after in self._notes.values()
+            if after is None or after not in self._firsts or self._firsts[after].tries
+        ]
 
     def _summary_due(self, now: float) -> _Outstanding | None:
         if self._summary is not None and not any(
@@ -265,6 +301,7 @@ class Ledger:
                 self._cover(call_id, ranges, now=now)
         if self._summary is not None and self._summary.frame.id == frame.id:
             self._summary = None
+        self._notes.pop(frame.id, None)
 
     def _cover(self, call_id: CallId, ranges: Ranges, *, now: float) -> None:
         call = self._calls[call_id]
@@ -278,6 +315,8 @@ class Ledger:
     def _outstanding(self, frame_id: str) -> _Outstanding | None:
         if self._summary is not None and self._summary.frame.id == frame_id:
             return self._summary
+        if (note := self._notes.get(frame_id)) is not None:
+            return note[0]
         for first in self._firsts.values():
             if first.frame.id == frame_id:
                 return first

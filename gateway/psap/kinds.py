@@ -7,17 +7,17 @@ from typing import Any
 
 from belltower.ids import LinkName
 from gateway.psap.kiss_link import Channel, KISSLink
-from gateway.psap.link import PSAPLink
+from gateway.psap.link import Around, PSAPLink
 from gateway.psap.settings import KISSLinkSettings, link_key
 from hardware.transports import open_transport
 
 
-def link_from(name: LinkName, settings: Any) -> PSAPLink:
+def link_from(name: LinkName, settings: Any, around: Around) -> PSAPLink:
     """The link that a settings record describes, not yet opened."""
-    return KINDS[type(settings)](name, settings)
+    return KINDS[type(settings)](name, settings, around)
 
 
-def _kiss(name: LinkName, settings: KISSLinkSettings) -> KISSLink:
+def _kiss(name: LinkName, settings: KISSLinkSettings, around: Around) -> KISSLink:
     channel = None
     if settings.rate is not None:
         channel = Channel(rate=settings.rate, txdelay=settings.txdelay, tail=settings.tail)
@@ -29,8 +29,9 @@ def _kiss(name: LinkName, settings: KISSLinkSettings) -> KISSLink:
         them=settings.to,
         channel=channel,
         heartbeat=settings.heartbeat,
+        random_bytes=around.random_bytes,
     )
 
 
-KINDS: dict[type, Callable[[LinkName, Any], PSAPLink]] = {KISSLinkSettings: _kiss}
+KINDS: dict[type, Callable[[LinkName, Any, Around], PSAPLink]] = {KISSLinkSettings: _kiss}
 """How each settings record becomes a link."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
 
@@ -227,6 +228,24 @@ class AddressBook(Protocol):
     def of(self, host: str, /) -> str | None:
         """The last good address, from memory; None if there never was one."""
         ...
+
+
+class _NumericOnly:
+    """Knows no names."""
+
+    def watch(self, host: str, /) -> None:
+        """Nothing is looked up."""
+
+    def of(self, host: str, /) -> str | None:
+        """The host, if it is an address already."""
+        try:
+            return str(ip_address(host))
+        except ValueError:
+            return None
+
+
+NUMERIC_ONLY: AddressBook = _NumericOnly()
+"""Where nothing is to be looked up."""
 
 
 class Around(Struct, frozen=True, kw_only=True):

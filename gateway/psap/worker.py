@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import assert_never
 
@@ -23,12 +23,21 @@ from belltower.incident.facts import (
     IncidentClosed,
     LinkLost,
     LinkRestored,
+    ReceiptLevel,
+    ResponseSeen,
+    ResponseStatus,
     TelecommunicatorAcknowledged,
+    TestOrdered,
+    UpdateKind,
+    UpdateOrdered,
+    UpdateReadBack,
 )
+from belltower.incident.verbs import PROOF
 from belltower.journal import Draft, Durability, Entry, Journal
 from belltower.store import Transaction
 from belltower.tasks import Crew
-from gateway.psap.coalesce import Ledger, OpenCall
+from gateway.psap.coalesce import OpenCall
+from gateway.psap.lane import Lane
 from gateway.psap.link import (
     FIRST_PRESS,
     Answered,
@@ -44,14 +53,25 @@ from gateway.psap.link import (
     Receipt,
     Refusal,
     ResponseSaid,
+    Spot,
     admitted,
 )
+from gateway.psap.proof import Proving
 from gateway.psap.radio_text import key_of
-from gateway.psap.ranges import NONE, Ranges, union
+from gateway.psap.ranges import NONE, Ranges, union, without
+from gateway.psap.updates import Updates
 
 _log = log.get("psap")
 
-FOLLOWED = (CallOrdered, AlarmJoined, IncidentClosed, TelecommunicatorAcknowledged)
+FOLLOWED = (
+    CallOrdered,
+    AlarmJoined,
+    IncidentClosed,
+    TelecommunicatorAcknowledged,
+    UpdateOrdered,
+    UpdateReadBack,
+    TestOrdered,
+)
 """The facts that move the worker; the rest of an incident's facts matter at a restart only."""
 
 UNANSWERED_AFTER = 10.0
@@ -64,16 +84,36 @@ _PREPARED = 256
 _PEOPLE = 100
 
 
-class _Lane:
-    """One link with what it owes; nothing in it is shared with another link."""
+class _Route:
+    """Which links were given a call, which refused it, and which wait for their turn."""
 
-    def __init__(self, *, link: PSAPLink) -> None:
-        self.link = link
-        self.ledger = Ledger(link=link)
-        self.bell = asyncio.Event()
-        # Whether the PSAP's system answers, None: not known since the start; and what was last written of it.
-        self.answering: bool | None = None
-        self.noted: bool | None = None
+    def __init__(self) -> None:
+        self.called: set[LinkName] = set()
+        self.refused: set[LinkName] = set()
+        self._waiting: dict[LinkName, tuple[Lane, asyncio.TimerHandle]] = {}
+
+    def wait(self, lane: Lane, timer: asyncio.TimerHandle) -> None:
+        """The link's turn comes when the timer says so."""
+        self._waiting[lane.link.name] = (lane, timer)
+
+    def waits_for(self, lane: Lane) -> bool:
+        """Whether the link's turn is still to come; from now on it is not."""
+        waiting = self._waiting.pop(lane.link.name, None)
+        if waiting is None:
+            return False
+        waiting[1].cancel()
+        return True
+
+    def nearest(self) -> list[Lane]:
+        """The links whose turn comes next."""
+        soonest = min((lane.after for lane, _ in self._waiting.values()), default=0.0)
+        return [lane for lane, _ in self._waiting.values() if lane.after == soonest]
+
+    def close(self) -> None:
+        """Nobody else's turn comes any more."""
+        for _, timer in self._waiting.values():
+            timer.cancel()
+        self._waiting.clear()
 
 
 class CallWorker:
@@ -91,8 +131,10 @@ class CallWorker:
         links: Sequence[PSAPLink],
         ids: Ids,
         clock: Clock,
-        spoken_place: Callable[[PlaceId | None], str],
+        spot: Callable[[PlaceId | None, str], Spot],
+        called_after: Mapping[LinkName, float] | None = None,
         owed: Sequence[Entry[Fact]] = (),
+        tested: Sequence[Entry[Fact]] = (),
         after: int = 0,
         unanswered_after: float = UNANSWERED_AFTER,
         kept_after_close: float = KEPT_AFTER_CLOSE,
@@ -100,15 +142,20 @@ class CallWorker:
         self._journal = journal
         self._ids = ids
         self._clock = clock
-        self._spoken_place = spoken_place
+        self._spot = spot
         self._owed = owed
         self._after = after
         self._unanswered_after = unanswered_after
         self._kept_after_close = kept_after_close
-        self._lanes = {link.name: _Lane(link=link) for link in links}
+        called_after = called_after or {}
+        self._lanes = {link.name: Lane(link=link, after=called_after.get(link.name, 0.0)) for link in links}
+        self._updates = Updates(lanes=self._lanes, spot=self._corrected_spot)
+        self._proving = Proving(lanes=self._lanes, clock=clock, write=partial(self._write, PROOF))
+        self._tested = tested
         self._calls: dict[CallId, OpenCall] = {}
         self._buildings: dict[tuple[IncidentId, str], OpenCall] = {}
         self._numbers: dict[tuple[int, str], OpenCall] = {}
+        self._latest: dict[int, OpenCall] = {}
         self._finished: OrderedDict[CallId, OpenCall] = OrderedDict()
         # Calls whose order is being written down, with their frames.
         self._prepared: OrderedDict[CallId, tuple[Call, dict[LinkName, Frame]]] = OrderedDict()
@@ -120,11 +167,18 @@ class CallWorker:
         self._noting: dict[tuple[CallId, str], asyncio.Future[Durability]] = {}
         self._withheld: dict[IncidentId, set[tuple[CallId, LinkName]]] = {}
         self._timers: dict[CallId, asyncio.TimerHandle] = {}
+        # Calls that later centres may have to be given, with the links that have refused them.
+        self._routes: dict[CallId, _Route] = {}
+        self._progress: dict[CallId, ResponseStatus] = {}
+        # What the facts of an earlier run say of routes: calls that a centre has, and who was called.
+        self._settled_before: set[CallId] = set()
+        self._told_before: set[tuple[CallId, LinkName]] = set()
 
     async def run(self) -> None:
         """Recall what is owed, then serve every link and follow the journal, for ever."""
         try:
             async with Crew(backoff=(0.1, 1.0)) as crew:
+                self._proving.recall(self._tested)
                 self._recall(self._owed)
                 for lane in self._lanes.values():
                     crew.mendable(
@@ -132,12 +186,15 @@ class CallWorker:
                         partial(lane.link.run, partial(self._report, lane)),
                         on_failure=partial(self._broken, lane),
                     )
-                    crew.mendable(f"psap calls {lane.link.name}", partial(self._drive, lane))
+                    crew.mendable(f"psap calls {lane.link.name}", partial(lane.drive, self._note_sent))
                 crew.essential("psap follow", self._follow)
         finally:
             for timer in self._timers.values():
                 timer.cancel()
             self._timers.clear()
+            for route in self._routes.values():
+                route.close()
+            self._proving.close()
 
     def take(self, entry: Entry[Fact]) -> None:
         """Act on one entry at once. `run` does it for all that follow; doing it twice does it once."""
@@ -150,19 +207,27 @@ class CallWorker:
                 self._close(incident, entry.at)
             case TelecommunicatorAcknowledged(call=call, by=by):
                 self._acknowledge(call, by)
+            case UpdateOrdered() as update:
+                call_known = self._calls.get(update.call) or self._finished.get(update.call)
+                if call_known is not None:
+                    self._updates.order(update, call_known)
+            case UpdateReadBack(call=call, update=number):
+                self._read_back(call, number)
+            case TestOrdered() as test:
+                self._proving.order(test, entry.at)
             case _:
                 pass
 
-    def prepare(self, order: CallOrdered) -> None:
+    def prepare(self, order: CallOrdered, at: Instant) -> None:
         """Make the frames of an order that is being written down: once it is, they only have to be sent."""
         if order.call in self._calls or order.call in self._finished:
             return
-        call = admitted(order, place=self._spoken_place(order.place))
+        call = self._admit(order, at)
         if isinstance(call, ExerciseCall | str):
             return
         self._prepared[order.call] = (
             call,
-            {name: lane.link.first(call) for name, lane in self._lanes.items()},
+            {name: lane.link.first(call) for name, lane in self._lanes.items() if not lane.after},
         )
         if len(self._prepared) > _PREPARED:
             self._prepared.popitem(last=False)
@@ -170,6 +235,14 @@ class CallWorker:
     def answering(self) -> dict[LinkName, bool | None]:
         """Whether each link's far end answers; None: it has not said since the start, and its time is not over."""
         return {name: lane.answering for name, lane in self._lanes.items()}
+
+    def proven(self) -> dict[LinkName, Instant]:
+        """When each link was last proven by a test."""
+        return self._proving.proven
+
+    def unproven(self) -> tuple[LinkName, ...]:
+        """The links that were not proven for 31 days, or never."""
+        return self._proving.unproven(self._clock.now())
 
     async def _follow(self) -> None:
         async for entry in self._journal.follow(after=self._after, kinds=FOLLOWED):
@@ -182,7 +255,7 @@ class CallWorker:
         if order.call in self._calls or order.call in self._finished:
             return
         prepared, frames = self._prepared.pop(order.call, (None, {}))
-        call = prepared or admitted(order, place=self._spoken_place(order.place))
+        call = prepared or self._admit(order, at)
         if isinstance(call, str):
             self._withhold(order, call, list(self._lanes.values()))
             return
@@ -195,19 +268,63 @@ class CallWorker:
         self._calls[order.call] = opened
         self._buildings[order.incident, order.building] = opened
         self._numbers[order.number, key_of(order.call)] = opened
+        self._latest[order.number] = opened
+        route = self._routes[order.call] = _Route()
         carried = False
         for lane in self._lanes.values():
             if isinstance(call, ExerciseCall) and not lane.link.traits.exercise:
                 self._withhold(order, "this link has no agreed form for an exercise", [lane])
                 continue
             carried = True
-            lane.ledger.order(opened, now=now, frame=frames.get(lane.link.name))
-            lane.bell.set()
+            if not lane.after or (order.call, lane.link.name) in self._told_before:
+                self._bring_in(opened, lane, frame=frames.get(lane.link.name))
+            elif order.call not in self._settled_before:
+                due = max(opened.ordered + lane.after, now)
+                route.wait(lane, loop.call_at(due, self._bring_in_late, opened, lane))
         if carried or not isinstance(call, ExerciseCall):
             due = max(opened.ordered + self._unanswered_after, now)
             self._timers[order.call] = loop.call_at(due, self._unanswered, opened)
 
-    def _withhold(self, order: CallOrdered, reason: str, lanes: Sequence[_Lane]) -> None:
+    def _admit(self, order: CallOrdered, at: Instant) -> Call | str:
+        spot = self._spot(order.place, order.building)
+        return admitted(order, place=spot.spoken, spot=spot, at=at)
+
+    def _corrected_spot(self, order: UpdateOrdered) -> Spot | None:
+        return self._spot(order.place, order.building) if order.kind is UpdateKind.PLACE else None
+
+    # ---- which centres have a call
+
+    def _bring_in(self, call: OpenCall, lane: Lane, *, frame: Frame | None = None) -> None:
+        self._routes[call.id].called.add(lane.link.name)
+        lane.ledger.order(call, now=asyncio.get_running_loop().time(), frame=frame)
+        lane.bell.set()
+
+    def _bring_in_late(self, call: OpenCall, lane: Lane) -> None:
+        """A later centre's turn: unless a centre that was called before has the call."""
+        route = self._routes.get(call.id)
+        if route is None or not route.waits_for(lane):
+            return
+        if call.acknowledged or not without(FIRST_PRESS, call.confirmed) or not call.owed_at(self._now()):
+            route.close()
+            return
+        _log.warning("next_centre_called", call=call.id, link=lane.link.name)
+        self._bring_in(call, lane)
+
+    def _refused_by(self, call: OpenCall, lane: Lane) -> None:
+        """When every link that was called has refused, the next centre's turn is now."""
+        route = self._routes.get(call.id)
+        if route is None:
+            return
+        route.refused.add(lane.link.name)
+        if route.called <= route.refused:
+            for late in route.nearest():
+                self._bring_in_late(call, late)
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+    def _withhold(self, order: CallOrdered, reason: str, lanes: Sequence[Lane]) -> None:
         withheld = self._withheld.setdefault(order.incident, set())
         links = [lane.link.name for lane in lanes if (order.call, lane.link.name) not in withheld]
         withheld.update((order.call, link) for link in links)
@@ -245,6 +362,8 @@ class CallWorker:
 
     def _finish(self, call: OpenCall) -> None:
         self._calls.pop(call.id, None)
+        if (route := self._routes.pop(call.id, None)) is not None:
+            route.close()
         self._buildings.pop((call.incident, call.call.order.building), None)
         for lane in self._lanes.values():
             lane.ledger.drop(call.id)
@@ -253,7 +372,13 @@ class CallWorker:
         if len(self._finished) > _FINISHED:
             _, gone = self._finished.popitem(last=False)
             self._numbers.pop((gone.call.order.number, key_of(gone.id)), None)
+            if self._latest.get(gone.call.order.number) is gone:
+                del self._latest[gone.call.order.number]
             self._people.pop(gone.id, None)
+            self._progress.pop(gone.id, None)
+            self._updates.forget(gone.id)
+            for lane in self._lanes.values():
+                lane.told.discard(gone.id)
 
     def _unanswered(self, call: OpenCall) -> None:
         self._timers.pop(call.id, None)
@@ -264,68 +389,43 @@ class CallWorker:
         after = asyncio.get_running_loop().time() - call.ordered
         self._write(call.incident, [CallUnanswered(call=call.id, after=round(after, 3))])
 
-    # ---- what a link is to send
+    # ---- what a link has sent
 
-    async def _drive(self, lane: _Lane) -> None:
-        loop = asyncio.get_running_loop()
-        ledger, link = lane.ledger, lane.link
-        while True:
-            now = loop.time()
-            frame = ledger.next(now)
-            if frame is None:
-                await self._pause(lane, ledger.wake_at(now))
-            elif await link.send(frame):
-                if ledger.sent(frame, now=loop.time()):
-                    self._note_sent(link.name, frame)
-            else:
-                ledger.failed(frame, now=loop.time())
-
-    async def _pause(self, lane: _Lane, until: float | None) -> None:
-        lane.bell.clear()
-        if until is None:
-            await lane.bell.wait()
-            return
-        try:
-            async with asyncio.timeout_at(until):
-                await lane.bell.wait()
-        except TimeoutError:
-            pass
-
-    def _note_sent(self, link: LinkName, frame: Frame) -> None:
-        for incident, covers in self._by_incident(frame).items():
-            self._write(
-                incident,
-                [CallSent(call=call, link=link, frame=frame.id, covers=ranges) for call, ranges in covers],
-            )
+    def _note_sent(self, lane: Lane, frame: Frame) -> None:
+        link = lane.link.name
+        match lane.notes.get(frame.id):
+            case UpdateOrdered() as update:
+                fact = CallSent(call=update.call, link=link, frame=frame.id, covers=(), update=update.update)
+                self._write(update.incident, [fact])
+            case int():
+                self._proving.sent(lane, frame)
+            case None:
+                for incident, covers in self._by_incident(frame).items():
+                    lane.told.update(call for call, _ in covers)
+                    self._write(
+                        incident,
+                        [
+                            CallSent(call=call, link=link, frame=frame.id, covers=ranges)
+                            for call, ranges in covers
+                        ],
+                    )
 
     # ---- what a link heard
 
-    def _report(self, lane: _Lane, heard: Heard) -> asyncio.Future[bool] | None:
+    def _report(self, lane: Lane, heard: Heard) -> asyncio.Future[bool] | None:
         now = asyncio.get_running_loop().time()
         link = lane.link.name
         match heard:
             case Receipt(frame=frame_id, level=level):
-                frame = lane.ledger.receipt(frame_id, level, now=now)
-                for incident, covers in self._by_incident(frame).items():
-                    receipts = [
-                        CallReceipt(call=call, link=link, frame=frame_id, covers=ranges, level=level)
-                        for call, ranges in covers
-                    ]
-                    self._write(incident, receipts)
+                self._confirmed(lane, frame_id, level)
             case Refusal(frame=frame_id, reason=reason):
-                frame = lane.ledger.rejected(frame_id, now=now)
-                for incident, covers in self._by_incident(frame).items():
-                    self._write(
-                        incident,
-                        [
-                            CallRejected(call=call, link=link, frame=frame_id, reason=reason)
-                            for call, _ in covers
-                        ],
-                    )
+                self._refused(lane, frame_id, reason)
             case PersonAnswered():
                 return self._person(link, heard)
-            case ReadBack() | ResponseSaid():
-                return None
+            case ReadBack():
+                return self._person_read_back(link, heard)
+            case ResponseSaid():
+                self._responders(link, heard)
             case Opened():
                 lane.ledger.reopened(now=now)
             case Lost(reason=reason):
@@ -343,9 +443,95 @@ class CallWorker:
         lane.bell.set()
         return None
 
+    def _confirmed(self, lane: Lane, frame_id: str, level: ReceiptLevel) -> None:
+        link = lane.link.name
+        note = lane.notes.get(frame_id)
+        frame = lane.ledger.receipt(frame_id, level, now=self._now())
+        if isinstance(note, int):
+            self._proving.receipt(lane, frame_id, level)
+        elif note is not None and frame is not None:
+            receipt = CallReceipt(
+                call=note.call, link=link, frame=frame_id, covers=(), level=level, update=note.update
+            )
+            self._write(note.incident, [receipt])
+        else:
+            for incident, covers in self._by_incident(frame).items():
+                receipts = [
+                    CallReceipt(call=call, link=link, frame=frame_id, covers=ranges, level=level)
+                    for call, ranges in covers
+                ]
+                self._write(incident, receipts)
+
+    def _refused(self, lane: Lane, frame_id: str, reason: str) -> None:
+        link = lane.link.name
+        note = lane.notes.get(frame_id)
+        frame = lane.ledger.rejected(frame_id, now=self._now())
+        if isinstance(note, int):
+            self._proving.refused(lane, frame_id, reason)
+        elif note is not None and frame is not None:
+            rejected = CallRejected(
+                call=note.call, link=link, frame=frame_id, reason=reason, update=note.update
+            )
+            self._write(note.incident, [rejected])
+        else:
+            for incident, covers in self._by_incident(frame).items():
+                self._write(
+                    incident,
+                    [CallRejected(call=call, link=link, frame=frame_id, reason=reason) for call, _ in covers],
+                )
+                for call_id, _ in covers:
+                    if (call := self._calls.get(call_id)) is not None:
+                        self._refused_by(call, lane)
+
+    def _meant(self, number: int, key: str) -> OpenCall | None:
+        return self._numbers.get((number, key)) if key else self._latest.get(number)
+
+    def _responders(self, link: LinkName, said: ResponseSaid) -> None:
+        call = self._meant(said.number, said.key)
+        if call is None or list(ResponseStatus).index(said.status) <= self._come(call.id):
+            return
+        self._progress[call.id] = said.status
+        self._write(
+            call.incident,
+            [ResponseSeen(call=call.id, incident=call.incident, link=link, status=said.status)],
+        )
+
+    def _come(self, call: CallId) -> int:
+        status = self._progress.get(call)
+        return -1 if status is None else list(ResponseStatus).index(status)
+
+    def _person_read_back(self, link: LinkName, heard: ReadBack) -> asyncio.Future[bool]:
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        call = self._meant(heard.number, heard.key)
+        update = self._updates.latest(call.id) if call is not None else None
+        if call is None or update is None:
+            answer.set_result(call is not None and self._updates.known(call.id))
+            return answer
+        self._read_back(call.id, update.update)
+        written = self._write(
+            call.incident,
+            [
+                UpdateReadBack(
+                    call=call.id, incident=call.incident, update=update.update, link=link, by=heard.by
+                )
+            ],
+        )
+        written.add_done_callback(partial(self._noted, (call.id, heard.by), answer))
+        return answer
+
+    def _read_back(self, call_id: CallId, update: int) -> None:
+        order = self._updates.read_back(call_id, update)
+        if order is None or order.kind is not UpdateKind.CANCEL:
+            return
+        for lane in self._lanes.values():
+            lane.ledger.drop(call_id)
+            lane.bell.set()
+        if (timer := self._timers.pop(call_id, None)) is not None:
+            timer.cancel()
+
     def _person(self, link: LinkName, heard: PersonAnswered) -> asyncio.Future[bool]:
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        call = self._numbers.get((heard.number, heard.key))
+        call = self._meant(heard.number, heard.key)
         if call is None:
             answer.set_result(False)
             return answer
@@ -390,7 +576,7 @@ class CallWorker:
             lane.bell.set()
         return True
 
-    def _broken(self, lane: _Lane, error: Exception) -> None:
+    def _broken(self, lane: Lane, error: Exception) -> None:
         self._report(lane, Lost(reason=f"the link failed: {type(error).__name__}"))
 
     # ---- facts
@@ -415,13 +601,26 @@ class CallWorker:
     # ---- after a restart
 
     def _recall(self, owed: Sequence[Entry[Fact]]) -> None:
-        now = asyncio.get_running_loop().time()
+        now = self._now()
+        for entry in owed:
+            match entry.fact:
+                case CallSent(call=call, link=link, update=0):
+                    self._told_before.add((call, link))
+                case CallReceipt(call=call, link=link, level=level, update=0):
+                    if link in self._lanes and level in self._lanes[link].link.traits.settling:
+                        self._settled_before.add(call)
+                case TelecommunicatorAcknowledged(call=call):
+                    self._settled_before.add(call)
+                case _:
+                    pass
         frames: dict[tuple[LinkName, str], list[tuple[CallId, Ranges]]] = {}
         for entry in owed:
             match entry.fact:
                 case CallWithheld(call=call, link=link):
                     self._withheld.setdefault(IncidentId(entry.subject), set()).add((call, link))
-                case CallSent(call=call, link=link, frame=frame, covers=covers):
+                case CallSent(call=call, link=link, frame=frame, covers=covers, update=0):
+                    if link in self._lanes:
+                        self._lanes[link].told.add(call)
                     frames.setdefault((link, frame), []).append((call, covers))
                 case _:
                     pass
@@ -432,6 +631,13 @@ class CallWorker:
                 self._lanes[link].ledger.recall_sent(frame, told, now=now)
         for entry in owed:
             match entry.fact:
+                case CallSent(link=link, frame=frame) if link in self._lanes:
+                    self._lanes[link].ledger.recall_note(frame, None)
+                case CallReceipt(link=link, frame=frame, level=level, update=update) if update:
+                    if link in self._lanes:
+                        self._lanes[link].ledger.recall_note(frame, level)
+                case ResponseSeen(call=call, status=status):
+                    self._progress[call] = status
                 case CallReceipt(call=call, link=link, frame=frame, covers=covers, level=level):
                     if link in self._lanes:
                         self._lanes[link].ledger.recall_receipt(frame, call, covers, level, now=now)

@@ -13,7 +13,7 @@ from gateway.county.running import read_key, write_key
 from gateway.psap.kinds import link_from
 from gateway.psap.link import Answered, Receipt, admitted
 from gateway.psap.settings import KISSLinkSettings
-from tests.gateway.psap.house import order
+from tests.gateway.psap.house import around, order
 from tests.peers.county import PSAP, SCHOOL
 from tests.servers.pty import socat_cable
 
@@ -70,7 +70,7 @@ async def test_the_county_is_steered_over_http(tmp_path):
         settings = KISSLinkSettings(
             url=f"serial://{cable.near}", from_=SCHOOL, to=PSAP, key=Secret(key.read_text().strip())
         )
-        link = link_from("county", settings)
+        link = link_from("county", settings, around(tmp_path))
         heard = asyncio.Queue()
 
         def report(what):

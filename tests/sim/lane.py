@@ -215,7 +215,7 @@ class Life:
             self.gone.set_result(None)
         self._task.cancel()
 
-    def _open_link(self, name: LinkName, _: Any) -> KISSLink:
+    def _open_link(self, name: LinkName, _: Any, __: Any) -> KISSLink:
         return KISSLink(
             name=name,
             transport=self.near,

@@ -7,13 +7,17 @@ from random import Random
 
 import apsw
 
+from belltower.clock import SystemClock
 from belltower.ids import AlarmId, CallId, Ids, IncidentId, LinkName, PersonId, PlaceId, StreamName
 from belltower.incident import facts
 from belltower.incident.encoding import FactEncoding
 from belltower.incident.facts import AlarmJoined, AlarmKind, CallOrdered, IncidentClosed, Mode
+from belltower.incident.verbs import PROOF
 from belltower.journal import Draft, Journal
 from belltower.store import InlineDatabase, SQLiteEngine, Transaction
+from floorplans.campus import Campus
 from gateway.psap.kiss_link import KISSLink
+from gateway.psap.link import NUMERIC_ONLY, Around, Spot
 from gateway.psap.worker import CallWorker
 from hardware.transports.memory import Cable
 from tests.peers.county import KEY, PSAP, SCHOOL, CountyPeer, a_county
@@ -43,6 +47,17 @@ def inline(work):
     except Exception as error:  # noqa: BLE001
         future.set_exception(error)
     return future
+
+
+def around(folder, *, clock=None, random=None):
+    """What a link stands in, for tests."""
+    return Around(
+        campus=Campus(id="lindenfield", name="Lindenfield School"),
+        clock=clock or SystemClock(),
+        random_bytes=(random or Random(1)).randbytes,
+        state=folder,
+        addresses=NUMERIC_ONLY,
+    )
 
 
 def order(
@@ -75,7 +90,10 @@ def closed(*, incident=INCIDENT):
 class House:
     """One journal, one worker at a time, any number of links, each with a county at its far end."""
 
-    def __init__(self, *, counties=("county",), cables=None, heartbeat=30.0, channel=None) -> None:
+    def __init__(
+        self, *, counties=("county",), cables=None, heartbeat=30.0, channel=None, called_after=None
+    ) -> None:
+        self.called_after = called_after or {}
         self.clock = LoopClock()
         self.random = Random(1)
         self.ids = Ids(clock=self.clock, random_bytes=self.random.randbytes)
@@ -162,8 +180,10 @@ class House:
             links=self.links(),
             ids=self.ids,
             clock=self.clock,
-            spoken_place=lambda _: "B 204",
+            spot=lambda place, building: Spot(spoken="B 204", place=place, building=building),
+            called_after=self.called_after,
             owed=owed,
+            tested=await self.journal.of(PROOF),
             after=owed[-1].position if owed else 0,
         )
         self._worker_task = asyncio.get_running_loop().create_task(self.worker.run())

@@ -344,13 +344,13 @@ async def test_a_repeated_answer_is_confirmed_no_sooner_than_it_is_written():
 async def test_a_prepared_call_is_sent_once_it_is_ordered_and_not_before():
     """Making its frame ahead of the order sends nothing, and changes nothing of what is sent then."""
     async with House() as house:
-        house.worker.prepare(order(1))
+        house.worker.prepare(order(1), house.clock.now())
         await asyncio.sleep(40)
         assert 0 == house.county.counts["calls"]
 
         await house.give(order(1))
         await asyncio.sleep(40)
-        house.worker.prepare(order(1))
+        house.worker.prepare(order(1), house.clock.now())
         await asyncio.sleep(40)
 
         (sent,) = await house.facts(CallSent)
@@ -362,7 +362,7 @@ async def test_a_prepared_call_is_sent_once_it_is_ordered_and_not_before():
 async def test_an_exercise_is_never_prepared():
     """Whether a link may carry it is decided when it is ordered, in the one place that decides it."""
     async with House() as house:
-        house.worker.prepare(order(1, mode=Mode.EXERCISE, accepted=False))
+        house.worker.prepare(order(1, mode=Mode.EXERCISE, accepted=False), house.clock.now())
         await house.give(order(1, mode=Mode.EXERCISE, accepted=False))
         await asyncio.sleep(40)
 
