@@ -27,7 +27,7 @@ from msgspec import Struct
 from belltower.errors import BelltowerError, SettingsError
 from gateway import site_package
 from gateway.carrier_records import ACCOUNT, TOKEN
-from gateway.county.running import write_key
+from gateway.county.keys import write_key
 from gateway.process import TIED
 from gateway.site_package import SitePackage
 from gateway.training.app import make_training

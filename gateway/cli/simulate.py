@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -16,7 +18,7 @@ def command() -> None:
     \b
     Examples:
       belltower simulate units --count 20 --config config.toml
-      belltower simulate county --link tcp://127.0.0.1:8001 --key-file county.key --acknowledge-after 5s
+      belltower simulate county --links dc09=127.0.0.1:0,sip=127.0.0.1:0 --acknowledge-after 5s --port 0
       belltower simulate carrier --port 8092
     """
 
@@ -53,19 +55,28 @@ def units(count: int | None, port: int, url: str, ca: Path | None, config: Path)
 
 @command.command()
 @click.option(
-    "--link", required=True, help='The wire: "serial:///dev/ttyUSB0?baud=9600" or "tcp://127.0.0.1:8001".'
+    "--links",
+    multiple=True,
+    metavar="NAME=ADDRESS,..",
+    help="The county's ends: dc09=127.0.0.1:0,kiss=tcp://127.0.0.1:8001; may be repeated.",
 )
+@click.option("--link", metavar="URL", help="The radio line alone: the same as --links kiss=URL.")
 @click.option(
     "--key-file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    help="The link's key, mode 0600.",
+    "key_files",
+    multiple=True,
+    metavar="[NAME=]PATH",
+    help="The secret of an end, a file of mode 0600; without a name it is the radio's.",
 )
-@click.option("--make-key", is_flag=True, help="Make the key file first, if it is not there.")
+@click.option("--make-key", is_flag=True, help="Make the radio's key file first, if it is not there.")
 @click.option("--us", default="PSAP", show_default=True, help="The county's call sign.")
 @click.option("--them", default="SCHOOL-1", show_default=True, help="The school's call sign.")
 @click.option(
-    "--fault", default="", help='A fault, such as "silent", "late=3" or "wrong-id"; none by default.'
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="[NAME:]FAULT",
+    help='What an end does wrong: "dc09:silent", "late=3"; may be repeated.',
 )
 @click.option(
     "--acknowledge-after",
@@ -75,54 +86,77 @@ def units(count: int | None, port: int, url: str, ca: Path | None, config: Path)
 @click.option(
     "--port",
     type=click.IntRange(0, 65_535),
-    help="Where the telecommunicator is steered; 0 takes a free port.",
+    help="Of the telecommunicator's page on 127.0.0.1; 0 takes a free port.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="What faults are drawn from.")
 def county(
-    link: str,
-    key_file: Path,
+    links: tuple[str, ...],
+    link: str | None,
+    key_files: tuple[str, ...],
     *,
     make_key: bool,
     us: str,
     them: str,
-    fault: str,
+    faults: tuple[str, ...],
     acknowledge_after: str | None,
     port: int | None,
     seed: int,
 ) -> None:
-    """Be the county: the far end of the radio link, with a telecommunicator.
+    """Be the county: the far end of every link, with one screen and a telecommunicator.
 
     \b
-    Example:
+    Examples:
       belltower simulate county --link tcp://127.0.0.1:8001 --key-file county.key --acknowledge-after 5s
+      belltower simulate county --links dc09=127.0.0.1:0,sip=127.0.0.1:0 --fault dc09:silent --port 0
+      curl -X POST http://127.0.0.1:8091/calls/12/acknowledge
 
-    The first line printed is JSON, once the line is open: {"county": "ready", "port": 8091, "link": ".."}.
+    The first line printed is JSON, once every end is open:
+      {"county": "ready", "port": 8091, "page": "http://127.0.0.1:8091/", "ends": {"dc09": "127.0.0.1:40123"}}
+    A person's screen is at the page; docs/county-simulator.md has every end, setting and fault.
     """
     from belltower.values import duration
     from gateway.county import CountyOptions, run_county
-    from gateway.county.running import write_key
+    from gateway.county.keys import write_key
     from gateway.process import tied
 
     try:
         after = None if acknowledge_after is None else duration(acknowledge_after)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--acknowledge-after") from None
-    if make_key and not key_file.exists():
-        write_key(key_file)
+    ends = _named(",".join(links).split(",") if links else [], "--links", bare="")
+    if link is not None:
+        ends["kiss"] = link
+    keys = {name: Path(path) for name, path in _named(key_files, "--key-file", bare="kiss").items()}
+    if make_key and "kiss" in keys and not keys["kiss"].exists():
+        write_key(keys["kiss"])
     tied(
         run_county(
             CountyOptions(
-                link=link,
-                key_file=key_file,
+                links=ends,
+                key_files=keys,
                 us=us,
                 them=them,
-                fault=fault,
+                faults=faults,
                 auto_acknowledge=after,
                 control=port,
                 seed=seed,
             )
         )
     )
+
+
+def _named(words: Iterable[str], option: str, *, bare: str) -> dict[str, str]:
+    """`NAME=VALUE` words by name; one without a name is `bare`'s, where there is such a thing."""
+    named: dict[str, str] = {}
+    for word in words:
+        found = re.fullmatch(r"([a-z][a-z0-9]*(?:-[a-z0-9]+)*)=(.+)", word)
+        name, value = found.groups() if found else (bare, word)
+        if not name:
+            raise click.BadParameter(f'"{word}": expected NAME=ADDRESS', param_hint=option)
+        if name in named:
+            raise click.BadParameter(f'"{name}" is named twice', param_hint=option)
+        named[name] = value
+    return named
 
 
 @command.command()

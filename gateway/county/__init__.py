@@ -1,12 +1,30 @@
-"""The county simulator: the other end of the radio link, for tests, training and the demo.
+"""The county simulator: the other end of every link, for tests, training and the demo.
 
-core.py      County, pure: octets and the time in, octets out, and what the telecommunicator sees; its faults
-running.py   run_county: a County on a transport, with a small control interface on 127.0.0.1
+screen.py    Screen: what telecommunicators see and do, one for all roads
+end.py       CountyEnd, the far end of one kind of link, and the faults it can be asked for
+ends.py      every kind of end, by name
+core.py      County: the radio's far end, pure: octets and the time in, octets out
+radio.py     RadioEnd: a County on a transport
+running.py   run_county: all ends and one screen as a program
+steering.py  the telecommunicator's page and its HTTP interface on 127.0.0.1
+keys.py      key files
 """
 
 from __future__ import annotations
 
-from gateway.county.core import County, Fault, FaultName, ScreenCall
+from gateway.county.core import County, FaultName
+from gateway.county.end import CountyEnd, Fault
 from gateway.county.running import CountyOptions, run_county
+from gateway.county.screen import HeardCall, Screen, ScreenCall
 
-__all__ = ["County", "CountyOptions", "Fault", "FaultName", "ScreenCall", "run_county"]
+__all__ = [
+    "County",
+    "CountyEnd",
+    "CountyOptions",
+    "Fault",
+    "FaultName",
+    "HeardCall",
+    "Screen",
+    "ScreenCall",
+    "run_county",
+]

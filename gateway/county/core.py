@@ -1,24 +1,23 @@
-"""The other end of the radio link, for tests, training and the demo: a county's receiving system and its screen.
+"""The other end of the radio link, for tests, training and the demo: a county's receiving system.
 
-`County` is pure: octets and the time go in, octets come out, and `calls` is what the telecommunicator sees. It proves
-and answers exactly as docs/psap-radio.md says, and can be asked to fail in ways that centres fail.
+`County` is pure: octets and the time go in, octets come out, and its `Screen` is what the telecommunicator sees. It
+proves and answers exactly as docs/psap-radio.md says, and can be asked to fail in ways that centres fail.
 """
 
 from __future__ import annotations
 
 import heapq
-import re
 from collections import Counter, OrderedDict
+from collections.abc import Mapping
 from enum import StrEnum
 from random import Random
 
-from msgspec import Struct
-
-from belltower.errors import Malformed, SettingsError
+from belltower.errors import Malformed
+from gateway.county.end import COMMON, Fault
+from gateway.county.screen import Acknowledged, HeardCall, Screen, ScreenCall, ScreenEvent
 from gateway.psap import radio_text
 from gateway.psap.kiss_link import TO_CALL
 from gateway.psap.radio_text import CallText, Direction, Ends, MoreText, PingText
-from gateway.psap.ranges import NONE, Ranges, union
 from hardware.codecs import aprs, ax25, kiss
 
 RETRIES = (2.0, 4.0, 8.0, 15.0)
@@ -49,45 +48,8 @@ class FaultName(StrEnum):
     DEAF_AFTER = "deaf-after"
 
 
-_DEFAULTS = {FaultName.LATE: 5.0, FaultName.NOISE: 1e-3, FaultName.DEAF_AFTER: 1.0}
-
-
-class Fault(Struct, frozen=True, kw_only=True):
-    """One fault and its measure."""
-
-    name: FaultName
-    value: float = 0.0
-
-    @classmethod
-    def parse(cls, text: str) -> Fault:
-        """The fault written as `late=3` or `silent`; SettingsError says which there are."""
-        word, _, value = text.partition("=")
-        try:
-            name = FaultName(word.strip())
-            return cls(name=name, value=float(value.removesuffix("s")) if value else _DEFAULTS.get(name, 0.0))
-        except ValueError:
-            known = ", ".join(FaultName)
-            raise SettingsError(f'fault "{text}": expected one of {known}, perhaps with =NUMBER') from None
-
-
-class ScreenCall(Struct, kw_only=True):
-    """One call as the telecommunicator sees it."""
-
-    # None where only a summary was heard so far.
-    number: int
-    key: str | None
-    incident: int
-    kind: str
-    exercise: bool
-    building: str
-    place: str
-    presses: Ranges
-    # new, acknowledged or rejected.
-    state: str
-    heard_at: float
-    by: str = ""
-    # Whether the school has confirmed that it knows of the acknowledgement.
-    told: bool = False
+FAULTS: Mapping[str, float] = {name: COMMON[name] for name in FaultName}
+"""What this end can do wrong, each with its measure where none is given."""
 
 
 class _Saying:
@@ -110,6 +72,8 @@ class County:
         random: Random,
         fault: Fault | None = None,
         auto: float | None = None,
+        screen: Screen | None = None,
+        name: str = "kiss",
     ) -> None:
         self._key = key
         self._us = ax25.Address.parse(us)
@@ -124,13 +88,19 @@ class County:
         self._sayings: OrderedDict[str, _Saying] = OrderedDict()
         self._digests: OrderedDict[str, bytes] = OrderedDict()
         self._answers: list[tuple[float, int, str]] = []
-        self._reject_next: set[int] = set()
-        self.calls: OrderedDict[int, ScreenCall] = OrderedDict()
-        """By call number, in the order heard."""
+        self._name = name
+        self._now = 0.0
+        self.screen = screen or Screen(now=lambda: self._now)
+        """What the telecommunicator sees."""
         self.counts: Counter[str] = Counter()
         """What became of what was heard: calls, repeats, more, pings, forged, malformed, foreign, frames."""
         self.heard: list[tuple[float, str]] = []
         """The last texts proven to come from the school, with the time."""
+
+    @property
+    def calls(self) -> OrderedDict[int, ScreenCall]:
+        """By call number, in the order heard."""
+        return self.screen.calls
 
     # ---- the telecommunicator
 
@@ -139,32 +109,35 @@ class County:
 
         KeyError: there is no such call. ValueError: `by` is no code of 1 to 16 letters, digits and hyphens.
         """
-        if not re.fullmatch(r"[A-Za-z0-9-]{1,16}", by):
-            raise ValueError("by is a code of 1 to 16 letters, digits and hyphens, never a name")
-        call = self.calls[number]
-        call.state, call.by = "acknowledged", by
-        if call.key is None:
-            return
-        text = radio_text.human_text(number, call.key, by)
-        frame_id = radio_text.text_frame_id("H", text)
-        body = radio_text.signed(self._key, Direction.FROM_PSAP, self._out, text, frame_id)
-        octets = self._octets(aprs.Message(addressee=self._out.addressee, text=body, id=frame_id))
-        digest = radio_text.digest(body, frame_id)
-        self._sayings[frame_id] = _Saying(octets=octets, number=number, at=now)
-        self._digests[frame_id] = digest
-        if len(self._digests) > _CALLS:
-            self._digests.popitem(last=False)
-        self._say(frame_id, now)
+        self._now = now
+        self.screen.acknowledge(number, by)
+        self.tell(Acknowledged(number=number, key=self.calls[number].key, by=by), now=now)
 
     def reject(self, number: int) -> None:
         """The centre does not take this call; each further repeat of it is rejected. KeyError: no such call."""
-        self.calls[number].state = "rejected"
-        self._reject_next.add(number)
+        self.screen.reject(number)
+
+    def tell(self, event: ScreenEvent, *, now: float) -> None:
+        """Say what a person did, until the school confirms it."""
+        if not isinstance(event, Acknowledged) or not event.key:
+            return
+        text = radio_text.human_text(event.number, event.key, event.by)
+        frame_id = radio_text.text_frame_id("H", text)
+        if frame_id in self._sayings:
+            return
+        body = radio_text.signed(self._key, Direction.FROM_PSAP, self._out, text, frame_id)
+        octets = self._octets(aprs.Message(addressee=self._out.addressee, text=body, id=frame_id))
+        self._sayings[frame_id] = _Saying(octets=octets, number=event.number, at=now)
+        self._digests[frame_id] = radio_text.digest(body, frame_id)
+        if len(self._digests) > _CALLS:
+            self._digests.popitem(last=False)
+        self._say(frame_id, now)
 
     # ---- the wire
 
     def receive(self, data: bytes, *, now: float) -> None:
         """Take octets from the modem."""
+        self._now = now
         if self._deaf():
             return
         for frame in self._decoder.feed(self._noisy(data)):
@@ -179,6 +152,7 @@ class County:
 
     def outgoing(self, now: float) -> bytes:
         """What has to leave by now."""
+        self._now = now
         while self._answers and self._answers[0][0] <= now:
             _, number, by = heapq.heappop(self._answers)
             if number in self.calls and self.calls[number].state == "new":
@@ -216,7 +190,10 @@ class County:
             return
         saying = self._sayings.pop(packet.id, None)
         if saying is not None and saying.number in self.calls:
-            self.calls[saying.number].told = isinstance(packet, aprs.Ack)
+            if isinstance(packet, aprs.Ack):
+                self.screen.confirmed(self._name, saying.number)
+            else:
+                self.calls[saying.number].told = False
 
     def _take_message(self, packet: aprs.Message, now: float) -> None:
         try:
@@ -231,7 +208,7 @@ class County:
             case CallText():
                 positive = self._show(said, now)
             case MoreText():
-                self._show_more(said, now)
+                self._show_more(said)
             case PingText():
                 self.counts["pings"] += 1
             case _:
@@ -240,10 +217,16 @@ class County:
             self._answer(packet, positive=positive, now=now)
 
     def _show(self, said: CallText, now: float) -> bool:
-        call = self.calls.get(said.number)
-        if call is None or (call.key is not None and call.key != said.key):
+        before = self.calls.get(said.number)
+        # A call that only a summary named so far is still news to a person, but was counted by nobody.
+        fresh = before is None or before.key != said.key
+        if before is None or (before.key and fresh):
             self.counts["calls"] += 1
-            self.calls[said.number] = call = ScreenCall(
+        else:
+            self.counts["repeats"] += bool(before.key)
+        taken = self.screen.show(
+            HeardCall(
+                end=self._name,
                 number=said.number,
                 key=said.key,
                 incident=said.incident,
@@ -251,66 +234,50 @@ class County:
                 exercise=said.exercise,
                 building=said.building,
                 place=said.place,
-                presses=((1, 1),),
-                state="new",
-                heard_at=now,
             )
-            if len(self.calls) > _CALLS:
-                self.calls.popitem(last=False)
-            if self._auto is not None:
-                heapq.heappush(self._answers, (now + self._auto, said.number, "T1"))
-        else:
-            self.counts["repeats"] += call.key is not None
-            if call.key is None:  # only a summary was heard so far
-                call.key, call.kind, call.place = said.key, said.kind, said.place
-                if self._auto is not None:
-                    heapq.heappush(self._answers, (now + self._auto, said.number, "T1"))
-            call.presses = union(call.presses, ((1, 1),))
-        if self.fault is not None and self.fault.name is FaultName.NEGATIVE:
-            call.state = "rejected"
+        )
+        if fresh and self._auto is not None:
+            heapq.heappush(self._answers, (now + self._auto, said.number, "T1"))
+        if self.fault is not None and self.fault.name == FaultName.NEGATIVE:
+            self.calls[said.number].state = "rejected"
             return False
-        return said.number not in self._reject_next
+        return taken
 
-    def _show_more(self, said: MoreText, now: float) -> None:
+    def _show_more(self, said: MoreText) -> None:
         self.counts["more"] += 1
         for building, number, ranges in said.items:
-            call = self.calls.get(number)
-            if call is None:
-                call = self.calls[number] = ScreenCall(
+            self.screen.show(
+                HeardCall(
+                    end=self._name,
                     number=number,
-                    key=None,
                     incident=said.incident,
-                    kind="",
                     exercise=said.exercise,
                     building=building,
-                    place="",
-                    presses=NONE,
-                    state="new",
-                    heard_at=now,
+                    presses=ranges,
                 )
-            call.presses = union(call.presses, ranges)
+            )
 
     # ---- answering
 
     def _answer(self, packet: aprs.Message, *, positive: bool, now: float) -> None:
         fault = self.fault.name if self.fault is not None else None
-        if fault is FaultName.SILENT:
+        if fault == FaultName.SILENT:
             return
         frame_id = packet.id
-        if fault is FaultName.WRONG_ID:
+        if fault == FaultName.WRONG_ID:
             frame_id = radio_text.text_frame_id("X", packet.text)
         digest = radio_text.digest(packet.text, packet.id)
-        key = bytes(32) if fault is FaultName.BAD_MAC else self._key
+        key = bytes(32) if fault == FaultName.BAD_MAC else self._key
         answer = radio_text.answer(key, Direction.FROM_PSAP, self._out, frame_id, digest, positive=positive)
-        delay = self.fault.value if self.fault is not None and fault is FaultName.LATE else 0.0
-        for _ in range(2 if fault is FaultName.DUPLICATE_ACK else 1):
+        delay = self.fault.value if self.fault is not None and fault == FaultName.LATE else 0.0
+        for _ in range(2 if fault == FaultName.DUPLICATE_ACK else 1):
             self._push(now + delay, self._octets(answer))
 
     def _say(self, frame_id: str, now: float) -> None:
         saying = self._sayings.get(frame_id)
         if saying is None:
             return
-        if self.fault is None or self.fault.name is not FaultName.SILENT:
+        if self.fault is None or self.fault.name != FaultName.SILENT:
             self._push(now, saying.octets)
         wait = saying.base + RETRIES[saying.tries] if saying.tries < len(RETRIES) else now + _AGAIN
         saying.tries += 1
@@ -329,18 +296,18 @@ class County:
     def _deaf(self) -> bool:
         fault = self.fault
         return (
-            fault is not None and fault.name is FaultName.DEAF_AFTER and self.counts["frames"] >= fault.value
+            fault is not None and fault.name == FaultName.DEAF_AFTER and self.counts["frames"] >= fault.value
         )
 
     def _spoilt(self, octets: bytes) -> bytes:
-        if self.fault is not None and self.fault.name is FaultName.HALF_FRAMES:
+        if self.fault is not None and self.fault.name == FaultName.HALF_FRAMES:
             self.counts["spoken"] += 1
             if self.counts["spoken"] % 2:
                 return octets[: self._random.randrange(1, len(octets) - 1)]
         return self._noisy(octets)
 
     def _noisy(self, octets: bytes) -> bytes:
-        if self.fault is None or self.fault.name is not FaultName.NOISE:
+        if self.fault is None or self.fault.name != FaultName.NOISE:
             return octets
         rate = self.fault.value
         return bytes(

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable
-from enum import StrEnum
 
 from msgspec import Struct, field
 
+from belltower.incident.facts import ResponseStatus
 from gateway.psap.ranges import Ranges, union
 
 MOST = 10_000
@@ -83,15 +83,6 @@ class HeardTest(Struct, frozen=True, kw_only=True):
     at: float
 
 
-class ResponderStatus(StrEnum):
-    """What responders to a call do."""
-
-    ASSIGNED = "assigned"
-    ENROUTE = "enroute"
-    ONSCENE = "onscene"
-    CLOSED = "closed"
-
-
 class Acknowledged(Struct, frozen=True, kw_only=True):
     """A person has the call."""
 
@@ -113,7 +104,7 @@ class Status(Struct, frozen=True, kw_only=True):
 
     number: int
     key: str
-    status: ResponderStatus
+    status: ResponseStatus
 
 
 ScreenEvent = Acknowledged | ReadBack | Status
@@ -237,7 +228,7 @@ class Screen:
     def status(self, number: int, status: str) -> None:
         """Say what responders do. KeyError: no such call. ValueError: no such status."""
         call = self.calls[number]
-        told = ResponderStatus(status)
+        told = ResponseStatus(status)
         call.status = told.value
         self._tell(Status(number=number, key=call.key, status=told))
         self._seen(number)

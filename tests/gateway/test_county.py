@@ -9,7 +9,7 @@ import pytest
 from belltower.errors import SettingsError
 from belltower.values import Secret
 from gateway.county import CountyOptions, Fault, FaultName, run_county
-from gateway.county.running import read_key, write_key
+from gateway.county.keys import read_key, write_key
 from gateway.psap.kinds import link_from
 from gateway.psap.link import Answered, Receipt, admitted
 from gateway.psap.settings import KISSLinkSettings
@@ -65,7 +65,9 @@ async def test_the_county_is_steered_over_http(tmp_path):
     loop = asyncio.get_running_loop()
     with socat_cable(tmp_path) as cable:
         ready = loop.create_future()
-        options = CountyOptions(link=f"serial://{cable.far}", key_file=key, us=PSAP, them=SCHOOL, control=0)
+        options = CountyOptions(
+            links={"kiss": f"serial://{cable.far}"}, key_files={"kiss": key}, us=PSAP, them=SCHOOL, control=0
+        )
         county = loop.create_task(run_county(options, announce=ready.set_result))
         settings = KISSLinkSettings(
             url=f"serial://{cable.near}", from_=SCHOOL, to=PSAP, key=Secret(key.read_text().strip())

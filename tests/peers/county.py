@@ -3,7 +3,7 @@
 from random import Random
 
 from gateway.county import County, Fault, ScreenCall
-from gateway.county.running import RunningCounty
+from gateway.county.radio import RadioEnd
 from tests.peers.waiting import until
 
 KEY = bytes(range(32))
@@ -23,7 +23,7 @@ def a_county(*, fault: str = "", auto: float | None = None, seed: int = 0, key: 
     )
 
 
-class CountyPeer(RunningCounty):
+class CountyPeer(RadioEnd):
     """A county that a test watches."""
 
     async def wants(self, number: int, *, within: float, state: str | None = None) -> ScreenCall:

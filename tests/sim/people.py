@@ -134,7 +134,7 @@ class Centre:
             if not text.startswith("PING"):
                 self.said.append(radio_text.parse(text))
         for number, call in county.calls.items():
-            if number not in self._seen and call.key is not None:
+            if number not in self._seen and call.key:
                 self._seen.add(number)
                 if self._random.random() < 0.7:
                     loop.call_later(self._random.uniform(2, 120), self._acknowledge, number)

@@ -1,0 +1,87 @@
+"""Every kind of end the county has, by the first word of its name: `dc09`, or `dc09-udp` for a second of the kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from random import Random
+from urllib.parse import parse_qsl
+
+from msgspec import Struct
+
+from belltower.clock import Clock
+from belltower.errors import Malformed, SettingsError
+from gateway.county.core import County
+from gateway.county.end import CountyEnd
+from gateway.county.keys import read_key
+from gateway.county.radio import RadioEnd
+from hardware.transports import open_transport
+
+
+class Given(Struct, frozen=True, kw_only=True):
+    """What an end is made from."""
+
+    name: str
+    # As written after `NAME=`.
+    address: str
+    # The file of the end's secret: a radio key, DC-09 keys, a digest password. None where none was given.
+    key_file: Path | None
+    # The radio's call signs.
+    us: str
+    them: str
+    # What faults are drawn from.
+    random: Random
+    clock: Clock
+
+    def endpoint(self, *, port: int = 0) -> tuple[str, int, dict[str, str]]:
+        """The address read as `HOST:PORT?setting=value&..`; SettingsError when it is none."""
+        place, _, query = self.address.partition("?")
+        host, colon, digits = place.rpartition(":")
+        if not colon:
+            host, digits = place, str(port)
+        if not host or not digits.isascii() or not digits.isdigit() or int(digits) > 65_535:
+            raise SettingsError(
+                f'--links {self.name}="{self.address}": expected HOST:PORT, such as 127.0.0.1:0 for a free port'
+            )
+        return host.strip("[]"), int(digits), dict(parse_qsl(query, keep_blank_values=True))
+
+    def refuse_unknown(self, settings: Mapping[str, str], known: tuple[str, ...]) -> None:
+        """SettingsError when the address bears a setting that this end does not know."""
+        strange = [name for name in settings if name not in known]
+        if strange:
+            raise SettingsError(
+                f"--links {self.name}: there is no setting {strange[0]}; known are {', '.join(known) or 'none'}"
+            )
+
+
+Factory = Callable[[Given], CountyEnd]
+
+
+def end_from(given: Given) -> CountyEnd:
+    """The end, not yet open; SettingsError when there is no such kind or the address is none of its kind's."""
+    kind = given.name.partition("-")[0]
+    factory = ENDS.get(kind)
+    if factory is None:
+        raise SettingsError(f'--links {given.name}: there is no end "{kind}"; there are {", ".join(ENDS)}')
+    return factory(given)
+
+
+def _kiss(given: Given) -> CountyEnd:
+    if given.key_file is None:
+        raise SettingsError(f"--links {given.name}: name its key with --key-file {given.name}=PATH")
+    try:
+        county = County(
+            key=read_key(given.key_file),
+            us=given.us,
+            them=given.them,
+            random=given.random,
+            name=given.name,
+        )
+    except Malformed as error:
+        raise SettingsError(f"--us {given.us}: {error}") from None
+    transport = open_transport(given.address)
+    return RadioEnd(county=county, transport=transport, name=given.name, address=given.address)
+
+
+ENDS: Mapping[str, Factory] = {"kiss": _kiss}
+"""How each kind of end is made."""
