@@ -14,10 +14,19 @@ from random import Random
 
 from belltower.errors import Malformed
 from gateway.county.end import COMMON, Fault
-from gateway.county.screen import Acknowledged, HeardCall, Screen, ScreenCall, ScreenEvent
+from gateway.county.screen import Acknowledged, HeardCall, ReadBack, Screen, ScreenCall, ScreenEvent
 from gateway.psap import radio_text
 from gateway.psap.kiss_link import TO_CALL
-from gateway.psap.radio_text import CallText, Direction, Ends, MoreText, PingText
+from gateway.psap.radio_text import (
+    CallText,
+    CancelText,
+    CorrectText,
+    Direction,
+    Ends,
+    LinkTestText,
+    MoreText,
+    PingText,
+)
 from hardware.codecs import aprs, ax25, kiss
 
 RETRIES = (2.0, 4.0, 8.0, 15.0)
@@ -119,10 +128,17 @@ class County:
 
     def tell(self, event: ScreenEvent, *, now: float) -> None:
         """Say what a person did, until the school confirms it."""
-        if not isinstance(event, Acknowledged) or not event.key:
+        if not event.key:  # only a summary was heard of it so far
             return
-        text = radio_text.human_text(event.number, event.key, event.by)
-        frame_id = radio_text.text_frame_id("H", text)
+        match event:
+            case Acknowledged(number=number, key=key, by=by):
+                text = radio_text.human_text(number, key, by)
+                frame_id = radio_text.text_frame_id("H", text)
+            case ReadBack(number=number, key=key, by=by, update=update) if update:
+                text = radio_text.read_back_text(number, update, key, by)
+                frame_id = radio_text.text_frame_id("R", text)
+            case _:  # the radio has no words for it
+                return
         if frame_id in self._sayings:
             return
         body = radio_text.signed(self._key, Direction.FROM_PSAP, self._out, text, frame_id)
@@ -189,7 +205,7 @@ class County:
             self.counts["forged"] += 1
             return
         saying = self._sayings.pop(packet.id, None)
-        if saying is not None and saying.number in self.calls:
+        if saying is not None and saying.number in self.calls and packet.id.startswith("H"):
             if isinstance(packet, aprs.Ack):
                 self.screen.confirmed(self._name, saying.number)
             else:
@@ -209,10 +225,25 @@ class County:
                 positive = self._show(said, now)
             case MoreText():
                 self._show_more(said)
+            case CancelText():
+                positive = self.screen.cancel(self._name, said.number, said.key, update=said.update)
+            case CorrectText():
+                positive = self.screen.correct(
+                    self._name,
+                    said.number,
+                    said.key,
+                    place=said.place,
+                    building=said.building,
+                    update=said.update,
+                )
+            case LinkTestText():
+                self.screen.show(HeardCall(end=self._name, number=said.number, key=said.key, test=True))
             case PingText():
                 self.counts["pings"] += 1
             case _:
-                raise Malformed("radio text: a school says PANIC, MEDICAL, MORE or PING")
+                raise Malformed(
+                    "radio text: a school says PANIC, MEDICAL, MORE, CANCEL, CORRECT, TEST or PING"
+                )
         if packet.id:
             self._answer(packet, positive=positive, now=now)
 

@@ -66,6 +66,8 @@ class ScreenCall(Struct, kw_only=True):
     # What the school asks to have read back: "cancel", "correct", or "" for nothing; and the roads that said so.
     asked: str = ""
     asked_on: list[str] = field(default_factory=list)
+    # The number of the update that was heard last, where a wire tells it.
+    update: int = 0
     # Who read back last.
     read_by: str = ""
     # The place before it was corrected.
@@ -97,6 +99,8 @@ class ReadBack(Struct, frozen=True, kw_only=True):
     number: int
     key: str
     by: str
+    # Which update; 0 where no wire told its number.
+    update: int = 0
 
 
 class Status(Struct, frozen=True, kw_only=True):
@@ -160,22 +164,26 @@ class Screen:
         self._seen(call.number)
         return heard.number not in self._refused
 
-    def cancel(self, end: str, number: int, key: str = "") -> bool:
+    def cancel(self, end: str, number: int, key: str = "", *, update: int = 0) -> bool:
         """The school takes the call back; a person has to read that back. False: there is no such call."""
         call = self._known(number, key)
         if call is None:
             return False
         self.counts["cancels"] += 1
-        if call.state != "cancelled":
+        if call.state != "cancelled" and not self._overtaken(call, update):
             self._ask(call, "cancel", end)
         return True
 
-    def correct(self, end: str, number: int, key: str = "", *, place: str, building: str = "") -> bool:
+    def correct(
+        self, end: str, number: int, key: str = "", *, place: str, building: str = "", update: int = 0
+    ) -> bool:
         """The school says that help is needed elsewhere; a person has to read that back. False: no such call."""
         call = self._known(number, key)
         if call is None:
             return False
         self.counts["corrections"] += 1
+        if self._overtaken(call, update):
+            return True
         if place != call.place or (call.asked == "correct" and end not in call.asked_on):
             if place != call.place:
                 call.was, call.place, call.asked = call.place, place, ""
@@ -222,7 +230,7 @@ class Screen:
         if call.asked == "cancel":
             call.state = "cancelled"
         call.asked, call.asked_on, call.read_by = "", [], by
-        self._tell(ReadBack(number=number, key=call.key, by=by))
+        self._tell(ReadBack(number=number, key=call.key, by=by, update=call.update))
         self._seen(number)
 
     def status(self, number: int, status: str) -> None:
@@ -276,6 +284,13 @@ class Screen:
             self.counts["unknown"] += 1
             return None
         return call
+
+    @staticmethod
+    def _overtaken(call: ScreenCall, update: int) -> bool:
+        """Whether a later update was heard before this one."""
+        overtaken = 0 < update < call.update
+        call.update = max(call.update, update)
+        return overtaken
 
     def _ask(self, call: ScreenCall, what: str, end: str) -> None:
         if call.asked != what:

@@ -143,3 +143,15 @@ def test_what_it_keeps_is_bounded():
 
     assert 10_000 == len(told.screen.calls)
     assert 3 == next(iter(told.screen.calls))
+
+
+def test_an_update_that_was_overtaken_changes_nothing():
+    """Of several the highest number is in force, in whatever order the roads bring them."""
+    told = Told()
+    told.hear("dc09", place="B 204")
+    told.screen.correct("dc09", 7, place="C 101", update=2)
+    told.screen.correct("sip", 7, place="D 1", update=1)
+    told.screen.read_back(7, "T2")
+
+    assert "C 101" == told.screen.calls[7].place
+    assert ("sip", ReadBack(number=7, key="AAAAAAAA", by="T2", update=2)) == told[-1]
