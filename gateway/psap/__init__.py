@@ -6,6 +6,7 @@
     ranges.py       sets of alarm numbers as ranges, pure
     radio_text.py   what is said on the radio, and its MAC, pure (docs/psap-radio.md)
     kiss_link.py    KISSLink: APRS messages in AX.25 in KISS, supervised by heartbeat
+    channel.py      a shared radio channel: its times, its load, what gives way, pure
     kinds.py        the table of link kinds
     settings.py     the settings of each kind
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from belltower.ids import LinkName
-from gateway.psap.kiss_link import Channel, KISSLink
+from gateway.psap.channel import Channel
+from gateway.psap.kiss_link import KISSLink
 from gateway.psap.link import Around, PSAPLink
 from gateway.psap.settings import KISSLinkSettings, link_key
 from hardware.transports import open_transport
@@ -20,7 +21,12 @@ def link_from(name: LinkName, settings: Any, around: Around) -> PSAPLink:
 def _kiss(name: LinkName, settings: KISSLinkSettings, around: Around) -> KISSLink:
     channel = None
     if settings.rate is not None:
-        channel = Channel(rate=settings.rate, txdelay=settings.txdelay, tail=settings.tail)
+        channel = Channel(
+            rate=settings.rate,
+            txdelay=settings.txdelay,
+            tail=settings.tail,
+            load_limit=settings.load_limit,
+        )
     return KISSLink(
         name=name,
         transport=open_transport(settings.url),
@@ -30,6 +36,7 @@ def _kiss(name: LinkName, settings: KISSLinkSettings, around: Around) -> KISSLin
         channel=channel,
         heartbeat=settings.heartbeat,
         random_bytes=around.random_bytes,
+        modem=settings.modem_parameters(),
     )
 
 

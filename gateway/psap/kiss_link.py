@@ -7,14 +7,13 @@ import os
 from collections import Counter, OrderedDict, deque
 from functools import partial
 
-from msgspec import Struct
-
 from belltower import log
 from belltower.errors import Malformed, Uncertain, Unreachable
 from belltower.ids import CallId, LinkName, RandomBytes
 from belltower.incident.facts import ReceiptLevel
 from belltower.tasks import together
 from gateway.psap import radio_text
+from gateway.psap.channel import Channel, Governor, ModemParameters
 from gateway.psap.link import (
     FIRST_PRESS,
     Answered,
@@ -43,23 +42,13 @@ TO_CALL = ax25.Address(callsign="APZBTW")
 """The AX.25 destination of every frame: APRS reserves APZ for what is not registered."""
 
 MISSES = 3
+PATIENCE = 15.0
+"""Seconds for which something gives way to others on a loaded channel, at most."""
 _REMEMBERED = 1_024
 _REOPEN = (0.1, 1.5)
 _ANSWER_OCTETS = 70
-
-
-class Channel(Struct, frozen=True, kw_only=True):
-    """A shared channel and its speed."""
-
-    # Bits per second.
-    rate: int
-    # Seconds keyed before the first bit and after the last.
-    txdelay: float = 0.3
-    tail: float = 0.1
-
-    def airtime(self, octets: int) -> float:
-        """Seconds on the air for one frame; 3 % are for stuffed bits."""
-        return self.txdelay + octets * 8 / self.rate * 1.03 + self.tail
+_FRAMING = 3
+"""Octets of KISS around a frame."""
 
 
 class KISSLink:
@@ -75,6 +64,7 @@ class KISSLink:
         them: str,
         channel: Channel | None = None,
         heartbeat: float = 30.0,
+        modem: ModemParameters | None = None,
         random_bytes: RandomBytes = os.urandom,
     ) -> None:
         self._name = name
@@ -86,8 +76,16 @@ class KISSLink:
         self._back = Ends(sender=them, addressee=us)
         self._channel = channel
         self._heartbeat = heartbeat
+        self._modem = modem
         self._random_bytes = random_bytes
-        self._traits = LinkTraits(exercise=True, person=True, supervision=(MISSES + 1) * heartbeat)
+        # A heartbeat that gives way does so for half an interval, and only the first of a silence.
+        quiet = (1 + MISSES / 2) * heartbeat
+        supervision = quiet if channel is None else quiet + heartbeat / 2
+        self._traits = LinkTraits(exercise=True, person=True, supervision=supervision)
+        self._governor: Governor | None = None
+        if channel is not None:
+            self._governor = Governor(limit=channel.load_limit, patience=PATIENCE)
+        self._was_loaded = False
         # Digests of what was sent, by message id: what an answer must prove to have read.
         self._read: OrderedDict[str, bytes] = OrderedDict()
         self._pings: OrderedDict[str, bytes] = OrderedDict()
@@ -118,6 +116,14 @@ class KISSLink:
         """Whether the PSAP's system answers; None while that is not known yet."""
         return self._answering
 
+    @property
+    def detail(self) -> str:
+        """What somebody who looks at the link should know beyond whether it answers; empty: nothing."""
+        if self._governor is None or not self._loaded():
+            return ""
+        load = self._governor.load(asyncio.get_running_loop().time())
+        return f"channel {load.all:.0%} busy, {load.ours:.0%} ours; repeats, summaries and tests give way"
+
     def first(self, call: Call) -> Frame:
         """The call, alone."""
         text = radio_text.call_text(call)
@@ -147,7 +153,13 @@ class KISSLink:
         return self._channel.airtime(len(frame.octets)) + self._channel.airtime(_ANSWER_OCTETS)
 
     async def send(self, frame: Frame) -> bool:
-        """Hand the frame to the modem; it keys the transmitter as soon as the channel is free."""
+        """Hand the frame to the modem; it keys the transmitter as soon as the channel is free.
+
+        On a loaded channel nothing is sent, for 15 seconds at most, of what is not a call or an update for the first
+        time.
+        """
+        if (frame.id in self._read or frame.id[:1] not in "CU") and self._gives_way():
+            return False
         self._read[frame.id] = radio_text.digest(frame.text, frame.id)
         self._read.move_to_end(frame.id)
         if len(self._read) > _REMEMBERED:
@@ -161,6 +173,8 @@ class KISSLink:
             try:
                 await self._transport.open()
                 wait = _REOPEN[0]
+                if self._modem is not None:
+                    await self._write(self._modem.octets())
                 report(Opened())
                 await self._converse(report)
             except Unreachable as error:
@@ -183,6 +197,7 @@ class KISSLink:
                     case kiss.Garbled(sample=sample):
                         self._odd("garbled", sample)
                     case kiss.Frame(data=data, command=kiss.DATA):
+                        self._count(len(data), ours=False)
                         self._take(data, report)
                     case _:
                         self.counts["foreign"] += 1
@@ -268,8 +283,27 @@ class KISSLink:
         except Unreachable:
             return False
         except Uncertain:
-            return True  # cut in the middle: the first octet is out, the far end drops the rest
+            pass  # cut in the middle: the first octet is out, the far end drops the rest
+        self._count(len(octets) - _FRAMING, ours=True)
         return True
+
+    def _count(self, octets: int, *, ours: bool) -> None:
+        if self._channel is None or self._governor is None:
+            return
+        count = self._governor.ours if ours else self._governor.others
+        count(self._channel.airtime(octets), now=asyncio.get_running_loop().time())
+
+    def _gives_way(self) -> bool:
+        if self._governor is None:
+            return False
+        now = asyncio.get_running_loop().time()
+        if self._governor.loaded(now) is not self._was_loaded:
+            self._was_loaded = not self._was_loaded
+            _log.info("channel_load", link=self._name, load=round(self._governor.load(now).all, 2))
+        return self._governor.waits(now)
+
+    def _loaded(self) -> bool:
+        return self._governor is not None and self._governor.loaded(asyncio.get_running_loop().time())
 
     def _frame(self, text: str, frame_id: str, covers: tuple[tuple[CallId, Ranges], ...]) -> Frame:
         body = radio_text.signed(self._key, Direction.TO_PSAP, self._out, text, frame_id)
@@ -285,7 +319,7 @@ class KISSLink:
         loop = asyncio.get_running_loop()
         self._heard_at = asked_at = float("-inf")
         misses = 0
-        due = loop.time()
+        given_way = due = loop.time()
         while True:
             while self._replies:
                 await self._write(self._replies.popleft())
@@ -298,7 +332,9 @@ class KISSLink:
                     if misses >= MISSES:
                         self._lose(report, f"no answer to {MISSES} heartbeats")
                 quiet_until = self._heard_at + self._heartbeat
-                if now >= quiet_until:
+                if now >= quiet_until > given_way and not misses and self._loaded():
+                    given_way, due = now, now + self._heartbeat / 2
+                elif now >= quiet_until:
                     asked_at = now
                     due = now + self._heartbeat / 2
                     await self._ping()

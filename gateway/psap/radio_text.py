@@ -211,7 +211,7 @@ def read_back_text(number: int, update: int, key: str, by: str) -> str:
 
 def key_of(id_: str) -> str:
     """The last 8 characters of a call's or incident's id: 40 random bits that tie an answer to it."""
-    return re.sub(r"[^0-9A-Z]", "0", id_[-8:].upper()).rjust(8, "0")
+    return re.sub(r"[^0-9A-Z]", "0", id_.upper()[-8:]).rjust(8, "0")
 
 
 def call_frame_id(number: int) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from belltower.errors import Malformed, SettingsError
 from belltower.values import Seconds, Secret
+from gateway.psap.channel import ModemParameters
 from hardware.codecs.ax25 import Address
 from hardware.transports import open_transport
 
@@ -31,6 +33,14 @@ class KISSLinkSettings(Struct, frozen=True, kw_only=True):
     # How long the transmitter is keyed before the first bit, and after the last.
     txdelay: Seconds = 0.3
     tail: Seconds = 0.1
+    # The share of the channel's last minute, ours and what the modem heard of others, above which repeats, summaries,
+    # tests and heartbeats give way for up to 15 seconds. A first press never does.
+    load_limit: Annotated[float, Meta(gt=0, le=1, extra={"expected": "a share above 0, at most 1"})] = 0.7
+    # Tell the modem txdelay, tail, persistence and slot whenever its line opens. False: it keeps its own.
+    set_modem: bool = False
+    # The chance of keying in a free slot is (persistence + 1) / 256; and how long a slot is.
+    persistence: Annotated[int, Meta(ge=0, le=255, extra={"expected": "a number, 0 to 255"})] = 63
+    slot: Seconds = 0.1
     # How often the county's end is asked for a sign of life; three misses and the link is lost.
     heartbeat: Seconds = 30.0
     # Links of lower priority are shown first. All links are called at once.
@@ -57,10 +67,23 @@ class KISSLinkSettings(Struct, frozen=True, kw_only=True):
                 faults.append(f"key: {error}")
         if self.rate is not None and self.rate < 300:
             faults.append(f"rate: {self.rate} is no speed of a packet channel; 1200 and 9600 are usual")
+        faults += [
+            f"{name}: a modem takes at most 2.55 s"
+            for name in ("txdelay", "tail", "slot")
+            if self.set_modem and getattr(self, name) > 2.55
+        ]
         if self.heartbeat < 1:
             faults.append('heartbeat: it is at least "1s"; "30s" is usual')
         if faults:
             raise SettingsError("\n".join(faults))
+
+    def modem_parameters(self) -> ModemParameters | None:
+        """What the modem is told; None: nothing."""
+        if not self.set_modem:
+            return None
+        return ModemParameters(
+            txdelay=self.txdelay, tail=self.tail, slot=self.slot, persistence=self.persistence
+        )
 
 
 LINKS: dict[str, type[Struct]] = {"kiss": KISSLinkSettings}

@@ -13,6 +13,14 @@ from msgspec import Struct
 FEND = 0xC0
 DATA = 0
 """The command of a frame that carries data."""
+TXDELAY = 1
+"""Keyed before the first bit, in 10 ms."""
+PERSISTENCE = 2
+"""The chance of keying in a free slot: (value + 1) / 256."""
+SLOT = 3
+"""The length of a slot, in 10 ms."""
+TXTAIL = 4
+"""Keyed after the last bit, in 10 ms."""
 MAX_FRAME = 1024
 """The longest frame taken, type octet included, in octets after unescaping."""
 SAMPLE = 64
