@@ -23,7 +23,7 @@ from gateway.psap.link import LinkTest, Lost, Opened, admitted, more_of, update_
 from gateway.psap.settings import KISSLinkSettings
 from hardware.codecs import ax25, kiss
 from hardware.transports.memory import Cable
-from tests.gateway.psap.house import House, joined, order
+from tests.gateway.psap.house import House, around, joined, order
 from tests.peers.county import KEY, PSAP, SCHOOL
 from tests.peers.radio import Radio
 from tests.peers.virtual_time import in_virtual_time
@@ -256,9 +256,9 @@ def test_the_modem_is_told_its_parameters_whenever_its_line_opens():
     in_virtual_time(story())
 
 
-def test_settings_become_a_link_that_measures():
+def test_settings_become_a_link_that_measures(tmp_path):
     """The limit reaches the channel."""
-    link = link_from("county", a_settings(rate=1200, load_limit=0.25))
+    link = link_from("county", a_settings(rate=1200, load_limit=0.25), around(tmp_path))
 
     assert 0.25 == link._channel.load_limit
 
