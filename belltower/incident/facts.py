@@ -318,7 +318,7 @@ class ResponseSeen(Struct, frozen=True, kw_only=True, tag="response.seen"):
     status: ResponseStatus
 
 
-class TestOrdered(Struct, frozen=True, kw_only=True, tag="test.ordered"):
+class LinkTestOrdered(Struct, frozen=True, kw_only=True, tag="link.test_ordered"):
     """Send a marked test down every link, to prove the whole road. Never a call."""
 
     # Site-unique, counted from 1.
@@ -328,7 +328,7 @@ class TestOrdered(Struct, frozen=True, kw_only=True, tag="test.ordered"):
     by: PersonId | None = None
 
 
-class TestSent(Struct, frozen=True, kw_only=True, tag="test.sent"):
+class LinkTestSent(Struct, frozen=True, kw_only=True, tag="link.test_sent"):
     """The first octet of the test left on this link."""
 
     test: int
@@ -336,7 +336,7 @@ class TestSent(Struct, frozen=True, kw_only=True, tag="test.sent"):
     frame: str
 
 
-class TestProven(Struct, frozen=True, kw_only=True, tag="test.proven"):
+class LinkProven(Struct, frozen=True, kw_only=True, tag="link.proven"):
     """The far end confirmed exactly this test."""
 
     test: int
@@ -346,7 +346,7 @@ class TestProven(Struct, frozen=True, kw_only=True, tag="test.proven"):
     after: float
 
 
-class TestFailed(Struct, frozen=True, kw_only=True, tag="test.failed"):
+class LinkUnproven(Struct, frozen=True, kw_only=True, tag="link.unproven"):
     """The test was not confirmed on this link in time, was refused, or the link has no form for one."""
 
     test: int
@@ -516,10 +516,10 @@ Fact = (
     | TelecommunicatorAcknowledged
     | UpdateReadBack
     | ResponseSeen
-    | TestOrdered
-    | TestSent
-    | TestProven
-    | TestFailed
+    | LinkTestOrdered
+    | LinkTestSent
+    | LinkProven
+    | LinkUnproven
     | LinkLost
     | LinkRestored
     | SignalSuspect

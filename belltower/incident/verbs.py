@@ -343,7 +343,7 @@ class Verbs:
         tx = Transaction()
         number = self._next(tx, "test")
         key = self._ids.fact()[-8:]
-        order = facts.TestOrdered(test=number, key=key, by=by)
+        order = facts.LinkTestOrdered(test=number, key=key, by=by)
         return await self._do(verb, None, [order], str(number), tx, subject=PROOF)
 
     async def raise_by_person(

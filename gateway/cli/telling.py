@@ -66,16 +66,16 @@ def tell(fact: Fact, places: Mapping[PlaceId, Place]) -> tuple[str, str]:
             return f"{who} has read update {fact.update} back, on {fact.link}", _PERSON
         case facts.ResponseSeen():
             return f"responders {fact.status}, says the PSAP's system on {fact.link}", _MACHINE
-        case facts.TestOrdered():
+        case facts.LinkTestOrdered():
             return f"test {fact.test} of every link ordered{f' by {fact.by}' if fact.by else ''}", ""
-        case facts.TestSent():
+        case facts.LinkTestSent():
             return f"test {fact.test} sent on {fact.link}", _SENT
-        case facts.TestProven():
+        case facts.LinkProven():
             return (
                 f"test {fact.test} on {fact.link}: {_LEVELS[fact.level]} confirms, {fact.after:g} s",
                 _MACHINE,
             )
-        case facts.TestFailed():
+        case facts.LinkUnproven():
             return f"test {fact.test} on {fact.link} NOT proven: {fact.reason}", ""
         case facts.AlertSeen():
             what = "cancelled" if fact.cancelled else fact.status

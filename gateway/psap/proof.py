@@ -12,11 +12,11 @@ from belltower.clock import SECOND, Clock, Instant
 from belltower.ids import LinkName
 from belltower.incident.facts import (
     Fact,
+    LinkProven,
+    LinkTestOrdered,
+    LinkTestSent,
+    LinkUnproven,
     ReceiptLevel,
-    TestFailed,
-    TestOrdered,
-    TestProven,
-    TestSent,
 )
 from belltower.journal import Entry
 from gateway.psap.lane import Lane
@@ -43,7 +43,7 @@ class _Running:
 
 
 class Proving:
-    """Carries out `TestOrdered` on every link, and remembers when each was last proven."""
+    """Carries out `LinkTestOrdered` on every link, and remembers when each was last proven."""
 
     def __init__(
         self,
@@ -68,19 +68,19 @@ class Proving:
         owed: dict[LinkName, int] = {}
         for entry in history:
             match entry.fact:
-                case TestOrdered(test=test):
+                case LinkTestOrdered(test=test):
                     self._seen = max(self._seen, test)
                     owed = dict.fromkeys(self._lanes, test)
-                case TestProven(link=link):
+                case LinkProven(link=link):
                     self.proven[link] = max(entry.at, self.proven.get(link, Instant(0)))
                     owed.pop(link, None)
-                case TestFailed(link=link):
+                case LinkUnproven(link=link):
                     owed.pop(link, None)
                 case _:
                     pass
         self._write(
             [
-                TestFailed(test=test, link=link, reason="the lane ended before anything came back")
+                LinkUnproven(test=test, link=link, reason="the lane ended before anything came back")
                 for link, test in owed.items()
             ]
         )
@@ -95,7 +95,7 @@ class Proving:
             timer.cancel()
         self._timers.clear()
 
-    def order(self, order: TestOrdered, at: Instant) -> None:
+    def order(self, order: LinkTestOrdered, at: Instant) -> None:
         """Send the test down every link; asked twice, it is sent once."""
         if order.test <= self._seen:
             return
@@ -106,7 +106,7 @@ class Proving:
         for name, lane in self._lanes.items():
             frame = lane.link.test(test)
             if isinstance(frame, str):
-                failed.append(TestFailed(test=order.test, link=name, reason=frame))
+                failed.append(LinkUnproven(test=order.test, link=name, reason=frame))
                 continue
             running = _Running(test=order.test, lane=lane, frame=frame, begun=loop.time())
             self._running[name, frame.id] = running
@@ -123,7 +123,7 @@ class Proving:
         running = self._running.get((lane.link.name, frame.id))
         if running is not None and running.sent_at is None:
             running.sent_at = asyncio.get_running_loop().time()
-            self._write([TestSent(test=running.test, link=lane.link.name, frame=frame.id)])
+            self._write([LinkTestSent(test=running.test, link=lane.link.name, frame=frame.id)])
 
     def receipt(self, lane: Lane, frame_id: str, level: ReceiptLevel) -> None:
         """A machine confirmed it."""
@@ -154,9 +154,9 @@ class Proving:
         running.lane.notes.pop(running.frame.id, None)
         running.lane.ledger.drop_note(running.frame.id)
         if running.best is None or reason.startswith("refused"):
-            self._write([TestFailed(test=running.test, link=name, reason=reason)])
+            self._write([LinkUnproven(test=running.test, link=name, reason=reason)])
             return
         began = running.sent_at if running.sent_at is not None else running.begun
         self.proven[name] = self._clock.now()
         after = round(running.best_at - began, 3)
-        self._write([TestProven(test=running.test, link=name, level=running.best, after=after)])
+        self._write([LinkProven(test=running.test, link=name, level=running.best, after=after)])

@@ -58,9 +58,13 @@ class Updates:
         latest = orders[max(orders)]
         return None if (call, latest.update) in self._read_back else latest
 
-    def known(self, call: CallId) -> bool:
-        """Whether the call has an update at all."""
-        return call in self._orders
+    def was_read_back(self, call: CallId, update: int) -> bool:
+        """Whether a person has read this update back before; 0: any."""
+        return any(
+            (call, number) in self._read_back
+            for number in self._orders.get(call, ())
+            if update in (0, number)
+        )
 
     def read_back(self, call: CallId, update: int) -> UpdateOrdered | None:
         """A person has read it back: it is owed no more. The order, when that is news."""

@@ -23,11 +23,11 @@ from belltower.incident.facts import (
     IncidentClosed,
     LinkLost,
     LinkRestored,
+    LinkTestOrdered,
     ReceiptLevel,
     ResponseSeen,
     ResponseStatus,
     TelecommunicatorAcknowledged,
-    TestOrdered,
     UpdateKind,
     UpdateOrdered,
     UpdateReadBack,
@@ -70,7 +70,7 @@ FOLLOWED = (
     TelecommunicatorAcknowledged,
     UpdateOrdered,
     UpdateReadBack,
-    TestOrdered,
+    LinkTestOrdered,
 )
 """The facts that move the worker; the rest of an incident's facts matter at a restart only."""
 
@@ -213,7 +213,7 @@ class CallWorker:
                     self._updates.order(update, call_known)
             case UpdateReadBack(call=call, update=number):
                 self._read_back(call, number)
-            case TestOrdered() as test:
+            case LinkTestOrdered() as test:
                 self._proving.order(test, entry.at)
             case _:
                 pass
@@ -504,8 +504,8 @@ class CallWorker:
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         call = self._meant(heard.number, heard.key)
         update = self._updates.latest(call.id) if call is not None else None
-        if call is None or update is None:
-            answer.set_result(call is not None and self._updates.known(call.id))
+        if call is None or update is None or heard.update not in (0, update.update):
+            answer.set_result(call is not None and self._updates.was_read_back(call.id, heard.update))
             return answer
         self._read_back(call.id, update.update)
         written = self._write(
