@@ -194,6 +194,7 @@ class AlarmLane:
             units=len(self._units),
             links_proven=dict(self.calls.proven()),
             links_unproven=self.calls.unproven(),
+            links_remarks=self.calls.remarks(),
             trouble=self._trouble,
             faults=self._faults,
             put_aside=self._put_aside(),

@@ -77,6 +77,8 @@ class Status(Struct, frozen=True, kw_only=True, tag=True):
     # When each way to the PSAP was last proven by a test, and which ways were not for 31 days or never.
     links_proven: dict[LinkName, Instant] = {}
     links_unproven: tuple[LinkName, ...] = ()
+    # What else is to be known of a way to the PSAP: weakly supervised, its channel loaded.
+    links_remarks: dict[LinkName, str] = {}
     # Why the journal cannot keep what happens; "" when it can.
     trouble: str
     # What is not as the settings want it: run without, or with what was kept from before. A person must look.

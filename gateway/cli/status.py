@@ -52,6 +52,7 @@ def command(config: Path, *, as_json: bool) -> None:
                 if link not in status.links_lost
             ),
             *((f"link {link}", f"LOST: {reason}") for link, reason in status.links_lost.items()),
+            *((f"link {link}", remark) for link, remark in status.links_remarks.items()),
             *((f"count {name}", str(count)) for name, count in sorted(status.counts.items())),
         ]
         table("In trouble" if troubled else "In order", ("", ""), rows)

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -216,6 +216,30 @@ class LinkTraits(Struct, frozen=True, kw_only=True):
     person: bool = False
     # Seconds until a silently cut line is known to be cut; more than 90 is shown as weakly supervised.
     supervision: float = 90.0
+
+
+@runtime_checkable
+class Remarking(Protocol):
+    """A link that has something to say of itself besides whether it answers."""
+
+    @property
+    def detail(self) -> str:
+        """What whoever looks at the link should know; "" for nothing."""
+        ...
+
+
+WEAK_SUPERVISION = 90.0
+"""A link on which a cut may stay unknown for more seconds than these is shown as weakly supervised."""
+
+
+def remarks_on(link: PSAPLink) -> str:
+    """What is to be shown of a link besides whether it answers; "" for nothing."""
+    said = []
+    if link.traits.supervision > WEAK_SUPERVISION:
+        said.append(f"weakly supervised, a cut may stay unknown for {link.traits.supervision:.0f} s")
+    if isinstance(link, Remarking) and link.detail:
+        said.append(link.detail)
+    return "; ".join(said)
 
 
 class AddressBook(Protocol):

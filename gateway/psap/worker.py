@@ -55,6 +55,7 @@ from gateway.psap.link import (
     ResponseSaid,
     Spot,
     admitted,
+    remarks_on,
 )
 from gateway.psap.proof import Proving
 from gateway.psap.radio_text import key_of
@@ -235,6 +236,11 @@ class CallWorker:
     def answering(self) -> dict[LinkName, bool | None]:
         """Whether each link's far end answers; None: it has not said since the start, and its time is not over."""
         return {name: lane.answering for name, lane in self._lanes.items()}
+
+    def remarks(self) -> dict[LinkName, str]:
+        """What is to be shown of links besides whether they answer."""
+        said = {name: remarks_on(lane.link) for name, lane in self._lanes.items()}
+        return {name: remark for name, remark in said.items() if remark}
 
     def proven(self) -> dict[LinkName, Instant]:
         """When each link was last proven by a test."""
