@@ -20,9 +20,9 @@ from hardware.transports import open_transport
 from tests.gateway.psap.house import House, joined, order
 from tests.peers.waiting import until
 from tests.servers.binaries import require
-from tests.servers.direwolf import Direwolves, radios
+from tests.servers.direwolf import Direwolves, KeyWatch, keyed_radios, radios
 
-__all__ = ["radios"]
+__all__ = ["keyed_radios", "radios"]
 
 
 class Air:
@@ -80,3 +80,28 @@ async def test_a_call_over_tcp_modems(radios: Direwolves) -> None:
 async def test_a_call_over_a_serial_modem(radios: Direwolves, serial_modem: Path) -> None:
     """The school's modem stands behind a serial line."""
     await story(f"serial://{serial_modem}", f"tcp://127.0.0.1:{radios.psap}")
+
+
+async def test_an_outsider_sees_the_key_go_down_and_up_around_each_frame(keyed_radios: Direwolves) -> None:
+    """Hamlib's rigctld keys the school's transmitter: 0, 1, 0 for a call, and what was keyed is what was heard."""
+    house = House(
+        counties=("radio",),
+        cables={
+            "radio": Air(f"tcp://127.0.0.1:{keyed_radios.school}", f"tcp://127.0.0.1:{keyed_radios.psap}")
+        },
+        channel=Channel(rate=1200),
+    )
+    house.clock = house.ids._clock = SystemClock()
+    assert keyed_radios.rig is not None
+    with KeyWatch(keyed_radios.rig) as key:
+        async with house:
+            await house.facts_until(LinkRestored, 1, within=10)
+            await until(lambda: key.states()[-1:] == [False] and len(key.states()) >= 3, within=5)
+            before = len(key.states())
+            await house.give(order(1))
+            (receipt,) = await house.facts_until(CallReceipt, 1, within=8)
+            await until(lambda: key.states()[before:] == [True, False], within=5)
+
+    assert ReceiptLevel.SYSTEM == receipt.level
+    down, up = (at for at, _ in key.changes[before : before + 2])
+    assert 0.5 <= up - down <= 3.0
