@@ -11,7 +11,7 @@ from msgspec import Struct
 from belltower import log
 from belltower.clock import SECOND, Clock, Instant
 from belltower.errors import Malformed, NotAsked, StoreError, Unreachable
-from belltower.ids import IncidentId, PersonId, StreamName, VerbId
+from belltower.ids import CallId, IncidentId, PersonId, PlaceId, StreamName, VerbId
 from belltower.incident.facts import Action, Fact
 from belltower.journal import Copy, ForkedError, Journal, anew, source_of
 from belltower.journal.tables import HEAD
@@ -120,6 +120,7 @@ class AlarmFollower:
             recording_trouble=status.trouble or desk_trouble,
             record_broken=self._broken(status),
             units_lost=len(status.units_lost),
+            unproven=status.links_unproven,
             channels_pausing=channels_pausing,
             faults=(*status.faults, *(fault for fault in faults if fault not in status.faults)),
         )
@@ -181,6 +182,20 @@ class AlarmVerbs:
     async def close(self, verb_id: VerbId, incident: IncidentId, by: PersonId, reason: str) -> None:
         """Close the incident."""
         await self._ask("close_incident", verb_id, incident=incident, by=by, reason=reason)
+
+    async def cancel_calls(self, verb_id: VerbId, incident: IncidentId, by: PersonId) -> None:
+        """Tell the PSAP that help is not needed."""
+        await self._ask("cancel_calls", verb_id, incident=incident, by=by)
+
+    async def correct_call(self, verb_id: VerbId, call: CallId, place: PlaceId, by: PersonId) -> None:
+        """Tell the PSAP that help is needed elsewhere."""
+        await self._ask("correct_call", verb_id, call=call, place=place, by=by)
+
+    async def note_read_back(
+        self, verb_id: VerbId, incident: IncidentId, by: PersonId, operator: str
+    ) -> None:
+        """A telecommunicator has read it back on the telephone."""
+        await self._ask("note_read_back", verb_id, incident=incident, by=by, operator=operator)
 
     async def _ask(self, name: str, verb: VerbId, **args: Any) -> str:
         try:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from belltower.errors import NotFound
 from belltower.ids import CallId, IncidentId, PersonId, PlaceId, VerbId
-from belltower.incident.facts import Action, AlarmKind, UpdateKind
+from belltower.incident.facts import Action, AlarmKind
 from belltower.incident.verbs import Verbs
 from floorplans.place import Place
 from gateway.control import Verb
 
-_OPERATOR = 16
-"""Characters of a telecommunicator's code or position."""
+_OPERATOR = re.compile(r"[A-Za-z0-9-]{0,16}")
+
+
+def _operator(said: Any) -> str:
+    """A telecommunicator's code or position; anything that may be a name is left out of the record."""
+    return said if isinstance(said, str) and _OPERATOR.fullmatch(said) else ""
 
 
 def verbs_offered(verbs: Verbs, places: Mapping[PlaceId, Place]) -> dict[str, Verb]:
@@ -47,23 +53,29 @@ def verbs_offered(verbs: Verbs, places: Mapping[PlaceId, Place]) -> dict[str, Ve
             exercise=bool(args.get("exercise", False)),
         )
 
-    async def update_call(verb: VerbId, args: dict[str, Any]) -> str:
-        place = places.get(PlaceId(args.get("place") or ""))
-        return await verbs.update_call(
+    async def cancel_calls(verb: VerbId, args: dict[str, Any]) -> str:
+        return await verbs.cancel_calls(
+            verb=verb, incident=IncidentId(args["incident"]), by=PersonId(args["by"])
+        )
+
+    async def correct_call(verb: VerbId, args: dict[str, Any]) -> str:
+        place = places.get(PlaceId(args["place"]))
+        if place is None:
+            raise NotFound(f"there is no place {args['place']!r} in the site package")
+        return await verbs.correct_call(
             verb=verb,
             call=CallId(args["call"]),
-            kind=UpdateKind(args["kind"]),
-            place=place.id if place is not None else None,
-            building=place.building if place is not None else "",
+            place=place.id,
+            building=place.building,
             by=PersonId(args["by"]),
         )
 
     async def note_read_back(verb: VerbId, args: dict[str, Any]) -> str:
         return await verbs.note_read_back(
             verb=verb,
-            call=CallId(args["call"]),
+            incident=IncidentId(args["incident"]),
             by=PersonId(args["by"]),
-            operator=str(args.get("operator", ""))[:_OPERATOR],
+            operator=_operator(args.get("operator", "")),
         )
 
     async def test_links(verb: VerbId, args: dict[str, Any]) -> str:
@@ -81,7 +93,8 @@ def verbs_offered(verbs: Verbs, places: Mapping[PlaceId, Place]) -> dict[str, Ve
         "order_action": order_action,
         "close_incident": close_incident,
         "raise_alarm": raise_alarm,
-        "update_call": update_call,
+        "cancel_calls": cancel_calls,
+        "correct_call": correct_call,
         "note_read_back": note_read_back,
         "test_links": test_links,
         "begin_drill": begin_drill,

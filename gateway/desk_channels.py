@@ -57,6 +57,12 @@ class SiteNames:
         """The place as it is spoken."""
         return spoken(self._site.places.get(place) if place is not None else None)
 
+    def places(self) -> list[tuple[PlaceId, str]]:
+        """Every place, building by building."""
+        return sorted(
+            ((place.id, spoken(place)) for place in self._site.places.values()), key=lambda place: place[1]
+        )
+
     def person(self, person: PersonId) -> str:
         """The person's name; the id where it is not known."""
         known = self._site.people.get(person)

@@ -96,6 +96,12 @@ class CallView(Struct, frozen=True, kw_only=True):
         return any(update.kind is UpdateKind.CANCEL for update in self.updates.values())
 
     @property
+    def unread(self) -> int:
+        """The number of the latest update if nobody has read it back; 0: nothing is to be read back."""
+        latest = max(self.updates, default=0)
+        return latest if latest and self.updates[latest].read_back_at is None else 0
+
+    @property
     def cancelled(self) -> bool:
         """A person at the PSAP has read a cancellation back."""
         return any(

@@ -13,6 +13,9 @@ from belltower.incident import facts
 from belltower.incident.facts import Action, AlarmKind, Fact
 from belltower.incident.fold import Incident
 
+FALSE_ALARM = "false-alarm"
+"""The reason for closing that calls the responders off."""
+
 
 class NoticePlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One notice to order: a template of the wording set and an audience rule, both by name."""
@@ -100,9 +103,25 @@ def on_acknowledged(incident: Incident, *, plan: ResponsePlan, ids: Ids) -> list
     return _notices(owed, incident, {}, ids)
 
 
-def on_closed(incident: Incident, by: PersonId, *, plan: ResponsePlan, ids: Ids) -> list[Fact]:
-    """The orders that follow the closing by `by`."""
-    return _notices(plan.closed, incident, {"closed_by": by}, ids)
+def on_closed(incident: Incident, by: PersonId, reason: str, *, plan: ResponsePlan, ids: Ids) -> list[Fact]:
+    """The orders that follow the closing by `by`: a false alarm also cancels the calls that are not cancelled yet."""
+    withdrawn: list[Fact] = [*cancellations(incident, by=by)] if reason == FALSE_ALARM else []
+    return withdrawn + _notices(plan.closed, incident, {"closed_by": by}, ids)
+
+
+def cancellations(incident: Incident, *, by: PersonId) -> list[facts.UpdateOrdered]:
+    """A cancellation of every call that is not being cancelled already."""
+    return [
+        facts.UpdateOrdered(
+            call=call.id,
+            incident=incident.id,
+            update=max(call.updates, default=0) + 1,
+            kind=facts.UpdateKind.CANCEL,
+            by=by,
+        )
+        for call in incident.calls.values()
+        if call.number and not call.cancelling
+    ]
 
 
 def _notices(

@@ -10,6 +10,7 @@ the journal spools or relays the very same facts (law 2), so the decision stands
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -38,6 +39,7 @@ PROOF = "proof"
 RECENT = 600 * SECOND
 """An incident closed this long ago may still have calls or units to attend to after a restart."""
 
+_CLOSED_KEPT = 64
 _VERBS_KEPT = 7 * 24 * 3600 * SECOND
 
 
@@ -86,6 +88,8 @@ class Verbs:
         self._drill_keys = drill_keys
         self._foretell = foretell
         self._incidents: dict[IncidentId, Incident] = {}
+        # Closed lately: what was said of their calls may still be read back.
+        self._closed: OrderedDict[IncidentId, Incident] = OrderedDict()
         self._counters: dict[str, int] = {}
         self._drill: RunningDrill | None = None
         self._used_tokens: set[str] = set()
@@ -106,8 +110,7 @@ class Verbs:
         for incident in await store.current_incidents(self._database, since):
             entries = await self._journal.of(incident)
             folded = fold(incident, entries)
-            if folded.open:
-                self._incidents[incident] = folded
+            self._hold(folded)
             owed += entries
         for entry in self._journal.waiting:
             self._recall(entry)
@@ -134,16 +137,21 @@ class Verbs:
         if not entry.subject:
             return
         incident = IncidentId(entry.subject)
-        known = self._incidents.get(incident)
+        known = self._incidents.get(incident) or self._closed.get(incident)
         if known is None:
             if not isinstance(entry.fact, facts.AlarmRaised):
                 return
             known = Incident(id=incident)
-        after = known.apply(entry)
-        if after.open:
-            self._incidents[incident] = after
-        else:
-            self._incidents.pop(incident, None)
+        self._hold(known.apply(entry))
+
+    def _hold(self, incident: Incident) -> None:
+        if incident.open:
+            self._incidents[incident.id] = incident
+            return
+        self._incidents.pop(incident.id, None)
+        self._closed[incident.id] = incident
+        if len(self._closed) > _CLOSED_KEPT:
+            self._closed.popitem(last=False)
 
     async def attend(self) -> None:
         """Follow the journal for ever: take facts in, and order what follows from other rooms' facts."""
@@ -273,68 +281,78 @@ class Verbs:
         standing = self._standing(incident)
         if reason == EXERCISE_OVER and standing.mode is not Mode.EXERCISE:
             raise WrongState("this incident is not an exercise; choose another reason to close it")
-        orders = plan.on_closed(standing, by, plan=self.response, ids=self._ids)
+        orders = plan.on_closed(standing, by, reason, plan=self.response, ids=self._ids)
         tx = Transaction()
         store.closed(tx, incident, self._clock.now())
         closed = facts.IncidentClosed(incident=incident, by=by, reason=reason)
         return await self._do(verb, incident, [closed, *orders], "closed", tx)
 
-    async def update_call(
-        self,
-        *,
-        verb: VerbId,
-        call: CallId,
-        kind: UpdateKind,
-        place: PlaceId | None = None,
-        building: str = "",
-        by: PersonId,
-    ) -> str:
-        """Tell whoever was given the call that it is cancelled, or is for another place; returns "ordered".
+    async def cancel_calls(self, *, verb: VerbId, incident: IncidentId, by: PersonId) -> str:
+        """Tell every PSAP that was given a call of this incident that help is not needed; returns "ordered".
 
-        A cancellation counts only once a telecommunicator has read it back; a press after it is a new incident.
-        Raises NotFound when no open incident has this call, WrongState when it is cancelled already or no place
-        is given.
+        It counts only once a telecommunicator has read it back. A press after it is a new incident. Raises NotFound
+        when the incident is not open, WrongState when there is no call that is not being cancelled already.
         """
         if (before := await self._before(verb)) is not None:
             return before
-        incident = self._incident_of(call)
-        view = incident.calls[call]
-        if view.cancelling:
-            raise WrongState("this call is being cancelled already")
-        if kind is UpdateKind.PLACE and place is None:
-            raise WrongState("a correction names the place where help is needed")
+        updates = plan.cancellations(self._standing(incident), by=by)
+        if not updates:
+            raise WrongState("there is no call to cancel, or it is being cancelled already")
+        return await self._do(verb, incident, updates, "ordered")
+
+    async def correct_call(
+        self, *, verb: VerbId, call: CallId, place: PlaceId, building: str, by: PersonId
+    ) -> str:
+        """Tell every PSAP that was given the call that help is needed at another place; returns "ordered".
+
+        Raises NotFound when no open incident has this call, WrongState when it is being cancelled.
+        """
+        if (before := await self._before(verb)) is not None:
+            return before
+        incident = next((each for each in self._incidents.values() if call in each.calls), None)
+        if incident is None or not incident.calls[call].number:
+            raise NotFound("no open incident has such a call")
+        if incident.calls[call].cancelling:
+            raise WrongState("this call is being cancelled")
         update = facts.UpdateOrdered(
             call=call,
             incident=incident.id,
-            update=max(view.updates, default=0) + 1,
-            kind=kind,
-            place=place if kind is UpdateKind.PLACE else None,
-            building=building if kind is UpdateKind.PLACE else "",
+            update=max(incident.calls[call].updates, default=0) + 1,
+            kind=UpdateKind.PLACE,
+            place=place,
+            building=building,
             by=by,
         )
         return await self._do(verb, incident.id, [update], "ordered")
 
-    async def note_read_back(self, *, verb: VerbId, call: CallId, by: PersonId, operator: str = "") -> str:
-        """A telecommunicator has read the call's latest update back to one of us on the telephone; returns "noted".
+    async def note_read_back(
+        self, *, verb: VerbId, incident: IncidentId, by: PersonId, operator: str = ""
+    ) -> str:
+        """A telecommunicator has read what was last said of the calls back to us on the telephone; returns "noted".
 
-        Raises NotFound when no open incident has this call, WrongState when there is nothing to read back.
+        Raises NotFound when the incident is not open and was not closed lately, WrongState when nothing is left to
+        be read back.
         """
         if (before := await self._before(verb)) is not None:
             return before
-        incident = self._incident_of(call)
-        view = incident.calls[call]
-        latest = max(view.updates, default=0)
-        if not latest or view.updates[latest].read_back_at is not None:
-            raise WrongState("there is no update of this call that was not read back")
-        noted = facts.UpdateReadBack(
-            call=call,
-            incident=incident.id,
-            update=latest,
-            link=LinkName("telephone"),
-            by=operator,
-            noted_by=by,
-        )
-        return await self._do(verb, incident.id, [noted], "noted")
+        known = self._incidents.get(incident) or self._closed.get(incident)
+        if known is None:
+            raise NotFound("there is no such open incident")
+        noted = [
+            facts.UpdateReadBack(
+                call=call.id,
+                incident=incident,
+                update=call.unread,
+                link=LinkName("telephone"),
+                by=operator,
+                noted_by=by,
+            )
+            for call in known.calls.values()
+            if call.unread
+        ]
+        if not noted:
+            raise WrongState("there is no cancellation or correction that was not read back")
+        return await self._do(verb, incident, noted, "noted")
 
     async def test_links(self, *, verb: VerbId, by: PersonId | None) -> str:
         """Order a marked test down every link; returns its number."""
@@ -435,12 +453,6 @@ class Verbs:
         if standing is None:
             raise NotFound("there is no such open incident")
         return standing
-
-    def _incident_of(self, call: CallId) -> Incident:
-        for incident in self._incidents.values():
-            if call in incident.calls and incident.calls[call].number:
-                return incident
-        raise NotFound("no open incident has such a call")
 
     def _next(self, tx: Transaction, name: str) -> int:
         value = self._counters.get(name, 0) + 1

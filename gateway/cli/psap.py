@@ -7,6 +7,7 @@ import importlib
 import click
 
 _COMMANDS = {
+    "test": ("link_test", "Send a marked test down every way to the PSAP and record what came back."),
     "decode": ("psap_decode", "Explain frames of any link in plain words; say what is wrong with a bad one."),
 }
 
@@ -33,6 +34,7 @@ def command() -> None:
     """Prove the ways to the PSAP, and explain what is said on them.
 
     \b
-    Example:
+    Examples:
+      belltower psap test --config config.toml
       belltower psap decode capture.bin
     """

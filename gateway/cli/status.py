@@ -22,7 +22,7 @@ def command(config: Path, *, as_json: bool) -> None:
 
     Exits with 69 when no alarm lane answers, 1 when something is not in order: a link lost or not heard yet, a unit
     silent, a journal that cannot keep what happens, one found damaged within the last day, or a part that is not as it
-    was set up.
+    was set up. A way to the PSAP that no `belltower psap test` has proven for 31 days is named too.
     """
     from gateway import settings as rooms
     from gateway.control import ControlClient
@@ -53,6 +53,10 @@ def command(config: Path, *, as_json: bool) -> None:
             ),
             *((f"link {link}", f"LOST: {reason}") for link, reason in status.links_lost.items()),
             *((f"link {link}", remark) for link, remark in status.links_remarks.items()),
+            *(
+                (f"link {link}", "NOT PROVEN for 31 days: belltower psap test")
+                for link in status.links_unproven
+            ),
             *((f"count {name}", str(count)) for name, count in sorted(status.counts.items())),
         ]
         table("In trouble" if troubled else "In order", ("", ""), rows)

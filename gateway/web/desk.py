@@ -8,7 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from belltower.clock import Instant
-from belltower.ids import IncidentId, LinkName, NoticeId, PersonId, PlaceId, StreamName, VerbId
+from belltower.ids import CallId, IncidentId, LinkName, NoticeId, PersonId, PlaceId, StreamName, VerbId
 from belltower.incident.entry import Entry
 from belltower.incident.facts import Action, Mode, Outcome
 
@@ -26,6 +26,8 @@ class LaneState(Struct, frozen=True, kw_only=True):
     record_broken: str = ""
     # How many units have not been heard for longer than they may be silent.
     units_lost: int = 0
+    # Ways to the PSAP that no test has proven for 31 days.
+    unproven: Sequence[LinkName] = ()
     # What is not as the settings want it, in either lane.
     faults: Sequence[str] = ()
     # Channels that are pausing, a carrier that answers nothing for instance, and why.
@@ -56,6 +58,10 @@ class Names(Protocol):
 
     def place(self, place: PlaceId | None) -> str:
         """The place as it is spoken: "B 204"; "place unknown" where it is."""
+        ...
+
+    def places(self) -> Sequence[tuple[PlaceId, str]]:
+        """Every place with what people call it, in the order in which they look for it."""
         ...
 
     def person(self, person: PersonId) -> str:
@@ -119,4 +125,18 @@ class DeskView(Protocol):
 
     async def close(self, verb_id: VerbId, incident: IncidentId, by: PersonId, reason: str) -> None:
         """Close the incident."""
+        ...
+
+    async def cancel_calls(self, verb_id: VerbId, incident: IncidentId, by: PersonId) -> None:
+        """Tell the PSAP that help is not needed; it counts once a telecommunicator has read it back."""
+        ...
+
+    async def correct_call(self, verb_id: VerbId, call: CallId, place: PlaceId, by: PersonId) -> None:
+        """Tell the PSAP that help is needed at another place."""
+        ...
+
+    async def note_read_back(
+        self, verb_id: VerbId, incident: IncidentId, by: PersonId, operator: str
+    ) -> None:
+        """A telecommunicator has read the cancellation or correction back on the telephone."""
         ...

@@ -29,11 +29,17 @@ class Headline(Struct, frozen=True, kw_only=True):
 
 
 # From the best to the worst: an incident is as well off as its worst call.
-_ACKNOWLEDGED, _RECEIVED, _SENT, _ORDERED, _WITHHELD, _REFUSED, _UNANSWERED = range(7)
+_CANCELLED, _ACKNOWLEDGED, _RECEIVED, _SENT, _ORDERED, _WITHHELD, _REFUSED, _UNANSWERED, _CANCELLING = range(
+    9
+)
 
 
 def _standing(call: CallView) -> int:
     links = call.links.values()
+    if call.cancelled:
+        return _CANCELLED
+    if call.cancelling and any(link.sent_at is not None for link in links):
+        return _CANCELLING
     if call.acknowledged_at is not None:
         return _ACKNOWLEDGED
     if call.received is not None:
@@ -68,6 +74,19 @@ def headline(story: Story) -> Headline:
 def _line(story: Story, worst: int, call: CallView, about: str) -> Headline:
     exercise = story.exercise
     place = f"{about}: " if about else ""
+    if worst == _CANCELLED:
+        return Headline(
+            tone=Tone.QUIET,
+            text="CALLED OFF, and read back by a telecommunicator",
+            note=f"{place}A new press is a new alarm.",
+        )
+    if worst == _CANCELLING:
+        how = "In a real case: t" if exercise else "T"
+        return Headline(
+            tone=Tone.WAITING,
+            text="CALLING IT OFF, NOT READ BACK YET",
+            note=f"{place}Responders may still be coming. {how}elephone the PSAP and let them read the number back.",
+        )
     if worst == _ACKNOWLEDGED:
         by = f"Position {call.acknowledged_by}, " if call.acknowledged_by else ""
         note = f"{by}over {call.acknowledged_on}." if call.acknowledged_on else by.removesuffix(", ")

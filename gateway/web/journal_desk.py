@@ -12,7 +12,7 @@ from typing import Protocol
 
 from belltower.clock import Clock
 from belltower.errors import NotFound, StoreError
-from belltower.ids import FactId, Ids, IncidentId, NoticeId, PersonId, StreamName, VerbId
+from belltower.ids import CallId, FactId, Ids, IncidentId, NoticeId, PersonId, PlaceId, StreamName, VerbId
 from belltower.incident import facts
 from belltower.incident.entry import Draft, Entry
 from belltower.incident.facts import Action, Fact
@@ -33,6 +33,20 @@ class DeskVerbs(Protocol):
 
     async def close(self, verb_id: VerbId, incident: IncidentId, by: PersonId, reason: str) -> None:
         """See `DeskView.close`."""
+        ...
+
+    async def cancel_calls(self, verb_id: VerbId, incident: IncidentId, by: PersonId) -> None:
+        """See `DeskView.cancel_calls`."""
+        ...
+
+    async def correct_call(self, verb_id: VerbId, call: CallId, place: PlaceId, by: PersonId) -> None:
+        """See `DeskView.correct_call`."""
+        ...
+
+    async def note_read_back(
+        self, verb_id: VerbId, incident: IncidentId, by: PersonId, operator: str
+    ) -> None:
+        """See `DeskView.note_read_back`."""
         ...
 
 
@@ -174,6 +188,20 @@ class JournalDesk:
     async def order_action(self, verb_id: VerbId, incident: IncidentId, action: Action, by: PersonId) -> None:
         """Order the action for the whole campus."""
         await self._verbs.order_action(verb_id, incident, action, by)
+
+    async def cancel_calls(self, verb_id: VerbId, incident: IncidentId, by: PersonId) -> None:
+        """Tell the PSAP that help is not needed."""
+        await self._verbs.cancel_calls(verb_id, incident, by)
+
+    async def correct_call(self, verb_id: VerbId, call: CallId, place: PlaceId, by: PersonId) -> None:
+        """Tell the PSAP that help is needed at another place."""
+        await self._verbs.correct_call(verb_id, call, place, by)
+
+    async def note_read_back(
+        self, verb_id: VerbId, incident: IncidentId, by: PersonId, operator: str
+    ) -> None:
+        """A telecommunicator has read it back on the telephone."""
+        await self._verbs.note_read_back(verb_id, incident, by, operator)
 
     async def close(self, verb_id: VerbId, incident: IncidentId, by: PersonId, reason: str) -> None:
         """Close the incident. One that the alarm lane lost with its journal is closed on this desk alone."""

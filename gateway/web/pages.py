@@ -1,4 +1,4 @@
-"""The pages people see once they are signed in, and the two verbs they have."""
+"""The pages people see once they are signed in, and the verbs they have."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from multidict import MultiDictProxy
 from belltower import log
 from belltower.clock import Clock
 from belltower.errors import NotAsked, NotFound, StoreError, Unreachable
-from belltower.ids import Ids, IncidentId, NoticeId, VerbId
+from belltower.ids import CallId, Ids, IncidentId, NoticeId, PlaceId, VerbId
 from belltower.incident.facts import Action
 from gateway.web import store
 from gateway.web.desk import DeskView
@@ -22,11 +22,13 @@ from gateway.web.render import Asset, Renderer
 from gateway.web.sessions import Sessions
 from gateway.web.store import Session
 from gateway.web.stream import Fanout, written
-from gateway.web.view import ACTIONS, REASONS, card, notice_block, reasons, recipients
+from gateway.web.view import ACTIONS, REASONS, calls_told, card, notice_block, reasons, recipients, unread
 
 _log = log.get("web")
 
 _RECHECK = 300.0
+_OPERATOR = re.compile(r"[A-Za-z0-9-]{0,16}")
+_FIELDS = ("verb", "action", "reason", "call", "place", "operator")
 _VERB = re.compile(r"vrb_[0-9A-Z]{26}")
 
 
@@ -61,6 +63,9 @@ class Pages:
             web.get("/incidents/{incident}", self._incident),
             web.post("/incidents/{incident}/actions", self._order),
             web.post("/incidents/{incident}/close", self._close),
+            web.post("/incidents/{incident}/cancel", self._cancel),
+            web.post("/incidents/{incident}/correct", self._correct),
+            web.post("/incidents/{incident}/read-back", self._read_back),
             web.get("/incidents/{incident}/notices/{notice}", self._notice),
             web.get("/events", self._events),
             web.get("/static/{version}/{name}", self._asset),
@@ -137,6 +142,10 @@ class Pages:
             "actions": [(action.value, words, self._ids.verb()) for action, words in ACTIONS.items()],
             "close_verb": self._ids.verb(),
             "reasons": reasons(story),
+            "calls": calls_told(story),
+            "unread": unread(story),
+            "places": self._desk.names.places(),
+            "call_verbs": {name: self._ids.verb() for name in ("cancel", "correct", "read-back")},
         }
         return self.page(request, "incident.html", values, session)
 
@@ -176,6 +185,35 @@ class Pages:
         asking = self._desk.close(_verb(form), incident, session.person, reason)
         return await self._asked(request, session, incident, asking)
 
+    async def _cancel(self, request: web.Request) -> web.Response:
+        session = await self.signed_in(request)
+        form = await request.post()
+        incident = IncidentId(request.match_info["incident"])
+        asking = self._desk.cancel_calls(_verb(form), incident, session.person)
+        return await self._asked(request, session, incident, asking)
+
+    async def _correct(self, request: web.Request) -> web.Response:
+        session = await self.signed_in(request)
+        form = await request.post()
+        incident = IncidentId(request.match_info["incident"])
+        place = PlaceId(str(form.get("place", "")))
+        if place not in {known for known, _ in self._desk.names.places()}:
+            raise web.HTTPBadRequest(text="Choose the place where help is needed.")
+        asking = self._desk.correct_call(
+            _verb(form), CallId(str(form.get("call", ""))), place, session.person
+        )
+        return await self._asked(request, session, incident, asking)
+
+    async def _read_back(self, request: web.Request) -> web.Response:
+        session = await self.signed_in(request)
+        form = await request.post()
+        incident = IncidentId(request.match_info["incident"])
+        operator = str(form.get("operator", "")).strip()
+        if not _OPERATOR.fullmatch(operator):
+            raise web.HTTPBadRequest(text="Write the telecommunicator's code or position, not a name.")
+        asking = self._desk.note_read_back(_verb(form), incident, session.person, operator)
+        return await self._asked(request, session, incident, asking)
+
     async def _asked(
         self, request: web.Request, session: Session, incident: IncidentId, asking: Awaitable[None]
     ) -> web.Response:
@@ -189,7 +227,7 @@ class Pages:
                 "certain": isinstance(error, NotAsked),
                 "incident": incident,
                 "path": request.path,
-                "fields": [(name, str(form[name])) for name in ("verb", "action", "reason") if name in form],
+                "fields": [(name, str(form[name])) for name in _FIELDS if name in form],
             }
             return self.page(request, "unanswered.html", values, session, status=503)
         raise web.HTTPSeeOther(f"/incidents/{incident}")

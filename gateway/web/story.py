@@ -16,7 +16,7 @@ from belltower.clock import SECOND, Instant
 from belltower.ids import CallId, DeliveryId, FactId, IncidentId, NoticeId, StreamName
 from belltower.incident import facts
 from belltower.incident.entry import Entry
-from belltower.incident.facts import AlarmKind, Mode, Outcome, ReceiptLevel
+from belltower.incident.facts import AlarmKind, Mode, Outcome, ReceiptLevel, UpdateKind
 from belltower.incident.fold import Incident
 from gateway.psap.ranges import NONE, Ranges, count, union, without
 from gateway.web.desk import Names
@@ -148,6 +148,11 @@ class Story:
         """The steps in the order in which they happened."""
         return sorted(self.steps.values(), key=lambda moment: moment.order)
 
+    def _update(self, call: CallId, number: int) -> str:
+        view = self.incident.calls.get(call)
+        update = view.updates.get(number) if view is not None else None
+        return "Correction" if update is not None and update.kind is UpdateKind.PLACE else "Cancellation"
+
     def building_of(self, call: CallId) -> str:
         """The place a call is about, as people read it."""
         return self._buildings.get(call, "")
@@ -179,6 +184,33 @@ class Story:
                 return self._first(
                     f"call:{fact.call}", entry.at, Stage.RECORDED, title, self._names.place(fact.place)
                 )
+            case facts.UpdateOrdered() as fact:
+                title, detail = "Cancellation of the call ordered", ""
+                if fact.kind is facts.UpdateKind.PLACE:
+                    title, detail = "Correction of the place ordered", self._names.place(fact.place)
+                if fact.by is not None:
+                    detail = "; ".join(filter(None, [detail, f"by {self._names.person(fact.by)}"]))
+                key = f"update:{fact.call}:{fact.update}"
+                return self._first(key, entry.at, Stage.RECORDED, title, detail)
+            case facts.CallSent(update=update) as fact if update:
+                key = f"update-sent:{fact.call}:{update}:{fact.link}"
+                title = f"{self._update(fact.call, update)} sent over {fact.link}"
+                return self._first(key, entry.at, Stage.SENT, title, self._about(fact.call))
+            case facts.CallReceipt(update=update) as fact if update:
+                key = f"update-receipt:{fact.call}:{update}:{fact.link}:{fact.level.value}"
+                title = f"{self._update(fact.call, update)}: a machine has it, over {fact.link}"
+                return self._first(key, entry.at, Stage.MACHINE, title, self._about(fact.call))
+            case facts.CallRejected(update=update) as fact if update:
+                key = f"update-rejected:{fact.call}:{update}:{fact.link}"
+                title = f"{self._update(fact.call, update)} refused on {fact.link}"
+                return self._first(key, entry.at, Stage.FAILED, title, fact.reason)
+            case facts.UpdateReadBack() as fact:
+                said = [f"position {fact.by}" if fact.by else "", f"over {fact.link}"]
+                if fact.noted_by is not None:
+                    said.append(f"noted by {self._names.person(fact.noted_by)}")
+                key = f"read-back:{fact.call}:{fact.update}"
+                title = f"{self._update(fact.call, fact.update)} read back by a telecommunicator"
+                return self._first(key, entry.at, Stage.HUMAN, title, "; ".join(filter(None, said)))
             case facts.CallSent() as fact:
                 key = f"sent:{fact.call}:{fact.link}"
                 title = f"Sent over {fact.link}"

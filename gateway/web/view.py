@@ -9,6 +9,7 @@ from math import inf
 from msgspec import Struct
 
 from belltower.clock import SECOND, Instant, aware
+from belltower.ids import CallId
 from belltower.incident.facts import Action, Outcome
 from belltower.incident.verbs import EXERCISE_OVER
 from gateway.web.desk import LaneState, Names, Recipient
@@ -50,6 +51,32 @@ REASONS = {
 def reasons(story: Story) -> dict[str, str]:
     """The reasons that fit this incident."""
     return {key: words for key, words in REASONS.items() if story.exercise or key != EXERCISE_OVER}
+
+
+class CallChoice(Struct, frozen=True, kw_only=True):
+    """A call as forms name it."""
+
+    id: CallId
+    number: int
+    where: str
+
+
+def calls_told(story: Story) -> list[CallChoice]:
+    """The calls that may be corrected or cancelled."""
+    return [
+        CallChoice(id=call.id, number=call.number, where=story.building_of(call.id))
+        for call in story.incident.calls.values()
+        if call.number and not call.cancelling
+    ]
+
+
+def unread(story: Story) -> list[CallChoice]:
+    """The calls of which something is to be read back."""
+    return [
+        CallChoice(id=call.id, number=call.number, where=story.building_of(call.id))
+        for call in story.incident.calls.values()
+        if call.unread
+    ]
 
 
 class StepView(Struct, frozen=True, kw_only=True):
@@ -213,6 +240,10 @@ def banner(lane: LaneState, *, reading: str, now: Instant, zone: tzinfo) -> list
     for link, reason in sorted(lane.lost.items()):
         text = f"Link {link} does not answer{f': {reason}' if reason else ''}."
         lines.append(BannerLine(tone=Tone.WAITING, text=text))
+    if lane.unproven:
+        names = ", ".join(lane.unproven)
+        text = f"Not proven by a test for 31 days: {names}. Run: belltower psap test"
+        lines.append(BannerLine(tone=Tone.QUIET, text=text))
     for channel, reason in sorted(lane.channels_pausing.items()):
         text = f"{CHANNELS.get(channel, channel)} are not going out now ({reason}); they are tried again."
         lines.append(BannerLine(tone=Tone.WAITING, text=text))

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from belltower.clock import SECOND, Instant
 from belltower.errors import StoreError
-from belltower.ids import Ids, IncidentId, NoticeId, PersonId, PlaceId, StreamName, VerbId
+from belltower.ids import CallId, Ids, IncidentId, NoticeId, PersonId, PlaceId, StreamName, VerbId
 from belltower.incident import facts
 from belltower.incident.encoding import FactEncoding
 from belltower.incident.facts import Action, AlarmKind, Fact, Mode
@@ -63,6 +63,10 @@ class Names:
         """As it is spoken."""
         return PLACES.get(place or "", "place unknown")
 
+    def places(self) -> Sequence[tuple[PlaceId, str]]:
+        """All of them."""
+        return [(PlaceId(place), words) for place, words in PLACES.items()]
+
     def person(self, person: PersonId) -> str:
         """By name."""
         return self.people.get(person, person)
@@ -77,6 +81,7 @@ class House:
         self.ids = Ids(clock=self.clock, random_bytes=Random(7).randbytes)
         self.names = Names()
         self.lane = LaneState()
+        self.calls: dict[IncidentId, CallId] = {}
         self.asked: list[tuple[object, ...]] = []
         self.refuse: Exception | None = None
         self.rows: list[Recipient] = []
@@ -154,6 +159,7 @@ class House:
     async def press(self, place: str = "plc_b204", *, mode: Mode = Mode.ACTUAL, number: int = 1) -> Pressed:
         """A press opens an incident, and the plan orders a call and a notice."""
         pressed = Pressed(self, self.ids.incident(), mode)
+        self.calls[pressed.id] = pressed.call
         alarm = self.ids.alarm()
         building = PLACES[place][0]
         await self.say(
@@ -231,6 +237,25 @@ class Verbs:
         """See House."""
         self._house.asked.append((verb_id, incident, reason, by))
         await self._house.close_incident(incident, by, reason)
+
+    async def cancel_calls(self, verb_id: VerbId, incident: IncidentId, by: PersonId) -> None:
+        """Remember it, and order it as the alarm lane would."""
+        self._house.asked.append((verb_id, "cancel", incident, by))
+        call = self._house.calls[incident]
+        await self._house.say(
+            incident,
+            facts.UpdateOrdered(call=call, incident=incident, update=1, kind=facts.UpdateKind.CANCEL, by=by),
+        )
+
+    async def correct_call(self, verb_id: VerbId, call: CallId, place: PlaceId, by: PersonId) -> None:
+        """Remember it."""
+        self._house.asked.append((verb_id, "correct", call, place, by))
+
+    async def note_read_back(
+        self, verb_id: VerbId, incident: IncidentId, by: PersonId, operator: str
+    ) -> None:
+        """Remember it."""
+        self._house.asked.append((verb_id, "read-back", incident, by, operator))
 
 
 class Pressed:

@@ -310,3 +310,41 @@ async def test_what_people_typed_is_escaped(house: House) -> None:
 
     assert "<img" not in html
     assert "&lt;img" in html
+
+
+async def test_a_call_is_called_off_corrected_and_read_back(house: House) -> None:
+    """Each form asks the alarm lane once; the page never says more than was read back."""
+    async with living(house) as address, browser() as session:
+        await enter(session, address, house)
+        pressed = await house.press()
+        await pressed.sent()
+        await pressed.received()
+        url = f"{address}/incidents/{pressed.id}"
+        html = await page(session, url)
+        form = form_token(html)
+        verb = re.findall(r'name="verb" value="(vrb_[^"]+)"', html)[-1]
+        fields = {"form": form, "verb": verb}
+
+        wrong, _ = await send(session, address, f"/incidents/{pressed.id}/correct", place="nowhere", **fields)
+        assert 400 == wrong
+        correction = {"call": pressed.call, "place": "plc_b204"}
+        await send(session, address, f"/incidents/{pressed.id}/correct", **fields, **correction)
+        await send(session, address, f"/incidents/{pressed.id}/cancel", **fields)
+        async with asyncio.timeout(10):
+            while "NOT READ BACK YET" not in (html := await page(session, url)):  # noqa: ASYNC110 - as people see it
+                await asyncio.sleep(0.01)
+        assert "Read back" in html
+        assert "Call off" not in html
+        named, _ = await send(
+            session, address, f"/incidents/{pressed.id}/read-back", operator="Jane Doe", **fields
+        )
+        assert 400 == named
+        await send(session, address, f"/incidents/{pressed.id}/read-back", operator="T4", **fields)
+
+    asked = [entry[1:] for entry in house.asked]
+    person = asked[0][-1]
+    assert [
+        ("correct", pressed.call, "plc_b204", person),
+        ("cancel", pressed.id, person),
+        ("read-back", pressed.id, person, "T4"),
+    ] == asked
