@@ -187,7 +187,7 @@ class Screen:
         if place != call.place or (call.asked == "correct" and end not in call.asked_on):
             if place != call.place:
                 call.was, call.place, call.asked = call.place, place, ""
-                call.building = building or call.building
+                call.building = building  # the old one would mislead
             self._ask(call, "correct", end)
         return True
 

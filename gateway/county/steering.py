@@ -17,7 +17,7 @@ from gateway.county.screen import Screen
 
 _STATIC = Path(__file__).parent / "static"
 _LOCAL = ("127.0.0.1", "localhost", "::1")
-_TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
 _GATHER = 0.05
 _ALIVE = 15.0
 _HEADERS = {
