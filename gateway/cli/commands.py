@@ -29,7 +29,6 @@ _COMMANDS = {
     "status": "How the alarm lane is at this moment.",
     "psap": "Prove the ways to the PSAP; explain what is said on them.",
     "press": "Press a unit's button, as the unit would, and follow the answers.",
-    "psap": "Prove the ways to the PSAP; explain what is said on them.",
     "simulate": "The other ends of the wires: county, carrier, units.",
     "replay": "Tell an incident again from the journal, with the seconds since the press.",
     "verify": "Walk the journals' chains; name the first altered entry.",

@@ -109,7 +109,7 @@ class House:
         folder: Path,
         *,
         broker: str = "",
-        links: str | None = None,
+        links: str | Callable[[House], str] | None = None,
         channels: str | None = None,
         alarm: str = "",
         county_options: tuple[str, ...] = (),
@@ -158,6 +158,7 @@ class House:
         self.daemon = Process("belltower", self.folder, *BELLTOWER, "run", "--config", self.config)
         said = await self._up(self.county)
         self.county_url = f"http://127.0.0.1:{said['port']}"
+        self.ends: dict[str, str] = said["ends"]
         self.carrier_said = await self._up(self.carrier)
         self.carrier_url = str(self.carrier_said["url"])
         self.configure()
@@ -188,6 +189,8 @@ from = "SCHOOL-1"
 to = "PSAP"
 key = {{ file = "{self.key}" }}
 """
+        if self._links is not None:
+            links = self._links if isinstance(self._links, str) else self._links(self)
         channels = f"""
 [notify.channels.text]
 kind = "twilio"
@@ -214,7 +217,7 @@ folder = "{self.state}"
 [alarm]
 {self._alarm}
 {self._broker or listener}
-{links if self._links is None else self._links}
+{links}
 [desk.web]
 port = {self.web_port}
 {channels if self._channels is None else self._channels}

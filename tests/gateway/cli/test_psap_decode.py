@@ -9,6 +9,7 @@ from gateway.cli.frames import explained, octets_of, pieces
 from gateway.psap.explain import candidates, formats
 from tests.gateway.cli.house import belltower
 from tests.gateway.psap.explain.test_radio_frames import on_air
+from tests.gateway.psap.test_wire_vectors import FILE
 from tests.peers.county import KEY
 
 FRAME = on_air()
@@ -127,3 +128,17 @@ def fuzz(seeds: list[bytes], *, rounds: int, seed: int) -> int:
                 list(explained(piece, name=random.choice(names), key=key))
             count += len(list(explained(piece, key=key)))
     return count
+
+
+SEEDS = [piece.octets for piece in pieces(FILE.read_bytes())] + [FRAME, FILE.read_bytes()[:400]]
+
+
+def test_no_octets_make_it_raise():
+    """20,000 random and mutated frames of every wire, with and without keys, also as what they are not."""
+    assert fuzz(SEEDS, rounds=20_000, seed=1) >= 20_000
+
+
+@pytest.mark.soak
+def test_no_octets_make_it_raise_in_the_long_run():
+    """The same, a million times."""
+    assert fuzz(SEEDS, rounds=1_000_000, seed=2) >= 1_000_000
