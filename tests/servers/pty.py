@@ -1,15 +1,17 @@
 """Pseudo-terminal pairs: one of the kernel's, and one of socat's that can be killed like a pulled cable."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import tty
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from hardware.transports.memory import Pipe, whole
 from tests.servers.binaries import require
 
 
@@ -98,3 +100,63 @@ def cable(tmp_path: Path) -> Iterator[SocatCable]:
     """A fresh cable of socat's."""
     with socat_cable(tmp_path) as cable:
         yield cable
+
+
+class WildCable:
+    """Two named ends, `near` and `far`, joined by the test itself: what goes through can be spoilt or cut anywhere.
+
+    It has what `SocatCable` has. `out` is the pipe from near to far, `back` the other way.
+    """
+
+    def __init__(self, *, folder: Path) -> None:
+        self.near = folder / "near"
+        self.far = folder / "far"
+        self.out: Pipe = whole
+        self.back: Pipe = whole
+        self._left: int | None = None
+        self._open: list[int] = []
+
+    def plug(self) -> None:
+        """Join the ends; from now on both can be opened."""
+        (near, near_end), (far, far_end) = os.openpty(), os.openpty()
+        self._open = [near, far, near_end, far_end]
+        for end, name in ((near_end, self.near), (far_end, self.far)):
+            tty.setraw(end)
+            name.unlink(missing_ok=True)
+            name.symlink_to(os.ttyname(end))
+        loop = asyncio.get_running_loop()
+        for number in (near, far):
+            os.set_blocking(number, False)
+        loop.add_reader(near, self._carry, near, far, True)
+        loop.add_reader(far, self._carry, far, near, False)
+
+    def pull(self) -> None:
+        """Take it away: both ends see the line go."""
+        loop = asyncio.get_running_loop()
+        for number in self._open[:2]:
+            loop.remove_reader(number)
+        for number in self._open:
+            os.close(number)
+        self._open = []
+        self._left = None
+
+    def cut_after(self, octets: int) -> None:
+        """Pull it once so many more octets have gone from near to far, in the middle of whatever that is."""
+        self._left = octets
+
+    def say(self, octets: bytes) -> None:
+        """Let near hear this, as if far had said it; what finds no room is lost."""
+        with suppress(BlockingIOError):
+            os.write(self._open[0], octets)
+
+    def _carry(self, source: int, sink: int, out: bool) -> None:
+        with suppress(BlockingIOError, OSError):
+            data = os.read(source, 4096)
+            cut = out and self._left is not None and self._left <= len(data)
+            if out and self._left is not None:
+                data = data[: self._left]
+                self._left -= len(data)
+            for piece in (self.out if out else self.back)(data):
+                os.write(sink, piece)
+            if cut:
+                asyncio.get_running_loop().call_later(0.05, self.pull)
