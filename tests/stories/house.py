@@ -274,6 +274,12 @@ port = {self.web_port}
         async with self.session.post(f"{self.county_url}/fault", json={"fault": fault}) as answer:
             assert answer.status < 300, await answer.text()
 
+    async def end_fault(self, end: str, fault: str) -> None:
+        """Ask one of the county's ends for a fault; "" for none."""
+        body = {"end": end, "fault": fault}
+        async with self.session.post(f"{self.county_url}/fault", json=body) as answer:
+            assert answer.status < 300, await answer.text()
+
     async def carrier_fault(self, **faults: object) -> None:
         """Ask the carrier for faults."""
         async with self.session.post(f"{self.carrier_url}/fault", json=faults) as answer:

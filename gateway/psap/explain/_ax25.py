@@ -7,6 +7,7 @@ import re
 from belltower.errors import Malformed, SettingsError
 from belltower.values import Secret
 from gateway.psap import radio_text
+from gateway.psap.explain import unit
 from gateway.psap.explain._building import Lines, printable
 from gateway.psap.radio_text import (
     CallText,
@@ -24,6 +25,7 @@ from gateway.psap.ranges import spelt
 from gateway.psap.settings import link_key
 from hardware.codecs import aprs, ax25
 
+_SURE = 80
 _ID = re.compile(rb"\{([A-Za-z0-9]{1,5})[\r\n]*\Z")
 
 
@@ -46,6 +48,13 @@ def explain_ax25(octets: bytes, start: int, lines: Lines, key: str) -> str:
 
 def explain_info(info: bytes, start: int, lines: Lines, source: str, key: str) -> str:
     """Add the lines of an information field; returns a sentence on what it is."""
+    if unit.likely(info) > _SURE:
+        inside = unit.explain_with(info, key)
+        for line in inside.lines:
+            lines.add(start + line.at, start + line.at + len(line.octets), line.says)
+        for fault in inside.faults:
+            lines.fault(_moved(fault, start))
+        return inside.summary
     if info[:1] != b":":
         lines.add(
             start,

@@ -110,6 +110,17 @@ def test_a_unit_frame_is_told_in_words():
     assert (SEALED, SEALED) == units.split(SEALED + SEALED)
 
 
+def test_a_unit_frame_that_came_by_radio_is_told_inside_its_packet():
+    """Every octet is accounted for, and the MAC is checked with the unit's key."""
+    frame = on_air(info=SEALED)
+    said = radio.explain_with(frame, f"{KEY.hex()} lincoln")
+
+    assert "from SCHOOL-1: press, unit 12" in said.summary
+    assert () == said.faults
+    assert frame == b"".join(line.octets for line in said.lines)
+    assert any("MAC, 16 octets: right" in line.says for line in said.lines)
+
+
 @pytest.mark.parametrize(
     ("frame", "fault"),
     [

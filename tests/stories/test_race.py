@@ -1,0 +1,137 @@
+"""One incident, many roads, one acknowledgement: every kind of link at once to one county, and each of them failing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.stories import harm
+from tests.stories.house import House
+
+
+def kiss(house: House) -> str:
+    """The radio, by cable."""
+    return f"""
+[psap.links.kiss]
+kind = "kiss"
+url = "serial://{house.cable.near}"
+from = "SCHOOL-1"
+to = "PSAP"
+key = {{ file = "{house.key}" }}
+"""
+
+
+ROADS: dict[str, Callable[[House], str]] = {"kiss": kiss}
+"""The settings of each road, once the county says where its end is."""
+
+ENDS = {name: "127.0.0.1:0" for name in ROADS if name != "kiss"}
+"""Where the county opens each end; the radio's is the cable."""
+
+FROZEN, REFUSING, GARBLING = ("silent",), ("negative", "busy"), ("half-frames", "noise", "cut", "wrong-id")
+
+
+def links(house: House) -> str:
+    """Every road's settings."""
+    return "".join(road(house) for road in ROADS.values())
+
+
+@asynccontextmanager
+async def school(folder: Path) -> AsyncIterator[House]:
+    """The whole daemon with every road to one county, up and connected."""
+    ends = ",".join(f"{name}={address}" for name, address in ENDS.items())
+    options = ("--links", ends) if ends else ()
+    async with House(folder, units=6, links=links, county_options=options) as house:
+        await house.run()
+        await house.connect_units()
+        await house.sign_in()
+
+        async def connected() -> bool:
+            return not (await harm.status(house)).links_lost
+
+        await house.eventually(connected, within=20)
+        yield house
+
+
+async def the_call(house: House, number: int, *, roads: set[str], within: float) -> dict[str, Any]:
+    """Call `number` as the county shows it, once these roads have brought it."""
+
+    async def shown() -> dict[str, Any] | None:
+        calls = {call["number"]: call for call in await house.calls()}
+        return calls[number] if number in calls and roads <= set(calls[number]["roads"]) else None
+
+    found: dict[str, Any] = await house.eventually(shown, within=within)
+    return found
+
+
+async def close(house: House, incident: str) -> None:
+    """End the incident, as a person at the desk does."""
+    page = await house.page(f"/incidents/{incident}")
+    form = {
+        "form": page.split('name="form" value="')[1].split('"')[0],
+        "verb": page.split('name="verb" value="')[-1].split('"')[0],
+        "reason": "over",
+    }
+    url = f"{house.url}/incidents/{incident}/close"
+    async with house.session.post(url, data=form, headers={"Origin": house.url}) as answer:
+        assert answer.status == 200, await answer.text()
+
+
+def first_octets(house: House, call: str) -> dict[str, float]:
+    """When the first octet of this call left on each link."""
+    found: dict[str, float] = {}
+    for fact in house.facts("call.sent"):
+        if fact["call"] == call:
+            found.setdefault(fact["link"], fact["at"])
+    return found
+
+
+async def test_one_press_goes_down_every_road_and_one_person_ends_it(tmp_path: Path) -> None:
+    """One call on the county's screen with every road; one acknowledgement, on every screen and at the unit."""
+    async with school(tmp_path) as house:
+        await house.press("u3")
+        call = await the_call(house, 1, roads=set(ROADS), within=15)
+        await harm.shows(house, "u3", "psap")
+        incident = house.facts("incident.opened")[0]["incident"]
+        await harm.page_says(house, "NO PERSON HAS ANSWERED", path=f"/incidents/{incident}")
+        await house.acknowledge(1)
+        await harm.shows(house, "u3", "telecommunicator")
+        await harm.page_says(house, "ACKNOWLEDGED by a telecommunicator", path=f"/incidents/{incident}")
+
+        (ordered,) = house.facts("call.ordered")
+        (raised,) = house.facts("alarm.raised")
+        sent = first_octets(house, ordered["call"])
+        assert 1 == len(await house.calls())
+        assert ("panic", "A Library") == (call["kind"], call["place"])
+        assert set(ROADS) == set(sent)
+        assert all(at - raised["at"] <= 1.0 for at in sent.values()), sent
+        assert [] == house.facts("call.unanswered")
+        print({link: f"{(at - raised['at']) * 1000:.1f} ms" for link, at in sent.items()})
+
+
+@pytest.mark.skipif(len(ROADS) < 2, reason="one road races nobody")
+@pytest.mark.parametrize("faults", [FROZEN, REFUSING, GARBLING], ids=["frozen", "refusing", "garbling"])
+async def test_a_road_that_fails_holds_up_no_other(tmp_path: Path, faults: tuple[str, ...]) -> None:
+    """Each road in turn: the first octet on all of the others within a second of the press."""
+    async with school(tmp_path) as house:
+        ends = (await house.get(f"{house.county_url}/calls"))["ends"]
+        for number, failing in enumerate(ROADS, start=1):
+            fault = next((fault for fault in faults if fault in ends[failing]["faults"]), None)
+            if fault is None:
+                continue
+            await house.end_fault(failing, fault)
+            await house.press("u3")
+            others = set(ROADS) - {failing}
+            await the_call(house, number, roads=others, within=15)
+            ordered = house.facts("call.ordered")[-1]
+            raised = house.facts("alarm.raised")[-1]
+            sent = first_octets(house, ordered["call"])
+            late = {link: at - raised["at"] for link, at in sent.items() if at - raised["at"] > 1.0}
+            assert {} == {link: late[link] for link in late if link != failing}, (failing, fault)
+            await house.acknowledge(number)
+            await harm.shows(house, "u3", "telecommunicator", within=20)
+            await house.end_fault(failing, "")
+            await close(house, ordered["incident"])
