@@ -9,7 +9,10 @@ from belltower.ids import LinkName
 from gateway.psap.channel import Channel
 from gateway.psap.kiss_link import KISSLink
 from gateway.psap.link import Around, PSAPLink
+from gateway.psap.modem_link import ModemLink
+from gateway.psap.modem_settings import ModemLinkSettings
 from gateway.psap.settings import KISSLinkSettings, link_key
+from gateway.psap.short_text import where
 from hardware.transports import open_transport
 
 
@@ -40,5 +43,22 @@ def _kiss(name: LinkName, settings: KISSLinkSettings, around: Around) -> KISSLin
     )
 
 
-KINDS: dict[type, Callable[[LinkName, Any, Around], PSAPLink]] = {KISSLinkSettings: _kiss}
+def _modem(name: LinkName, settings: ModemLinkSettings, around: Around) -> ModemLink:
+    return ModemLink(
+        name=name,
+        transport=open_transport(settings.url),
+        number=settings.number,
+        test_number=settings.test_number,
+        exercise_number=settings.exercise_number,
+        pin=settings.pin,
+        status_reports=settings.status_reports,
+        heartbeat=settings.heartbeat,
+        campus=where(around.campus),
+    )
+
+
+KINDS: dict[type, Callable[[LinkName, Any, Around], PSAPLink]] = {
+    KISSLinkSettings: _kiss,
+    ModemLinkSettings: _modem,
+}
 """How each settings record becomes a link."""

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct, field
 from belltower.errors import Malformed, SettingsError
 from belltower.values import Seconds, Secret
 from gateway.psap.channel import ModemParameters
+from gateway.psap.modem_settings import ModemLinkSettings
 from hardware.codecs.ax25 import Address
 from hardware.transports import open_transport
 
@@ -86,7 +87,10 @@ class KISSLinkSettings(Struct, frozen=True, kw_only=True):
         )
 
 
-LINKS: dict[str, type[Struct]] = {"kiss": KISSLinkSettings}
+LINKS: dict[str, type[Struct]] = {
+    "kiss": KISSLinkSettings,
+    "modem": ModemLinkSettings,
+}
 """The record of each `kind` of link."""
 
 

@@ -146,7 +146,7 @@ Message = Submit | Deliver | StatusReport
 
 
 def number(text: str) -> Number:
-    """The number written as "+12065550100" or "911".
+    """The number written as "+12065550100", or as a short code.
 
     Raises:
         Malformed: it is no number of at most 20 digits.

@@ -18,6 +18,7 @@ from notify.settings import CHANNELS
 ROOT = Path(__file__).parents[2]
 MINIMAL = """
 [psap.links.county]
+kind = "kiss"
 url = "tcp://127.0.0.1:8001"
 from = "SCHOOL-1"
 to = "COUNTY"
