@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from gateway.psap import radio_text
 from gateway.psap.explain import ax25 as bare
 from gateway.psap.explain import kiss as radio
+from gateway.psap.explain import mqtt
 from gateway.psap.explain import unit as units
 from gateway.psap.radio_text import Direction, Ends
-from hardware.codecs import aprs, ax25, kiss, unit
+from hardware.codecs import aprs, ax25, kiss, mqtt_packets, unit
 from hardware.codecs.unit import Kind, Press, UnitFrame, with_body
 from tests.peers.county import KEY, PSAP, SCHOOL
 
@@ -138,9 +139,30 @@ def test_a_bad_unit_frame_is_told_apart(frame, fault):
 @given(st.binary(max_size=80))
 def test_lines_never_overlap_and_stay_within_the_frame(octets):
     """Whatever the octets are."""
-    for one in (radio, bare, units):
+    for one in (radio, bare, units, mqtt):
         at = 0
         for line in one.explain(octets).lines:
             assert at <= line.at
             at = line.at + len(line.octets)
             assert octets[line.at : at] == line.octets
+
+
+def test_a_unit_frame_that_came_over_mqtt_is_told_inside_its_message():
+    """Packets one after another are taken apart; a password is never shown."""
+    connect = mqtt_packets.encode(
+        mqtt_packets.Connect(version=4, client_id="u12", username="u12", password=b"hush-hush"), 4
+    )
+    publish = mqtt_packets.publish(
+        mqtt_packets.Publish(topic="belltower/u12/up", payload=SEALED, qos=1, mid=7), 4
+    )
+    stream = connect + publish + b"\xc0\x00"
+    cut = mqtt.split(stream)
+    said = [mqtt.explain_with(piece, f"{KEY.hex()} lincoln") for piece in cut]
+
+    assert (connect, publish, b"\xc0\x00") == cut
+    assert [()] * 3 == [one.faults for one in said]
+    assert said[0].summary.startswith("u12 asks to be let in, MQTT 3.1.1")
+    assert "press, unit 12" in said[1].summary
+    assert publish == b"".join(line.octets for line in said[1].lines)
+    assert "hush" not in str(said[0])
+    assert "the length says" in mqtt.explain(publish[:-1]).faults[0]
