@@ -6,6 +6,7 @@
     ranges.py       sets of alarm numbers as ranges, pure
     radio_text.py   what is said on the radio, and its MAC, pure (docs/psap-radio.md)
     kiss_link.py    KISSLink: APRS messages in AX.25 in KISS, supervised by heartbeat
+    dc09_link.py    DC09Link: SIA DC-09 reports to a monitoring station; dc09_reports, dc09_text, dc09_clock belong to it
     channel.py      a shared radio channel: its times, its load, what gives way, pure
     kinds.py        the table of link kinds
     settings.py     the settings of each kind

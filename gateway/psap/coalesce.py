@@ -72,6 +72,7 @@ class Ledger:
     def __init__(self, *, link: PSAPLink) -> None:
         self._link = link
         self._traits = link.traits
+        self._ending = link.traits.settling | link.traits.ending
         self._calls: dict[CallId, OpenCall] = {}
         self._covered: dict[CallId, Ranges] = {}
         self._firsts: dict[CallId, _Outstanding] = {}
@@ -154,8 +155,8 @@ class Ledger:
         if known is None or level in known.levels:
             return None
         known.levels.add(level)
-        if level in self._traits.settling:
-            self._settle(known.frame, now=now)
+        if level in self._ending:
+            self._settle(known.frame, now=now, confirms=level in self._traits.settling)
         return known.frame
 
     def rejected(self, frame_id: str, *, now: float) -> Frame | None:
@@ -201,8 +202,8 @@ class Ledger:
         """These presses were confirmed, whether or not the frame can be built again."""
         if (known := self._known.get(frame_id)) is not None:
             known.levels.add(level)
-        if level in self._traits.settling and call_id in self._calls:
-            self._cover(call_id, ranges, now=now)
+        if level in self._ending and call_id in self._calls:
+            self._cover(call_id, ranges, now=now, confirms=level in self._traits.settling)
             if self._summary is not None and self._summary.frame.id == frame_id:
                 self._summary = None
 
@@ -213,7 +214,7 @@ class Ledger:
             known.sent = True
             if level is not None:
                 known.levels.add(level)
-                if level in self._traits.settling:
+                if level in self._ending:
                     del self._notes[frame_id]
 
     def recall_rejected(self, frame_id: str) -> None:
@@ -295,17 +296,18 @@ class Ledger:
         untold = without(told, self._covered[call_id])
         return without(untold, call.confirmed) if call.acknowledged else untold
 
-    def _settle(self, frame: Frame, *, now: float) -> None:
+    def _settle(self, frame: Frame, *, now: float, confirms: bool) -> None:
         for call_id, ranges in frame.covers:
             if call_id in self._calls:
-                self._cover(call_id, ranges, now=now)
+                self._cover(call_id, ranges, now=now, confirms=confirms)
         if self._summary is not None and self._summary.frame.id == frame.id:
             self._summary = None
         self._notes.pop(frame.id, None)
 
-    def _cover(self, call_id: CallId, ranges: Ranges, *, now: float) -> None:
+    def _cover(self, call_id: CallId, ranges: Ranges, *, now: float, confirms: bool) -> None:
         call = self._calls[call_id]
-        call.confirmed = union(call.confirmed, ranges)
+        if confirms:
+            call.confirmed = union(call.confirmed, ranges)
         covered = self._covered[call_id] = union(self._covered[call_id], ranges)
         if not without(FIRST_PRESS, covered):
             self._firsts.pop(call_id, None)

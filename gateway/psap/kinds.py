@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from belltower.errors import Unreachable
 from belltower.ids import LinkName
 from gateway.psap.channel import Channel
+from gateway.psap.dc09_clock import Offsets
+from gateway.psap.dc09_link import DC09Link, Line
+from gateway.psap.dc09_reports import Reports
+from gateway.psap.dc09_settings import DC09LinkSettings, Receiver
 from gateway.psap.kiss_link import KISSLink
-from gateway.psap.link import Around, PSAPLink
+from gateway.psap.link import AddressBook, Around, PSAPLink
 from gateway.psap.modem_link import ModemLink
 from gateway.psap.modem_settings import ModemLinkSettings
 from gateway.psap.settings import KISSLinkSettings, link_key
 from gateway.psap.short_text import where
-from hardware.transports import open_transport
+from hardware.transports import Transport, open_transport
+from hardware.transports.tcp import TCPTransport
+from hardware.transports.udp import UDPTransport
 
 
 def link_from(name: LinkName, settings: Any, around: Around) -> PSAPLink:
@@ -57,8 +64,45 @@ def _modem(name: LinkName, settings: ModemLinkSettings, around: Around) -> Modem
     )
 
 
+def _dc09(name: LinkName, settings: DC09LinkSettings, around: Around) -> DC09Link:
+    return DC09Link(
+        name=name,
+        lines=[_line(Receiver.parse(url), url, around.addresses) for url in settings.receivers],
+        reports=Reports(
+            kind=settings.report,
+            account=settings.account,
+            codes=settings.codes,
+            receiver=settings.receiver,
+            line=settings.line,
+            area=settings.area,
+            zones=settings.zones,
+        ),
+        clock=around.clock,
+        key=settings.key_in_force(),
+        offsets=Offsets(file=around.state / f"dc09-{name}.json"),
+        heartbeat=settings.heartbeat,
+        timeout=settings.timeout,
+        station_counts=settings.station_counts,
+        random_bytes=around.random_bytes,
+    )
+
+
+def _line(receiver: Receiver, url: str, addresses: AddressBook) -> Line:
+    addresses.watch(receiver.host)
+
+    def make() -> Transport:
+        host = addresses.of(receiver.host)
+        if host is None:
+            raise Unreachable(f"{url}: its address is not known yet")
+        kind = UDPTransport if receiver.udp else TCPTransport
+        return kind(host=host, port=receiver.port)
+
+    return Line(name=url, make=make)
+
+
 KINDS: dict[type, Callable[[LinkName, Any, Around], PSAPLink]] = {
     KISSLinkSettings: _kiss,
+    DC09LinkSettings: _dc09,
     ModemLinkSettings: _modem,
 }
 """How each settings record becomes a link."""

@@ -207,6 +207,8 @@ class LinkTraits(Struct, frozen=True, kw_only=True):
 
     # The levels that end retries on this link and the NOT ACKNOWLEDGED alarm.
     settling: frozenset[ReceiptLevel] = frozenset({ReceiptLevel.SYSTEM})
+    # Further levels that end retries on this link and nothing else: a station's, where it does not count.
+    ending: frozenset[ReceiptLevel] = frozenset()
     # Seconds from the first sending to each further one; then every `again` seconds for ever.
     retries: tuple[float, ...] = (2.0, 4.0, 8.0, 15.0)
     again: float = 30.0

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct, field
 from belltower.errors import Malformed, SettingsError
 from belltower.values import Seconds, Secret
 from gateway.psap.channel import ModemParameters
+from gateway.psap.dc09_settings import DC09LinkSettings
 from gateway.psap.modem_settings import ModemLinkSettings
 from hardware.codecs.ax25 import Address
 from hardware.transports import open_transport
@@ -89,6 +90,7 @@ class KISSLinkSettings(Struct, frozen=True, kw_only=True):
 
 LINKS: dict[str, type[Struct]] = {
     "kiss": KISSLinkSettings,
+    "dc09": DC09LinkSettings,
     "modem": ModemLinkSettings,
 }
 """The record of each `kind` of link."""

@@ -31,7 +31,7 @@ _HEAD = 9
 _SUMS = re.compile(rb"[0-9A-Fa-f]{8}")
 _BODY = re.compile(
     r'"(\*?)(SIA-DCS|ADM-CID|NULL|ACK|NAK|DUH|RSP)"([0-9]{4})'
-    r"(?:R([0-9A-Fa-f]{1,6}))?L([0-9A-Fa-f]{1,6})(?:#([0-9A-Fa-f]{3,16})|A0)\[(.*)",
+    r"(?:R([0-9A-Fa-f]{1,6}))?L([0-9A-Fa-f]{1,6})(?:R([0-9A-Fa-f]{1,6}))?(?:#([0-9A-Fa-f]{3,16})|A0)\[(.*)",
     re.DOTALL,
 )
 _CONTENT = re.compile(r"([^\[\]]*)\]((?:\[[A-Z][^\[\]]*\])*)(?:_([0-9:,-]{19}))?", re.DOTALL)
@@ -283,11 +283,17 @@ def _read(text: str) -> Frame:
     found = _BODY.fullmatch(text)
     if found is None:
         raise _misshapen(text)
-    mark, kind, sequence, receiver, line, account, rest = found.groups()
+    mark, kind, sequence, receiver, line, last, account, rest = found.groups()
     kind = Kind(kind)
+    at = _HEAD + found.start(8)
     if not account and kind is not Kind.NAK:
-        raise Malformed(f"octet {_HEAD + found.start(7) - 3}: only a NAK may have A0 in place of #account")
-    at = _HEAD + found.start(7)
+        raise Malformed(f"octet {at - 3}: only a NAK may have A0 in place of #account")
+    if last is not None and (
+        receiver is not None or kind is not Kind.NAK
+    ):  # pysiaalarm writes L0R0 in some NAKs
+        raise Malformed(
+            f"octet {_HEAD + found.start(6) - 1}: the receiver number stands before the line number"
+        )
     content: Content | None
     if mark:
         if not _SEALED.fullmatch(rest):
@@ -298,7 +304,7 @@ def _read(text: str) -> Frame:
     return Frame(
         kind=kind,
         sequence=int(sequence),
-        receiver=receiver,
+        receiver=last if receiver is None else receiver,
         line=line,
         account=account or "",
         content=content,

@@ -2,6 +2,7 @@
 
     serial:///dev/ttyUSB0?baud=9600   a serial line or pseudo-terminal, 8N1     serial
     tcp://192.0.2.7:8001              a TCP connection; a number needs no DNS   tcp
+    (in code only)                    datagrams to and from one address         udp
     (in code only)                    two ends in memory, with faults           memory
     (in code only)                    numeric addresses, looked up ahead        addresses
 

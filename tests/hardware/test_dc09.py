@@ -147,6 +147,7 @@ def test_a_fault_of_the_frame_is_named_with_its_octet(raw, fault):
     [
         ('"ACQ"0003R0L0#1234[]', 'octet 9: expected an id such as "SIA-DCS" in quotes'),
         ('"ACK"003R0L0#1234[]', "octet 14: expected 4 digits of sequence number"),
+        ('"ACK"0003L0R0#1234[]', "octet 20: the receiver number stands before the line number"),
         ('"ACK"0003R0#1234[]', "octet 20: expected L and 1 to 6 hex digits of line number"),
         ('"ACK"0003R0L0#12[]', "octet 22: expected # and 3 to 16 hex digits of account"),
         ('"ACK"0003R0L0A0[]', "octet 22: only a NAK may have A0 in place of #account"),
@@ -187,6 +188,14 @@ def test_what_would_not_be_read_back_is_not_written(frame):
     """A caller's mistake is a ValueError, not a frame."""
     with pytest.raises(ValueError):
         dc09.encode(frame)
+
+
+def test_a_nak_may_name_line_and_receiver_the_other_way_round():
+    """Pysiaalarm's does, to whoever it does not know."""
+    body = b'"NAK"0000L0R0A0[]_00:32:40,11-22-2026'
+    nak = dc09.decode(b"\n%04X%04X%b\r" % (dc09.crc16(body), len(body), body))
+
+    assert dc09.decode(PLAIN[7]) == nak
 
 
 def test_9999_is_followed_by_1():

@@ -28,6 +28,7 @@ def house(folder: Path, *, port: int = 1883) -> Path:
 [alarm.mqtt_listener]
 port = {port}
 [psap.links.county]
+kind = "kiss"
 url = "tcp://127.0.0.1:8001"
 from = "SCHOOL-1"
 to = "COUNTY"

@@ -17,6 +17,7 @@ from hardware.transports.memory import Cable
 from tests.gateway.psap.house import order
 from tests.peers.answering import answering_cable
 from tests.peers.county import KEY, PSAP, SCHOOL
+from tests.peers.station import dc09_link
 from tests.peers.virtual_time import in_virtual_time
 
 
@@ -60,7 +61,25 @@ class ModemAtHand:
         self.cable.plug()
 
 
-LINKS = {"kiss": KISSAtHand, "modem": ModemAtHand}
+class DC09AtHand:
+    """A link to a monitoring station on a cable whose far end only swallows."""
+
+    def __init__(self, *, capacity=65_536) -> None:
+        self.cable = Cable(capacity=capacity)
+        key = b"0123456789ABCDEF"
+        self.link = dc09_link(self.cable.near, key=key)
+        self.secrets = [key.decode(), key.hex(), repr(key)]
+
+    def lose(self):
+        """Take the line away."""
+        self.cable.pull()
+
+    def mend(self):
+        """Give it back."""
+        self.cable.plug()
+
+
+LINKS = {"dc09": DC09AtHand, "kiss": KISSAtHand, "modem": ModemAtHand}
 
 
 @pytest.fixture(params=sorted(LINKS))
