@@ -1,0 +1,89 @@
+"""Speech that is there before it is needed."""
+
+import asyncio
+import sys
+from contextlib import asynccontextmanager
+
+from hardware.codecs.voice import PayloadFormat, decode, seconds
+from hardware.drivers.speech import LETTERS, CommandSpeaker, Speech, espeak, named, said, spelt
+from tests.peers.waiting import until
+from tests.servers.binaries import require
+from tests.servers.ffmpeg import loudness
+
+PCMU, G722 = PayloadFormat.PCMU, PayloadFormat.G722
+
+
+@asynccontextmanager
+async def speech(folder, speaker=None, forms=(PCMU, G722)):
+    """Speech at work."""
+    made = Speech(folder=folder, speaker=speaker or espeak(), forms=forms)
+    running = asyncio.get_running_loop().create_task(made.run())
+    yield made
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def test_a_text_is_rendered_ahead_and_kept(tmp_path):
+    """In every form; the next start needs no program at all."""
+    require("espeak-ng")
+    lockdown = said("Lockdown. Lock the door. Be silent.")
+    async with speech(tmp_path) as made:
+        assert b"" == made.ready(lockdown, PCMU)
+        await until(lambda: made.idle, within=20)
+        first = {form: made.ready(lockdown, form) for form in (PCMU, G722)}
+        assert "" == made.fault()
+    for form, sound in first.items():
+        assert 1.0 < seconds(sound) < 5.0
+        assert loudness(decode(sound, form)) > 0.02
+
+    class Gone(CommandSpeaker, frozen=True):
+        def fault(self):
+            return "gone"
+
+    async with speech(tmp_path, Gone(command=espeak().command)) as made:
+        made.want_words([lockdown])
+        await until(lambda: made.idle, within=5)
+        assert first == {form: made.ready(lockdown, form) for form in (PCMU, G722)}
+
+
+async def test_a_place_that_was_never_rendered_is_spelt_from_what_is(tmp_path):
+    """And said as one the next time."""
+    require("espeak-ng")
+    async with speech(tmp_path, forms=(PCMU,)) as made:
+        made.want(["B", "2", "0", "4"])
+        await until(lambda: made.idle, within=20)
+        place = spelt("B-204")
+        assert ("B", "2", "0", "4") == place.instead
+        parts = b"".join(made.ready(said(letter), PCMU) for letter in place.instead)
+        assert parts == made.ready(place, PCMU)
+        assert made.complete([place], PCMU)
+        assert not made.complete([place, said("never heard of")], PCMU)
+        await until(lambda: made.idle, within=20)
+        assert b"" != made.ready(place, PCMU) != parts
+
+
+async def test_without_a_program_the_fault_is_clear_and_nothing_is_pretended(tmp_path):
+    """It names the program and the mend."""
+    missing = CommandSpeaker(command=("no-such-program",))
+    async with speech(tmp_path, missing) as made:
+        made.want(LETTERS)
+        await asyncio.sleep(0.05)
+        assert b"" == made.ready(spelt("B 204"), PCMU)
+        assert "no-such-program is not installed" in made.fault()
+
+
+async def test_a_program_that_fails_is_a_fault(tmp_path):
+    """By what it did: ended, no WAV, no sound."""
+    for script, says in (("raise SystemExit(3)", "ended with 3"), ("print('hello')", "not a WAV file")):
+        async with speech(tmp_path, CommandSpeaker(command=(sys.executable, "-c", script))) as made:
+            made.want(["A"])
+            await until(lambda made=made: made.fault(), within=20)
+            assert says in made.fault()
+            assert b"" == made.ready(said("A"), PCMU)
+
+
+def test_names_are_said_and_spelt():
+    """A long name by its letters, until it is there."""
+    assert ("G", "Y", "M") == named("Gym").instead
+    assert "Gym" == named("Gym").text
+    assert () == spelt("é!").instead
