@@ -1,0 +1,180 @@
+"""Push to talk: claim the channel, key, lead, sound, tail, unkey; and a watchdog that nothing can hold up.
+
+The watchdog is a thread of its own. Whatever hangs, the source of the sound or the whole loop, 60 s after keying it
+unkeys, and tries again until that has worked. A transmission that tripped it is over: nothing keys again before its
+source has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from threading import Event, Lock, Thread
+from typing import TypeVar
+
+from belltower import log
+from belltower.errors import LinkError, Uncertain, Unreachable
+from hardware.drivers.key_line import KeyLine
+
+_log = log.get("ptt")
+
+T = TypeVar("T")
+
+LIMIT = 60.0
+"""Seconds on the air at most."""
+CLAIM = 3.0
+"""Seconds for which a busy channel is waited for; then it is keyed all the same."""
+LEAD = 0.35
+"""Seconds between keying and the first sound."""
+TAIL = 0.1
+"""Seconds between the last sound and unkeying."""
+_POLL = 0.05
+_RETRY = 0.5
+
+
+class _Armed:
+    """One transmission, as the watchdog sees it."""
+
+    def __init__(self) -> None:
+        self.wake = Event()
+        # The transmitter is unkeyed, and all is well.
+        self.idle = False
+        # The source has ended, whatever became of the transmitter.
+        self.ended = False
+
+
+class Watchdog:
+    """Unkeys after `limit` seconds from a thread of its own."""
+
+    def __init__(self, *, unkey: Callable[[], None], limit: float = LIMIT) -> None:
+        """`unkey` may be called from any thread; what it raises is a `LinkError`, and it is called again."""
+        self._unkey = unkey
+        self._limit = limit
+        self._lock = Lock()
+        self._armed: _Armed | None = None
+        self._tripped = False
+
+    @property
+    def tripped(self) -> bool:
+        """Whether it had to unkey, and the source has not been idle since."""
+        return self._tripped
+
+    def arm(self) -> None:
+        """The transmitter is about to be keyed. `Unreachable` while the source that tripped it is not idle."""
+        with self._lock:
+            if self._tripped:
+                raise Unreachable("the watchdog has unkeyed this source; it must go idle first")
+            self._armed = _Armed()
+            Thread(target=self._watch, args=(self._armed,), name="ptt watchdog", daemon=True).start()
+
+    def idle(self) -> None:
+        """The source has ended and the transmitter is unkeyed."""
+        with self._lock:
+            armed, self._armed, self._tripped = self._armed, None, False
+            if armed is not None:
+                armed.idle = True
+                armed.wake.set()
+
+    def abandon(self) -> None:
+        """The source has ended, but the transmitter could not be unkeyed: the watchdog does it, at once."""
+        with self._lock:
+            if self._armed is not None:
+                self._armed.ended = True
+                self._armed.wake.set()
+
+    def _watch(self, armed: _Armed) -> None:
+        armed.wake.wait(self._limit)
+        with self._lock:
+            if armed.idle:
+                return
+            self._tripped = True
+        _log.error("transmitter_unkeyed_by_watchdog")
+        pause = Event()
+        while not self._unkeyed():
+            pause.wait(_RETRY)
+        if armed.ended:
+            self.idle()
+
+    def _unkeyed(self) -> bool:
+        try:
+            self._unkey()
+        except LinkError:
+            return False
+        return True
+
+
+class PTT:
+    """One transmitter. Its transmissions follow one another."""
+
+    def __init__(
+        self,
+        *,
+        line: KeyLine,
+        lead: float = LEAD,
+        tail: float = TAIL,
+        claim: float = CLAIM,
+        limit: float = LIMIT,
+    ) -> None:
+        """Key by `line`."""
+        self._line = line
+        self._lead = lead
+        self._tail = tail
+        self._claim = claim
+        self._turn = asyncio.Lock()
+        self.watchdog = Watchdog(unkey=line.unkey, limit=limit)
+
+    @asynccontextmanager
+    async def keyed(self) -> AsyncIterator[None]:
+        """The block is on the air: lead before it, tail after it. `Unreachable` where it cannot be keyed.
+
+        `Uncertain` at its end when the watchdog ended it: what was sent after that was not heard.
+        """
+        async with self._turn:
+            await self._claimed()
+            self.watchdog.arm()
+            try:
+                await _in_thread(self._key)
+                await asyncio.sleep(self._lead)
+                yield
+                await asyncio.sleep(self._tail)
+                if self.watchdog.tripped:
+                    raise Uncertain("the watchdog has taken the transmitter off the air")
+            finally:
+                await self._off()
+
+    async def check(self) -> None:
+        """`Unreachable` when the key line cannot be used."""
+        await _in_thread(self._line.busy)
+
+    def close(self) -> None:
+        """Unkey and let go of the line."""
+        self._line.close()
+
+    def _key(self) -> None:
+        self._line.key()
+        if self.watchdog.tripped:  # keying hung until after the limit
+            self._line.unkey()
+
+    async def _claimed(self) -> None:
+        """Wait for a free channel, for a while."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._claim
+        while await _in_thread(self._line.busy) and loop.time() < until:  # noqa: ASYNC110 - a line is asked, it does not tell
+            await asyncio.sleep(_POLL)
+
+    async def _off(self) -> None:
+        # In a thread that goes on when this task is cancelled.
+        await _in_thread(self._unkey_and_idle)
+
+    def _unkey_and_idle(self) -> None:
+        try:
+            self._line.unkey()
+        except LinkError:
+            self.watchdog.abandon()
+            raise
+        self.watchdog.idle()
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    return await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, work))

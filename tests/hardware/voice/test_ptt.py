@@ -1,0 +1,258 @@
+"""Keying a transmitter, as outsiders see it."""
+
+import asyncio
+import threading
+import time
+from itertools import pairwise
+
+import pytest
+from serial import serial_for_url
+
+from belltower.errors import SettingsError, Uncertain, Unreachable
+from hardware.drivers import key_line
+from hardware.drivers.key_line import ContactKeyLine, RigKeyLine, SerialKeyLine, open_key_line
+from hardware.drivers.ptt import PTT
+from tests.peers.waiting import until
+from tests.servers.rigctld import rigctld
+
+
+class Line:
+    """A key line that remembers when it was keyed and unkeyed."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, float]] = []
+        self.on = False
+        self.heard = 0
+        self.fails = 0
+        self.unkeyed = threading.Event()
+
+    def key(self):
+        self.on = True
+        self.told.append(("key", time.perf_counter()))
+
+    def unkey(self):
+        if self.fails:
+            self.fails -= 1
+            raise Unreachable("no answer")
+        self.on = False
+        self.told.append(("unkey", time.perf_counter()))
+        self.unkeyed.set()
+
+    def busy(self):
+        self.heard -= self.heard > 0
+        return self.heard > 0
+
+    def close(self):
+        self.unkey()
+
+
+async def test_key_lead_sound_tail_unkey():
+    """In this order and with these times."""
+    line, ptt = Line(), None
+    ptt = PTT(line=line, lead=0.1, tail=0.05)
+    async with ptt.keyed():
+        begin = time.perf_counter()
+        assert line.on
+    (_, keyed), (_, unkeyed) = line.told
+
+    assert ["key", "unkey"] == [what for what, _ in line.told]
+    assert begin - keyed >= 0.099
+    assert unkeyed - begin >= 0.049
+
+
+async def test_a_busy_channel_is_waited_for_but_not_for_ever():
+    """Keyed as soon as it is free; after the limit all the same."""
+    line = Line()
+    line.heard = 3
+    async with PTT(line=line, lead=0, tail=0).keyed():
+        assert 0 == line.heard
+    line.heard = 10**9
+    began = time.perf_counter()
+    async with PTT(line=line, lead=0, tail=0, claim=0.3).keyed():
+        assert 0.29 < time.perf_counter() - began < 2.0
+
+
+async def test_transmissions_follow_one_another():
+    """Never two at once."""
+    line = Line()
+    ptt = PTT(line=line, lead=0.01, tail=0.01)
+
+    async def talk():
+        async with ptt.keyed():
+            await asyncio.sleep(0.02)
+
+    await asyncio.gather(talk(), talk(), talk())
+
+    assert ["key", "unkey"] * 3 == [what for what, _ in line.told]
+    assert all(a <= b for (_, a), (_, b) in pairwise(line.told))
+
+
+async def test_a_hung_source_is_unkeyed_and_must_go_idle():
+    """Unkeyed at the limit; nothing keys before the source has ended, then it may again."""
+    line = Line()
+    ptt = PTT(line=line, lead=0, tail=0, limit=0.3)
+    hung = asyncio.Event()
+
+    async def source():
+        async with ptt.keyed():
+            await hung.wait()
+
+    running = asyncio.get_running_loop().create_task(source())
+    await until(lambda: not line.on and line.told, within=5)
+    await until(lambda: ptt.watchdog.tripped, within=5)
+    with pytest.raises(Unreachable, match="idle"):
+        ptt.watchdog.arm()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2), ptt.keyed():
+            pytest.fail("keyed beside a hung source")
+    assert 1 == [what for what, _ in line.told].count("key")
+    hung.set()
+    with pytest.raises(Uncertain):
+        await running
+    async with ptt.keyed():
+        assert line.on
+    assert not line.on
+
+
+def test_a_hung_loop_is_unkeyed():
+    """The whole event loop stands still while the transmitter is keyed."""
+    line = Line()
+
+    async def story():
+        async with PTT(line=line, lead=0, tail=0, limit=0.2).keyed():
+            line.unkeyed.clear()
+            assert line.unkeyed.wait(5), "nobody unkeyed"  # blocks the loop
+
+    with pytest.raises(Uncertain):
+        asyncio.run(story())
+    keyed, unkeyed = line.told[0][1], line.told[1][1]
+    assert 0.2 <= unkeyed - keyed < 1.0
+
+
+async def test_unkeying_is_tried_until_it_works():
+    """A line that refuses is asked again by the watchdog although the source has ended; then all is as before."""
+    line = Line()
+    line.fails = 3
+    ptt = PTT(line=line, lead=0, tail=0)
+    with pytest.raises(Unreachable):
+        async with ptt.keyed():
+            pass
+    assert line.on
+    await until(lambda: not line.on and not ptt.watchdog.tripped, within=5)
+    async with ptt.keyed():
+        assert line.on
+
+
+async def test_cancelled_it_is_unkeyed():
+    """At once."""
+    line = Line()
+
+    async def source():
+        async with PTT(line=line, lead=0, tail=0).keyed():
+            await asyncio.Event().wait()
+
+    running = asyncio.get_running_loop().create_task(source())
+    await until(lambda: line.on, within=5)
+    running.cancel()
+    await asyncio.wait([running])
+    await until(lambda: not line.on, within=5)
+
+
+async def test_rigctld_is_keyed_and_unkeyed():
+    """As another client of it sees; opening keys nothing, a lost one is Unreachable."""
+    with rigctld() as rig:
+        ptt = PTT(line=open_key_line(f"rig://127.0.0.1:{rig.port}"), lead=0.01, tail=0.01)
+        await ptt.check()
+        assert not rig.keyed
+        async with ptt.keyed():
+            assert rig.keyed
+        assert not rig.keyed
+        port = rig.port
+    with pytest.raises(Unreachable, match="does not answer"):
+        RigKeyLine(host="127.0.0.1", port=port).key()
+
+
+async def test_the_watchdog_unkeys_rigctld():
+    """The rig's key drops though the source never ends."""
+    with rigctld() as rig:
+        ptt = PTT(line=RigKeyLine(host="127.0.0.1", port=rig.port), lead=0, tail=0, limit=0.3)
+
+        async def source():
+            async with ptt.keyed():
+                await asyncio.Event().wait()
+
+        running = asyncio.get_running_loop().create_task(source())
+        await until(lambda: rig.keyed, within=5)
+        await until(lambda: not rig.keyed, within=5)
+        running.cancel()
+        await asyncio.wait([running])
+
+
+@pytest.mark.parametrize(("line", "wired"), [("rts", "cts"), ("dtr", "dsr")])
+def test_a_serial_line_is_low_until_it_is_keyed(line, wired, monkeypatch):
+    """RTS and DTR are low before the port is opened; pyserial's loop has RTS wired to CTS and DTR to DSR."""
+    made = []
+
+    def watched(url, **options):
+        port = serial_for_url(url, **options)
+        opening = port.open
+
+        def opened():
+            made.append((port, port.rts, port.dtr))
+            opening()
+
+        port.open = opened
+        return port
+
+    monkeypatch.setattr(key_line, "serial_for_url", watched)
+    key = SerialKeyLine(url="loop://", line=line, busy=wired)
+    assert not key.busy()
+    ((port, rts, dtr),) = made
+    assert (False, False) == (rts, dtr)
+    assert (False, False) == (port.cts, port.dsr)
+    key.key()
+    assert key.busy()
+    assert (line == "rts", line == "dtr") == (port.cts, port.dsr)
+    key.unkey()
+    assert not key.busy()
+    key.key()
+    key.close()
+    assert (False, False) == (port.rts, port.dtr)
+
+
+def test_a_contact_of_a_sound_card_is_switched(tmp_path):
+    """The chip's five octets."""
+    device = tmp_path / "hidraw0"
+    device.touch()
+    contact = open_key_line(f"contact://{device}?pin=3")
+    assert isinstance(contact, ContactKeyLine)
+    contact.key()
+    assert b"\0\0\4\4\0" == device.read_bytes()
+    contact.close()
+    assert b"\0\0\0\4\0" == device.read_bytes()[:5]
+    assert not contact.busy()
+    with pytest.raises(Unreachable, match="No such file"):
+        ContactKeyLine(path=str(tmp_path / "gone")).key()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "serial:///dev/ttyUSB0?line=cts",
+        "serial:///dev/ttyUSB0?busy=ring",
+        "rig://radio.example:4532",
+        "contact:///dev/hidraw0?pin=9",
+        "http://127.0.0.1",
+        "rig://[::1",
+    ],
+)
+def test_a_url_that_is_no_key_line_is_refused(url):
+    """With what would be one."""
+    with pytest.raises(SettingsError, match="key line"):
+        open_key_line(url)
+
+
+def test_a_device_that_is_not_there_is_unreachable():
+    """Not a crash of the lane."""
+    with pytest.raises(Unreachable, match="No such file"):
+        open_key_line("serial:///dev/does-not-exist").busy()

@@ -1,0 +1,51 @@
+"""A real rigctld with a rig that is none: its key is what an outsider sees of ours."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from tests.servers.binaries import require
+from tests.servers.direwolf import free_ports
+
+
+class Rig:
+    """The rig control's address, and its key as another client reads it."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def ask(self, command: str) -> str:
+        """What it answers to one command."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
+            connection.sendall(f"{command}\n".encode())
+            return connection.recv(200).decode().strip()
+
+    @property
+    def keyed(self) -> bool:
+        """Whether the transmitter is on the air."""
+        return self.ask("t") == "1"
+
+
+@contextmanager
+def rigctld() -> Iterator[Rig]:
+    """A running one on a free port."""
+    (port,) = free_ports(1)
+    process = subprocess.Popen(
+        [require("rigctld"), "-m", "1", "-P", "RIG", "-T", "127.0.0.1", "-t", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        rig = Rig(port)
+        for _ in range(500):
+            with suppress(OSError):
+                rig.ask("t")
+                break
+            assert process.poll() is None
+            time.sleep(0.02)
+        yield rig
+    finally:
+        process.kill()
+        process.wait()
