@@ -18,6 +18,8 @@ from gateway.psap.modem_link import ModemLink
 from gateway.psap.modem_settings import ModemLinkSettings
 from gateway.psap.settings import KISSLinkSettings, link_key
 from gateway.psap.short_text import where
+from gateway.psap.sip_settings import SIPLinkSettings
+from gateway.psap.sip_wiring import sip_link
 from hardware.transports import Transport, open_transport
 from hardware.transports.tcp import TCPTransport
 from hardware.transports.udp import UDPTransport
@@ -104,5 +106,6 @@ KINDS: dict[type, Callable[[LinkName, Any, Around], PSAPLink]] = {
     KISSLinkSettings: _kiss,
     DC09LinkSettings: _dc09,
     ModemLinkSettings: _modem,
+    SIPLinkSettings: sip_link,
 }
 """How each settings record becomes a link."""

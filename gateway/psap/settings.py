@@ -12,6 +12,7 @@ from belltower.values import Seconds, Secret
 from gateway.psap.channel import ModemParameters
 from gateway.psap.dc09_settings import DC09LinkSettings
 from gateway.psap.modem_settings import ModemLinkSettings
+from gateway.psap.sip_settings import SIPLinkSettings
 from hardware.codecs.ax25 import Address
 from hardware.transports import open_transport
 
@@ -92,6 +93,7 @@ LINKS: dict[str, type[Struct]] = {
     "kiss": KISSLinkSettings,
     "dc09": DC09LinkSettings,
     "modem": ModemLinkSettings,
+    "sip": SIPLinkSettings,
 }
 """The record of each `kind` of link."""
 

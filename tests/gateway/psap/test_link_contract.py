@@ -15,6 +15,7 @@ from gateway.psap.settings import LINKS as SETTINGS
 from hardware.simulators.modem import SimulatedModem
 from hardware.transports.memory import Cable
 from tests.gateway.psap.house import order
+from tests.peers import sip_server
 from tests.peers.answering import answering_cable
 from tests.peers.county import KEY, PSAP, SCHOOL
 from tests.peers.station import dc09_link
@@ -79,7 +80,24 @@ class DC09AtHand:
         self.cable.plug()
 
 
-LINKS = {"dc09": DC09AtHand, "kiss": KISSAtHand, "modem": ModemAtHand}
+class SIPAtHand:
+    """A link by SIP with one server, a cable whose far end only swallows."""
+
+    def __init__(self, *, capacity=65_536) -> None:
+        self.cable = Cable(capacity=capacity)
+        self.link = sip_server.link(self.cable, login=True)
+        self.secrets = [sip_server.PASSWORD]
+
+    def lose(self):
+        """Take the line away."""
+        self.cable.pull()
+
+    def mend(self):
+        """Give it back."""
+        self.cable.plug()
+
+
+LINKS = {"dc09": DC09AtHand, "kiss": KISSAtHand, "modem": ModemAtHand, "sip": SIPAtHand}
 
 
 @pytest.fixture(params=sorted(LINKS))
