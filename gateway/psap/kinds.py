@@ -12,14 +12,17 @@ from gateway.psap.dc09_clock import Offsets
 from gateway.psap.dc09_link import DC09Link, Line
 from gateway.psap.dc09_reports import Reports
 from gateway.psap.dc09_settings import DC09LinkSettings, Receiver
+from gateway.psap.fleetsync_link import FleetSyncLink
 from gateway.psap.kiss_link import KISSLink
 from gateway.psap.link import AddressBook, Around, PSAPLink
 from gateway.psap.modem_link import ModemLink
 from gateway.psap.modem_settings import ModemLinkSettings
+from gateway.psap.radio_data_settings import FleetSyncLinkSettings, NexedgeLinkSettings, TetraLinkSettings
 from gateway.psap.settings import KISSLinkSettings, link_key
 from gateway.psap.short_text import where
 from gateway.psap.sip_settings import SIPLinkSettings
 from gateway.psap.sip_wiring import sip_link
+from gateway.psap.tetra_link import TetraLink
 from hardware.transports import Transport, open_transport
 from hardware.transports.tcp import TCPTransport
 from hardware.transports.udp import UDPTransport
@@ -102,10 +105,46 @@ def _line(receiver: Receiver, url: str, addresses: AddressBook) -> Line:
     return Line(name=url, make=make)
 
 
+def _tetra(name: LinkName, settings: TetraLinkSettings, around: Around) -> TetraLink:
+    return TetraLink(
+        name=name,
+        transport=open_transport(settings.url),
+        to=settings.to,
+        station_counts=settings.station_counts,
+        heartbeat=settings.heartbeat,
+        campus=where(around.campus),
+    )
+
+
+def _fleetsync(name: LinkName, settings: FleetSyncLinkSettings, around: Around) -> FleetSyncLink:
+    return FleetSyncLink(
+        name=name,
+        transport=open_transport(settings.url),
+        to=settings.to.replace("-", ""),
+        long=settings.long,
+        campus=where(around.campus),
+    )
+
+
+def _nexedge(name: LinkName, settings: NexedgeLinkSettings, around: Around) -> FleetSyncLink:
+    return FleetSyncLink(
+        name=name,
+        transport=open_transport(settings.url),
+        to=settings.to[1:],
+        nexedge=True,
+        group=settings.to.startswith("G"),
+        long=settings.long,
+        campus=where(around.campus),
+    )
+
+
 KINDS: dict[type, Callable[[LinkName, Any, Around], PSAPLink]] = {
     KISSLinkSettings: _kiss,
     DC09LinkSettings: _dc09,
     ModemLinkSettings: _modem,
     SIPLinkSettings: sip_link,
+    TetraLinkSettings: _tetra,
+    FleetSyncLinkSettings: _fleetsync,
+    NexedgeLinkSettings: _nexedge,
 }
 """How each settings record becomes a link."""

@@ -12,6 +12,7 @@ from belltower.values import Seconds, Secret
 from gateway.psap.channel import ModemParameters
 from gateway.psap.dc09_settings import DC09LinkSettings
 from gateway.psap.modem_settings import ModemLinkSettings
+from gateway.psap.radio_data_settings import FleetSyncLinkSettings, NexedgeLinkSettings, TetraLinkSettings
 from gateway.psap.sip_settings import SIPLinkSettings
 from hardware.codecs.ax25 import Address
 from hardware.transports import open_transport
@@ -94,6 +95,9 @@ LINKS: dict[str, type[Struct]] = {
     "dc09": DC09LinkSettings,
     "modem": ModemLinkSettings,
     "sip": SIPLinkSettings,
+    "tetra": TetraLinkSettings,
+    "fleetsync": FleetSyncLinkSettings,
+    "nexedge": NexedgeLinkSettings,
 }
 """The record of each `kind` of link."""
 

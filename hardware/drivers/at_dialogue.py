@@ -140,8 +140,11 @@ class Dialogue:
         prompt_within: float = PROMPT_WITHIN,
         within: float = 60.0,
         handed: Callable[[], None] = lambda: None,
+        prompted: bool = True,
     ) -> Answer:
         """Send a command, and the body once the modem asks for it; `handed` is called as soon as the body has left.
+
+        Without `prompted` the body follows at once, as on a TETRA radio.
 
         Raises:
             NoPromptError: it did not ask; the body stayed here.
@@ -151,7 +154,8 @@ class Dialogue:
         async with self._turn:
             exchange = await self._begin(command)
             try:
-                await self._prompted(exchange, prompt_within)
+                if prompted:
+                    await self._prompted(exchange, prompt_within)
                 if exchange.final.done():
                     return Answer(lines=tuple(exchange.lines), final=exchange.final.result())
                 await self._transport.write(body.encode("ascii") + at.END_OF_BODY)

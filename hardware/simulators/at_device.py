@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from random import Random
 
-from belltower.errors import Uncertain, Unreachable
-from belltower.tasks import together
 from hardware.codecs import at
-from hardware.transports import Transport
 
 _MOST = 4_096
-_REOPEN = 0.5
 
 
 class ATDevice:
@@ -131,52 +126,3 @@ class ATDevice:
             self._out.append((delay, b"\r\n^RSSI: 17\r\n+CREG: 1\r\nNONSENSE\r\n"))
         self._out.append((delay, octets))
         self.rung()
-
-
-async def serve(device: ATDevice, transport: Transport, ready: asyncio.Event | None = None) -> None:
-    """Be the device on this transport until cancelled, reopening it whenever it goes."""
-    bell = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    queue: list[tuple[float, int, bytes]] = []
-    order = 0
-
-    async def hear() -> None:
-        while True:
-            device.receive(await transport.read())
-            bell.set()
-
-    async def speak() -> None:
-        nonlocal order
-        while True:
-            now = loop.time()
-            for delay, octets in device.outgoing():
-                order += 1
-                queue.append((now + delay, order, octets))
-            queue.sort()
-            while queue and queue[0][0] <= now:
-                try:
-                    await transport.write(queue.pop(0)[2])
-                except Uncertain as error:
-                    raise Unreachable(str(error)) from error
-            bell.clear()
-            try:
-                async with asyncio.timeout_at(queue[0][0] if queue else None):
-                    await bell.wait()
-            except TimeoutError:
-                pass
-
-    device.rung = bell.set
-    try:
-        while True:
-            try:
-                await transport.open()
-                if ready is not None:
-                    ready.set()
-                await together(device_hear=hear(), device_speak=speak())
-            except Unreachable:
-                pass
-            finally:
-                await transport.close()
-            await asyncio.sleep(_REOPEN)
-    finally:
-        device.rung = lambda: None

@@ -7,12 +7,15 @@ import pytest
 
 from belltower.incident.facts import Mode
 from belltower.values import Secret
+from gateway.psap.fleetsync_link import FleetSyncLink
 from gateway.psap.kinds import KINDS
 from gateway.psap.kiss_link import KISSLink
 from gateway.psap.link import Answered, Lost, Opened, Receipt, admitted, more_of
 from gateway.psap.modem_link import ModemLink
 from gateway.psap.settings import LINKS as SETTINGS
+from gateway.psap.tetra_link import TetraLink
 from hardware.simulators.modem import SimulatedModem
+from hardware.simulators.tetra_radio import SimulatedTetraRadio
 from hardware.transports.memory import Cable
 from tests.gateway.psap.house import order
 from tests.peers import sip_server
@@ -97,7 +100,57 @@ class SIPAtHand:
         self.cable.plug()
 
 
-LINKS = {"dc09": DC09AtHand, "kiss": KISSAtHand, "modem": ModemAtHand, "sip": SIPAtHand}
+class TetraAtHand:
+    """A radio that is registered, and says nothing more once it has taken a text."""
+
+    def __init__(self, *, capacity=65_536) -> None:
+        self.cable = answering_cable(SimulatedTetraRadio(), fault="deaf-after", capacity=capacity)
+        self.link = TetraLink(name="county", transport=self.cable.near, to="2345678")
+        self.secrets = ["2345678"]
+
+    def lose(self):
+        """Take the line away."""
+        self.cable.pull()
+
+    def mend(self):
+        """Give it back."""
+        self.cable.plug()
+
+
+class FleetSyncAtHand:
+    """A radio that only swallows."""
+
+    to, nexedge = "1001002", False
+
+    def __init__(self, *, capacity=65_536) -> None:
+        self.cable = Cable(capacity=capacity)
+        self.link = FleetSyncLink(name="county", transport=self.cable.near, to=self.to, nexedge=self.nexedge)
+        self.secrets = [self.to]
+
+    def lose(self):
+        """Take the line away."""
+        self.cable.pull()
+
+    def mend(self):
+        """Give it back."""
+        self.cable.plug()
+
+
+class NexedgeAtHand(FleetSyncAtHand):
+    """The same, digital."""
+
+    to, nexedge = "03001", True
+
+
+LINKS = {
+    "kiss": KISSAtHand,
+    "dc09": DC09AtHand,
+    "modem": ModemAtHand,
+    "sip": SIPAtHand,
+    "tetra": TetraAtHand,
+    "fleetsync": FleetSyncAtHand,
+    "nexedge": NexedgeAtHand,
+}
 
 
 @pytest.fixture(params=sorted(LINKS))
