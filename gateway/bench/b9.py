@@ -28,7 +28,7 @@ _SPARE = 500
 
 async def run() -> list[Figure]:
     """The last PUBACK, the last acknowledgement, and the lane's peak memory."""
-    count = _room()
+    count = open_files()
     with rig.folder("b9") as folder, rig.pty() as (far, near):
         port = rig.free_port()
         plan = Plan(folder, units=CROWD, buildings=BUILDINGS)
@@ -88,7 +88,7 @@ async def run() -> list[Figure]:
     ]
 
 
-def _room() -> int:
+def open_files() -> int:
     """Raise the limit of open files, which children inherit; how many connections it lets through."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = CROWD + _SPARE

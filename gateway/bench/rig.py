@@ -76,8 +76,11 @@ class Plan:
     def _rooms(self) -> int:
         return min(self.units, 40 * self.buildings)
 
-    def write(self, *, line: str, alarm: str, more: str = "") -> None:
-        """Write settings and site package: `line` is the way to the PSAP, `alarm` the tables of the intake."""
+    def write(self, *, line: str, alarm: str, more: str = "", link: str = "") -> None:
+        """Write settings and site package: `line` is the way to the PSAP, `alarm` the tables of the intake.
+
+        `link` is what else stands in the table of that way, `more` further tables.
+        """
         site = self.folder / "site"
         site.mkdir(exist_ok=True)
         buildings = [f"B{number}" for number in range(1, self.buildings + 1)]
@@ -107,7 +110,7 @@ class Plan:
         self.config.write_text(
             f'[site]\nfolder = "{site}"\n[state]\nfolder = "{self.state}"\n{alarm}\n'
             f'[psap.links.county]\nkind = "kiss"\nurl = "{line}"\nfrom = "{SCHOOL}"\nto = "{PSAP}"\n'
-            f'key = {{ file = "{key}" }}\n[log]\nlevel = "warning"\n{more}\n',
+            f'key = {{ file = "{key}" }}\n{link}\n[log]\nlevel = "warning"\n{more}\n',
             "utf-8",
         )
 
