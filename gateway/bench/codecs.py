@@ -240,7 +240,7 @@ def _additional_data() -> Codec:
 
 def _eido() -> Codec:
     issuer = writing.Issuer(element="belltower.school.example", agency="school.example", campus=CAMPUS)
-    call = writing.call_document(issuer, a_call())
+    call = writing.write(issuer, a_call())
     return Codec(name="eido", sample=document.encode(call), read=document.parse, write=document.encode)
 
 

@@ -32,7 +32,7 @@ from gateway.psap.eido.document import (
 from gateway.psap.eido.place import location_by_value
 from gateway.psap.link import Call, ExerciseCall, LiveCall, Spot, Update
 from gateway.psap.radio_text import key_of
-from gateway.psap.ranges import Ranges, spelt
+from gateway.psap.ranges import NONE, Ranges, spelt
 
 UNSTAMPED = "0001-01-01T00:00:00.000+00:00"
 """Stands for the time of day in further presses and updates until they are sent for the first time."""
@@ -103,35 +103,39 @@ def named_in(text: str) -> tuple[CallName, ...]:
     )
 
 
-def call_document(issuer: Issuer, call: Call) -> Document:
-    """The call alone."""
-    return _document(issuer, call, stamp=timestamp(call.at))
+def write(
+    issuer: Issuer,
+    call: Call,
+    *,
+    further: Ranges = NONE,
+    update: Update | None = None,
+    stamp: str = UNSTAMPED,
+) -> Document:
+    """The call as it stands: with the further alarms of its building, cancelled or corrected.
 
-
-def more_document(issuer: Issuer, call: Call, ranges: Ranges, *, stamp: str = UNSTAMPED) -> Document:
-    """The call and which further alarms its building has."""
-    words = f"Further alarms in this building: {spelt(ranges)}."
-    return _document(issuer, call, stamp=stamp, further=words)
-
-
-def update_document(issuer: Issuer, update: Update, *, stamp: str = UNSTAMPED) -> Document:
-    """The call as it is now cancelled or corrected.
-
-    The state stays Active when the school cancels: only a person at the PSAP calls help off, after reading it back.
+    `stamp` is the time of the further alarms or the update; the call's own is known. The state stays Active when the
+    school cancels: only a person at the PSAP calls help off, after reading it back.
     """
-    match update.order.kind:
+    notes: list[tuple[str, str]] = []
+    moved: Spot | None = None
+    if further:
+        notes.append(("further", f"Further alarms in this building: {spelt(further)}."))
+    match update.order.kind if update is not None else None:
         case UpdateKind.CANCEL:
             words = (
                 "THE SCHOOL ASKS TO CANCEL THIS CALL. It counts once a telecommunicator has read it back; "
                 "until then help is still asked for."
             )
-            return _document(issuer, update.call, stamp=stamp, further=words)
+            notes.append(("update", words))
         case UpdateKind.PLACE:
-            spot = update.spot or update.call.spot
-            words = f"CORRECTED PLACE: help is needed at {spot.spoken}, not at {update.call.place}. Read this back."
-            return _document(issuer, update.call, stamp=stamp, further=words, moved=spot)
+            moved = (update.spot if update is not None else None) or call.spot
+            words = f"CORRECTED PLACE: help is needed at {moved.spoken}, not at {call.place}. Read this back."
+            notes.append(("update", words))
+        case None:
+            pass
         case other:
             assert_never(other)
+    return _document(issuer, call, notes, moved, stamp if notes else timestamp(call.at))
 
 
 def timestamp(at: Instant) -> str:
@@ -140,7 +144,7 @@ def timestamp(at: Instant) -> str:
 
 
 def _document(
-    issuer: Issuer, call: Call, *, stamp: str, further: str = "", moved: Spot | None = None
+    issuer: Issuer, call: Call, added: list[tuple[str, str]], moved: Spot | None, stamp: str
 ) -> Document:
     name = name_of(call)
     id_ = incident_id(name, issuer.element)
@@ -148,12 +152,13 @@ def _document(
     first = timestamp(call.at)
 
     def place(kind: LocationKind, part: str, spot: Spot, at: str) -> Location:
+        value = location_by_value(issuer.campus, spot, call.at, domain=issuer.agency)
         return Location(
             id=f"{id_}#{part}",
             last_update_time_stamp=at,
             updated_by_agency_reference=ours,
             location_type_description_registry_text=kind,
-            location_by_value=location_by_value(issuer.campus, spot, call.at),
+            location_by_value=UNSET if value is None else value,
             location_description_text=_described(spot, issuer.campus),
         )
 
@@ -167,9 +172,8 @@ def _document(
 
     notes = [note("note", _words(issuer.campus, call, name), first)]
     status: tuple[IncidentStatus, ...] = (IncidentStatus.ACTIVE,)
-    if further:
-        opening = "EXERCISE. " if isinstance(call, ExerciseCall) else ""
-        notes.append(note("further", f"{opening}{further} [{name.spoken}]", stamp))
+    opening = "EXERCISE. " if isinstance(call, ExerciseCall) else ""
+    notes += [note(part, f"{opening}{words} [{name.spoken}]", stamp) for part, words in added]
     locations: tuple[Location, ...]
     if moved is None:
         locations = (place("CurrentIncident", "place", call.spot, first),)

@@ -16,6 +16,7 @@ from belltower.errors import Malformed
 from belltower.ids import PlaceId
 from belltower.incident.facts import AlarmKind, Mode, UpdateKind, UpdateOrdered
 from floorplans.campus import Campus, Civic
+from gateway.psap import pidf
 from gateway.psap.eido import document as eido
 from gateway.psap.eido import reading, writing
 from gateway.psap.link import Spot, admitted, update_of
@@ -71,10 +72,10 @@ def _is_rfc3339(text):
         return False
 
 
-def a_call(number=7, *, mode=Mode.ACTUAL, kind=AlarmKind.PANIC, spot=SPOT):
-    """A call as links get it."""
+def a_call(number=7, *, mode=Mode.ACTUAL, kind=AlarmKind.PANIC, spot=SPOT, now=None):
+    """A call as links get it, ordered now where a clock is given."""
     ordered = order(number, mode=mode, accepted=mode is Mode.EXERCISE, kind=kind)
-    return admitted(ordered, place=spot.spoken, spot=spot, at=AT)
+    return admitted(ordered, place=spot.spoken, spot=spot, at=now.now() if now else AT)
 
 
 def an_update(call, kind, spot=None):
@@ -99,10 +100,10 @@ def written():
     live, drill = a_call(), a_call(8, mode=Mode.EXERCISE, kind=AlarmKind.MEDICAL)
     elsewhere = Spot(spoken="Gym")
     for call in (live, drill):
-        yield writing.call_document(ISSUER, call)
-        yield writing.more_document(ISSUER, call, ((2, 9), (11, 11)))
-        yield writing.update_document(ISSUER, an_update(call, UpdateKind.CANCEL))
-        yield writing.update_document(ISSUER, an_update(call, UpdateKind.PLACE, elsewhere))
+        yield writing.write(ISSUER, call)
+        yield writing.write(ISSUER, call, further=((2, 9), (11, 11)))
+        yield writing.write(ISSUER, call, update=an_update(call, UpdateKind.CANCEL))
+        yield writing.write(ISSUER, call, update=an_update(call, UpdateKind.PLACE, elsewhere))
 
 
 # ---- the schema
@@ -288,7 +289,7 @@ def test_depth_length_and_nonsense_are_malformed():
 
 def test_a_call_says_where_help_is_needed_and_who_asks():
     """Type, state, priority, place in words and by value, and the call's name in the note."""
-    document = json.loads(eido.encode(writing.call_document(ISSUER, a_call())))
+    document = json.loads(eido.encode(writing.write(ISSUER, a_call())))
     incident, note = document["incidentComponent"], document["notesComponent"][0]["notesActionComments"]
     location = document["locationComponent"][0]
 
@@ -299,17 +300,20 @@ def test_a_call_says_where_help_is_needed_and_who_asks():
     assert note.startswith("Silent panic alarm: B 204, North wing, level 2")
     assert note.endswith("[C7 I12 KZZ000007]")
     assert "CurrentIncident" == location["locationTypeDescriptionRegistryText"]
-    for words in ("2106", "41.772035 -88.473291", "Lincoln", "204", "2026-09-21T14:13:20"):
-        assert words in location["locationByValue"]
+    (placed,) = pidf.parse(location["locationByValue"].encode())
+    assert (CAMPUS.position, 1_790_000_000_000_000) == (placed.point, placed.at)
+    assert {"HNO": "2106", "BLD": "North wing", "ROOM": "204", "FLR": "2"}.items() <= dict(
+        placed.civic
+    ).items()
 
 
 def test_an_exercise_is_no_emergency_to_whoever_reads_any_part_of_it():
     """Its id, type, code and every note say so; it has no priority."""
     call = a_call(mode=Mode.EXERCISE)
     for document in (
-        writing.call_document(ISSUER, call),
-        writing.more_document(ISSUER, call, ((2, 3),)),
-        writing.update_document(ISSUER, an_update(call, UpdateKind.CANCEL)),
+        writing.write(ISSUER, call),
+        writing.write(ISSUER, call, further=((2, 3),)),
+        writing.write(ISSUER, call, update=an_update(call, UpdateKind.CANCEL)),
     ):
         told = json.loads(eido.encode(document))
         incident = told["incidentComponent"]
@@ -326,13 +330,13 @@ def test_live_and_exercise_never_look_alike():
     """No live document says EXERCISE, no exercise one has an alarm's type; two thousand in turn."""
     for number in range(1, 2_001):
         mode = Mode.EXERCISE if number % 2 else Mode.ACTUAL
-        octets = eido.encode(writing.call_document(ISSUER, a_call(number, mode=mode)))
+        octets = eido.encode(writing.write(ISSUER, a_call(number, mode=mode)))
         assert (mode is Mode.EXERCISE) == (b"EXERCISE" in octets) == (b"ALRPANS" not in octets)
 
 
 def test_a_cancellation_stays_active_until_a_person_decides():
     """A machine's word ends no response."""
-    document = writing.update_document(ISSUER, an_update(a_call(), UpdateKind.CANCEL))
+    document = writing.write(ISSUER, a_call(), update=an_update(a_call(), UpdateKind.CANCEL))
 
     assert (eido.IncidentStatus.ACTIVE,) == document.incident_component.incident_status_common_registry_text
     assert "ASKS TO CANCEL" in document.notes_component[1].notes_action_comments
@@ -340,8 +344,8 @@ def test_a_cancellation_stays_active_until_a_person_decides():
 
 def test_a_correction_moves_the_incident_and_keeps_where_it_was():
     """The current place first, the first one as such."""
-    document = writing.update_document(
-        ISSUER, an_update(a_call(), UpdateKind.PLACE, Spot(spoken="Gym", room="G1"))
+    document = writing.write(
+        ISSUER, a_call(), update=an_update(a_call(), UpdateKind.PLACE, Spot(spoken="Gym", room="G1"))
     )
 
     assert ["CurrentIncident", "InitialIncident"] == [
@@ -367,7 +371,7 @@ def test_whatever_a_place_is_called_a_call_comes_back_as_it_was(spoken, building
     spot = Spot(spoken=spoken, building=building, room=building)
     ordered = order(number, mode=mode, accepted=True, kind=kind)
     call = admitted(ordered, place=spoken, spot=spot, at=Instant(at))
-    document = writing.call_document(ISSUER, call)
+    document = writing.write(ISSUER, call)
 
     assert document == eido.parse(eido.encode(document))
     assert writing.name_of(call) == writing.named_by(document.id, ISSUER.element)
@@ -377,8 +381,8 @@ def test_whatever_a_place_is_called_a_call_comes_back_as_it_was(spoken, building
 def test_twenty_thousand_documents_a_second():
     """Half of it here, since other tests may run beside: building with encoding, and parsing."""
     call = a_call()
-    octets = eido.encode(writing.call_document(ISSUER, call))
-    for work in (lambda: eido.encode(writing.call_document(ISSUER, call)), lambda: eido.parse(octets)):
+    octets = eido.encode(writing.write(ISSUER, call))
+    for work in (lambda: eido.encode(writing.write(ISSUER, call)), lambda: eido.parse(octets)):
         best = float("inf")
         for _ in range(5):
             begun = time.perf_counter()
