@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from random import Random
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from msgspec import Struct
 
 from belltower.clock import Clock
 from belltower.errors import Malformed, SettingsError
 from gateway.county.core import County
+from gateway.county.eido import EIDOEnd
 from gateway.county.end import CountyEnd
 from gateway.county.keys import read_key
 from gateway.county.radio import RadioEnd
+from gateway.psap.eido_sockets import WebDial, WebDoor, client_tls, server_tls
 from hardware.transports import open_transport
 
 
@@ -83,5 +86,36 @@ def _kiss(given: Given) -> CountyEnd:
     return RadioEnd(county=county, transport=transport, name=given.name, address=given.address)
 
 
-ENDS: Mapping[str, Factory] = {"kiss": _kiss}
+def _eido(given: Given) -> CountyEnd:
+    host, port, settings = given.endpoint()
+    given.refuse_unknown(settings, ("school", "path", "ca", "certificate", "key"))
+    school = urlsplit(settings.get("school", ""))
+    if school.scheme not in ("ws", "wss") or not school.hostname:
+        raise SettingsError(
+            f'--links {given.name}: name the school\'s notifier, "127.0.0.1:0?school=ws://127.0.0.1:16000/IncidentData/Ent"'
+        )
+    ca, certificate, key = (
+        Path(settings[name]) if name in settings else None for name in ("ca", "certificate", "key")
+    )
+    tls = None if certificate is None or key is None else partial(server_tls, certificate, key, ca)
+    path = settings.get("path", "/IncidentData/Ent")
+    return EIDOEnd(
+        name=given.name,
+        dial=WebDial(
+            url=settings["school"],
+            host=school.hostname,
+            tls=partial(client_tls, ca, certificate, key),
+        ),
+        door=WebDoor(bind=host, port=port, path=path, tls=tls),
+        scheme="ws" if tls is None else "wss",
+        path=path,
+        clock=given.clock,
+        random_bytes=given.random.randbytes,
+    )
+
+
+ENDS: Mapping[str, Factory] = {
+    "eido": _eido,
+    "kiss": _kiss,
+}
 """How each kind of end is made."""
