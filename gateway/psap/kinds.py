@@ -12,6 +12,8 @@ from gateway.psap.dc09_clock import Offsets
 from gateway.psap.dc09_link import DC09Link, Line
 from gateway.psap.dc09_reports import Reports
 from gateway.psap.dc09_settings import DC09LinkSettings, Receiver
+from gateway.psap.eido_settings import EIDOLinkSettings
+from gateway.psap.eido_wiring import eido_link
 from gateway.psap.fleetsync_link import FleetSyncLink
 from gateway.psap.kiss_link import KISSLink
 from gateway.psap.link import AddressBook, Around, PSAPLink
@@ -141,6 +143,7 @@ def _nexedge(name: LinkName, settings: NexedgeLinkSettings, around: Around) -> F
 KINDS: dict[type, Callable[[LinkName, Any, Around], PSAPLink]] = {
     KISSLinkSettings: _kiss,
     DC09LinkSettings: _dc09,
+    EIDOLinkSettings: eido_link,
     ModemLinkSettings: _modem,
     SIPLinkSettings: sip_link,
     TetraLinkSettings: _tetra,

@@ -11,6 +11,7 @@ from belltower.errors import Malformed, SettingsError
 from belltower.values import Seconds, Secret
 from gateway.psap.channel import ModemParameters
 from gateway.psap.dc09_settings import DC09LinkSettings
+from gateway.psap.eido_settings import EIDOLinkSettings
 from gateway.psap.modem_settings import ModemLinkSettings
 from gateway.psap.radio_data_settings import FleetSyncLinkSettings, NexedgeLinkSettings, TetraLinkSettings
 from gateway.psap.sip_settings import SIPLinkSettings
@@ -93,6 +94,7 @@ class KISSLinkSettings(Struct, frozen=True, kw_only=True):
 LINKS: dict[str, type[Struct]] = {
     "kiss": KISSLinkSettings,
     "dc09": DC09LinkSettings,
+    "eido": EIDOLinkSettings,
     "modem": ModemLinkSettings,
     "sip": SIPLinkSettings,
     "tetra": TetraLinkSettings,

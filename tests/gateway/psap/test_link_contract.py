@@ -2,11 +2,16 @@
 
 import asyncio
 import socket
+from random import Random
 
 import pytest
 
+from belltower.clock import SystemClock
 from belltower.incident.facts import Mode
 from belltower.values import Secret
+from floorplans.campus import Campus
+from gateway.psap.eido.writing import Issuer
+from gateway.psap.eido_link import EIDOLink
 from gateway.psap.fleetsync_link import FleetSyncLink
 from gateway.psap.kinds import KINDS
 from gateway.psap.kiss_link import KISSLink
@@ -21,6 +26,7 @@ from tests.gateway.psap.house import order
 from tests.peers import sip_server
 from tests.peers.answering import answering_cable
 from tests.peers.county import KEY, PSAP, SCHOOL
+from tests.peers.eido import MemoryDoor
 from tests.peers.station import dc09_link
 from tests.peers.virtual_time import in_virtual_time
 
@@ -63,6 +69,33 @@ class ModemAtHand:
     def mend(self):
         """Give it back."""
         self.cable.plug()
+
+
+class EIDOAtHand:
+    """A link whose one dispatch system subscribes and then only swallows."""
+
+    def __init__(self, *, capacity=1 << 20) -> None:
+        self.door = MemoryDoor(capacity=capacity)
+        campus = Campus(id="lindenfield", name="Lindenfield School", telephone="+12065550177")
+        self.link = EIDOLink(
+            name="county",
+            issuer=Issuer(
+                element="belltower.lindenfield.example", agency="lindenfield.example", campus=campus
+            ),
+            door=self.door,
+            clock=SystemClock(),
+            random_bytes=Random(1).randbytes,
+            exercise=True,
+        )
+        self.secrets = ["12065550177"]
+
+    def lose(self):
+        """Cut the system off."""
+        self.door.pull()
+
+    def mend(self):
+        """Let it come again."""
+        self.door.plug()
 
 
 class DC09AtHand:
@@ -145,6 +178,7 @@ class NexedgeAtHand(FleetSyncAtHand):
 LINKS = {
     "kiss": KISSAtHand,
     "dc09": DC09AtHand,
+    "eido": EIDOAtHand,
     "modem": ModemAtHand,
     "sip": SIPAtHand,
     "tetra": TetraAtHand,
