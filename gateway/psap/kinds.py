@@ -25,6 +25,8 @@ from gateway.psap.short_text import where
 from gateway.psap.sip_settings import SIPLinkSettings
 from gateway.psap.sip_wiring import sip_link
 from gateway.psap.tetra_link import TetraLink
+from gateway.psap.voice_settings import VoiceLinkSettings
+from gateway.psap.voice_wiring import voice_link
 from hardware.transports import Transport, open_transport
 from hardware.transports.tcp import TCPTransport
 from hardware.transports.udp import UDPTransport
@@ -149,5 +151,6 @@ KINDS: dict[type, Callable[[LinkName, Any, Around], PSAPLink]] = {
     TetraLinkSettings: _tetra,
     FleetSyncLinkSettings: _fleetsync,
     NexedgeLinkSettings: _nexedge,
+    VoiceLinkSettings: voice_link,
 }
 """How each settings record becomes a link."""

@@ -15,6 +15,7 @@ from gateway.psap.eido_settings import EIDOLinkSettings
 from gateway.psap.modem_settings import ModemLinkSettings
 from gateway.psap.radio_data_settings import FleetSyncLinkSettings, NexedgeLinkSettings, TetraLinkSettings
 from gateway.psap.sip_settings import SIPLinkSettings
+from gateway.psap.voice_settings import VoiceLinkSettings
 from hardware.codecs.ax25 import Address
 from hardware.transports import open_transport
 
@@ -100,6 +101,7 @@ LINKS: dict[str, type[Struct]] = {
     "tetra": TetraLinkSettings,
     "fleetsync": FleetSyncLinkSettings,
     "nexedge": NexedgeLinkSettings,
+    "voice": VoiceLinkSettings,
 }
 """The record of each `kind` of link."""
 

@@ -434,6 +434,9 @@ class CallWorker:
                 self._responders(link, heard)
             case Opened():
                 lane.ledger.reopened(now=now)
+                if not lane.link.traits.settling and lane.noted is False:  # on which nothing ever answers
+                    lane.answering, lane.noted = None, True
+                    self._write("", [LinkRestored(link=link)])
             case Lost(reason=reason):
                 lane.answering = False
                 if lane.noted is not False:

@@ -25,6 +25,21 @@ class Datagrams:
         self._interface = interface
         self._socket: socket.socket | None = None
 
+    def fault(self) -> str:
+        """Why nothing can leave now, as far as this machine knows; "" when nothing is known against it."""
+        probe = Datagrams(host=self._to[0], port=self._to[1], ttl=self._ttl, interface=self._interface)
+        try:
+            probe.open()
+            if probe._socket is not None and not self._interface:
+                probe._socket.connect(self._to)
+        except Unreachable as error:
+            return str(error)
+        except OSError as error:
+            return f"there is no way to {self._to[0]}: {error.strerror}"
+        finally:
+            probe.close()
+        return ""
+
     def open(self) -> None:
         """Open it; `Unreachable` when the interface is none of ours."""
         self.close()
@@ -89,6 +104,10 @@ class MulticastPage:
     def form(self) -> PayloadFormat:
         """How its frames are coded."""
         return self._form
+
+    def fault(self) -> str:
+        """Whether there is a way there."""
+        return self._out.fault()
 
     async def begin(self) -> None:
         """Open the socket; there is nothing to announce."""

@@ -154,13 +154,16 @@ class Speech:
             self.want((*each.instead, each.text))
 
     def ready(self, words: Words, form: PayloadFormat) -> bytes:
-        """The coded sound of it: whole, else by its parts; what is missing is rendered for the next time."""
+        """The coded sound of it: whole, else by all of its parts, else b"", and then it is rendered for the next time.
+
+        Half of a number would be another number, so that part of it is nothing.
+        """
         whole = self._have.get((words.text[:LONGEST], form))
         if whole is not None:
             return whole
         self.want_words([words])
-        parts = [self._have.get((part, form)) for part in words.instead]
-        return b"".join([part for part in parts if part is not None])
+        parts = [self._have.get((part, form), b"") for part in words.instead]
+        return b"".join(parts) if all(parts) else b""
 
     def complete(self, words: Sequence[Words], form: PayloadFormat) -> bool:
         """Whether all of it can be said, whole or by parts."""
