@@ -15,8 +15,9 @@ from belltower.errors import Malformed, SettingsError
 from gateway.county.core import County
 from gateway.county.eido import EIDOEnd
 from gateway.county.end import CountyEnd
-from gateway.county.keys import read_key
+from gateway.county.keys import read_key, read_secret
 from gateway.county.radio import RadioEnd
+from gateway.county.sip import SIPEnd
 from gateway.psap.eido_sockets import WebDial, WebDoor, client_tls, server_tls
 from hardware.transports import open_transport
 
@@ -114,8 +115,28 @@ def _eido(given: Given) -> CountyEnd:
     )
 
 
+def _sip(given: Given) -> CountyEnd:
+    host, port, settings = given.endpoint(port=5060)
+    given.refuse_unknown(settings, ("certificate", "key"))
+    files = {name: Path(path) for name, path in settings.items()}
+    if len(files) == 1:
+        raise SettingsError(f"--links {given.name}: certificate and key go together")
+    password = read_secret(given.key_file).reveal() if given.key_file is not None else ""
+    return SIPEnd(
+        name=given.name,
+        host=host,
+        port=port,
+        clock=given.clock,
+        random=given.random,
+        password=password,
+        certificate=files.get("certificate"),
+        private_key=files.get("key"),
+    )
+
+
 ENDS: Mapping[str, Factory] = {
     "eido": _eido,
     "kiss": _kiss,
+    "sip": _sip,
 }
 """How each kind of end is made."""

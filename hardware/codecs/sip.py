@@ -12,6 +12,7 @@ Content-Length: it is written and checked, never kept. CR LF ends every line tha
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from msgspec import Struct
 
@@ -357,7 +358,7 @@ def bracketed(value: str) -> str:
     return found[1] if found else value.partition(";")[0].strip()
 
 
-def replaced(headers: Headers, new: dict[str, str | None]) -> Headers:
+def replaced(headers: Headers, new: Mapping[str, str | None]) -> Headers:
     """`headers` with the first of each name set in place, or at the end, and others of it gone; None: all gone."""
     left = dict(new)
     out: list[tuple[str, str]] = []
