@@ -29,6 +29,7 @@ from belltower.tasks import Crew
 from gateway import alarm_follower, kept_site, process
 from gateway import settings as settings_file
 from gateway.alarm_follower import AlarmFollower, AlarmVerbs
+from gateway.alert_watch import AlertWatch
 from gateway.control import ControlClient
 from gateway.desk_channels import DeskNotices, SiteNames, callback_end, notice_site
 from gateway.invitation import FIRST
@@ -38,6 +39,7 @@ from gateway.site_package import SitePackage
 from gateway.web import store as web_store
 from gateway.web.app import first_invitation, make_web
 from gateway.web.journal_desk import JournalDesk
+from hardware.transports.addresses import Addresses
 from notify.channels.console import Board
 from notify.channels.table import make_channels
 from notify.room import NotifyRoom
@@ -104,6 +106,15 @@ class DeskLane:
             await notices.open()
             stack.push_async_callback(notices.close)
             await database.migrate(web_store.STEPS)
+            watch = AlertWatch(
+                feeds=settings.desk.alerts,
+                journal=journal,
+                clock=clock,
+                ids=ids,
+                random=Random(),  # noqa: S311 - as above
+                addresses=Addresses(path=settings.state.folder / "alert-addresses.json"),
+            )
+            await watch.open()
             accounts = await web_store.names(database)
             desk = JournalDesk(
                 site=site.name,
@@ -116,6 +127,7 @@ class DeskLane:
                 ids=ids,
                 clock=clock,
                 former=former,
+                alerts=watch.nearby,
             )
             reports_to, token = callback_end(settings.channels, url)
             callbacks = notices.callbacks(public_url=reports_to, token=token)
@@ -136,6 +148,7 @@ class DeskLane:
                 crew.essential("alarm-stream", follower.attend)
                 crew.essential("incidents", desk.run)
                 notices.run(crew)
+                watch.run(crew)
                 page.start(crew)
                 await _serve(page.app, settings.desk.web, stack)
                 _invite(settings, url, await first_invitation(page, database))

@@ -20,6 +20,7 @@ from msgspec import Struct, field
 from belltower.errors import Malformed, SettingsError
 from belltower.ids import LinkName
 from belltower.values import Count, Octets, Port, Reader, Seconds, Secret
+from gateway.alert_settings import AlertFeedSettings, FeedSettings
 from gateway.psap.settings import LINKS
 from gateway.tls import client_context, server_context
 from hardware.codecs.ax25 import Address
@@ -243,6 +244,10 @@ class DeskSettings(Struct, frozen=True, kw_only=True):
     database: str = ""
     database_password: Secret | None = None
     web: WebSettings = field(default_factory=WebSettings)
+    # The feed of our own alerts.
+    feed: FeedSettings = field(default_factory=FeedSettings)
+    # Feeds of public alerts that are watched, by name.
+    alerts: dict[str, AlertFeedSettings] = {}
 
     def __post_init__(self) -> None:
         """Refuse a database that we do not speak to, and a password in its address."""
@@ -355,7 +360,7 @@ def load(
         state=reader.take(StateSettings, tables.get("state", {}), "state") or StateSettings(),
         alarm=_alarm(reader, tables.get("alarm", {})),
         **_psap(reader, tables.get("psap", {})),
-        desk=reader.take(DeskSettings, tables.get("desk", {}), "desk") or DeskSettings(),
+        desk=_desk(reader, tables.get("desk", {})),
         channels=_channels(reader, tables.get("notify", {})),
         log=reader.take(LogSettings, tables.get("log", {}), "log") or LogSettings(),
     )
@@ -405,6 +410,11 @@ def _alarm(reader: Reader, table: Any) -> AlarmSettings:
             unit_keys=alarm.unit_keys, spool_after=alarm.spool_after, mqtt_listener=ListenerSettings()
         )
     return alarm
+
+
+def _desk(reader: Reader, table: Any) -> DeskSettings:
+    _names(reader, table.get("alerts") if isinstance(table, dict) else None, "desk.alerts")
+    return reader.take(DeskSettings, table, "desk") or DeskSettings()
 
 
 def _psap(reader: Reader, psap: Any) -> dict[str, Any]:

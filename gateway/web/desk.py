@@ -10,7 +10,7 @@ from msgspec import Struct
 from belltower.clock import Instant
 from belltower.ids import CallId, IncidentId, LinkName, NoticeId, PersonId, PlaceId, StreamName, VerbId
 from belltower.incident.entry import Entry
-from belltower.incident.facts import Action, Mode, Outcome
+from belltower.incident.facts import Action, AlertSeen, Mode, Outcome
 
 
 class LaneState(Struct, frozen=True, kw_only=True):
@@ -53,6 +53,15 @@ class Recipient(Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class AlertsNearby(Struct, frozen=True, kw_only=True):
+    """Public alerts of the weather service and neighbours, for a person to judge."""
+
+    # What stands now, the latest first.
+    standing: Sequence[AlertSeen] = ()
+    # Watched feeds that cannot be read, by name, and why.
+    troubles: Mapping[str, str] = {}
+
+
 class Names(Protocol):
     """What people call places and each other."""
 
@@ -89,6 +98,10 @@ class DeskView(Protocol):
 
     def alarm_lane(self) -> LaneState:
         """Where the alarm lane stands."""
+        ...
+
+    def alerts(self) -> AlertsNearby | None:
+        """Public alerts that concern us; None: no feed is watched."""
         ...
 
     async def open_incidents(self) -> Sequence[IncidentId]:

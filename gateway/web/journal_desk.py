@@ -19,7 +19,7 @@ from belltower.incident.facts import Action, Fact
 from belltower.journal import Journal
 from belltower.store import Transaction
 from gateway.web import store
-from gateway.web.desk import ConsoleMessage, LaneState, Names, Recipient
+from gateway.web.desk import AlertsNearby, ConsoleMessage, LaneState, Names, Recipient
 
 _KEEP_EVERY = 500
 
@@ -78,6 +78,7 @@ class JournalDesk:
         ids: Ids,
         clock: Clock,
         former: Sequence[StreamName] = (),
+        alerts: Callable[[], AlertsNearby | None] = lambda: None,
     ) -> None:
         self._site = site
         self._names = names
@@ -92,6 +93,7 @@ class JournalDesk:
         self._clock = clock
         # What the alarm lane wrote before it had to begin a fresh journal.
         self._former = former
+        self._alerts = alerts
 
     @property
     def site(self) -> str:
@@ -106,6 +108,10 @@ class JournalDesk:
     def alarm_lane(self) -> LaneState:
         """Where the alarm lane stands."""
         return self._lane()
+
+    def alerts(self) -> AlertsNearby | None:
+        """Public alerts that concern us."""
+        return self._alerts()
 
     async def run(self) -> None:
         """Keep the table of incidents, for ever."""

@@ -48,6 +48,7 @@ class Live:
         self._console_changed = False
         self._bell = asyncio.Event()
         self._banner = ""
+        self._alerts = ""
         self.console: list[ConsoleMessage] = []
         self.heads: dict[StreamName, int] = {}
         # Why nothing can be shown; "" once everything was read and is being followed.
@@ -79,18 +80,27 @@ class Live:
             await asyncio.sleep(GATHER)
 
     async def watch(self) -> None:
-        """Look at the alarm lane once a second, for ever, and tell the screens when its standing changes."""
+        """Look at the alarm lane and at public alerts once a second, for ever, and tell the screens what changed."""
         while True:
             html = self._renderer.banner(self.banner())
             if html != self._banner:
                 self._banner = html
                 self._fanout.publish(EVERYBODY, event("banner", _packed(html=html)), self.heads)
+            html = self.alerts()
+            if html != self._alerts:
+                self._alerts = html
+                self._fanout.publish(LIST, event("alerts", _packed(html=html)), self.heads)
             await asyncio.sleep(1.0)
 
     def banner(self) -> list[BannerLine]:
         """What is wrong with the house itself."""
         lane = self._desk.alarm_lane()
         return banner(lane, reading=self.reading, now=self._clock.now(), zone=self._renderer.zone)
+
+    def alerts(self) -> str:
+        """The panel of public alerts; "" where no feed is watched."""
+        nearby = self._desk.alerts()
+        return "" if nearby is None else self._renderer.alerts(nearby)
 
     def cards(self) -> tuple[list[Card], list[Card]]:
         """Open incidents, and those closed lately, the newest first."""

@@ -122,6 +122,7 @@ class Pages:
             "empty": NONE_OPEN,
             "none_closed": NONE_CLOSED,
             "console": self._live.console,
+            "alerts": self._live.alerts(),
         }
         return self.page(request, "list.html", values, session, status=200 if readable else 503)
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import jinja2
 
-from gateway.web.desk import ConsoleMessage
+from gateway.web.desk import AlertsNearby, ConsoleMessage
 from gateway.web.headline import headline
 from gateway.web.story import Moment, Story
-from gateway.web.view import BannerLine, Card, card, day, notice_block, step_view, wall
+from gateway.web.view import BannerLine, Card, alert_view, card, day, notice_block, step_view, wall
 
 _HERE = Path(__file__).parent
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -85,6 +85,11 @@ class Renderer:
     def banner(self, lines: Sequence[BannerLine]) -> str:
         """What is wrong with the house itself."""
         return str(self._parts.banner(lines))
+
+    def alerts(self, nearby: AlertsNearby) -> str:
+        """What public alerts stand."""
+        views = [alert_view(seen, self.zone) for seen in nearby.standing]
+        return str(self._parts.alerts(views, sorted(nearby.troubles.items())))
 
     def console(self, messages: Sequence[ConsoleMessage]) -> str:
         """What stands on the consoles."""

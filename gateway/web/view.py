@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from belltower.clock import SECOND, Instant, aware
 from belltower.ids import CallId
-from belltower.incident.facts import Action, Outcome
+from belltower.incident.facts import Action, AlertSeen, Outcome
 from belltower.incident.verbs import EXERCISE_OVER
 from gateway.web.desk import LaneState, Names, Recipient
 from gateway.web.headline import Headline, Tone, headline
@@ -186,6 +186,38 @@ def card(story: Story, zone: tzinfo) -> Card:
         action=incident.action.value.capitalize() if incident.action else "",
         alarms=incident.alarms,
         headline=headline(story),
+    )
+
+
+class AlertView(Struct, frozen=True, kw_only=True):
+    """One public alert."""
+
+    event: str
+    headline: str
+    # "Severe · expected · likely"
+    rating: str
+    sender: str
+    feed: str
+    until: str
+    # "EXERCISE", "TEST", or "" where it is meant in earnest.
+    mark: str
+
+
+def alert_view(seen: AlertSeen, zone: tzinfo) -> AlertView:
+    """The alert in one glance, in its sender's words."""
+    rating = " · ".join(
+        word
+        for word in (seen.severity, seen.urgency.lower(), seen.certainty.lower())
+        if word not in ("", "unknown", "Unknown")
+    )
+    return AlertView(
+        event=seen.event or "Alert",
+        headline=seen.headline if seen.headline != seen.event else "",
+        rating=rating,
+        sender=seen.sender,
+        feed=seen.feed,
+        until=day(seen.expires, zone),
+        mark=seen.status.upper() if seen.status in ("Exercise", "Test") else "",
     )
 
 

@@ -81,6 +81,7 @@ function listen() {
     notices: ({ html }) => replaced(byId("notices"), html),
     banner: ({ html }) => replaced(byId("banner"), html),
     console: ({ html }) => replaced(byId("console"), html),
+    alerts: ({ html }) => replaced(byId("alerts"), html),
   };
   source.onopen = alive;
   for (const [kind, act] of Object.entries(acts)) {

@@ -24,7 +24,7 @@ from belltower.store import Database, Transaction, open_database
 from belltower.tasks import Crew
 from gateway.web import store
 from gateway.web.app import Web, first_invitation, make_web
-from gateway.web.desk import ConsoleMessage, LaneState, Recipient
+from gateway.web.desk import AlertsNearby, ConsoleMessage, LaneState, Recipient
 from gateway.web.journal_desk import JournalDesk
 
 ALARM, DESK = StreamName("alarm"), StreamName("desk")
@@ -86,6 +86,7 @@ class House:
         self.refuse: Exception | None = None
         self.rows: list[Recipient] = []
         self.messages: list[ConsoleMessage] = []
+        self.nearby: AlertsNearby | None = None
         self.alarm_database: Database
         self.database: Database
         self.alarm: Journal[Fact]
@@ -122,6 +123,7 @@ class House:
             lane=lambda: self.lane,
             ids=self.ids,
             clock=self.clock,
+            alerts=lambda: self.nearby,
         )
         self.desk = desk
         self.page = make_web(

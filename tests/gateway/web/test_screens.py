@@ -9,14 +9,28 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from msgspec.structs import replace
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from belltower.incident.facts import Mode, Outcome, ReceiptLevel
-from gateway.web.desk import ConsoleMessage, LaneState
-from tests.gateway.web.house import House, Pressed, living, until
+from belltower.clock import SECOND, Instant
+from belltower.incident.facts import AlertSeen, Mode, Outcome, ReceiptLevel
+from gateway.web.desk import AlertsNearby, ConsoleMessage, LaneState
+from tests.gateway.web.house import START, House, Pressed, living, until
 from tests.gateway.web.judging import faults, fits
 from tests.servers.chromium import chromium
 
+TORNADO = AlertSeen(
+    feed="weather",
+    sender="w-nws.webmaster@noaa.gov",
+    identifier="NWS-1",
+    sent=START,
+    event="Tornado Warning",
+    headline="Tornado Warning issued November 18 at 5:06PM CST until November 18 at 5:45PM CST by NWS Twin Cities",
+    severity="Extreme",
+    urgency="Immediate",
+    certainty="Observed",
+    expires=Instant(START + 2_700 * SECOND),
+)
 PASSWORD = "correct horse battery"
 WIDTHS = {"phone": (390, 844), "tablet": (820, 1180), "desk": (1440, 900)}
 
@@ -147,6 +161,24 @@ async def test_the_list_and_the_banner_are_live(house: House, browser: Browser) 
         await expect(page.locator("#banner")).to_be_empty()
 
 
+async def test_public_alerts_are_live_and_what_cannot_be_read_is_said(house: House, browser: Browser) -> None:
+    """They come and go without a reload; a dead feed is never an empty list; without feeds there is no panel."""
+    async with living(house) as address, visiting(browser, address) as (_, page):
+        await enter(page, address, house)
+        panel = page.locator("#alerts")
+        await expect(panel).to_be_empty()
+        house.nearby = AlertsNearby(troubles={"weather": "it has not been read yet"})
+        await expect(panel).to_contain_text("weather cannot be read: it has not been read yet")
+        await expect(panel).not_to_contain_text("No alert stands.")
+        house.nearby = AlertsNearby(standing=[replace(TORNADO, headline="<b>Take cover</b>")])
+        await expect(panel.locator(".alert")).to_contain_text("Tornado Warning")
+        await expect(panel.locator(".alert")).to_contain_text("<b>Take cover</b>")
+        await expect(panel).to_contain_text("A person decides what to do")
+        await expect(panel.locator("button, a")).to_have_count(0)
+        house.nearby = AlertsNearby()
+        await expect(panel).to_contain_text("No alert stands.")
+
+
 async def test_an_action_is_ordered_and_the_incident_closed_by_keyboard_alone(
     house: House, browser: Browser
 ) -> None:
@@ -256,6 +288,10 @@ async def test_every_page_fits_and_can_be_read(
         house.messages = [
             ConsoleMessage(id="1", at=house.clock.now(), text="Lockdown. Lock the room.", mode=Mode.ACTUAL)
         ]
+        house.nearby = AlertsNearby(
+            standing=[TORNADO, replace(TORNADO, status="Test", event="Required Weekly Test", headline="")],
+            troubles={"neighbours": "it does not answer in time"},
+        )
         house.lane = LaneState(lost={"county": "no answer to three pings"})  # type: ignore[dict-item]
         await expect(page.locator("#open .card.loud")).to_be_visible()
         await page.reload()
