@@ -1,0 +1,33 @@
+"""What explanations of XML documents share."""
+
+from __future__ import annotations
+
+import re
+
+from gateway.psap.explain._building import Lines
+
+_ELEMENT = re.compile(rb"<([A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)(?:\s[^<>]*)?>([^<>]*)</\1?\2>")
+
+
+def begins_with(octets: bytes, *names: bytes) -> bool:
+    """Whether the root element has one of these names, whatever its prefix."""
+    head = octets[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
+    head = re.sub(rb"^<\?xml[^>]{0,200}\?>\s*", b"", head)
+    head = re.sub(rb"^(?:<!--.{0,2000}?-->\s*){0,9}", b"", head, flags=re.DOTALL)
+    found = re.match(rb"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)", head)
+    return found is not None and found[1] in names
+
+
+def add_elements(lines: Lines, octets: bytes, known: dict[str, str], *, at: int = 0) -> None:
+    """A line for each element that holds a text and is known; everything between them as markup."""
+    done = 0
+    for found in _ELEMENT.finditer(octets):
+        name = found[2].decode("ascii", "replace")
+        if name not in known:
+            continue
+        lines.add(at + done, at + found.start(), "markup")
+        said = " ".join(found[3].decode("utf-8", "backslashreplace").split())
+        shown = said if len(said) <= 160 else said[:159] + "…"
+        lines.add(at + found.start(), at + found.end(), f"{known[name]}: {shown}")
+        done = found.end()
+    lines.add(at + done, at + len(octets), "markup")
