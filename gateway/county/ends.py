@@ -15,10 +15,14 @@ from belltower.errors import Malformed, SettingsError
 from gateway.county.core import County
 from gateway.county.eido import EIDOEnd
 from gateway.county.end import CountyEnd
+from gateway.county.fleetsync import FleetSyncEnd
 from gateway.county.keys import read_key, read_secret
+from gateway.county.modem import ModemEnd
 from gateway.county.radio import RadioEnd
 from gateway.county.sip import SIPEnd
+from gateway.county.tetra import TetraEnd
 from gateway.psap.eido_sockets import WebDial, WebDoor, client_tls, server_tls
+from hardware.simulators.port import port_at
 from hardware.transports import open_transport
 
 
@@ -134,9 +138,25 @@ def _sip(given: Given) -> CountyEnd:
     )
 
 
+def _modem(given: Given) -> CountyEnd:
+    return ModemEnd(name=given.name, port=port_at(given.address), random=given.random)
+
+
+def _tetra(given: Given) -> CountyEnd:
+    return TetraEnd(name=given.name, port=port_at(given.address), random=given.random)
+
+
+def _fleetsync(given: Given) -> CountyEnd:
+    return FleetSyncEnd(name=given.name, port=port_at(given.address))
+
+
 ENDS: Mapping[str, Factory] = {
     "eido": _eido,
     "kiss": _kiss,
     "sip": _sip,
+    "modem": _modem,
+    "tetra": _tetra,
+    "fleetsync": _fleetsync,
+    "nexedge": _fleetsync,
 }
 """How each kind of end is made."""

@@ -63,6 +63,8 @@ class SimulatedModem(ATDevice):
         self.pins_tried = 0
         self.sent: deque[Submit] = deque(maxlen=1_000)
         """Messages taken, with the reference the modem gave them."""
+        self.pdus: deque[bytes] = deque(maxlen=1_000)
+        """The same as they came."""
         self.refused: deque[str] = deque(maxlen=100)
         """Bodies that were no message: why."""
 
@@ -132,10 +134,15 @@ class SimulatedModem(ATDevice):
                 self._stored.pop(int(value) if value.isdecimal() else 0, None)
                 self.say("OK")
             case _:
-                self._describe(name, equals)
+                self._describe(name + "=?" if value == "?" else name, equals)
 
     def _describe(self, name: str, equals: str) -> None:
         told = {
+            "+CSCS?": '+CSCS: "GSM"',
+            "+CSCS=?": '+CSCS: ("GSM","UCS2")',
+            "+CNMI=?": "+CNMI: (0-2),(0-3),(0-3),(0-2),(0,1)",
+            "+CMGF=?": "+CMGF: (0)",
+            "+CPMS=?": '+CPMS: ("SM"),("SM"),("SM")',
             "+CGMI": "Belltower",
             "+CGMM": "Simulated modem",
             "+CGMR": "1.0",
@@ -150,7 +157,19 @@ class SimulatedModem(ATDevice):
         }
         if name == "+CMGF" and not equals:
             self.say("ERROR")
-        elif name in {"+CPMS", "+CMEE", "+CMGF", "+CNMA", "+CSCS", "+CREG", "+CEREG", "+CSDH", "Z", "&F"}:
+        elif name in {
+            "+CPMS",
+            "+CMEE",
+            "+CMGF",
+            "+CNMA",
+            "+CSCS",
+            "+CREG",
+            "+CEREG",
+            "+CSDH",
+            "+CFUN",
+            "Z",
+            "&F",
+        }:
             self.say("OK")
         elif name in told:
             self.say(told[name], "OK")
@@ -187,6 +206,7 @@ class SimulatedModem(ATDevice):
         self._reference = self._reference % 255 + 1
         message = _with_reference(message, self._reference)
         self.sent.append(message)
+        self.pdus.append(pdu)
         self.say(f"+CMGS: {self._reference}", "OK")
         self._taken(message)
         if message.status_report and self._announcing and self.fault != "no-report":

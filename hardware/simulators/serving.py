@@ -28,8 +28,8 @@ class Device(Protocol):
         ...
 
 
-async def serve(device: Device, transport: Transport, ready: asyncio.Event | None = None) -> None:
-    """Be the device on this transport until cancelled, reopening it whenever it goes."""
+async def serve(device: Device, transport: Transport, opened: Callable[[], None] = lambda: None) -> None:
+    """Be the device on this transport until cancelled, reopening it whenever it goes; `opened` is called each time it is there."""
     bell = asyncio.Event()
     loop = asyncio.get_running_loop()
     queue: list[tuple[float, int, bytes]] = []
@@ -65,8 +65,7 @@ async def serve(device: Device, transport: Transport, ready: asyncio.Event | Non
         while True:
             try:
                 await transport.open()
-                if ready is not None:
-                    ready.set()
+                opened()
                 await together(device_hear=hear(), device_speak=speak())
             except Unreachable:
                 pass
