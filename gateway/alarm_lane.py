@@ -35,9 +35,11 @@ from gateway import settings as settings_file
 from gateway.alarm_verbs import verbs_offered
 from gateway.alarm_world import World, open_world
 from gateway.control import ControlServer, Status
-from gateway.intake import windows
+from gateway.intake import panel_path, windows
 from gateway.intake.intake import Intake
 from gateway.intake.mqtt_path import MQTTPath, UnitSignIn
+from gateway.intake.panel_path import PanelPath
+from gateway.intake.panel_settings import PanelSettings
 from gateway.intake.paths import Path as UnitPath
 from gateway.intake.progress import Progress
 from gateway.intake.radio_path import RadioPath
@@ -51,6 +53,8 @@ from gateway.settings import BrokerSettings, ListenerSettings, RadioSettings, Se
 from gateway.site_package import SitePackage
 from hardware.codecs import ax25
 from hardware.codecs.unit import site_tag
+from hardware.drivers.dc09_receiver import DC09Receiver
+from hardware.drivers.dc09_receiver import Limits as DC09Limits
 from hardware.drivers.mqtt_broker import BrokerIntake
 from hardware.drivers.mqtt_listener import MQTTListener
 from hardware.drivers.mqtt_registry import Limits
@@ -81,12 +85,13 @@ class AlarmLane:
         self._keys = keys
         self._drill_keys = drill_keys
         self._world = world
-        self._faults = (*faults, *world.faults)
+        self._faults = (*faults, *world.faults, *self._unplaced())
         self._trouble = ""
         self._opened = False
         self._lost: dict[LinkName, str] = {}
         self._down: set[LinkName] = set()
         self._paths: dict[str, UnitPath] = {}
+        self._panels: dict[str, PanelPath] = {}
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
@@ -162,7 +167,7 @@ class AlarmLane:
     async def _open_journal(self, database: Database, stack: AsyncExitStack) -> None:
         world = self._world
         if self._stream.put_aside:  # what was spooled comes with statements on these tables
-            await database.migrate([*incident_store.STEPS, *windows.STEPS])
+            await database.migrate([*incident_store.STEPS, *windows.STEPS, *panel_path.STEPS])
         self.journal: Journal[Fact] = Journal(
             database=database,
             stream=self._stream.name,
@@ -196,7 +201,7 @@ class AlarmLane:
             links_unproven=self.calls.unproven(),
             links_remarks=self.calls.remarks(),
             trouble=self._trouble,
-            faults=self._faults,
+            faults=(*self._faults, *(said for path in self._panels.values() for said in path.troubles)),
             put_aside=self._put_aside(),
             drill_until=drill.until if drill is not None else 0,
             counts=dict(self.intake.counts),
@@ -224,6 +229,30 @@ class AlarmLane:
             site_tag=tag,
             heard=self.supervision.heard,
         )
+        await self._open_panels(database)
+
+    async def _open_panels(self, database: Database) -> None:
+        places = self._site.places
+        for name, settings in self._settings.alarm.panels.items():
+            path = self._panels[name] = PanelPath(
+                name=LinkName(f"panel-{name}"),
+                verbs=self.verbs,
+                database=database,
+                clock=self._world.clock,
+                accounts={number: account.where for number, account in settings.accounts.items()},
+                places=places,
+                counts=self.intake.counts,
+            )
+            await path.open()
+
+    def _unplaced(self) -> tuple[str, ...]:
+        """What the settings say of panels and the site package does not know."""
+        return tuple(
+            f"alarm.panels.{name}.{key}: the site package has no place {place}; its alarms say place unknown"
+            for name, panel in self._settings.alarm.panels.items()
+            for key, place in panel.places()
+            if place not in self._site.places
+        )
 
     def _start(self, crew: Crew) -> None:
         crew.essential("journal", self.journal.run)
@@ -245,6 +274,8 @@ class AlarmLane:
             self._connect(crew, f"broker-{name}", broker)
         for name, radio in alarm.radio.items():
             self._tune(crew, f"radio-{name}", radio)
+        for name, panel in alarm.panels.items():
+            self._receive(crew, self._panels[name], panel)
         control = ControlServer(
             path=self._settings.state.control,
             follow=lambda after: self.journal.follow_raw(after=after),
@@ -291,6 +322,20 @@ class AlarmLane:
         )
         self._paths[name] = path
         crew.mendable(name, path.run, on_failure=partial(self._path_lost, LinkName(name)))
+
+    def _receive(self, crew: Crew, path: PanelPath, settings: PanelSettings) -> None:
+        receiver = DC09Receiver(
+            accounts=settings.keys(),
+            on_report=path.received,
+            clock=self._world.clock,
+            host=settings.bind,
+            port=settings.port,
+            tcp=settings.protocol != "udp",
+            udp=settings.protocol != "tcp",
+            limits=DC09Limits(connections=settings.max_clients),
+            random_bytes=self._world.random_bytes,
+        )
+        self._mend(crew, path.name, receiver.run, receiver.ready)
 
     def _mend(
         self, crew: Crew, name: LinkName, run: Callable[[], Awaitable[None]], ready: asyncio.Event

@@ -16,11 +16,13 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from belltower.errors import Malformed, SettingsError
 from belltower.ids import LinkName
 from belltower.values import Count, Octets, Port, Reader, Seconds, Secret
 from gateway.alert_settings import AlertFeedSettings, FeedSettings
+from gateway.intake.panel_settings import PanelSettings
 from gateway.psap.settings import LINKS
 from gateway.tls import client_context, server_context
 from hardware.codecs.ax25 import Address
@@ -202,6 +204,8 @@ class AlarmSettings(Struct, frozen=True, kw_only=True):
     mqtt_listener: ListenerSettings | None = None
     mqtt_broker: dict[str, BrokerSettings] = {}
     radio: dict[str, RadioSettings] = {}
+    # Existing alarm panels that report by SIA DC-09.
+    panels: dict[str, PanelSettings] = {}
 
 
 class WebSettings(Struct, frozen=True, kw_only=True):
@@ -401,14 +405,12 @@ def _ports(reader: Reader, settings: Settings) -> None:
 
 def _alarm(reader: Reader, table: Any) -> AlarmSettings:
     alarm = reader.take(AlarmSettings, table, "alarm")
-    for kind in ("mqtt_broker", "radio"):
+    for kind in ("mqtt_broker", "radio", "panels"):
         _names(reader, table.get(kind) if isinstance(table, dict) else None, f"alarm.{kind}")
     if alarm is None:
         return AlarmSettings()
     if alarm.mqtt_listener is None and not alarm.mqtt_broker and not alarm.radio:
-        return AlarmSettings(
-            unit_keys=alarm.unit_keys, spool_after=alarm.spool_after, mqtt_listener=ListenerSettings()
-        )
+        return replace(alarm, mqtt_listener=ListenerSettings())
     return alarm
 
 

@@ -399,6 +399,19 @@ class TamperSeen(Struct, frozen=True, kw_only=True, tag="unit.tamper"):
     unit: UnitId
 
 
+class PanelTrouble(Struct, frozen=True, kw_only=True, tag="panel.trouble"):
+    """An alarm panel reports what a person must look at; it is no call for help that Belltower acts on."""
+
+    # The panel's settings table, and its account.
+    panel: LinkName
+    account: str
+    # The event's code as the panel wrote it, "?" where its report was not understood; and its zone.
+    code: str
+    zone: str
+    # trouble, cancel, alarm (fire, burglary ..), unknown, malformed
+    means: str
+
+
 # ---- the lane itself
 
 
@@ -526,6 +539,7 @@ Fact = (
     | UnitLost
     | UnitRestored
     | TamperSeen
+    | PanelTrouble
     | DrillBegun
     | DrillEnded
     | LaneStarted

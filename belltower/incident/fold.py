@@ -270,6 +270,7 @@ class Incident(Struct, frozen=True, kw_only=True):
                 | facts.UnitLost()
                 | facts.UnitRestored()
                 | facts.TamperSeen()
+                | facts.PanelTrouble()
                 | facts.DrillBegun()
                 | facts.DrillEnded()
                 | facts.LaneStarted()

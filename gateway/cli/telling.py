@@ -106,6 +106,7 @@ def tell(fact: Fact, places: Mapping[PlaceId, Place]) -> tuple[str, str]:
             | facts.UnitLost()
             | facts.UnitRestored()
             | facts.TamperSeen()
+            | facts.PanelTrouble()
             | facts.DrillBegun()
             | facts.DrillEnded()
             | facts.LaneStarted()

@@ -7,6 +7,7 @@
 - `progress`: tells the units that pressed how far their press has come.
 - `supervision`: notices units that have fallen silent.
 - `paths`: the ways to and from units: MQTT and radio.
+- `panel_path`: what existing alarm panels report by SIA DC-09, as alarms, notes or troubles; `panel_settings` its table.
 
 The room knows wires through `hardware`, and incidents through `belltower.incident.verbs`; PSAP links it does not know.
 """

@@ -274,6 +274,9 @@ class Story:
                 return self._first(
                     f"suspect:{entry.id}", entry.at, Stage.UNKNOWN, title, "a person must look"
                 )
+            case facts.PanelTrouble() as fact:
+                title = f"Panel {fact.panel} reports {fact.code} of zone {fact.zone or '-'}"
+                return self._first(f"panel:{entry.id}", entry.at, Stage.UNKNOWN, title, "a person must look")
             case facts.UnknownFact() as fact:
                 title = f"Something this version does not know: {fact.unknown_tag}"
                 return self._first(f"other:{entry.id}", entry.at, Stage.UNKNOWN, title)

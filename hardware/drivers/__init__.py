@@ -1,4 +1,4 @@
-"""Drivers: what speaks to devices. Here the two ways in which units reach us over MQTT.
+"""Drivers: what speaks to devices. Here the two ways in which units reach us over MQTT, and alarm panels by DC-09.
 
 mqtt_listener   our own server: the embedded default; its PUBACK leaves after the commit
 mqtt_session    one client's connection to it
@@ -6,8 +6,10 @@ mqtt_registry   what its connections share: who is here, who wants which topic, 
 mqtt_reasons    what it answers
 mqtt_broker     a client of an existing broker; acknowledges to it after the commit
 mqtt_link       one connection of that client
+dc09_receiver   a receiver of alarm panels' reports, SIA DC-09
+dc09_judge      whose a report is, whether it is fresh, and what to answer
 
-Both keep one contract, `MQTTIntake`. Topics of own units: `up/UNIT` (unit to us, QoS 1), `down/UNIT` (us to unit),
+Both MQTT ways keep one contract, `MQTTIntake`. Topics of own units: `up/UNIT` (unit to us, QoS 1), `down/UNIT` (us to unit),
 `state/UNIT` (retained last will, `online` or `offline`, a hint only).
 """
 

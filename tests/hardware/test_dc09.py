@@ -15,7 +15,9 @@ from hardware.codecs import dc09
 from hardware.codecs.dc09 import Content, Decoder, Extra, Frame, Kind
 from hardware.codecs.dc09_crypto import key_of, open_sealed, random_pad, seal
 
-VECTORS = json.loads((Path(__file__).parents[1] / "golden/frames/dc09.json").read_text())["frames"]
+VECTORS = json.loads((Path(__file__).parents[1] / "golden/frames/wire-vectors.json").read_text())["dc09"][
+    "frames"
+]
 PLAIN = [vector["frame"].encode() for vector in VECTORS if "key_ascii" not in vector]
 SEALED = [vector for vector in VECTORS if "key_ascii" in vector]
 AT = Instant(1_795_307_554 * SECOND)  # 00:32:34,11-22-2026

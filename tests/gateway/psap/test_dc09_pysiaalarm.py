@@ -26,7 +26,9 @@ from tests.gateway.psap.house import order
 from tests.peers.station import dc09_link
 from tests.peers.waiting import until
 
-VECTORS = json.loads((Path(__file__).parents[2] / "golden/frames/dc09.json").read_text())["frames"]
+VECTORS = json.loads((Path(__file__).parents[2] / "golden/frames/wire-vectors.json").read_text())["dc09"][
+    "frames"
+]
 KEYS = ["ABCDEF0123456789", "ABCDEF0123456789ABCDEF01", "ABCDEF0123456789ABCDEF0123456789"]
 logging.getLogger("pysiaalarm").setLevel(logging.CRITICAL)
 
