@@ -40,8 +40,8 @@ async def test_gammu_knows_it_and_sends_by_it(end, tmp_path):
     gammu = Gammu(device=end.address, folder=tmp_path)
 
     sends = [
-        f'sendsms TEXT 911 {more} -smscnumber +12063130004 -text "{text}"'
-        for text, more in zip(TEXTS, ("", "-unicode"), strict=True)
+        f'sendsms TEXT 911 {more}-smscnumber +12063130004 -text "{text}"'
+        for text, more in zip(TEXTS, ("", "-unicode "), strict=True)
     ]
     told = await gammu.batch("identify", *sends)
 
