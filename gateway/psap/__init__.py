@@ -7,6 +7,8 @@
     radio_text.py   what is said on the radio, and its MAC, pure (docs/psap-radio.md)
     kiss_link.py    KISSLink: APRS messages in AX.25 in KISS, supervised by heartbeat
     dc09_link.py    DC09Link: SIA DC-09 reports to a monitoring station; dc09_reports, dc09_text, dc09_clock belong to it
+    sip_link.py     SIPLink: calls by SIP, RFC 8876 (docs/psap-sip.md); sip_line one server, sip_alert and sip_request what
+                    is said, sip_answer what people answer, pidf.py and additional_data.py what goes along
     channel.py      a shared radio channel: its times, its load, what gives way, pure
     kinds.py        the table of link kinds
     settings.py     the settings of each kind

@@ -303,20 +303,21 @@ class SIPLink:
 
     def responded(self, line: SIPLine, errand: str, response: Response) -> None:
         """The last word of a server on a frame."""
-        round_ = self._rounds.get(errand)
-        if round_ is None:
-            return
         index = self._lines.index(line)
         if sip.header(response, "Geolocation-Error"):
             self.counts["geolocation"] += 1
             code = sip_request.error_code(sip.header(response, "Geolocation-Error"))
             _log.warning("geolocation_error", link=self._name, frame=errand, code=code)
-        if round_.asked == index:
+        round_ = self._rounds.get(errand)
+        if round_ is not None and round_.asked == index:
             round_.asked = None
         if 200 <= response.status < 300:
-            round_.settle()
+            if round_ is not None:
+                round_.settle()
             self.counts["receipts"] += 1
             self._say(Receipt(frame=errand, level=ReceiptLevel.SYSTEM))
+            return
+        if round_ is None:
             return
         self._refused(round_, index, response)
         if not round_.done and round_.asked is None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from random import Random
 
 import pytest
 
@@ -27,6 +28,7 @@ from hardware.codecs import multipart, sip, sip_digest
 from hardware.codecs.sip import Request
 from hardware.codecs.sip_digest import Challenge
 from tests.gateway.psap.house import order
+from tests.peers.mutation import mutated
 from tests.peers.sip_server import (
     AT,
     CAMPUS,
@@ -708,3 +710,51 @@ def test_whatever_the_place_is_called_a_call_can_be_written():
     kind, parameters = sip.parameters(sip.header(message, "Content-Type"))
     assert 6 == len(multipart.decode(message.body, parameters["boundary"]))
     assert "multipart/mixed" == kind
+
+
+def spoil_answers(count):
+    """Spoilt answers to a call: a receipt only where branch, Call-ID, number and method are still the call's."""
+
+    async def story():
+        random = Random(3428)
+        server = SIPServer(then=None)
+        async with running(server) as house:
+            assert await house.link.send(house.link.first(CALL))
+            await asyncio.sleep(0.1)
+            (message,) = server.messages
+            octets = sip.encode(response(message, 200, "OK", (("Server", "far"),), b"body"))
+            line, wanted = house.link._lines[0], 0
+            pending = dict(line._pending)
+            for _ in range(count):
+                for each in sip.Decoder().feed(mutated(random, octets)):
+                    if isinstance(each, sip.Response):
+                        exact = (
+                            branch(each) if "branch" in sip.parameters(sip.header(each, "Via"))[1] else "",
+                            sip.header(each, "Call-ID"),
+                            sip.header(each, "CSeq").split(),
+                        )
+                        ours = exact == (
+                            branch(message),
+                            sip.header(message, "Call-ID"),
+                            sip.header(message, "CSeq").split(),
+                        )
+                        wanted += ours and 200 <= each.status < 300
+                        await line._responded(each)
+                        line._pending.update(pending)
+                    elif isinstance(each, Request):
+                        line._requested(each)
+            assert wanted == len(house.of(Receipt))
+            assert [] == house.of(PersonAnswered)
+
+    in_virtual_time(story())
+
+
+def test_spoilt_answers_are_no_receipts():
+    """2,000 of them."""
+    spoil_answers(2_000)
+
+
+@pytest.mark.soak
+def test_many_spoilt_answers_are_no_receipts():
+    """The same for long."""
+    spoil_answers(1_000_000)
