@@ -13,6 +13,7 @@ import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -37,6 +38,7 @@ from gateway.settings import Settings, WebSettings
 from gateway.signing import open_signer
 from gateway.site_package import SitePackage
 from gateway.web import store as web_store
+from gateway.web.alert_feed import FeedPlan
 from gateway.web.app import first_invitation, make_web
 from gateway.web.journal_desk import JournalDesk
 from hardware.transports.addresses import Addresses
@@ -141,6 +143,7 @@ class DeskLane:
                 account_names=accounts,
                 on_account=lambda: (settings.state.folder / FIRST).unlink(missing_ok=True),
                 machine_routes=callbacks.routes() if token else [],
+                feed=_feed(settings, site),
             )
             async with Crew() as crew:
                 crew.essential("journal", journal.run)
@@ -154,6 +157,15 @@ class DeskLane:
                 _invite(settings, url, await first_invitation(page, database))
                 _log.info("ready", url=url)
                 self.ready.set()
+
+
+def _feed(settings: Settings, site: SitePackage) -> FeedPlan | None:
+    """How our own alerts are published; None: they are not."""
+    feed, url = settings.desk.feed, settings.desk.web.url
+    if feed.access == "off":
+        return None
+    sender = feed.sender or f"belltower@{urlsplit(url).hostname}"
+    return FeedPlan(public=feed.access == "public", sender=sender, campus=site.on_earth, url=url)
 
 
 async def _serve(app: web.Application, settings: WebSettings, stack: AsyncExitStack) -> None:

@@ -15,6 +15,7 @@ from belltower.ids import Ids, PersonId, RandomBytes
 from belltower.store import Database
 from belltower.tasks import Crew
 from gateway.web import store
+from gateway.web.alert_feed import AlertFeed, FeedPlan
 from gateway.web.desk import DeskView
 from gateway.web.guard import guard
 from gateway.web.live import Live
@@ -74,13 +75,15 @@ def make_web(
     on_account: Callable[[], None] = lambda: None,
     hasher: argon2.PasswordHasher | None = None,
     machine_routes: Sequence[web.RouteDef] = (),
+    feed: FeedPlan | None = None,
 ) -> Web:
     """The live page over `desk`, its accounts in `database` (migrated by `gateway.web.store.STEPS`).
 
     `public_origin` is what browsers see ("https://belltower.school.example") where a proxy stands before us; cookies
     are held to https when it says so. `account_names` is filled with the names of people who make an account, for
     the desk's `Names`; see `gateway.web.store.names`. `on_account` is called when a one-time link was used. `machine_routes` are for machines that prove themselves in
-    their own way (a carrier's signed reports): neither a sign-in nor a form of ours is asked of them.
+    their own way (a carrier's signed reports): neither a sign-in nor a form of ours is asked of them. `feed` is how our
+    own alerts are published; None: they are not.
     """
     if public_origin is not None and urlsplit(public_origin).scheme not in ("http", "https"):
         raise ValueError("public_origin is a scheme and a host, https://belltower.school.example")
@@ -132,6 +135,8 @@ def make_web(
         client_max_size=FORM,
     )
     app.add_routes([*pages.routes(), *sign_in.routes(), *machine_routes])
+    if feed is not None:
+        app.add_routes(AlertFeed(plan=feed, live=live, sessions=sessions, clock=clock).routes())
 
     async def threads(_app: web.Application) -> AsyncIterator[None]:
         yield

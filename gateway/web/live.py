@@ -107,6 +107,10 @@ class Live:
         cards = [card(story, self._renderer.zone) for story in reversed(self._stories.values())]
         return [each for each in cards if each.open], [each for each in cards if not each.open]
 
+    def stories(self) -> list[Story]:
+        """Open incidents and those closed lately, the newest first."""
+        return list(reversed(self._stories.values()))
+
     async def story(self, incident: IncidentId) -> Story | None:
         """The incident's story, None if nothing is known of it. Raises `StoreError`."""
         known = self._stories.get(incident)

@@ -5,7 +5,6 @@ Atom is RFC 4287; the CAP elements stand in each entry as in the feeds of the US
 
 from __future__ import annotations
 
-import re
 from html import escape
 
 from msgspec import Struct
@@ -13,7 +12,7 @@ from msgspec import Struct
 from belltower.clock import Instant
 from belltower.errors import Malformed
 from belltower.xml import Element, parse_xml
-from gateway.psap.cap.lexical import read_time, shown, write_time
+from gateway.psap.cap.lexical import UNWRITABLE, read_time, shown, write_time
 from gateway.psap.cap.model import Alert, Named, Time
 from gateway.psap.cap.reading import NAMESPACES
 
@@ -25,7 +24,6 @@ MOST_ENTRIES = 1_000
 
 _LONGEST = 4_000
 _FAULTS_KEPT = 20
-_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class IndexEntry(Struct, frozen=True, kw_only=True):
@@ -197,4 +195,4 @@ def _rfc3339(time: Time) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(_UNWRITABLE.sub("", text))
+    return escape(UNWRITABLE.sub("", text))

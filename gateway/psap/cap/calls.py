@@ -16,7 +16,7 @@ from belltower.clock import SECOND, Instant
 from belltower.errors import Malformed
 from belltower.incident.facts import AlarmKind, UpdateKind
 from floorplans.campus import Campus
-from gateway.psap.cap.lexical import FIRST, LAST
+from gateway.psap.cap.lexical import FIRST, LAST, writable
 from gateway.psap.cap.model import (
     Alert,
     Area,
@@ -140,11 +140,11 @@ def for_test(test: LinkTest, *, campus: Campus, sender: str, addresses: tuple[st
                 certainty=Certainty.UNKNOWN,
                 effective=sent,
                 expires=moment(Instant(at + HOLDS)),
-                sender_name=_writable(campus.name),
+                sender_name=writable(campus.name),
                 headline="TEST. This is no call for help.",
                 description="TEST of the link between this school and the centre. Send no one.",
                 parameters=_parameters(number=str(test.number), key=test.key, test="1"),
-                areas=(Area(description=_writable(campus.name) or "the school"),),
+                areas=(Area(description=writable(campus.name) or "the school"),),
             ),
         ),
     )
@@ -200,8 +200,8 @@ def _alert(
     wording = _WORDINGS[order.kind]
     at = _within(at)
     sent = moment(at)
-    name = _writable(campus.name) or "the school"
-    spoken = _writable(spot.spoken) or "place unknown"
+    name = writable(campus.name) or "the school"
+    spoken = writable(spot.spoken) or "place unknown"
     identifier = _identifier(campus, call)
     event, response, urgency, text = _say(kind, wording, spoken)
     what = f"{event}, {name}, {spoken}. Call {order.number}, incident {order.incident_number}."
@@ -237,13 +237,13 @@ def _alert(
                 sender_name=name,
                 headline=_marked(mark, what),
                 description=_marked(mark, described + contact),
-                contact=_writable(campus.telephone),
+                contact=writable(campus.telephone),
                 parameters=_parameters(
                     number=str(order.number),
                     key=key_of(order.call),
                     incident=str(order.incident_number),
                     kind=order.kind.value,
-                    building=_writable(spot.building or order.building),
+                    building=writable(spot.building or order.building),
                     place=spoken,
                     update=str(update) if update else "",
                 ),
@@ -269,9 +269,9 @@ def _say(kind: MessageType, wording: _Wording, spoken: str) -> tuple[str, Respon
 def _area(spot: Spot, campus: Campus, name: str, spoken: str) -> Area:
     parts = (
         name,
-        _writable(spot.building_name) or (f"building {_writable(spot.building)}" if spot.building else ""),
-        f"level {_writable(spot.level)}" if spot.level else "",
-        f"room {_writable(spot.room)}" if spot.room else spoken,
+        writable(spot.building_name) or (f"building {writable(spot.building)}" if spot.building else ""),
+        f"level {writable(spot.level)}" if spot.level else "",
+        f"room {writable(spot.room)}" if spot.room else spoken,
     )
     position, radius = spot.position, _AROUND_KM
     if position is None or position == campus.position:
@@ -299,11 +299,6 @@ def _marked(mark: str, text: str) -> str:
 def _token(text: str) -> str:
     """`text` as part of an identifier."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text) or "campus"
-
-
-def _writable(text: str) -> str:
-    """`text` without what XML cannot carry: a call never fails for a strange name."""
-    return re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", text).strip()
 
 
 def _within(at: Instant) -> Instant:

@@ -22,6 +22,10 @@ _STRICT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([+-
 _LOOSE = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]{1,12})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+# XML 1.0, 2.2: everything else cannot stand in a document, not even escaped.
+UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""A character that no document can hold."""
+
 _ITEM = re.compile(r'"[^"]*"|[^\s"]+')
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})")
 
@@ -97,6 +101,11 @@ def read_number(text: str, where: str) -> float:
 def shown(text: str) -> str:
     """What stood there, short enough for a message."""
     return ascii(text if len(text) <= 40 else text[:40] + "..")
+
+
+def writable(text: str) -> str:
+    """`text` without what XML cannot carry: nothing of ours fails for a strange name."""
+    return UNWRITABLE.sub("", text).strip()
 
 
 def write_list(items: tuple[str, ...]) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from math import isfinite
 
-from gateway.psap.cap.lexical import fault_of_time
+from gateway.psap.cap.lexical import UNWRITABLE, fault_of_time
 from gateway.psap.cap.model import (
     Alert,
     Area,
@@ -22,8 +22,6 @@ from gateway.psap.cap.model import (
 
 # CAP 1.2, 3.2.1: identifier and sender without spaces, commas or restricted characters.
 _TOKEN = re.compile(r"[^\s,<&]+")
-# XML 1.0, 2.2: everything else cannot stand in a document, not even escaped.
-_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LANGUAGE = re.compile(r"[a-zA-Z]{1,8}(?:-[a-zA-Z0-9]{1,8})*")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
 _DIGEST = re.compile(r"[0-9A-Fa-f]{40}")
@@ -192,6 +190,6 @@ def _uri(name: str, text: str) -> Iterator[str]:
 
 
 def _texts(name: str, text: str) -> Iterator[str]:
-    found = _UNWRITABLE.search(text)
+    found = UNWRITABLE.search(text)
     if found is not None:
         yield f"{name}: character U+{ord(found[0]):04X} cannot stand in XML; leave it out"

@@ -23,6 +23,7 @@ from belltower.journal import Copy, Draft, Journal, SpoolFile
 from belltower.store import Database, Transaction, open_database
 from belltower.tasks import Crew
 from gateway.web import store
+from gateway.web.alert_feed import FeedPlan
 from gateway.web.app import Web, first_invitation, make_web
 from gateway.web.desk import AlertsNearby, ConsoleMessage, LaneState, Recipient
 from gateway.web.journal_desk import JournalDesk
@@ -87,6 +88,7 @@ class House:
         self.rows: list[Recipient] = []
         self.messages: list[ConsoleMessage] = []
         self.nearby: AlertsNearby | None = None
+        self.feed: FeedPlan | None = None
         self.alarm_database: Database
         self.database: Database
         self.alarm: Journal[Fact]
@@ -134,6 +136,7 @@ class House:
             zone=ZoneInfo("America/Chicago"),
             account_names=self.names.people,
             hasher=QUICK,
+            feed=self.feed,
         )
         return self.page
 
