@@ -5,6 +5,7 @@ end.py       CountyEnd, the far end of one kind of link, and the faults it can b
 ends.py      every kind of end, by name
 core.py      County: the radio's far end, pure: octets and the time in, octets out
 radio.py     RadioEnd: a County on a transport
+dc09.py      DC09End: a monitoring station's receiver
 sip_centre.py  SIPCentre: what a centre makes of calls by SIP, pure; sip.py  SIPEnd: it on TCP or TLS
 running.py   run_county: all ends and one screen as a program
 steering.py  the telecommunicator's page and its HTTP interface on 127.0.0.1

@@ -13,6 +13,7 @@ from msgspec import Struct
 from belltower.clock import Clock
 from belltower.errors import Malformed, SettingsError
 from gateway.county.core import County
+from gateway.county.dc09 import DC09End
 from gateway.county.eido import EIDOEnd
 from gateway.county.end import CountyEnd
 from gateway.county.fleetsync import FleetSyncEnd
@@ -22,6 +23,8 @@ from gateway.county.radio import RadioEnd
 from gateway.county.sip import SIPEnd
 from gateway.county.tetra import TetraEnd
 from gateway.psap.eido_sockets import WebDial, WebDoor, client_tls, server_tls
+from hardware.codecs.dc09_crypto import key_of
+from hardware.drivers.dc09_judge import ANY
 from hardware.simulators.port import port_at
 from hardware.transports import open_transport
 
@@ -91,6 +94,21 @@ def _kiss(given: Given) -> CountyEnd:
     return RadioEnd(county=county, transport=transport, name=given.name, address=given.address)
 
 
+def _dc09(given: Given) -> CountyEnd:
+    host, port, settings = given.endpoint()
+    given.refuse_unknown(settings, ("account",))
+    key = key_of(read_secret(given.key_file).reveal()) if given.key_file is not None else None
+    return DC09End(
+        name=given.name,
+        host=host,
+        port=port,
+        clock=given.clock,
+        random=given.random,
+        account=settings.get("account", ANY),
+        key=key,
+    )
+
+
 def _eido(given: Given) -> CountyEnd:
     host, port, settings = given.endpoint()
     given.refuse_unknown(settings, ("school", "path", "ca", "certificate", "key"))
@@ -151,6 +169,7 @@ def _fleetsync(given: Given) -> CountyEnd:
 
 
 ENDS: Mapping[str, Factory] = {
+    "dc09": _dc09,
     "eido": _eido,
     "kiss": _kiss,
     "sip": _sip,

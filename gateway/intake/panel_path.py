@@ -99,6 +99,7 @@ class PanelPath:
         self._counts = counts
         # What was heard of late, by account and digest: the report's time and ours.
         self._heard: OrderedDict[tuple[str, str], tuple[int, int]] = OrderedDict()
+        self._written: dict[tuple[str, str], list[asyncio.Future[Durability]]] = {}
         self._nth = 0
         self._shown: OrderedDict[tuple[str, str, str], float] = OrderedDict()
 
@@ -150,10 +151,11 @@ class PanelPath:
         self, account: str, frame: Frame, events: tuple[Event, ...], meanings: list[Meaning]
     ) -> list[asyncio.Future[Durability]]:
         tx = Transaction()
-        if not self._news(tx, account, frame):
+        said = (account, _digest(frame))
+        if not self._news(tx, said, frame):
             self._counts["panel_repeated"] += 1
-            return []
-        raised = []
+            return self._written.get(said, [])
+        raised: list[asyncio.Future[Durability]] = []
         for event, meaning in zip(events, meanings, strict=True):
             kind = _KINDS.get(meaning)
             if kind is None:
@@ -168,6 +170,7 @@ class PanelPath:
             )
             tx = Transaction()
             raised.append(outcome.durability)
+        self._written[said] = raised
         return raised
 
     def _place(self, account: str, zone: str) -> Place | None:
@@ -176,33 +179,32 @@ class PanelPath:
         place = zones.zones.get(number, zones.place) if number is not None else zones.place
         return self._places.get(place) if place is not None else None
 
-    def _news(self, tx: Transaction, account: str, frame: Frame) -> bool:
+    def _news(self, tx: Transaction, said: tuple[str, str], frame: Frame) -> bool:
         """Whether the report was not heard before; what the receiver itself forgot at a restart stands on disk."""
         content = frame.content
         if content is None:
             return False
-        said = f"{frame.kind} {frame.sequence} {content.data} {content.extras}"
-        digest = sha256(said.encode()).hexdigest()[:32]
         now, stamp = self._clock.now(), content.stamp if content.stamp is not None else -1
-        before = self._heard.get((account, digest))
+        before = self._heard.get(said)
         if before is not None:
             same_time = stamp >= 0 and before[0] == stamp
             if same_time or 0 <= now - before[1] < SAME_WITHIN * SECOND:
                 return False
-        self._heard[account, digest] = (stamp, now)
-        self._heard.move_to_end((account, digest))
+        self._heard[said] = (stamp, now)
+        self._heard.move_to_end(said)
         self._nth += 1
         tx.add(
             _HEARD,
             panel=self.name,
-            account=account,
-            digest=digest,
+            account=said[0],
+            digest=said[1],
             stamp=stamp,
             at=now,
             nth=self._nth,
         )
         if len(self._heard) > KEPT:
-            self._heard.popitem(last=False)
+            forgotten, _ = self._heard.popitem(last=False)
+            self._written.pop(forgotten, None)
             tx.add(_FORGET, panel=self.name, nth=self._nth - KEPT)
         return True
 
@@ -248,3 +250,11 @@ class PanelPath:
         for written in waiting:
             written.add_done_callback(settle)
         return said
+
+
+def _digest(frame: Frame) -> str:
+    content = frame.content
+    said = (
+        f"{frame.kind} {frame.sequence} {content.data if content else ''} {content.extras if content else ''}"
+    )
+    return sha256(said.encode()).hexdigest()[:32]

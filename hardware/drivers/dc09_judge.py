@@ -21,6 +21,8 @@ BEHIND = 40
 """Seconds by which it may be behind."""
 SAME_WITHIN = 60.0
 """Seconds within which the same report under the same number is a retry, although it bears another time."""
+ANY = "*"
+"""In place of an account's number: every account that is not named."""
 REMEMBERED = 256
 """Reports of one account whose repetition is known."""
 
@@ -46,8 +48,9 @@ class Account(Struct, kw_only=True):
 
 
 class Said(Struct, frozen=True):
-    """What tells one report of an account from another, whatever time it bears."""
+    """What tells one report from another, whatever time it bears."""
 
+    account: str
     kind: Kind
     sequence: int
     data: str
@@ -75,7 +78,7 @@ class Judged(Struct, frozen=True, kw_only=True):
 
 
 class Judge:
-    """The accounts of one receiver."""
+    """The accounts of one receiver, by number or `ANY`, with the key of each or None."""
 
     def __init__(self, *, accounts: Mapping[str, bytes | None], pad: Pad) -> None:
         self._accounts = {
@@ -89,7 +92,7 @@ class Judge:
         """What to do with a frame that came at `now`; `at` is the same moment in seconds that never step."""
         if frame.kind not in dc09.REPORTS:
             return self._drop(frame, "foreign")
-        account = self._accounts.get(frame.account.upper())
+        account = self._account(frame)
         if account is None:
             return self._drop(frame, "stranger")
         if account.key is not None and frame.content is not None:
@@ -109,7 +112,7 @@ class Judge:
         if opened.kind is Kind.NULL:
             self.counts["tests"] += 1
             return Judged(frame=opened, entry=Heard(stamp=content.stamp, at=at), fresh=True)
-        said = Said(opened.kind, opened.sequence, content.data, content.extras)
+        said = Said(opened.account, opened.kind, opened.sequence, content.data, content.extras)
         entry = account.memory.get(said)
         if entry is not None and (entry.stamp == content.stamp or at - entry.at < SAME_WITHIN):
             self.counts["repeated"] += 1
@@ -123,9 +126,9 @@ class Judge:
 
     def forget(self, frame: Frame) -> None:
         """Nobody took this report: when it comes again it is fresh."""
-        account = self._accounts.get(frame.account.upper())
+        account = self._account(frame)
         if account is not None and frame.content is not None:
-            said = Said(frame.kind, frame.sequence, frame.content.data, frame.content.extras)
+            said = Said(frame.account, frame.kind, frame.sequence, frame.content.data, frame.content.extras)
             account.memory.pop(said, None)
 
     def answer(self, frame: Frame, answer: Answer, *, now: Instant) -> bytes:
@@ -143,10 +146,13 @@ class Judge:
             line=frame.line,
             account=frame.account,
         )
-        account = self._accounts.get(frame.account.upper())
+        account = self._account(frame)
         if answer is Answer.ACK and account is not None and account.key is not None:
             reply = seal(replace(reply, content=Content(stamp=stamp)), account.key, self._pad)
         return dc09.encode(reply)
+
+    def _account(self, frame: Frame) -> Account | None:
+        return self._accounts.get(frame.account.upper()) or self._accounts.get(ANY)
 
     def _drop(self, frame: Frame, why: str) -> Judged:
         self.counts[why] += 1

@@ -173,7 +173,7 @@ class DC09Receiver:
             return
         decided = self._on_report(Received(frame=judged.frame, by=by))
         if isinstance(decided, Answer):
-            entry.answer = decided
+            self._settle(judged.frame, entry, decided)
             self._reply(judged.frame, decided, out)
             return
         self._waiting += 1
@@ -187,9 +187,14 @@ class DC09Receiver:
             self.counts["undecided"] += 1
             self._judge.forget(frame)
             return
-        entry.answer = decided.result()
+        self._settle(frame, entry, decided.result())
         for out in listeners:
-            self._reply(frame, entry.answer, out)
+            self._reply(frame, decided.result(), out)
+
+    def _settle(self, frame: Frame, entry: Heard, answer: Answer) -> None:
+        entry.answer = answer
+        if answer is not Answer.ACK:  # whoever did not take it is asked again
+            self._judge.forget(frame)
 
     def _again(self, frame: Frame, entry: Heard, out: Out) -> None:
         if entry.answer is not None:

@@ -203,6 +203,18 @@ async def test_what_could_only_be_relayed_is_not_acknowledged(bench):
     assert [Answer.ACK, Answer.ACK, Answer.NOTHING] == answered
 
 
+async def test_a_retry_of_what_could_only_be_relayed_is_not_acknowledged_either(bench):
+    """No second alarm, and no answer that it was written down."""
+    panel = await path(bench)
+    await said(panel.received(report("NPA013")))
+    (written,) = panel._written.values()
+    written[0] = asyncio.get_running_loop().create_future()
+    written[0].set_result(Durability.UNRECORDED)
+
+    assert Answer.NOTHING is await said(panel.received(report("NPA013")))
+    assert 1 == len(await bench.written(facts.AlarmRaised))
+
+
 @pytest.mark.parametrize(
     ("given", "key"),
     [
