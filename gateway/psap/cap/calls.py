@@ -206,7 +206,8 @@ def _alert(
     event, response, urgency, text = _say(kind, wording, spoken)
     what = f"{event}, {name}, {spoken}. Call {order.number}, incident {order.incident_number}."
     described = f"{text} Call {order.number}, incident {order.incident_number}."
-    contact = f" The school's telephone is {campus.telephone}." if campus.telephone else ""
+    telephone = writable(campus.telephone)
+    contact = f" The school's telephone is {telephone}." if telephone else ""
     return Alert(
         identifier=identifier if not update else f"{identifier}-U{update}",
         sender=sender,
@@ -237,7 +238,7 @@ def _alert(
                 sender_name=name,
                 headline=_marked(mark, what),
                 description=_marked(mark, described + contact),
-                contact=writable(campus.telephone),
+                contact=telephone,
                 parameters=_parameters(
                     number=str(order.number),
                     key=key_of(order.call),

@@ -12,8 +12,7 @@ _ELEMENT = re.compile(rb"<([A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)(?:\s[^<>]*)?>([
 def begins_with(octets: bytes, *names: bytes) -> bool:
     """Whether the root element has one of these names, whatever its prefix."""
     head = octets[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
-    head = re.sub(rb"^<\?xml[^>]{0,200}\?>\s*", b"", head)
-    head = re.sub(rb"^(?:<!--.{0,2000}?-->\s*){0,9}", b"", head, flags=re.DOTALL)
+    head = re.sub(rb"^(?:(?:<\?[^>]{0,200}\?>|<!--.{0,2000}?-->)\s*){0,9}", b"", head, flags=re.DOTALL)
     found = re.match(rb"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)", head)
     return found is not None and found[1] in names
 
