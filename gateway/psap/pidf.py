@@ -51,6 +51,8 @@ _COUNTRY = re.compile(r"[A-Z]{2}")
 _YES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 _ORDER = {name: number for number, name in enumerate(CIVIC)}
 _MAX_POINTS = 1_000
+_DIGITS = 7
+"""Of a degree: a centimetre."""
 _TEXTS = ("entity", "id", "device", "method")
 
 Pair = tuple[float, float]
@@ -176,7 +178,7 @@ def _shapes(location: Location) -> str:
     elif location.point is not None:
         found = (
             f'<gs:Circle srsName="{_POINT}"><gml:pos>{_pair(location.point)}</gml:pos>'
-            f'<gs:radius uom="{_METRE}">{location.radius:.3f}</gs:radius></gs:Circle>'
+            f'<gs:radius uom="{_METRE}">{location.radius:.7f}</gs:radius></gs:Circle>'
         )
     if location.polygon:
         ring = "".join([f"<gml:pos>{_pair(pair)}</gml:pos>" for pair in location.polygon])
@@ -288,7 +290,7 @@ def _position(element: Any) -> Pair:
 def _number(element: Any, said: str) -> float:
     if not re.fullmatch(r"[+-]?[0-9]{1,9}(\.[0-9]{0,20})?", said):
         raise _malformed(element, f"expected a number, found {said[:40]!r}")
-    return float(said)
+    return round(float(said), _DIGITS)
 
 
 def _instant(element: Any) -> Instant:
@@ -298,7 +300,9 @@ def _instant(element: Any) -> Instant:
         moment = datetime.fromisoformat(text(element))
         if moment.tzinfo is None:
             raise _malformed(element, "expected a time with its offset")
-        return Instant(round(moment.timestamp() * SECOND))
+        if moment.timestamp() < 0:
+            raise _malformed(element, "expected a time after 1970")
+        return Instant(int(moment.timestamp()) * SECOND)
     except (ValueError, OverflowError):
         raise _malformed(element, f"expected a time, found {text(element)[:40]!r}") from None
 

@@ -25,7 +25,17 @@ key = {{ file = "{house.key}" }}
 """
 
 
-ROADS: dict[str, Callable[[House], str]] = {"kiss": kiss}
+def sip(house: House) -> str:
+    """By SIP, over TCP on this machine."""
+    return f"""
+[psap.links.sip]
+kind = "sip"
+targets = ["tcp://{house.ends["sip"]}"]
+from = "sip:school@lincoln.example"
+"""
+
+
+ROADS: dict[str, Callable[[House], str]] = {"kiss": kiss, "sip": sip}
 """The settings of each road, once the county says where its end is."""
 
 ENDS = {name: "127.0.0.1:0" for name in ROADS if name != "kiss"}

@@ -230,4 +230,4 @@ def test_spoilt_documents_are_malformed_and_nothing_else():
 @pytest.mark.soak
 def test_many_spoilt_documents_are_malformed_and_nothing_else():
     """The same for long."""
-    spoil(200_000)
+    spoil(1_000_000)
