@@ -187,7 +187,7 @@ def _opened(octets: bytes, most: int) -> tuple[str, Raw]:
     if len(octets) > most:
         raise Malformed(f"EIDO conveyance: {len(octets)} octets, at most {most} are taken")
     try:
-        found = _WRAPPER.decode(octets)
+        found = _WRAPPER.decode(octets if octets.isascii() else octets.decode())
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed(f"EIDO conveyance: {error}") from None
     except RecursionError:

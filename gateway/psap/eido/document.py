@@ -189,7 +189,8 @@ def parse(octets: bytes) -> Document:
     if len(octets) > MOST:
         raise Malformed(f"EIDO: {len(octets)} octets, at most {MOST} are read")
     try:
-        return _DECODER.decode(octets)
+        # What is not read would not be looked at otherwise.
+        return _DECODER.decode(octets if octets.isascii() else octets.decode())
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed(f"EIDO: {error}") from None
     except RecursionError:

@@ -105,7 +105,7 @@ def read(octets: bytes, *, element: str, agency: str) -> Said | None:
     if len(octets) > MOST:
         raise Malformed(f"EIDO: {len(octets)} octets, at most {MOST} are read")
     try:
-        document = _DECODER.decode(octets)
+        document = _DECODER.decode(octets if octets.isascii() else octets.decode())
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed(f"EIDO: {error}") from None
     except RecursionError:
