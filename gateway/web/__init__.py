@@ -3,6 +3,7 @@
     desk.py       what the page needs of its desk: a Protocol, and the records that cross it
     story.py      pure: the facts of one incident become steps, each with its seconds and its stage
     headline.py   pure: the one big line at the top
+    responders.py pure: the calm line below it, what the PSAP's system says of responders
     view.py       pure: what the templates are given
     live.py       follows the desk, keeps the open stories, says what changed
     stream.py     fan-out of server-sent events, one bounded queue for each client

@@ -12,6 +12,7 @@ import jinja2
 
 from gateway.web.desk import AlertsNearby, ConsoleMessage
 from gateway.web.headline import headline
+from gateway.web.responders import responders
 from gateway.web.story import Moment, Story
 from gateway.web.view import BannerLine, Card, alert_view, card, day, notice_block, step_view, wall
 
@@ -71,7 +72,8 @@ class Renderer:
 
     def head(self, story: Story) -> str:
         """The top of an incident."""
-        return str(self._parts.head(card(story, self.zone), headline(story)))
+        coming = responders(story, lambda at: wall(at, self.zone))
+        return str(self._parts.head(card(story, self.zone), headline(story), coming))
 
     def notices(self, story: Story) -> str:
         """The notices of an incident with their counts."""

@@ -16,7 +16,7 @@ from belltower.clock import SECOND, Instant
 from belltower.ids import CallId, DeliveryId, FactId, IncidentId, NoticeId, StreamName
 from belltower.incident import facts
 from belltower.incident.entry import Entry
-from belltower.incident.facts import AlarmKind, Mode, Outcome, ReceiptLevel, UpdateKind
+from belltower.incident.facts import AlarmKind, Mode, Outcome, ReceiptLevel, ResponseStatus, UpdateKind
 from belltower.incident.fold import Incident
 from gateway.psap.ranges import NONE, Ranges, count, union, without
 from gateway.web.desk import Names
@@ -78,6 +78,14 @@ _OUTCOME = {
     Outcome.REFUSED: (Stage.FAILED, "refused"),
     Outcome.UNCERTAIN: (Stage.UNKNOWN, "unknown whether they went out"),
 }
+RESPONSES = {
+    ResponseStatus.ASSIGNED: "Responders are assigned",
+    ResponseStatus.ENROUTE: "Help is on the way",
+    ResponseStatus.ONSCENE: "Responders on scene",
+    ResponseStatus.CLOSED: "The PSAP has closed the call",
+}
+"""What the PSAP's system says of responders, the nearest last."""
+
 CHANNELS = {"sms": "Text messages", "email": "E-mail", "console": "Consoles"}
 """What people call a channel."""
 
@@ -248,6 +256,12 @@ class Story:
                 )
                 key = f"human:{fact.call}"
                 return self._first(key, entry.at, Stage.HUMAN, "A telecommunicator acknowledged", detail)
+            case facts.ResponseSeen() as fact:
+                detail = "; ".join(
+                    filter(None, ["the PSAP's system says so", f"over {fact.link}", self._about(fact.call)])
+                )
+                key = f"response:{fact.call}:{fact.status.value}"
+                return self._first(key, entry.at, Stage.MACHINE, RESPONSES[fact.status], detail)
             case facts.NoticeOrdered() as fact:
                 if fact.notice in self.tallies:
                     return set()

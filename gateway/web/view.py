@@ -14,6 +14,7 @@ from belltower.incident.facts import Action, AlertSeen, Outcome
 from belltower.incident.verbs import EXERCISE_OVER
 from gateway.web.desk import LaneState, Names, Recipient
 from gateway.web.headline import Headline, Tone, headline
+from gateway.web.responders import responders
 from gateway.web.story import CHANNELS, Moment, Stage, Story, Tally, carrier, spoken_template, stamp
 
 SILENT = 5.0
@@ -132,6 +133,8 @@ class Card(Struct, frozen=True, kw_only=True):
     action: str
     alarms: int
     headline: Headline
+    # What is known of the responders; "" for nothing.
+    responders: str
 
 
 class BannerLine(Struct, frozen=True, kw_only=True):
@@ -174,6 +177,7 @@ def step_view(moment: Moment, zone: tzinfo) -> StepView:
 def card(story: Story, zone: tzinfo) -> Card:
     """The incident in one glance."""
     incident = story.incident
+    coming = responders(story, lambda at: wall(at, zone))
     return Card(
         id=incident.id,
         number=incident.number,
@@ -186,6 +190,7 @@ def card(story: Story, zone: tzinfo) -> Card:
         action=incident.action.value.capitalize() if incident.action else "",
         alarms=incident.alarms,
         headline=headline(story),
+        responders=coming.text if coming is not None else "",
     )
 
 

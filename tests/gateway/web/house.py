@@ -296,6 +296,11 @@ class Pressed:
         fact = facts.TelecommunicatorAcknowledged(call=self.call, incident=self.id, link=link, by=by)  # type: ignore[arg-type]
         await self.house.say(self.id, fact)
 
+    async def responders(self, status: facts.ResponseStatus, link: str = "cad") -> None:
+        """The PSAP's system says how far they are."""
+        fact = facts.ResponseSeen(call=self.call, incident=self.id, link=link, status=status)  # type: ignore[arg-type]
+        await self.house.say(self.id, fact)
+
     async def planned(self, people: int = 40, deliveries: int = 78, unreachable: int = 2) -> None:
         """The notice has its audience."""
         fact = facts.NoticePlanned(

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from belltower.clock import SECOND, Instant
-from belltower.incident.facts import AlertSeen, Mode, Outcome, ReceiptLevel
+from belltower.incident.facts import AlertSeen, Mode, Outcome, ReceiptLevel, ResponseStatus
 from gateway.web.desk import AlertsNearby, ConsoleMessage, LaneState
 from tests.gateway.web.house import START, House, Pressed, living, until
 from tests.gateway.web.judging import faults, fits
@@ -119,6 +119,14 @@ async def test_the_timeline_grows_without_a_reload(house: House, browser: Browse
         await pressed.acknowledged()
         await expect(big).to_have_text("ACKNOWLEDGED by a telecommunicator")
         await expect(page.locator(".step.human .word")).to_have_text("acknowledged by a human")
+        await expect(page.locator(".responders")).to_have_count(0)
+        await pressed.responders(ResponseStatus.ENROUTE)
+        coming = page.locator(".responders .big")
+        await expect(coming).to_have_text("Help is on the way (05:06:50)")
+        await expect(page.locator(".responders .note")).to_have_text("The PSAP's system says so, over cad.")
+        await pressed.responders(ResponseStatus.ONSCENE)
+        await expect(coming).to_have_text("Responders on scene (05:06:50)")
+        await expect(page.locator(".step.machine").last).to_contain_text("Responders on scene")
         await pressed.planned()
         await pressed.settled(("sms", Outcome.UNCERTAIN))
         await expect(page.locator("#notices")).to_contain_text("1 unknown")
@@ -285,6 +293,8 @@ async def test_every_page_fits_and_can_be_read(
         await third.sent()
         house.clock.step(10)
         await third.unanswered()
+        await second.responders(ResponseStatus.ASSIGNED)
+        await third.responders(ResponseStatus.ONSCENE)
         house.messages = [
             ConsoleMessage(id="1", at=house.clock.now(), text="Lockdown. Lock the room.", mode=Mode.ACTUAL)
         ]
@@ -302,6 +312,7 @@ async def test_every_page_fits_and_can_be_read(
         await seen(page, folder / f"exercise-{width}-{scheme}.png")
         house.lane = LaneState()
         await first.acknowledged()
+        await first.responders(ResponseStatus.ENROUTE)
         await page.goto(f"{address}/incidents/{first.id}")
         await expect(page.locator(".headline.answered")).to_be_visible()
         await expect(page.locator("#banner")).to_be_empty()
