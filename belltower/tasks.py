@@ -19,17 +19,19 @@ from belltower.errors import BelltowerError
 _log = log.get("tasks")
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 Work = Callable[[], Awaitable[None]]
 """Something that is meant to run for ever."""
 
 
-def unless_mistaken(call: Callable[[T], None], given: T) -> None:
-    """Call somebody who must not hold up the caller by a mistake of their own: what it raises is logged."""
+def unless_mistaken(call: Callable[[T], R], given: T) -> R | None:
+    """Call somebody who must not hold up the caller by a mistake of their own: what it raises is logged, None returned."""
     try:
-        call(given)
+        return call(given)
     except Exception:  # noqa: BLE001 - the guard
         _log.exception("call_failed")
+        return None
 
 
 async def together(**work: Coroutine[Any, Any, None]) -> None:

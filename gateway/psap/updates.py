@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from belltower.ids import CallId, LinkName
 from belltower.incident.facts import UpdateKind, UpdateOrdered
+from belltower.tasks import unless_mistaken
 from gateway.psap.coalesce import OpenCall
 from gateway.psap.lane import Lane
 from gateway.psap.link import Frame, Spot, update_of
@@ -19,8 +20,14 @@ class Updates:
     """What each call's updates are owed on each link."""
 
     def __init__(
-        self, *, lanes: Mapping[LinkName, Lane], spot: Callable[[UpdateOrdered], Spot | None]
+        self,
+        *,
+        lanes: Mapping[LinkName, Lane],
+        spot: Callable[[UpdateOrdered], Spot | None],
+        mistaken: Callable[[Lane], None],
     ) -> None:
+        """`mistaken` hears of a link that cannot make its frame."""
+        self._mistaken = mistaken
         self._lanes = lanes
         self._spot = spot
         self._orders: dict[CallId, dict[int, UpdateOrdered]] = {}
@@ -43,7 +50,10 @@ class Updates:
         for lane in self._lanes.values():
             if call.id not in lane.told and not lane.ledger.owes(call.id):
                 continue
-            frame = lane.link.update(update)
+            frame = unless_mistaken(lane.link.update, update)
+            if frame is None:
+                self._mistaken(lane)
+                continue
             frames.append((lane, frame))
             lane.notes[frame.id] = order
             lane.ledger.note(frame, after=call.id, now=loop.time())

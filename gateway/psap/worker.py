@@ -6,7 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import assert_never
+from typing import TypeGuard, assert_never
 
 from belltower import log
 from belltower.clock import SECOND, Clock, Instant
@@ -26,7 +26,6 @@ from belltower.incident.facts import (
     LinkTestOrdered,
     ReceiptLevel,
     ResponseSeen,
-    ResponseStatus,
     TelecommunicatorAcknowledged,
     UpdateKind,
     UpdateOrdered,
@@ -35,11 +34,11 @@ from belltower.incident.facts import (
 from belltower.incident.verbs import PROOF
 from belltower.journal import Draft, Durability, Entry, Journal
 from belltower.store import Transaction
-from belltower.tasks import Crew
+from belltower.tasks import Crew, unless_mistaken
+from gateway.psap.answers import Answers
 from gateway.psap.coalesce import OpenCall
 from gateway.psap.lane import Lane
 from gateway.psap.link import (
-    FIRST_PRESS,
     Answered,
     Call,
     ExerciseCall,
@@ -58,8 +57,9 @@ from gateway.psap.link import (
     remarks_on,
 )
 from gateway.psap.proof import Proving
-from gateway.psap.radio_text import key_of
-from gateway.psap.ranges import NONE, Ranges, union, without
+from gateway.psap.ranges import Ranges
+from gateway.psap.register import Register
+from gateway.psap.routes import Routes
 from gateway.psap.updates import Updates
 
 _log = log.get("psap")
@@ -79,42 +79,7 @@ UNANSWERED_AFTER = 10.0
 """Seconds without a system's receipt until NOT ACKNOWLEDGED, CALL 911."""
 KEPT_AFTER_CLOSE = 90.0
 """Seconds for which an unreceipted call goes on after its incident was closed."""
-_FINISHED = 1_024
-_EARLY = 1_024
 _PREPARED = 256
-_PEOPLE = 100
-
-
-class _Route:
-    """Which links were given a call, which refused it, and which wait for their turn."""
-
-    def __init__(self) -> None:
-        self.called: set[LinkName] = set()
-        self.refused: set[LinkName] = set()
-        self._waiting: dict[LinkName, tuple[Lane, asyncio.TimerHandle]] = {}
-
-    def wait(self, lane: Lane, timer: asyncio.TimerHandle) -> None:
-        """The link's turn comes when the timer says so."""
-        self._waiting[lane.link.name] = (lane, timer)
-
-    def waits_for(self, lane: Lane) -> bool:
-        """Whether the link's turn is still to come; from now on it is not."""
-        waiting = self._waiting.pop(lane.link.name, None)
-        if waiting is None:
-            return False
-        waiting[1].cancel()
-        return True
-
-    def nearest(self) -> list[Lane]:
-        """The links whose turn comes next."""
-        soonest = min((lane.after for lane, _ in self._waiting.values()), default=0.0)
-        return [lane for lane, _ in self._waiting.values() if lane.after == soonest]
-
-    def close(self) -> None:
-        """Nobody else's turn comes any more."""
-        for _, timer in self._waiting.values():
-            timer.cancel()
-        self._waiting.clear()
 
 
 class CallWorker:
@@ -150,30 +115,25 @@ class CallWorker:
         self._kept_after_close = kept_after_close
         called_after = called_after or {}
         self._lanes = {link.name: Lane(link=link, after=called_after.get(link.name, 0.0)) for link in links}
-        self._updates = Updates(lanes=self._lanes, spot=self._corrected_spot)
+        self._updates = Updates(lanes=self._lanes, spot=self._corrected_spot, mistaken=self._mistaken)
         self._proving = Proving(lanes=self._lanes, clock=clock, write=partial(self._write, PROOF))
         self._tested = tested
-        self._calls: dict[CallId, OpenCall] = {}
-        self._buildings: dict[tuple[IncidentId, str], OpenCall] = {}
-        self._numbers: dict[tuple[int, str], OpenCall] = {}
-        self._latest: dict[int, OpenCall] = {}
-        self._finished: OrderedDict[CallId, OpenCall] = OrderedDict()
+        self._routes = Routes(mistaken=self._mistaken)
+        self.register = Register(forget=self._forget)
+        """The calls there are."""
+        self._answers = Answers(
+            register=self.register,
+            updates=self._updates,
+            write=self._write,
+            in_trouble=lambda: journal.trouble,
+            answered=self._answered,
+            read_back=self._read_back,
+        )
         # Calls whose order is being written down, with their frames.
         self._prepared: OrderedDict[CallId, tuple[Call, dict[LinkName, Frame]]] = OrderedDict()
-        # Presses that were read before their building's order.
-        self._early: OrderedDict[tuple[IncidentId, str], Ranges] = OrderedDict()
-        # Who has each call, and which links an exercise was withheld from: so that each is written once.
-        self._people: dict[CallId, set[str]] = {}
-        # Acknowledgements by people that are on their way into the journal.
-        self._noting: dict[tuple[CallId, str], asyncio.Future[Durability]] = {}
+        # Which links an exercise was withheld from, so that it is written once.
         self._withheld: dict[IncidentId, set[tuple[CallId, LinkName]]] = {}
         self._timers: dict[CallId, asyncio.TimerHandle] = {}
-        # Calls that later centres may have to be given, with the links that have refused them.
-        self._routes: dict[CallId, _Route] = {}
-        self._progress: dict[CallId, ResponseStatus] = {}
-        # What the facts of an earlier run say of routes: calls that a centre has, and who was called.
-        self._settled_before: set[CallId] = set()
-        self._told_before: set[tuple[CallId, LinkName]] = set()
 
     async def run(self) -> None:
         """Recall what is owed, then serve every link and follow the journal, for ever."""
@@ -193,8 +153,7 @@ class CallWorker:
             for timer in self._timers.values():
                 timer.cancel()
             self._timers.clear()
-            for route in self._routes.values():
-                route.close()
+            self._routes.close()
             self._proving.close()
 
     def take(self, entry: Entry[Fact]) -> None:
@@ -207,11 +166,10 @@ class CallWorker:
             case IncidentClosed(incident=incident):
                 self._close(incident, entry.at)
             case TelecommunicatorAcknowledged(call=call, by=by):
-                self._acknowledge(call, by)
+                self._answers.acknowledge(call, by)
             case UpdateOrdered() as update:
-                call_known = self._calls.get(update.call) or self._finished.get(update.call)
-                if call_known is not None:
-                    self._updates.order(update, call_known)
+                if (known := self.register.known(update.call)) is not None:
+                    self._updates.order(update, known)
             case UpdateReadBack(call=call, update=number):
                 self._read_back(call, number)
             case LinkTestOrdered() as test:
@@ -221,15 +179,18 @@ class CallWorker:
 
     def prepare(self, order: CallOrdered, at: Instant) -> None:
         """Make the frames of an order that is being written down: once it is, they only have to be sent."""
-        if order.call in self._calls or order.call in self._finished:
+        if order.call in self.register:
             return
         call = self._admit(order, at)
         if isinstance(call, ExerciseCall | str):
             return
-        self._prepared[order.call] = (
-            call,
-            {name: lane.link.first(call) for name, lane in self._lanes.items() if not lane.after},
-        )
+        frames: dict[LinkName, Frame] = {}
+        for lane in self._lanes.values():
+            if not lane.after:
+                frame = unless_mistaken(lane.link.first, call)
+                if frame is not None:
+                    frames[lane.link.name] = frame
+        self._prepared[order.call] = call, frames
         if len(self._prepared) > _PREPARED:
             self._prepared.popitem(last=False)
 
@@ -258,7 +219,7 @@ class CallWorker:
     # ---- orders
 
     def _order(self, order: CallOrdered, at: Instant) -> None:
-        if order.call in self._calls or order.call in self._finished:
+        if order.call in self.register:
             return
         prepared, frames = self._prepared.pop(order.call, (None, {}))
         call = prepared or self._admit(order, at)
@@ -269,25 +230,14 @@ class CallWorker:
         now = loop.time()
         elapsed = max((self._clock.now() - at) / SECOND, 0.0)
         opened = OpenCall(call=call, ordered=now - elapsed)
-        early = self._early.pop((order.incident, order.building), NONE)
-        opened.presses = union(opened.presses, early)
-        self._calls[order.call] = opened
-        self._buildings[order.incident, order.building] = opened
-        self._numbers[order.number, key_of(order.call)] = opened
-        self._latest[order.number] = opened
-        route = self._routes[order.call] = _Route()
-        carried = False
-        for lane in self._lanes.values():
-            if isinstance(call, ExerciseCall) and not lane.link.traits.exercise:
-                self._withhold(order, "this link has no agreed form for an exercise", [lane])
-                continue
-            carried = True
-            if not lane.after or (order.call, lane.link.name) in self._told_before:
-                self._bring_in(opened, lane, frame=frames.get(lane.link.name))
-            elif order.call not in self._settled_before:
-                due = max(opened.ordered + lane.after, now)
-                route.wait(lane, loop.call_at(due, self._bring_in_late, opened, lane))
-        if carried or not isinstance(call, ExerciseCall):
+        self.register.add(opened)
+        carrying = list(self._lanes.values())
+        if isinstance(call, ExerciseCall):
+            carrying = [lane for lane in carrying if lane.link.traits.exercise]
+            unfit = [lane for lane in self._lanes.values() if not lane.link.traits.exercise]
+            self._withhold(order, "this link has no agreed form for an exercise", unfit)
+        self._routes.begin(opened, carrying, frames)
+        if carrying or not isinstance(call, ExerciseCall):
             due = max(opened.ordered + self._unanswered_after, now)
             self._timers[order.call] = loop.call_at(due, self._unanswered, opened)
 
@@ -297,34 +247,6 @@ class CallWorker:
 
     def _corrected_spot(self, order: UpdateOrdered) -> Spot | None:
         return self._spot(order.place, order.building) if order.kind is UpdateKind.PLACE else None
-
-    # ---- which centres have a call
-
-    def _bring_in(self, call: OpenCall, lane: Lane, *, frame: Frame | None = None) -> None:
-        self._routes[call.id].called.add(lane.link.name)
-        lane.ledger.order(call, now=asyncio.get_running_loop().time(), frame=frame)
-        lane.bell.set()
-
-    def _bring_in_late(self, call: OpenCall, lane: Lane) -> None:
-        """A later centre's turn: unless a centre that was called before has the call."""
-        route = self._routes.get(call.id)
-        if route is None or not route.waits_for(lane):
-            return
-        if call.acknowledged or not without(FIRST_PRESS, call.confirmed) or not call.owed_at(self._now()):
-            route.close()
-            return
-        _log.warning("next_centre_called", call=call.id, link=lane.link.name)
-        self._bring_in(call, lane)
-
-    def _refused_by(self, call: OpenCall, lane: Lane) -> None:
-        """When every link that was called has refused, the next centre's turn is now."""
-        route = self._routes.get(call.id)
-        if route is None:
-            return
-        route.refused.add(lane.link.name)
-        if route.called <= route.refused:
-            for late in route.nearest():
-                self._bring_in_late(call, late)
 
     @staticmethod
     def _now() -> float:
@@ -339,21 +261,11 @@ class CallWorker:
         )
 
     def _join(self, joined: AlarmJoined) -> None:
-        number: Ranges = ((joined.number, joined.number),)
-        call = self._buildings.get((joined.incident, joined.building))
+        call = self.register.join(joined.incident, joined.building, joined.number)
         if call is None:
-            key = (joined.incident, joined.building)
-            self._early[key] = union(self._early.get(key, NONE), number)
-            if len(self._early) > _EARLY:
-                self._early.popitem(last=False)
             return
-        presses = union(call.presses, number)
-        if presses == call.presses:
-            return
-        call.presses = presses
-        now = asyncio.get_running_loop().time()
         for lane in self._lanes.values():
-            lane.ledger.joined(call, now=now)
+            lane.ledger.joined(call, now=self._now())
             lane.bell.set()
 
     def _close(self, incident: IncidentId, at: Instant) -> None:
@@ -361,30 +273,23 @@ class CallWorker:
         elapsed = max((self._clock.now() - at) / SECOND, 0.0)
         left = max(self._kept_after_close - elapsed, 0.0)
         self._withheld.pop(incident, None)
-        for call in self._calls.values():
+        for call in self.register:
             if call.incident == incident and call.ends is None:
                 call.ends = loop.time() + left
                 loop.call_at(call.ends, self._finish, call)
 
     def _finish(self, call: OpenCall) -> None:
-        self._calls.pop(call.id, None)
-        if (route := self._routes.pop(call.id, None)) is not None:
-            route.close()
-        self._buildings.pop((call.incident, call.call.order.building), None)
+        self._routes.end(call.id)
         for lane in self._lanes.values():
             lane.ledger.drop(call.id)
             lane.bell.set()
-        self._finished[call.id] = call
-        if len(self._finished) > _FINISHED:
-            _, gone = self._finished.popitem(last=False)
-            self._numbers.pop((gone.call.order.number, key_of(gone.id)), None)
-            if self._latest.get(gone.call.order.number) is gone:
-                del self._latest[gone.call.order.number]
-            self._people.pop(gone.id, None)
-            self._progress.pop(gone.id, None)
-            self._updates.forget(gone.id)
-            for lane in self._lanes.values():
-                lane.told.discard(gone.id)
+        self.register.finish(call)
+
+    def _forget(self, call: OpenCall) -> None:
+        self._answers.forget(call)
+        self._updates.forget(call.id)
+        for lane in self._lanes.values():
+            lane.told.discard(call.id)
 
     def _unanswered(self, call: OpenCall) -> None:
         self._timers.pop(call.id, None)
@@ -427,11 +332,11 @@ class CallWorker:
             case Refusal(frame=frame_id, reason=reason):
                 self._refused(lane, frame_id, reason)
             case PersonAnswered():
-                return self._person(link, heard)
+                return self._answers.person(link, heard)
             case ReadBack():
-                return self._person_read_back(link, heard)
+                return self._answers.read_back(link, heard)
             case ResponseSaid():
-                self._responders(link, heard)
+                self._answers.responders(link, heard)
             case Opened():
                 lane.ledger.reopened(now=now)
                 if not lane.link.traits.settling and lane.noted is False:  # on which nothing ever answers
@@ -489,44 +394,14 @@ class CallWorker:
                     [CallRejected(call=call, link=link, frame=frame_id, reason=reason) for call, _ in covers],
                 )
                 for call_id, _ in covers:
-                    if (call := self._calls.get(call_id)) is not None:
-                        self._refused_by(call, lane)
+                    if (call := self.register.open(call_id)) is not None:
+                        self._routes.refused(call, lane)
 
-    def _meant(self, number: int, key: str) -> OpenCall | None:
-        return self._numbers.get((number, key)) if key else self._latest.get(number)
-
-    def _responders(self, link: LinkName, said: ResponseSaid) -> None:
-        call = self._meant(said.number, said.key)
-        if call is None or list(ResponseStatus).index(said.status) <= self._come(call.id):
-            return
-        self._progress[call.id] = said.status
-        self._write(
-            call.incident,
-            [ResponseSeen(call=call.id, incident=call.incident, link=link, status=said.status)],
-        )
-
-    def _come(self, call: CallId) -> int:
-        status = self._progress.get(call)
-        return -1 if status is None else list(ResponseStatus).index(status)
-
-    def _person_read_back(self, link: LinkName, heard: ReadBack) -> asyncio.Future[bool]:
-        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        call = self._meant(heard.number, heard.key)
-        update = self._updates.latest(call.id) if call is not None else None
-        if call is None or update is None or heard.update not in (0, update.update):
-            answer.set_result(call is not None and self._updates.was_read_back(call.id, heard.update))
-            return answer
-        self._read_back(call.id, update.update)
-        written = self._write(
-            call.incident,
-            [
-                UpdateReadBack(
-                    call=call.id, incident=call.incident, update=update.update, link=link, by=heard.by
-                )
-            ],
-        )
-        written.add_done_callback(partial(self._noted, (call.id, heard.by), answer))
-        return answer
+    def _answered(self, call: CallId) -> None:
+        """A person has it: its own frame is owed no more."""
+        for lane in self._lanes.values():
+            lane.ledger.acknowledged(call)
+            lane.bell.set()
 
     def _read_back(self, call_id: CallId, update: int) -> None:
         order = self._updates.read_back(call_id, update)
@@ -538,52 +413,8 @@ class CallWorker:
         if (timer := self._timers.pop(call_id, None)) is not None:
             timer.cancel()
 
-    def _person(self, link: LinkName, heard: PersonAnswered) -> asyncio.Future[bool]:
-        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        call = self._meant(heard.number, heard.key)
-        if call is None:
-            answer.set_result(False)
-            return answer
-        person = call.id, heard.by
-        written: asyncio.Future[Durability] | None
-        if self._acknowledge(*person):
-            fact = TelecommunicatorAcknowledged(call=call.id, incident=call.incident, link=link, by=heard.by)
-            written = self._noting[person] = self._write(call.incident, [fact])
-        else:
-            written = self._noting.get(person)
-        # Whoever repeats it is answered no sooner than it is written down.
-        if written is None:
-            answer.set_result(True)
-        elif written.done():
-            self._noted(person, answer, written)
-        else:
-            written.add_done_callback(partial(self._noted, person, answer))
-        return answer
-
-    def _noted(
-        self, person: tuple[CallId, str], answer: asyncio.Future[bool], written: asyncio.Future[Durability]
-    ) -> None:
-        """Confirm a person's answer; not while it is in memory alone, so that the centre says it again."""
-        if written.cancelled() or (written.result() is Durability.UNRECORDED and self._journal.trouble):
-            answer.cancel()
-            return
-        self._noting.pop(person, None)
-        if not answer.done():
-            answer.set_result(True)
-
-    def _acknowledge(self, call_id: CallId, by: str) -> bool:
-        """Note that this person has the call. Whether that is news."""
-        call = self._calls.get(call_id) or self._finished.get(call_id)
-        people = self._people.setdefault(call_id, set()) if call is not None else set()
-        if call is None or by in people or len(people) >= _PEOPLE:
-            return False
-        people.add(by)
-        call.acknowledged = True
-        call.confirmed = union(call.confirmed, FIRST_PRESS)
-        for lane in self._lanes.values():
-            lane.ledger.acknowledged(call_id)
-            lane.bell.set()
-        return True
+    def _mistaken(self, lane: Lane) -> None:
+        self._report(lane, Lost(reason="the link could not make the frame of a call; the log says why"))
 
     def _broken(self, lane: Lane, error: Exception) -> None:
         self._report(lane, Lost(reason=f"the link failed: {type(error).__name__}"))
@@ -593,7 +424,7 @@ class CallWorker:
     def _by_incident(self, frame: Frame | None) -> dict[IncidentId, list[tuple[CallId, Ranges]]]:
         found: dict[IncidentId, list[tuple[CallId, Ranges]]] = {}
         for call_id, ranges in frame.covers if frame is not None else ():
-            call = self._calls.get(call_id) or self._finished.get(call_id)
+            call = self.register.known(call_id)
             if call is not None:
                 found.setdefault(call.incident, []).append((call_id, ranges))
         return found
@@ -611,17 +442,14 @@ class CallWorker:
 
     def _recall(self, owed: Sequence[Entry[Fact]]) -> None:
         now = self._now()
-        for entry in owed:
-            match entry.fact:
-                case CallSent(call=call, link=link, update=0):
-                    self._told_before.add((call, link))
-                case CallReceipt(call=call, link=link, level=level, update=0):
-                    if link in self._lanes and level in self._lanes[link].link.traits.settling:
-                        self._settled_before.add(call)
-                case TelecommunicatorAcknowledged(call=call):
-                    self._settled_before.add(call)
-                case _:
-                    pass
+        self._routes.recall(
+            settled=[entry.fact.call for entry in owed if self._settles(entry.fact)],
+            told=[
+                (fact.call, fact.link)
+                for fact in (entry.fact for entry in owed)
+                if isinstance(fact, CallSent) and not fact.update
+            ],
+        )
         frames: dict[tuple[LinkName, str], list[tuple[CallId, Ranges]]] = {}
         for entry in owed:
             match entry.fact:
@@ -646,17 +474,25 @@ class CallWorker:
                     if link in self._lanes:
                         self._lanes[link].ledger.recall_note(frame, level)
                 case ResponseSeen(call=call, status=status):
-                    self._progress[call] = status
+                    self._answers.progressed(call, status)
                 case CallReceipt(call=call, link=link, frame=frame, covers=covers, level=level):
                     if link in self._lanes:
                         self._lanes[link].ledger.recall_receipt(frame, call, covers, level, now=now)
                 case CallRejected(link=link, frame=frame) if link in self._lanes:
                     self._lanes[link].ledger.recall_rejected(frame)
-                case CallUnanswered(call=call) if call in self._calls:
-                    self._calls[call].unanswered = True
+                case CallUnanswered(call=call):
+                    if (known := self.register.open(call)) is not None:
+                        known.unanswered = True
                 case LinkLost(link=link) if link in self._lanes:
                     self._lanes[link].noted = False
                 case LinkRestored(link=link) if link in self._lanes:
                     self._lanes[link].noted = True
                 case _:
                     pass
+
+    def _settles(self, fact: Fact) -> TypeGuard[CallReceipt | TelecommunicatorAcknowledged]:
+        """Whether a PSAP had the call by this."""
+        if isinstance(fact, CallReceipt):
+            lane = self._lanes.get(fact.link)
+            return not fact.update and lane is not None and fact.level in lane.link.traits.settling
+        return isinstance(fact, TelecommunicatorAcknowledged)

@@ -210,7 +210,7 @@ class World:
 
         async def close(verbs: Verbs, verb: VerbId) -> str:
             worker = self.life.lane.calls if self.life is not None else None
-            for call in worker._calls.values() if worker is not None else ():
+            for call in worker.register if worker is not None else ():
                 if call.incident == incident and without(call.presses, call.confirmed):
                     self.given_up.add(incident)
             return await verbs.close_incident(verb=verb, incident=incident, by="per_1")  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from belltower.incident.facts import CallReceipt, CallRejected, CallSent
+from belltower.incident.facts import CallReceipt, CallRejected, CallSent, LinkLost
 from gateway.county import Fault
 from tests.gateway.psap.house import House, closed, joined, order
 from tests.peers.virtual_time import in_virtual_time
@@ -113,5 +113,23 @@ def test_after_a_restart_the_route_is_the_same():
             await asyncio.sleep(60)
             assert [] == called(house, "neighbour")
             assert {"county"} == {fact.link for fact in await house.facts(CallSent)}
+
+    in_virtual_time(story())
+
+
+def test_a_link_that_cannot_make_its_frame_hurts_itself_only():
+    """The others carry the call at once, and the faulty one is shown as lost."""
+
+    async def story():
+        async with House(counties=("county", "second")) as house:
+            await asyncio.sleep(1)
+            link = house.worker._lanes["county"].link
+            link.first = link.update = None
+            await house.give(order(1))
+            await asyncio.sleep(1)
+
+            assert [1] == called(house, "second")
+            (lost,) = [fact for fact in await house.facts(LinkLost) if fact.link == "county"]
+            assert "could not make the frame" in lost.reason
 
     in_virtual_time(story())
