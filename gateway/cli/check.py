@@ -96,6 +96,11 @@ def _summary(settings: Settings, package: SitePackage) -> dict[str, str]:
     }
 
 
+def untried_links(settings: Settings) -> list[str]:
+    """The links whose kind was never on the air here: vector-tested."""
+    return [name for name, link in settings.psap_links.items() if getattr(link, "VECTOR_TESTED", False)]
+
+
 def file_faults(settings: Settings) -> list[str]:
     """What is wrong with the files that the settings name: not there, not readable, not fitting each other."""
     named: dict[str, ListenerSettings | BrokerSettings | WebSettings] = {
@@ -153,6 +158,10 @@ def _remarks(settings: Settings, package: SitePackage, *, without_secrets: bool)
         remarks.append("some units travel by radio, and the settings have no [alarm.radio.NAME]")
     if alarm.mqtt_listener is None and not alarm.mqtt_broker:
         remarks.append("units over MQTT reach nobody: there is neither a listener nor a broker")
+    if untried := untried_links(settings):
+        remarks.append(
+            f"links tested against published octets only: {', '.join(untried)}; prove them with: belltower psap test"
+        )
     if not settings.channels:
         remarks.append("notices go nowhere: there is no [notify.channels.NAME]")
     unbound = [unit.id for unit in package.units.values() if unit.place is None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import ClassVar
 
 from msgspec import Struct
 
@@ -14,6 +15,8 @@ from hardware.transports import open_transport
 
 class TetraLinkSettings(Struct, frozen=True, kw_only=True):
     """Texts by TETRA short data: `[psap.links.NAME]` with `kind = "tetra"`. Vector-tested: no radio was at hand."""
+
+    VECTOR_TESTED: ClassVar[bool] = True
 
     # The radio's data port: "serial:///dev/ttyUSB3?baud=38400".
     url: str
@@ -42,6 +45,8 @@ class TetraLinkSettings(Struct, frozen=True, kw_only=True):
 class FleetSyncLinkSettings(Struct, frozen=True, kw_only=True):
     """Texts by FleetSync: `[psap.links.NAME]` with `kind = "fleetsync"`. Vector-tested: no radio was at hand."""
 
+    VECTOR_TESTED: ClassVar[bool] = True
+
     # The radio's data port: "serial:///dev/ttyUSB4?baud=9600".
     url: str
     # Fleet and unit of the centre's radio, 3 and 4 digits: "100-1002"; "000-0000" is everybody, and never acknowledged.
@@ -62,6 +67,8 @@ class FleetSyncLinkSettings(Struct, frozen=True, kw_only=True):
 
 class NexedgeLinkSettings(Struct, frozen=True, kw_only=True):
     """Texts by NEXEDGE: `[psap.links.NAME]` with `kind = "nexedge"`. Vector-tested: no radio was at hand."""
+
+    VECTOR_TESTED: ClassVar[bool] = True
 
     # The radio's data port: "serial:///dev/ttyUSB4?baud=9600".
     url: str

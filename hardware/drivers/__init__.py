@@ -6,6 +6,9 @@ mqtt_registry   what its connections share: who is here, who wants which topic, 
 mqtt_reasons    what it answers
 mqtt_broker     a client of an existing broker; acknowledges to it after the commit
 mqtt_link       one connection of that client
+modem           a GSM or LTE modem: short messages out and in
+tetra_radio     a TETRA radio's data port
+at_dialogue     what both speak: one command at a time
 dc09_receiver   a receiver of alarm panels' reports, SIA DC-09
 dc09_judge      whose a report is, whether it is fresh, and what to answer
 

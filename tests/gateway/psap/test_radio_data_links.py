@@ -1,6 +1,7 @@
 """Texts by TETRA, FleetSync and NEXEDGE: what each answer comes to, and what none of them can."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from belltower.clock import Instant
 from belltower.errors import SettingsError
 from belltower.ids import LinkName
 from belltower.incident.facts import Mode, ReceiptLevel
+from gateway.cli.check import untried_links
 from gateway.psap.fleetsync_link import FleetSyncLink
 from gateway.psap.link import (
     Answered,
@@ -23,6 +25,7 @@ from gateway.psap.link import (
 )
 from gateway.psap.radio_data_settings import FleetSyncLinkSettings, NexedgeLinkSettings, TetraLinkSettings
 from gateway.psap.tetra_link import TetraLink
+from gateway.settings import load
 from hardware.codecs import fleetsync, tetra_pei
 from hardware.codecs.fleetsync import Acked, Text
 from hardware.codecs.tetra_pei import Ack, Report, Reports, ReportStatus, ShortReport, Transfer
@@ -369,3 +372,11 @@ def test_settings_that_cannot_be_meant_are_refused(kind, settings, fault):
 def test_what_was_never_on_the_air_says_so(kind):
     """In the settings' own words."""
     assert "Vector-tested" in kind.__doc__
+    assert kind.VECTOR_TESTED
+
+
+def test_belltower_check_remarks_on_them():
+    """Those three of the example, and no other."""
+    example = load(Path("config.example.toml"), environ={}, secrets=False)
+
+    assert ["tetra", "fleet", "nexedge"] == untried_links(example)
