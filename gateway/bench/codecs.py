@@ -19,7 +19,7 @@ from belltower.errors import Malformed
 from belltower.ids import CallId, IncidentId, PlaceId
 from belltower.incident.facts import AlarmKind, CallOrdered, Mode
 from floorplans.campus import Campus, Civic
-from gateway.psap import additional_data, pidf, radio_text
+from gateway.psap import additional_data, cap, pidf, radio_text
 from gateway.psap.eido import document, writing
 from gateway.psap.link import Call, Spot, admitted
 from gateway.psap.radio_text import Direction, Ends
@@ -226,6 +226,13 @@ def _pidf() -> Codec:
     )
 
 
+def _cap() -> Codec:
+    alert = cap.for_call(
+        a_call(), campus=CAMPUS, sender="belltower@school.example", addresses=("sip:psap@county.example",)
+    )
+    return Codec(name="cap", sample=cap.build(alert), read=cap.parse, write=cap.build)
+
+
 def _additional_data() -> Codec:
     block = additional_data.ServiceInfo(
         reference="urn:uuid:1@school.example", environment="Business", types=("sensor",), mobility="Fixed"
@@ -328,6 +335,7 @@ def codecs() -> tuple[Codec, ...]:
         _dc09(sealed=True),
         _sip(),
         _pidf(),
+        _cap(),
         _additional_data(),
         _eido(),
         _sms_submit(),
