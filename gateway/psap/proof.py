@@ -133,7 +133,7 @@ class Proving:
             return
         if running.best is None or _ORDER.index(level) > _ORDER.index(running.best):
             running.best, running.best_at = level, asyncio.get_running_loop().time()
-        if level in lane.link.traits.settling:
+        if level in lane.link.traits.settling | lane.link.traits.ending:
             self._conclude(running, "")
 
     def refused(self, lane: Lane, frame_id: str, reason: str) -> None:
