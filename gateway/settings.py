@@ -363,9 +363,9 @@ def load(
         site=reader.take(SiteSettings, tables.get("site", {}), "site") or SiteSettings(),
         state=reader.take(StateSettings, tables.get("state", {}), "state") or StateSettings(),
         alarm=_alarm(reader, tables.get("alarm", {})),
-        **_psap(reader, tables.get("psap", {})),
+        **(psap := _psap(reader, tables.get("psap", {}))),
         desk=_desk(reader, tables.get("desk", {})),
-        channels=_channels(reader, tables.get("notify", {})),
+        channels=_channels(reader, tables.get("notify", {}), psap["psap_links"]),
         log=reader.take(LogSettings, tables.get("log", {}), "log") or LogSettings(),
     )
     _ports(reader, settings)
@@ -452,12 +452,18 @@ def _psap(reader: Reader, psap: Any) -> dict[str, Any]:
     return {"psap_links": links, "psap_centres": centres, "link_centres": leads}
 
 
-def _channels(reader: Reader, notify: Any) -> dict[str, Any]:
+def _channels(reader: Reader, notify: Any, links: Mapping[str, Any]) -> dict[str, Any]:
     channels = _named(
         reader, notify, "notify", "channels", lambda table, at: reader.take_kind(CHANNELS, table, at)
     )
     first: dict[type[Any], str] = {}
+    lines = {getattr(link, "url", None): name for name, link in links.items()}
     for name, channel in channels.items():
+        if (link := lines.get(getattr(channel, "url", None) or "-")) is not None:
+            reader.fault(
+                f"notify.channels.{name}.url",
+                f"psap.links.{link} holds this line, and nobody else may; notices need a modem of their own",
+            )
         # Two ways to the same address would send everything twice.
         other = first.setdefault(type(channel), name)
         if other != name:

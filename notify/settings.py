@@ -8,6 +8,7 @@ from msgspec import Meta, Struct, field
 
 from belltower.errors import SettingsError
 from belltower.values import Count, Port, Seconds, Secret
+from hardware.transports import open_transport
 
 _Host = Annotated[
     str,
@@ -82,6 +83,27 @@ class TwilioSettings(Struct, frozen=True, kw_only=True):
         _check_timeout(self.timeout)
 
 
+class ModemSettings(Struct, frozen=True, kw_only=True):
+    """Text messages by a modem of our own: `[notify.channels.NAME]` with `kind = "modem"`."""
+
+    # The modem, and not the one of a PSAP link: "serial:///dev/ttyUSB6?baud=115200".
+    url: str
+    # The SIM's PIN. A wrong one is not tried again.
+    pin: Secret | None = None
+    # Messages a second it is asked for; a modem takes about one in four seconds.
+    rate: _Rate = 0.25
+    # One message, opening included, has this long; what is not answered by then is uncertain.
+    timeout: Seconds = 60.0
+
+    def __post_init__(self) -> None:
+        """Refuse a modem that cannot be opened, and a time in which nothing can be sent."""
+        try:
+            open_transport(self.url)
+        except SettingsError as error:
+            raise SettingsError(f"url: {error}") from None
+        _check_timeout(self.timeout)
+
+
 class ConsoleSettings(Struct, frozen=True, kw_only=True):
     """Desktop consoles that show a notice on the live page: `[notify.channels.NAME]` with `kind = "console"`."""
 
@@ -89,6 +111,7 @@ class ConsoleSettings(Struct, frozen=True, kw_only=True):
 CHANNELS: dict[str, type[Struct]] = {
     "smtp": SMTPSettings,
     "twilio": TwilioSettings,
+    "modem": ModemSettings,
     "console": ConsoleSettings,
 }
 """The record of each `kind` of channel."""

@@ -149,6 +149,11 @@ class Modem:
         """Whether it is set up; it may still be looking for a network."""
         return self._ready
 
+    @property
+    def pin_refused(self) -> bool:
+        """Whether the SIM has refused the PIN: whoever makes a modem anew must not give it again."""
+        return self._pin_refused
+
     async def send(self, pdu: bytes, *, handed: Callable[[], None] = lambda: None) -> Outcome:
         """Hand one SMS-SUBMIT over. Bounded: at most the wait for the prompt and for the answer."""
         if not self._ready:

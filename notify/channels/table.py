@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from msgspec import Struct
 
 from belltower.clock import Clock
 from belltower.errors import SettingsError
+from hardware.transports import open_transport
 from notify.callbacks import PATH
 from notify.channels.channel import Channel
 from notify.channels.console import Board, ConsoleChannel
+from notify.channels.modem import ModemSMS
 from notify.channels.smtp import SMTPChannel
 from notify.channels.twilio_sms import TwilioSMS
 from notify.sender import Pace
-from notify.settings import ConsoleSettings, SMTPSettings, TwilioSettings
+from notify.settings import ConsoleSettings, ModemSettings, SMTPSettings, TwilioSettings
 
 
 def make_channels(
@@ -46,6 +49,10 @@ def _make(settings: Struct, *, public_url: str, board: Board, clock: Clock) -> t
             return TwilioSMS(settings=settings, callback_url=url), pace
         case SMTPSettings():
             return SMTPChannel(settings=settings), Pace(at_once=settings.connections)
+        case ModemSettings():
+            return ModemSMS(settings=settings, make=partial(open_transport, settings.url)), Pace(
+                at_once=1, per_second=settings.rate
+            )
         case ConsoleSettings():
             return ConsoleChannel(board=board, clock=clock), Pace(at_once=1_000)
         case _:
