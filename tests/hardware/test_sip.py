@@ -4,7 +4,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belltower.errors import Malformed
@@ -80,6 +80,17 @@ def test_commas_part_values_but_not_inside_quotes_or_brackets():
     assert ("a", {"x": 'y "z', "flag": ""}) == sip.parameters(r'a;X="y \"z";flag')
 
 
+def test_separators_at_odd_places_part_nothing():
+    """At the end, doubled, after a quote that never ends."""
+    request = Request(
+        method="MESSAGE", uri="sip:a@b", headers=(("Route", "<sip:a>,, ,<sip:b>,"), ("To", '"a,b'))
+    )
+
+    assert ("<sip:a>", "<sip:b>") == sip.values(request, "Route")
+    assert ('"a', "b") == sip.values(request, "To")
+    assert ("sip:c", "") == (sip.bracketed("sip:c;lr"), sip.header(request, "Via"))
+
+
 def test_a_response_repeats_what_its_request_bore():
     """RFC 3261, section 8.2.6.2: all Via lines in order, and a tag on To."""
     request = sip.decode(SAMPLE)
@@ -97,6 +108,7 @@ def test_headers_are_set_in_place_or_at_the_end():
     assert (("To", "2"),) == sip.replaced(old, {"Via": None})
 
 
+@settings(deadline=None)
 @given(messages)
 def test_what_is_written_is_read_back(message):
     """decode(encode(x)) == x, and every line ends in CR LF."""
@@ -107,6 +119,7 @@ def test_what_is_written_is_read_back(message):
     assert head.count(b"\r\n") == head.count(b"\n") == head.count(b"\r")
 
 
+@settings(deadline=None)
 @given(st.lists(messages, min_size=1, max_size=4), st.randoms(use_true_random=False))
 def test_a_stream_gives_the_same_messages_however_it_is_cut(expected, random):
     """With blank lines between them."""
@@ -170,6 +183,8 @@ def test_a_stream_keeps_no_more_than_it_may():
         (SAMPLE.replace(b"70\r\n", b"70\n", 1), "the control character '\\n'"),
         (SAMPLE.replace(b"emergency", b"emergenc\xff", 1), "the headers are not UTF-8"),
         (SAMPLE.replace(b": 3347", b": x", 1), "is no length"),
+        (b"OPTIONS sip:a SIP/2.0" + b"\r\nVia: a" * 200 + b"\r\n\r\n", "200 headers, at most 128"),
+        (b"OPTIONS sip:a SIP/2.0\r\n\r\n" + bytes(300_000), "the body has 300000 octets"),
     ],
 )
 def test_a_bad_message_is_said_to_be_bad_where_it_is(octets, says):
@@ -201,6 +216,7 @@ def test_what_would_not_be_read_back_is_not_written(message):
         sip.encode(message)
 
 
+@settings(deadline=None)
 @given(st.lists(st.builds(Part, headers=headers, body=bodies), min_size=1, max_size=5).map(tuple))
 def test_parts_are_read_back(parts):
     """Whatever octets they hold."""

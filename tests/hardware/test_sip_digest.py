@@ -1,7 +1,7 @@
 """Digest authentication, with the vectors of the standard."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belltower.errors import Malformed
@@ -41,6 +41,7 @@ def test_the_vectors_of_the_standard(algorithm, response):
     assert response == sip_digest.credentials(value).response
 
 
+@settings(deadline=None)
 @given(
     st.builds(
         Challenge,
@@ -67,6 +68,15 @@ def test_whoever_knows_the_password_proves_it_and_nobody_else(asked, user, passw
     assert sip_digest.proven(said, password=password, method="MESSAGE")
     assert not sip_digest.proven(said, password=password + "x", method="MESSAGE")
     assert not sip_digest.proven(said, password=password, method="OPTIONS")
+
+
+def test_an_algorithm_nobody_knows_proves_nothing():
+    """However right the rest is."""
+    said = sip_digest.credentials(
+        'Digest username="a", realm="b", nonce="c", uri="d", response="e", algorithm=X'
+    )
+
+    assert not sip_digest.proven(said, password="p", method="GET")
 
 
 def test_the_strongest_challenge_that_is_known_is_answered():

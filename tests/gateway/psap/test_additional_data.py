@@ -3,7 +3,7 @@
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belltower.errors import Malformed
@@ -49,6 +49,7 @@ blocks = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(blocks)
 def test_what_is_written_is_read_back(block):
     """decode(encode(x)) == x."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -95,6 +95,7 @@ def test_whatever_a_site_package_says_there_is_a_location():
     assert location.point is None
 
 
+@settings(deadline=None)
 @given(locations)
 def test_what_is_written_is_read_back(location):
     """decode(encode(x)) == x."""
