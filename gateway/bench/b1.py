@@ -49,7 +49,7 @@ async def _through_listener() -> list[Figure]:
         port, floor_port = rig.free_port(), rig.free_port()
         plan = Plan(folder)
         plan.write(line=f"serial://{near}", alarm=f"[alarm.mqtt_listener]\nport = {port}")
-        async with rig.alarm_lane(plan), _floor(folder, "listener", floor_port, near_floor):
+        async with rig.alarm_lane(plan), floor(folder, "listener", floor_port, near_floor):
             rounds = await asyncio.to_thread(
                 _rounds,
                 plan,
@@ -71,7 +71,7 @@ async def _through_broker() -> list[Figure]:
                 alarm=f'[alarm.mqtt_broker.field]\nurl = "mqtt://127.0.0.1:{port}"\nusername = "belltower"\n'
                 f'password = {{ file = "{password}" }}',
             )
-            async with rig.alarm_lane(plan), _floor(folder, "broker", port, near_floor):
+            async with rig.alarm_lane(plan), floor(folder, "broker", port, near_floor):
                 rounds = await asyncio.to_thread(
                     _rounds,
                     plan,
@@ -84,7 +84,8 @@ async def _through_broker() -> list[Figure]:
 
 
 @asynccontextmanager
-async def _floor(folder: Path, role: str, port: int, near: str) -> AsyncIterator[None]:
+async def floor(folder: Path, role: str, port: int, near: str) -> AsyncIterator[None]:
+    """The floor as its own process, ready for presses."""
     log = folder / "floor.log"
     journal = folder / "floor.journal"
     async with rig.process(log, "-m", "gateway.bench.floors", role, port, journal, near) as floor:
@@ -152,11 +153,11 @@ def _rounds(
     rounds = []
     for count in (PRESSES // 4, *[PRESSES] * ROUNDS):
         times: list[float] = []
-        bare: list[float] = []
+        plain_times: list[float] = []
         while len(times) < count:
             times += product(SLICE, line, watch, unit)
-            bare += _bare(SLICE, floor_line, plain)
-        rounds.append((times, bare))
+            plain_times += bare(SLICE, floor_line, plain)
+        rounds.append((times, plain_times))
     for each in (watch, unit, plain):
         each.end()
     return rounds[1:]
@@ -182,7 +183,8 @@ def product(count: int, line: Line, watch: Watch, unit: Presser) -> list[float]:
     return times
 
 
-def _bare(count: int, line: Line, unit: Presser) -> list[float]:
+def bare(count: int, line: Line, unit: Presser) -> list[float]:
+    """Seconds from each press to its octets, through the floor."""
     times = []
     for _ in range(count):
         time.sleep(PAUSE)
