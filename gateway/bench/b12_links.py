@@ -1,6 +1,6 @@
 """B12: from a press to the first octets of its call on every one of six links, and what one hung link costs the others.
 
-The alarm lane is its own process with six links configured; the far ends are one more process (`county_ends.py`), and
+The alarm lane is its own process with six links configured; the far ends are one more process, the county's simulator, and
 between them stand relays that note when the call's octets pass (`roads.py`). The floor is B1's: the octets written to a
 file, `fdatasync`, and written to one line. Rounds of product and floor alternate. Every press is the first of an
 incident, which is closed before the next.
@@ -14,10 +14,7 @@ import os
 import sys
 import time
 
-import msgspec
-
 from gateway.bench import b1, floors, rig
-from gateway.bench.county_ends import Ends
 from gateway.bench.figure import Figure
 from gateway.bench.rig import Plan
 from gateway.bench.roads import Roads
@@ -33,6 +30,16 @@ PAUSE = 0.02
 P50, P99 = 3.0, 5.0
 OTHERS_MS = 5.0
 WITHIN = 1.0
+
+LINKS = 6
+OUTWARD = {
+    "dc09": (b"SIA-DCS", 'account = "1234"\nreceivers = ["{}"]'),
+    "sip": (b"MESSAGE urn:service:", 'from = "sip:school@school.example"\ntargets = ["{}"]'),
+    "modem": (b"AT+CMGS", 'number = "+15550100"\nurl = "{}"'),
+    "tetra": (b"AT+CMGS", 'to = "2345678"\nurl = "{}"'),
+    "fleetsync": (b"\x02F", 'to = "100-1002"\nurl = "{}"'),
+}
+"""Links on which the school connects: what the octets of a call hold, and their settings."""
 
 Times = dict[str, list[float]]
 
@@ -51,62 +58,41 @@ async def _measured() -> list[Figure]:
     with rig.folder("b12") as folder, rig.pty() as (far_floor, near_floor), Roads() as roads:
         port, floor_port = rig.free_port(), rig.free_port()
         plan = Plan(folder)
-        ends = _write(plan, roads, port)
+        ends = ",".join(f"{name}={address}" for name, address in _write(plan, roads, port).items())
+        key = f"kiss={plan.folder / 'county.key'}"
         log = folder / "ends.log"
-        told = msgspec.json.encode(ends).decode()
-        async with rig.process(log, "-m", "gateway.bench.county_ends", told) as far:
+        async with rig.process(
+            log, "-m", "gateway.cli", "simulate", "county", "--links", ends, "--key-file", key, "--port", 0
+        ) as far:
             assert far.stdout is not None
             line = await asyncio.wait_for(far.stdout.readline(), rig.PATIENCE)
             if not line:
                 raise RuntimeError(f"the far ends did not start: {log.read_text()[-2_000:]}")
-            addresses = json.loads(line)["ends"]
-            for name in ("dc09", "sip"):
-                if name in addresses:
-                    roads.lead(name, int(addresses[name].rpartition(":")[2]))
+            for name, address in json.loads(line)["ends"].items():
+                if name in OUTWARD:
+                    roads.lead(name, int(address.rpartition(":")[2]))
             floor_line = Line(number=far_floor, key=plan.link_key)
             async with rig.alarm_lane(plan) as lane, b1.floor(folder, "listener", floor_port, near_floor):
                 await _all_answer(plan, lane)
                 return await asyncio.to_thread(_all, plan, roads, floor_line, port, floor_port)
 
 
-def _write(plan: Plan, roads: Roads, port: int) -> Ends:
-    """The settings of all links, and what stands at their far ends."""
-    school, county_line = roads.serial("kiss", b":PANIC ")
-    county = {"kiss": f"serial://{county_line}"}
-    devices: dict[str, str] = {}
-    tables = ""
-    if "sip" in ENDS:
-        county["sip"] = "127.0.0.1:0"
-        tables += (
-            f'[psap.links.sip]\nkind = "sip"\nfrom = "sip:school@school.example"\n'
-            f'targets = ["tcp://127.0.0.1:{roads.connection("sip", b"MESSAGE urn:service:")}"]\n'
-        )
-    if "dc09" in ENDS:
-        county["dc09"] = "127.0.0.1:0"
-        tables += (
-            f'[psap.links.dc09]\nkind = "dc09"\naccount = "1234"\n'
-            f'receivers = ["tcp://127.0.0.1:{roads.connection("dc09", b"SIA-DCS")}"]\n'
-        )
-    if "eido" in ENDS:
-        notifier = rig.free_port()
-        dialled = roads.connection("eido", b'"event"', outward=False)
-        roads.lead("eido", notifier)
-        county["eido"] = f"127.0.0.1:0?school=ws://127.0.0.1:{dialled}/IncidentData/Ent"
-        tables += (
-            f'[psap.links.eido]\nkind = "eido"\nelement = "belltower.school.example"\nport = {notifier}\n'
-        )
-    for kind, mark, more in (
-        ("modem", b"AT+CMGS", 'number = "+15550100"'),
-        ("tetra", b"AT+CMGS", 'to = "2345678"'),
-        ("fleetsync", b"\x02F", 'to = "100-1002"'),
-    ):
-        if len(county) + len(devices) == 6:
-            break
-        school_line, device_line = roads.serial(kind, mark)
-        devices[kind] = f"serial://{device_line}"
-        tables += f'[psap.links.{kind}]\nkind = "{kind}"\nurl = "serial://{school_line}"\n{more}\n'
+def _write(plan: Plan, roads: Roads, port: int) -> dict[str, str]:
+    """The settings of all links; the county's ends for them and where each is."""
+    school, county = roads.serial("kiss", b":PANIC ")
+    ends = {"kiss": f"serial://{county}"}
+    notifier = rig.free_port()
+    dialled = roads.connection("eido", b'"event"', outward=False)
+    roads.lead("eido", notifier)
+    ends["eido"] = f"127.0.0.1:0?school=ws://127.0.0.1:{dialled}/IncidentData/Ent"
+    tables = f'[psap.links.eido]\nkind = "eido"\nelement = "belltower.school.example"\nport = {notifier}\n'
+    for kind, (mark, table) in OUTWARD.items():
+        if kind in ENDS and len(ends) < LINKS:
+            url = f"tcp://127.0.0.1:{roads.connection(kind, mark)}"
+            ends[kind] = "127.0.0.1:0"
+            tables += f'[psap.links.{kind}]\nkind = "{kind}"\n{table.format(url)}\n'
     plan.write(line=f"serial://{school}", alarm=f"[alarm.mqtt_listener]\nport = {port}", more=tables)
-    return Ends(county=county, keys={"kiss": str(plan.folder / "county.key")}, devices=devices)
+    return ends
 
 
 async def _all_answer(plan: Plan, lane: asyncio.subprocess.Process) -> None:

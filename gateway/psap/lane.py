@@ -44,7 +44,7 @@ class Lane:
                 await self._pause(ledger.wake_at(now))
             elif await link.send(frame):
                 if ledger.sent(frame, now=loop.time()):
-                    sent(self, frame)
+                    loop.call_soon(sent, self, frame)  # the other links' octets come before our writing
             else:
                 ledger.failed(frame, now=loop.time())
 
