@@ -7,7 +7,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 # What the tests speak to for real; the product itself needs none of it.
-SYSTEM := gammu kamailio kamailio-extra-modules kamailio-tls-modules sip-tester mosquitto mosquitto-clients direwolf libhamlib-utils espeak-ng ffmpeg baresip-core socat chromium fonts-dejavu-core postgresql gcc libc6-dev
+SYSTEM := gammu kamailio kamailio-tls-modules sip-tester mosquitto mosquitto-clients direwolf libhamlib-utils espeak-ng ffmpeg baresip-core socat chromium fonts-dejavu-core postgresql gcc libc6-dev
 # Files or options for pytest: make test TESTS=tests/gateway
 TESTS :=
 # pytest exits with 5 when none of the tests asked for bears the mark.
