@@ -12,6 +12,8 @@
     modem_link.py   ModemLink: text messages (docs/psap-modem.md); tetra_link.py, fleetsync_link.py: texts by radio
                     (docs/psap-radio-data.md); short_text what is said there, text_frames what they share
     channel.py      a shared radio channel: its times, its load, what gives way, pure
+    eido/           EIDO 1.0 and its conveyance, pure (docs/psap-eido.md)
+    eido_link.py    EIDOLink: dispatch systems subscribe to our calls; responders come back (eido_responders.py)
     kinds.py        the table of link kinds
     settings.py     the settings of each kind
 

@@ -233,6 +233,34 @@ async def test_a_corrected_place_is_the_current_one():
         assert "B 204" == house.screen.calls[7].was
 
 
+async def test_further_alarms_do_not_take_a_correction_back():
+    """Each document is the whole state: the new place, and the presses that came after it."""
+    async with wired() as house:
+        call = a_call(now=house.clock)
+        for frame in (
+            house.link.first(call),
+            house.link.update(an_update(call, UpdateKind.PLACE, Spot(spoken="Gym"))),
+            house.link.more(more_of([(call, ((2, 3),))])),
+        ):
+            assert await house.link.send(frame)
+        await until(lambda: 3 == len(house.of(Receipt)), within=5)
+        shown = house.screen.calls[7]
+        assert ("Gym", ((1, 3),)) == (shown.place, shown.presses)
+
+
+async def test_an_incident_that_ended_is_told_to_no_new_subscriber():
+    """Its document is gone as well."""
+    async with alone() as house:
+        call = a_call(now=house.clock)
+        house.link.first(call)
+        assert 1 == len(house.link._standing.active())
+        house.link.ended(call)
+        assert ([], None) == (
+            house.link._standing.active(),
+            house.link._standing.fetch(writing.incident_id(writing.name_of(call), ISSUER.element)),
+        )
+
+
 async def test_the_test_of_the_link_never_looks_like_a_call():
     """An empty event, marked in its transaction, receipted by the system."""
     async with wired() as house:
