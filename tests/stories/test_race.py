@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from gateway.county import ends as county_ends
+from tests.servers.mosquitto import free_port
 from tests.stories import harm
 from tests.stories.house import House
 
@@ -25,8 +27,18 @@ key = {{ file = "{house.key}" }}
 """
 
 
+def dc09(house: House) -> str:
+    """The monitoring station."""
+    return f"""
+[psap.links.dc09]
+kind = "dc09"
+receivers = ["tcp://{house.ends["dc09"]}"]
+account = "1234"
+"""
+
+
 def sip(house: House) -> str:
-    """By SIP, over TCP on this machine."""
+    """The emergency services' network."""
     return f"""
 [psap.links.sip]
 kind = "sip"
@@ -35,10 +47,51 @@ from = "sip:school@lincoln.example"
 """
 
 
-ROADS: dict[str, Callable[[House], str]] = {"kiss": kiss, "sip": sip}
+def modem(house: House) -> str:
+    """Text messages."""
+    return f"""
+[psap.links.modem]
+kind = "modem"
+url = "tcp://{house.ends["modem"]}"
+number = "+12065550111"
+"""
+
+
+def eido(house: House) -> str:
+    """The dispatch system, which dials the school."""
+    return f"""
+[psap.links.eido]
+kind = "eido"
+element = "belltower.lincoln.example"
+port = {EIDO_PORT}
+subscribe_url = "{house.ends["eido"]}"
+"""
+
+
+def tetra(house: House) -> str:
+    """Short data by TETRA."""
+    return f"""
+[psap.links.tetra]
+kind = "tetra"
+url = "tcp://{house.ends["tetra"]}"
+to = "2345678"
+"""
+
+
+EIDO_PORT = free_port()
+WRITTEN = {"kiss": kiss, "dc09": dc09, "sip": sip, "eido": eido, "modem": modem, "tetra": tetra}
+ROADS: dict[str, Callable[[House], str]] = {
+    name: road for name, road in WRITTEN.items() if name in county_ends.ENDS
+}
 """The settings of each road, once the county says where its end is."""
 
-ENDS = {name: "127.0.0.1:0" for name in ROADS if name != "kiss"}
+ENDS = {
+    "dc09": "127.0.0.1:0?account=1234",
+    "sip": "127.0.0.1:0",
+    "eido": f"127.0.0.1:0?school=ws://127.0.0.1:{EIDO_PORT}/IncidentData/Ent",
+    "modem": "127.0.0.1:0",
+    "tetra": "127.0.0.1:0",
+}
 """Where the county opens each end; the radio's is the cable."""
 
 FROZEN, REFUSING, GARBLING = ("silent",), ("negative", "busy"), ("half-frames", "noise", "cut", "wrong-id")
@@ -52,7 +105,7 @@ def links(house: House) -> str:
 @asynccontextmanager
 async def school(folder: Path) -> AsyncIterator[House]:
     """The whole daemon with every road to one county, up and connected."""
-    ends = ",".join(f"{name}={address}" for name, address in ENDS.items())
+    ends = ",".join(f"{name}={address}" for name, address in ENDS.items() if name in ROADS)
     options = ("--links", ends) if ends else ()
     async with House(folder, units=6, links=links, county_options=options) as house:
         await house.run()
