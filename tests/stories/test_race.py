@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from gateway.county import ends as county_ends
 from tests.servers.mosquitto import free_port
@@ -97,6 +96,10 @@ ENDS = {
 FROZEN, REFUSING, GARBLING = ("silent",), ("negative", "busy"), ("half-frames", "noise", "cut", "wrong-id")
 
 
+MENDING = {"modem": 12.0, "tetra": 12.0}
+"""Seconds for which a road that failed may still be mending: a modem that fell silent is not asked again at once."""
+
+
 def links(house: House) -> str:
     """Every road's settings."""
     return "".join(road(house) for road in ROADS.values())
@@ -152,6 +155,17 @@ def first_octets(house: House, call: str) -> dict[str, float]:
     return found
 
 
+async def sent_on(house: House, call: str, links: set[str]) -> dict[str, float]:
+    """When the first octet left on each link, once it has on these."""
+
+    async def all_sent() -> dict[str, float] | None:
+        sent = first_octets(house, call)
+        return sent if links <= set(sent) else None
+
+    found: dict[str, float] = await house.eventually(all_sent, within=15)
+    return found
+
+
 async def test_one_press_goes_down_every_road_and_one_person_ends_it(tmp_path: Path) -> None:
     """One call on the county's screen with every road; one acknowledgement, on every screen and at the unit."""
     async with school(tmp_path) as house:
@@ -166,7 +180,7 @@ async def test_one_press_goes_down_every_road_and_one_person_ends_it(tmp_path: P
 
         (ordered,) = house.facts("call.ordered")
         (raised,) = house.facts("alarm.raised")
-        sent = first_octets(house, ordered["call"])
+        sent = await sent_on(house, ordered["call"], set(ROADS))
         assert 1 == len(await house.calls())
         assert ("panic", "A Library") == (call["kind"], call["place"])
         assert set(ROADS) == set(sent)
@@ -175,26 +189,35 @@ async def test_one_press_goes_down_every_road_and_one_person_ends_it(tmp_path: P
         print({link: f"{(at - raised['at']) * 1000:.1f} ms" for link, at in sent.items()})
 
 
-@pytest.mark.skipif(len(ROADS) < 2, reason="one road races nobody")
-@pytest.mark.parametrize("faults", [FROZEN, REFUSING, GARBLING], ids=["frozen", "refusing", "garbling"])
-async def test_a_road_that_fails_holds_up_no_other(tmp_path: Path, faults: tuple[str, ...]) -> None:
-    """Each road in turn: the first octet on all of the others within a second of the press."""
+async def test_a_road_that_fails_holds_up_no_other(tmp_path: Path) -> None:
+    """Each road frozen, refusing, garbling in turn: the first octet on all of the others within a second."""
     async with school(tmp_path) as house:
         ends = (await house.get(f"{house.county_url}/calls"))["ends"]
-        for number, failing in enumerate(ROADS, start=1):
-            fault = next((fault for fault in faults if fault in ends[failing]["faults"]), None)
-            if fault is None:
-                continue
+        rounds = [
+            (road, fault)
+            for faults in (FROZEN, REFUSING, GARBLING)
+            for road in ROADS
+            for fault in [next((fault for fault in faults if fault in ends[road]["faults"]), "")]
+            if fault
+        ]
+        assert len(rounds) >= 2 * len(ROADS)
+        slowest = 0.0
+        loop = asyncio.get_running_loop()
+        well_at = dict.fromkeys(ROADS, 0.0)
+        for number, (failing, fault) in enumerate(rounds, start=1):
             await house.end_fault(failing, fault)
             await house.press("u3")
-            others = set(ROADS) - {failing}
-            await the_call(house, number, roads=others, within=15)
-            ordered = house.facts("call.ordered")[-1]
-            raised = house.facts("alarm.raised")[-1]
-            sent = first_octets(house, ordered["call"])
-            late = {link: at - raised["at"] for link, at in sent.items() if at - raised["at"] > 1.0}
-            assert {} == {link: late[link] for link in late if link != failing}, (failing, fault)
+            timed = {road for road in ROADS if road != failing and well_at[road] <= loop.time()}
+            await the_call(house, number, roads=timed, within=15)
+            ordered, raised = house.facts("call.ordered")[-1], house.facts("alarm.raised")[-1]
+            sent = await sent_on(house, ordered["call"], timed)
+            waited = {link: sent[link] - raised["at"] for link in timed}
+            assert max(waited.values()) <= 1.0, (failing, fault, waited)
+            slowest = max(slowest, *waited.values())
             await house.acknowledge(number)
             await harm.shows(house, "u3", "telecommunicator", within=20)
             await house.end_fault(failing, "")
             await close(house, ordered["incident"])
+            well_at[failing] = loop.time() + MENDING.get(failing, 0.0)
+        assert len(rounds) == len(await house.calls())
+        print(f"{len(rounds)} rounds, the slowest first octet after {slowest * 1000:.0f} ms")
