@@ -16,6 +16,7 @@ from belltower.ids import (
     AlarmId,
     CallId,
     DeliveryId,
+    FactId,
     IncidentId,
     LinkName,
     NoticeId,
@@ -66,6 +67,16 @@ class UpdateKind(StrEnum):
     PLACE = "place"
 
 
+class RoomStatus(StrEnum):
+    """How a room says that it is."""
+
+    SAFE = "safe"
+    NEED_HELP = "need_help"
+    INJURED = "injured"
+    MISSING = "missing"
+    EXTRA = "extra"
+
+
 class ResponseStatus(StrEnum):
     """What the PSAP's system says of the responders."""
 
@@ -108,6 +119,9 @@ class AlarmRaised(Struct, frozen=True, kw_only=True, tag="alarm.raised"):
     person: PersonId | None = None
     # The way it came: mqtt, radio, desk, command.
     path: str = ""
+    # A foreign device, and the hash of the profile that judged its message.
+    device: str = ""
+    profile: str = ""
 
 
 class IncidentOpened(Struct, frozen=True, kw_only=True, tag="incident.opened"):
@@ -412,6 +426,100 @@ class PanelTrouble(Struct, frozen=True, kw_only=True, tag="panel.trouble"):
     means: str
 
 
+class DeviceTrouble(Struct, frozen=True, kw_only=True, tag="device.trouble"):
+    """A device said something that is no alarm and must not be passed over: a person must look."""
+
+    device: str
+    # What it is: not understood, tamper, found active, late press, wrong keys, left, low battery ..
+    kind: str
+    # What was not understood, in the words of the profile; never a text of a person.
+    why: str = ""
+    # The hash of the profile that judged it.
+    profile: str = ""
+
+
+class DeviceLost(Struct, frozen=True, kw_only=True, tag="device.lost"):
+    """A device, or the gateway it hangs on, has not been heard for longer than it may be silent."""
+
+    device: str
+    # Seconds since it was last heard; -1: never since this lane started.
+    silent_for: float
+    # The gateway or bridge that is the reason; "" where it is the device itself.
+    parent: str = ""
+
+
+class DeviceRestored(Struct, frozen=True, kw_only=True, tag="device.restored"):
+    """It is heard again."""
+
+    device: str
+
+
+class JamSuspected(Struct, frozen=True, kw_only=True, tag="jam.suspected"):
+    """Several devices of one path fell silent within a minute."""
+
+    path: str
+    devices: tuple[str, ...]
+
+
+class WalkTested(Struct, frozen=True, kw_only=True, tag="device.walk_tested"):
+    """A person pressed the device at its place, and it was heard: the proof that binds the two."""
+
+    device: str
+    place: PlaceId
+    by: PersonId | None = None
+
+
+# ---- rooms with two-way units
+
+
+class StatusReported(Struct, frozen=True, kw_only=True, tag="status.reported"):
+    """A room said how it is. The later one of a place stands."""
+
+    incident: IncidentId
+    place: PlaceId
+    status: RoomStatus
+    # How many: injured, missing or extra people; 0 where the status counts none.
+    count: int = 0
+    unit: UnitId | None = None
+
+
+class OrderShown(Struct, frozen=True, kw_only=True, tag="order.shown"):
+    """A unit has confirmed that it shows an ordered action. Shown is not read."""
+
+    incident: IncidentId
+    unit: UnitId
+    action: Action
+    # The fact that ordered the action.
+    ordered: FactId
+    path: str
+
+
+class RoomNotReached(Struct, frozen=True, kw_only=True, tag="room.not_reached"):
+    """No unit of the place has confirmed the ordered action on any way: somebody must go or call."""
+
+    incident: IncidentId
+    place: PlaceId
+    action: Action
+    ordered: FactId
+
+
+class TextHeard(Struct, frozen=True, kw_only=True, tag="text.heard"):
+    """A unit sent a short text. The text itself is a row of the lane, since it may name people."""
+
+    unit: UnitId
+    text: str
+    incident: IncidentId | None = None
+
+
+class TextOrdered(Struct, frozen=True, kw_only=True, tag="text.ordered"):
+    """Show a short text on a unit. The text itself is a row of the lane."""
+
+    unit: UnitId
+    text: str
+    incident: IncidentId | None = None
+    by: PersonId | None = None
+
+
 # ---- the lane itself
 
 
@@ -539,6 +647,16 @@ Fact = (
     | UnitLost
     | UnitRestored
     | TamperSeen
+    | DeviceTrouble
+    | DeviceLost
+    | DeviceRestored
+    | JamSuspected
+    | WalkTested
+    | StatusReported
+    | OrderShown
+    | RoomNotReached
+    | TextHeard
+    | TextOrdered
     | PanelTrouble
     | DrillBegun
     | DrillEnded

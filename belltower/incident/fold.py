@@ -23,6 +23,7 @@ from belltower.incident.facts import (
     Mode,
     ReceiptLevel,
     ResponseStatus,
+    RoomStatus,
     UpdateKind,
 )
 
@@ -130,6 +131,19 @@ class OutputView(Struct, frozen=True, kw_only=True):
     failed: str = ""
 
 
+class RoomView(Struct, frozen=True, kw_only=True):
+    """What one room said, and whether the ordered action is shown there."""
+
+    # The latest count of each status; `safe` and `need_help` replace each other.
+    statuses: dict[RoomStatus, int] = {}
+    said_at: Instant | None = None
+    # The facts that said so: the wall clock may step, so it orders nothing.
+    heard: tuple[FactId, ...] = ()
+    # The action that a unit there confirmed to show, and that no unit confirmed in time.
+    shown: Action | None = None
+    not_reached: Action | None = None
+
+
 class NoticeView(Struct, frozen=True, kw_only=True):
     """One notice; what became of its deliveries is the notice ledger's business."""
 
@@ -164,6 +178,7 @@ class Incident(Struct, frozen=True, kw_only=True):
     calls: dict[CallId, CallView] = {}
     notices: dict[NoticeId, NoticeView] = {}
     outputs: dict[str, OutputView] = {}
+    rooms: dict[PlaceId, RoomView] = {}
     closed_at: Instant | None = None
     closed_by: PersonId | None = None
 
@@ -257,8 +272,25 @@ class Incident(Struct, frozen=True, kw_only=True):
                 else:
                     output = replace(output, done_at=at, confirmed=fact.confirmed, failed="")
                 return replace(self, outputs={**self.outputs, fact.output: output})
+            case facts.StatusReported() as fact:
+                room = self.rooms.get(fact.place, RoomView())
+                if entry.id in room.heard:
+                    return self
+                room = _room_after(room, fact, entry)
+                return replace(self, rooms={**self.rooms, fact.place: room})
+            case facts.RoomNotReached() as fact:
+                room = replace(self.rooms.get(fact.place, RoomView()), not_reached=fact.action)
+                return replace(self, rooms={**self.rooms, fact.place: room})
             case (
                 facts.AlarmJoined()
+                | facts.DeviceTrouble()
+                | facts.DeviceLost()
+                | facts.DeviceRestored()
+                | facts.JamSuspected()
+                | facts.WalkTested()
+                | facts.OrderShown()
+                | facts.TextHeard()
+                | facts.TextOrdered()
                 | facts.LinkTestOrdered()
                 | facts.LinkTestSent()
                 | facts.LinkProven()
@@ -357,6 +389,17 @@ def _call_after(call: CallView, fact: _CallFact, at: Instant) -> CallView:
             return replace(call, links={**call.links, fact.link: link})
         case other:
             assert_never(other)
+
+
+_EITHER = {RoomStatus.SAFE: RoomStatus.NEED_HELP, RoomStatus.NEED_HELP: RoomStatus.SAFE}
+
+
+def _room_after(room: RoomView, fact: facts.StatusReported, entry: Entry) -> RoomView:
+    statuses = {
+        status: count for status, count in room.statuses.items() if status is not _EITHER.get(fact.status)
+    }
+    heard = (*room.heard, entry.id)[-_ACTIONS_KEPT:]
+    return replace(room, statuses={**statuses, fact.status: fact.count}, said_at=entry.at, heard=heard)
 
 
 def _update_after(

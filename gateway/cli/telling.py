@@ -55,6 +55,26 @@ def tell(fact: Fact, places: Mapping[PlaceId, Place]) -> tuple[str, str]:
             return f"cancellation of the call ordered{f' by {fact.by}' if fact.by else ''}", ""
         case facts.UpdateOrdered():
             return f"correction ordered: {_place(fact.place, places)}", ""
+        case facts.StatusReported():
+            count = f" {fact.count}" if fact.count else ""
+            return f"{_place(fact.place, places)} says: {fact.status.replace('_', ' ')}{count}", ""
+        case facts.OrderShown():
+            return f"unit {fact.unit} shows {fact.action}, over {fact.path}", _MACHINE
+        case facts.RoomNotReached():
+            return f"{_place(fact.place, places)} NOT REACHED: nothing there confirms {fact.action}", ""
+        case facts.TextHeard():
+            return f"unit {fact.unit} sent a text", ""
+        case facts.TextOrdered():
+            return f"a text to unit {fact.unit} ordered", ""
+        case facts.DeviceTrouble():
+            return f"device {fact.device}: {fact.kind}{f', {fact.why}' if fact.why else ''}", ""
+        case facts.DeviceLost():
+            why = f", because of {fact.parent}" if fact.parent else ""
+            return f"device {fact.device} is not heard{why}", ""
+        case facts.JamSuspected():
+            return f"{len(fact.devices)} devices fell silent together on {fact.path}: jammed?", ""
+        case facts.WalkTested():
+            return f"device {fact.device} proven at {_place(fact.place, places)}", ""
         case facts.CallSent(update=update) if update:
             return f"update {update} of the call sent on {fact.link}", _SENT
         case facts.CallReceipt(update=update) if update:
@@ -106,6 +126,7 @@ def tell(fact: Fact, places: Mapping[PlaceId, Place]) -> tuple[str, str]:
             | facts.UnitLost()
             | facts.UnitRestored()
             | facts.TamperSeen()
+            | facts.DeviceRestored()
             | facts.PanelTrouble()
             | facts.DrillBegun()
             | facts.DrillEnded()
