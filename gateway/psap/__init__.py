@@ -6,7 +6,8 @@
     ranges.py       sets of alarm numbers as ranges, pure
     radio_text.py   what is said on the radio, and its MAC, pure (docs/psap-radio.md)
     kiss_link.py    KISSLink: APRS messages in AX.25 in KISS, supervised by heartbeat
-    dc09_link.py    DC09Link: SIA DC-09 reports to a monitoring station; dc09_reports, dc09_text, dc09_clock belong to it
+    dc09_link.py    DC09Link: SIA DC-09 reports to a monitoring station (docs/psap-dc09.md); dc09_reports, dc09_text,
+                    dc09_proof and dc09_clock belong to it
     sip_link.py     SIPLink: calls by SIP, RFC 8876 (docs/psap-sip.md); sip_line one server, sip_alert and sip_request what
                     is said, sip_answer what people answer, pidf.py and additional_data.py what goes along
     modem_link.py   ModemLink: text messages (docs/psap-modem.md); tetra_link.py, fleetsync_link.py: texts by radio

@@ -12,11 +12,12 @@ from msgspec.structs import replace
 
 from belltower import log
 from belltower.clock import SECOND, Clock, Instant
-from belltower.errors import Malformed, Uncertain, Unreachable
+from belltower.errors import Uncertain, Unreachable
 from belltower.ids import LinkName, RandomBytes
 from belltower.incident.facts import ReceiptLevel
 from belltower.tasks import together
 from gateway.psap.dc09_clock import Offsets
+from gateway.psap.dc09_proof import Proof
 from gateway.psap.dc09_reports import Reports
 from gateway.psap.link import (
     Answered,
@@ -34,7 +35,7 @@ from gateway.psap.link import (
 )
 from hardware.codecs import dc09
 from hardware.codecs.dc09 import Kind
-from hardware.codecs.dc09_crypto import open_sealed, random_pad, seal
+from hardware.codecs.dc09_crypto import random_pad, seal
 from hardware.transports import Transport
 
 _log = log.get("psap")
@@ -45,8 +46,8 @@ PATIENCE = 0.5
 """Seconds for which a message waits for the answer to the one before; some receivers cannot take two at once."""
 AGREES = 2
 """Seconds by which clocks may differ and still be said to agree."""
-FRESH = 60
-"""Seconds by which the time of a sealed answer may be off."""
+HOME = 300.0
+"""Seconds between two looks whether the first receiver answers again, while another one has its turn."""
 _REMEMBERED = 1_024
 _REOPEN = (0.1, 1.5)
 _NULL = 0
@@ -92,6 +93,7 @@ class DC09Link:
         self._reports = reports
         self._clock = clock
         self._key = key
+        self._proof = Proof(account=reports.account, key=key)
         self._offsets = offsets or Offsets()
         self._heartbeat = heartbeat
         self._timeout = timeout
@@ -195,7 +197,11 @@ class DC09Link:
                 await line.open()
                 self._begin(line)
                 report(Opened())
-                await together(psap_supervise=self._supervise(), psap_listen=self._listen(line, report))
+                await together(
+                    psap_supervise=self._supervise(),
+                    psap_listen=self._listen(line, report),
+                    psap_look_home=self._look_home(),
+                )
             except _NextError as error:
                 self._turn(report, str(error))
             except Unreachable as error:
@@ -248,18 +254,10 @@ class DC09Link:
         return Instant(self._clock.now() + self._offsets.of(self.receiver) * SECOND)
 
     async def _put(self, number: int) -> bool:
-        line, told = self._line, self._told.get(number)
+        line = self._line
         if line is None:
             return False
-        message = dc09.decode(told.frame.octets) if told is not None else self._reports.null()
-        content = message.content
-        if content is None:
-            raise ValueError("a report is made in clear")
-        if told is not None or self._key is not None:
-            content = replace(content, stamp=Instant(self._time() // SECOND * SECOND))
-        message = replace(message, sequence=number, content=content)
-        if self._key is not None:
-            message = seal(message, self._key, self._pad)
+        octets = self._octets(number, self._time())
         now = self._spoke = asyncio.get_running_loop().time()
         until = self._waiting.get(number, now)
         if until - now < self._timeout / 2 and (until == now or self._tries[number] < TRIES):
@@ -268,12 +266,24 @@ class DC09Link:
         self._calm.clear()
         self._bell.set()
         try:
-            await line.write(dc09.encode(message))
+            await line.write(octets)
         except Unreachable:
             return False
         except Uncertain:
             return True  # cut in the middle: the first octet is out
         return True
+
+    def _octets(self, number: int, at: Instant) -> bytes:
+        """The message of this number, timed and perhaps sealed; 0 is the link test."""
+        told = self._told.get(number)
+        message = dc09.decode(told.frame.octets) if told is not None else self._reports.null()
+        content = message.content
+        if content is None:
+            raise ValueError("a report is made in clear")
+        if told is not None or self._key is not None:
+            content = replace(content, stamp=Instant(at // SECOND * SECOND))
+        message = replace(message, sequence=number, content=content)
+        return dc09.encode(seal(message, self._key, self._pad) if self._key is not None else message)
 
     # ---- supervising
 
@@ -317,6 +327,42 @@ class DC09Link:
             _log.warning("link_lost", link=self._name, reason=reason)
             report(Lost(reason=reason))
 
+    async def _look_home(self) -> None:
+        """While another receiver has its turn, go back to the first one as soon as it answers."""
+        if self._at == 0:
+            return
+        while True:
+            await asyncio.sleep(HOME)
+            if await self._home_answers():
+                self._at = 0
+                raise Unreachable("the first receiver answers again")
+
+    async def _home_answers(self) -> bool:
+        """Test the first receiver on a line of its own; its NAK tells that it is there, too."""
+        first = self._lines[0]
+        line: Transport | None = None
+        try:
+            async with asyncio.timeout(self._timeout):
+                line = first.make()
+                await line.open()
+                offset = self._offsets.of(first.name) * SECOND
+                await line.write(self._octets(_NULL, Instant(self._clock.now() + offset)))
+                decoder = dc09.Decoder()
+                while True:
+                    for item in decoder.feed(await line.read()):
+                        if isinstance(item, dc09.Garbled) or item.kind not in dc09.ANSWERS:
+                            continue
+                        now = Instant(self._clock.now() + offset)
+                        if item.kind is Kind.NAK or (
+                            self._proof.ours(item) and not self._proof.missing(item, since=now, now=now)
+                        ):
+                            return True
+        except (TimeoutError, Unreachable, Uncertain):
+            return False
+        finally:
+            if line is not None:
+                await line.close()
+
     # ---- hearing
 
     async def _listen(self, line: Transport, report: Report) -> None:
@@ -336,7 +382,7 @@ class DC09Link:
             self.counts["foreign"] += 1
         elif frame.kind is Kind.NAK:
             self._take_nak(frame)
-        elif frame.account.upper() != self._reports.account.upper():
+        elif not self._proof.ours(frame):
             self.counts["account"] += 1
         elif frame.sequence not in self._told and frame.sequence not in self._waiting:
             self.counts["stray"] += 1
@@ -389,28 +435,17 @@ class DC09Link:
         self._bell.set()
 
     def _proven(self, frame: dc09.Frame) -> bool:
-        """Whether the answer is the station's as far as the account's key can tell."""
-        if self._key is None:
-            if frame.content is None:
-                self.counts["unproven"] += 1
-            return frame.content is not None
-        try:
-            content = open_sealed(frame, self._key, lenient=True).content
-        except Malformed:
-            content = None
-        if frame.content is not None or content is None or content.stamp is None:
-            self.counts["unproven"] += 1
-            return False
-        # Nothing in it names the message: only its time tells it from an answer that somebody kept.
+        """Whether the answer is the station's, as far as can be told."""
         told = self._told.get(frame.sequence)
         now = self._clock.now()
+        offset = self._offsets.of(self.receiver) * SECOND
         since = min(told.since, now) if told is not None else now
-        stamp = content.stamp - self._offsets.of(self.receiver) * SECOND
-        if not since - FRESH * SECOND <= stamp <= now + FRESH * SECOND:
-            self.counts["stale"] += 1
+        missing = self._proof.missing(frame, since=Instant(since + offset), now=Instant(now + offset))
+        if missing:
+            self.counts[missing] += 1
+        if missing == "stale":
             self._why = f"{self.receiver}: the time in its sealed answers is off"
-            return False
-        return True
+        return not missing
 
     def _settled(self, number: int) -> None:
         self._waiting.pop(number, None)

@@ -434,6 +434,26 @@ async def test_a_silently_cut_line_is_known_within_90_seconds(at):
     assert at.link.traits.supervision <= 90
 
 
+@story(stations=2)
+async def test_the_first_receiver_has_its_turn_again_once_it_answers(at):
+    """Looked at on a line of its own; until then the backup keeps the turn, and calls go out meanwhile."""
+    at.station.answer = lambda frame: None
+    for _ in range(8):
+        await at.link.send(at.link.first(CALL))
+        await asyncio.sleep(5)
+    assert "r1" == at.link.receiver
+    opened = len(at.of(Opened))
+    await asyncio.sleep(1000)
+    assert ("r1", opened) == (at.link.receiver, len(at.of(Opened)))
+    at.station.answer = at.station.ack
+    await asyncio.sleep(310)
+
+    assert "r0" == at.link.receiver
+    await at.send(at.link.first(admitted(order(8), place="x")))
+    assert 8 == dc09_text.parse(events_of(at.station.calls[-1][1])[0].text).number
+    assert not at.of(Lost)
+
+
 # ---- clocks
 
 
