@@ -31,6 +31,8 @@ from hardware.codecs import (
     fleetsync,
     kiss,
     meshtastic,
+    polycom_page,
+    rtp,
     sip,
     sms_pdu,
     tetra_pei,
@@ -326,6 +328,26 @@ def _meshtastic() -> Codec:
     )
 
 
+def _rtp() -> Codec:
+    packet = rtp.RTPPacket(
+        payload_type=0, sequence=513, timestamp=41_040, source=0x1234_5678, payload=bytes(160)
+    )
+    return Codec(name="rtp", sample=rtp.encode(packet), read=rtp.decode, write=rtp.encode)
+
+
+def _polycom() -> Codec:
+    talk = polycom_page.PageTalk(
+        channel=26, sender=0xF211_1511, caller="Melody Mesrv", codec=polycom_page.Codec.PCMU
+    )
+    talk.transmit(bytes(160))
+    return Codec(
+        name="polycom page",
+        sample=talk.transmit(bytes(160)),
+        read=polycom_page.decode,
+        write=polycom_page.encode,
+    )
+
+
 def codecs() -> tuple[Codec, ...]:
     """All there are."""
     return (
@@ -343,6 +365,8 @@ def codecs() -> tuple[Codec, ...]:
         _tetra(),
         _fleetsync(),
         _meshtastic(),
+        _rtp(),
+        _polycom(),
     )
 
 
