@@ -1,6 +1,8 @@
 """Atom indexes of alerts: the weather service's is read, ours is read back."""
 
+import contextlib
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -77,3 +79,33 @@ def test_an_entry_that_cannot_be_read_hides_no_other(octets, says):
 
     assert 2 == len(index.entries)
     assert says in index.faults[0]
+
+
+def spoil(rounds: int, seed: int) -> int:
+    """Read spoilt indexes; how many were read all the same. Anything but `Malformed` escapes."""
+    random = Random(seed)
+    read = 0
+    for _ in range(rounds):
+        octets = bytearray(NWS)
+        for _ in range(random.randint(1, 5)):
+            at = random.randrange(len(octets))
+            if random.random() < 0.5:
+                octets[at] = random.randrange(256)
+            else:
+                del octets[at : at + random.randint(1, 60)]
+        with contextlib.suppress(Malformed):
+            index = read_index(bytes(octets))
+            read += 1
+            assert all(entry.id for entry in index.entries)
+    return read
+
+
+def test_spoilt_indexes_are_read_or_malformed():
+    """Nothing but `Malformed` leaves the reader."""
+    assert 0 < spoil(3_000, seed=1) < 3_000
+
+
+@pytest.mark.soak
+def test_many_spoilt_indexes_are_read_or_malformed():
+    """The same for long."""
+    assert 0 < spoil(100_000, seed=2) < 100_000
