@@ -54,7 +54,7 @@ class House:
     def of(self, kind):
         return [each for each in self.heard if isinstance(each, kind)]
 
-    async def wants(self, kind, count=1, *, within=5.0):
+    async def wants(self, kind, count=1, *, within=20.0):
         await until(lambda: len(self.of(kind)) >= count, within=within)
         return self.of(kind)
 
@@ -76,7 +76,7 @@ async def running(tmp_path, *targets, book=None, **settings):
         yield house
     finally:
         task.cancel()
-        await asyncio.wait([task], timeout=1.0)
+        await asyncio.wait([task], timeout=5.0)
         assert task.cancelled()
 
 
