@@ -1,16 +1,25 @@
 """Every worked frame of wire-vectors.json: read, written again to the octet, explained, and told apart when damaged."""
 
-import importlib
 import json
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from belltower.errors import Malformed
 from gateway.cli.frames import Piece, explained, pieces
-from gateway.psap.explain import formats
-from hardware.codecs import aprs, at, ax25, dc09, dc09_crypto, fleetsync, kiss, meshtastic, sms_pdu, tetra_pei
+from hardware.codecs import (
+    aprs,
+    at,
+    ax25,
+    dc09,
+    dc09_crypto,
+    fleetsync,
+    kiss,
+    meshtastic,
+    polycom_page,
+    sms_pdu,
+    tetra_pei,
+)
 
 FILE = Path(__file__).parents[2] / "golden" / "frames" / "wire-vectors.json"
 TOLD = json.loads(FILE.read_text(encoding="utf-8"))
@@ -127,7 +136,6 @@ def meshtastic_again(vector, field, octets):
 
 def polycom_again(vector, field, octets):
     """The packet of a page."""
-    polycom_page = importlib.import_module("hardware.codecs.polycom_page")
     return polycom_page.encode(polycom_page.decode(octets))
 
 
@@ -145,8 +153,6 @@ AGAIN = {
 @pytest.mark.parametrize(("section", "vector", "field", "octets"), VECTORS)
 def test_a_vector_is_read_and_written_again_to_the_octet(section, vector, field, octets):
     """Through the codec of its wire, pads as in the vector."""
-    if section == "polycom_paging" and find_spec("hardware.codecs.polycom_page") is None:
-        pytest.skip("its codec is on the way")
     assert octets == AGAIN[section](vector, field, octets)
 
 
@@ -186,26 +192,11 @@ NAMES = {
     "meshtastic_serial": "Meshtastic",
     "polycom_paging": "Polycom",
 }
-MODULES = {
-    "dc09": "dc09",
-    "ax25_kiss": "kiss",
-    "tetra_pei": "tetra",
-    "gsm_sms": "sms",
-    "fleetsync_pc": "fleetsync",
-    "meshtastic_serial": "meshtastic",
-    "polycom_paging": "polycom",
-}
-
-
-def needs(section):
-    if not any(MODULES[section] in name for name in formats()):
-        pytest.skip("its explanation is on the way")
 
 
 @pytest.mark.parametrize(("section", "vector", "field", "octets"), VECTORS)
 def test_a_vector_is_explained_as_what_it_is(section, vector, field, octets):
     """The right format is found without being named, nothing is wrong with it, and every line is its octets."""
-    needs(section)
     key = vector.get("key_ascii", "")
     for found in explained(Piece(octets=octets, hint=section, key=key)):
         said = found.explanation
@@ -242,7 +233,6 @@ def damage(section, octets):
 @pytest.mark.parametrize(("section", "vector", "field", "octets"), VECTORS)
 def test_a_damaged_copy_says_what_is_wrong(section, vector, field, octets):
     """In the words of its format."""
-    needs(section)
     if field == "ax25_hex":
         spoilt, words = octets[:14] + b"\x00" + octets[15:], ("control",)
     else:
