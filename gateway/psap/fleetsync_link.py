@@ -29,7 +29,7 @@ from gateway.psap.link import (
     Report,
     Update,
 )
-from gateway.psap.text_frames import Repeats, TextFrames
+from gateway.psap.text_frames import Repeats, Reports, TextFrames
 from hardware.codecs import fleetsync
 from hardware.codecs.fleetsync import Acked, Garbled, NotAcked, Text
 from hardware.transports import Transport
@@ -84,6 +84,7 @@ class FleetSyncLink:
         self._frame_id = ""
         self._quiet_until = 0.0
         self._report: Report = lambda _: None
+        self._reports = Reports()
         self._answering: bool | None = None
         self.counts: Counter[str] = Counter()
         """What came in: acks, refusals, people, stray, foreign, other, garbled."""
@@ -127,6 +128,11 @@ class FleetSyncLink:
         if not self._repeats.due(frame.id, loop.time()):
             return True
         async with self._turn:
+            return await self._write(frame)
+
+    async def _write(self, frame: Frame) -> bool:
+        loop = asyncio.get_running_loop()
+        with self._reports.handing(frame.id):
             await self._settled(frame)
             try:
                 await self._transport.write(frame.octets)
@@ -145,7 +151,7 @@ class FleetSyncLink:
 
     async def run(self, report: Report) -> None:
         """Open, read; reopen within two seconds."""
-        self._report = report
+        self._report = self._reports.to = report
         self._answering = None
         wait = _REOPEN[0]
         while True:
@@ -202,7 +208,7 @@ class FleetSyncLink:
                         self.counts["acks"] += 1
                         self._repeats.delivered(self._frame_id)
                         self._conclude(acked=True)
-                        self._report(Receipt(frame=self._frame_id, level=ReceiptLevel.RADIO))
+                        self._reports.tell(Receipt(frame=self._frame_id, level=ReceiptLevel.RADIO))
                     case NotAcked():
                         self.counts["refusals"] += 1
                         self._repeats.failed(self._frame_id)

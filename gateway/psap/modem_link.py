@@ -33,7 +33,7 @@ from gateway.psap.link import (
     Report,
     Update,
 )
-from gateway.psap.text_frames import Exercises, Repeats, TextFrames
+from gateway.psap.text_frames import Exercises, Repeats, Reports, TextFrames
 from hardware.codecs import sms_pdu
 from hardware.codecs.parts import Joiner
 from hardware.codecs.sms_pdu import Deliver, StatusReport
@@ -113,6 +113,7 @@ class ModemLink:
         # Reports that came before the answer that tells their reference.
         self._early: dict[int, StatusReport] = {}
         self._report: Report = lambda _: None
+        self._reports = Reports()
         self._up: bool | None = None
         self.signal: int | None = None
         """The network's strength in percent, as last heard."""
@@ -161,6 +162,10 @@ class ModemLink:
             return True
         if not self._modem.ready or len(self._queue) >= _QUEUE:
             return False
+        with self._reports.handing(frame.id):
+            return await self._handed(frame)
+
+    async def _handed(self, frame: Frame) -> bool:
         handing = _Handing(frame)
         self._queue.append(handing)
         self._bell.set()
@@ -177,7 +182,7 @@ class ModemLink:
 
     async def run(self, report: Report) -> None:
         """Keep the modem open and registered, and hand it what waits."""
-        self._report = report
+        self._report = self._reports.to = report
         self._up = None
         await together(psap_modem=self._modem.run(), psap_texts=self._hand_over())
 
@@ -218,8 +223,8 @@ class ModemLink:
                     return
                 case NotTaken(lasting=True, reason=reason):
                     _log.warning("text_refused", link=self._name, frame=frame.id, reason=reason)
-                    handing.settle(sent=True)
-                    asyncio.get_running_loop().call_soon(self._report, Refusal(frame=frame.id, reason=reason))
+                    handing.hand()
+                    self._reports.tell(Refusal(frame=frame.id, reason=reason))
                     return
                 case NotTaken(reason=reason):
                     _log.warning("text_not_taken", link=self._name, frame=frame.id, reason=reason)
@@ -277,11 +282,11 @@ class ModemLink:
         match report.outcome:
             case sms_pdu.Outcome.DELIVERED:
                 self._repeats.delivered(frame_id)
-                self._report(Receipt(frame=frame_id, level=ReceiptLevel.RADIO))
+                self._reports.tell(Receipt(frame=frame_id, level=ReceiptLevel.RADIO))
             case sms_pdu.Outcome.FAILED:
                 self._repeats.failed(frame_id)
                 reason = f"the network could not deliver the text: status {report.status:02X}"
-                self._report(Refusal(frame=frame_id, reason=reason))
+                self._reports.tell(Refusal(frame=frame_id, reason=reason))
             case sms_pdu.Outcome.PENDING:
                 pass
 

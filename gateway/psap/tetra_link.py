@@ -31,10 +31,10 @@ from gateway.psap.link import (
     Report,
     Update,
 )
-from gateway.psap.text_frames import Repeats, TextFrames
+from gateway.psap.text_frames import Repeats, Reports, TextFrames
 from hardware.codecs import tetra_pei
 from hardware.codecs.parts import Joiner
-from hardware.codecs.tetra_pei import Reports, ReportStatus
+from hardware.codecs.tetra_pei import ReportStatus
 from hardware.drivers.modem import Down, NotTaken, State, Taken, Unsure, Up
 from hardware.drivers.tetra_radio import ShortData, TetraRadio
 from hardware.transports import Transport
@@ -83,6 +83,7 @@ class TetraLink:
         self._references: dict[int, str] = {}
         self._reference = -1
         self._report: Report = lambda _: None
+        self._reports = Reports()
         self._up: bool | None = None
         self.counts: Counter[str] = Counter()
         """What came in: people, reports, stray, foreign, other."""
@@ -130,7 +131,8 @@ class TetraLink:
         self._references[reference] = frame.id
         pdu = frame.octets[:_REFERENCE] + bytes([reference]) + frame.octets[_REFERENCE + 1 :]
         self._repeats.said(frame.id, loop.time())  # a report may come before the radio's own OK
-        outcome = await self._radio.send(self._to, pdu)
+        with self._reports.handing(frame.id):
+            outcome = await self._radio.send(self._to, pdu)
         match outcome:
             case Taken() | Unsure():
                 return True
@@ -141,7 +143,7 @@ class TetraLink:
 
     async def run(self, report: Report) -> None:
         """Keep the radio open and registered."""
-        self._report = report
+        self._report = self._reports.to = report
         self._up = None
         await self._radio.run()
 
@@ -188,10 +190,10 @@ class TetraLink:
             self.counts["stray"] += 1
         elif status in {ReportStatus.RECEIVED, ReportStatus.ACKNOWLEDGED}:
             self._repeats.delivered(frame_id)
-            self._report(Receipt(frame=frame_id, level=ReceiptLevel.RADIO))
+            self._reports.tell(Receipt(frame=frame_id, level=ReceiptLevel.RADIO))
         elif status == ReportStatus.CONSUMED:
             self._repeats.delivered(frame_id)
-            self._report(Receipt(frame=frame_id, level=ReceiptLevel.STATION))
+            self._reports.tell(Receipt(frame=frame_id, level=ReceiptLevel.STATION))
         elif status >> 4 in {4, 5}:
             self._repeats.failed(frame_id)
             self._report(
@@ -201,7 +203,7 @@ class TetraLink:
             self.counts["other"] += 1
 
     def _text(self, transfer: tetra_pei.Transfer) -> None:
-        if transfer.reports & Reports.RECEIVED:
+        if transfer.reports & tetra_pei.Reports.RECEIVED:
             self._answer(transfer, ReportStatus.RECEIVED)
         text: str | None = transfer.text
         if transfer.part is not None:
@@ -217,7 +219,7 @@ class TetraLink:
         by = reply.by or "console"
         heard = (ReadBack if reply.read_back else PersonAnswered)(number=reply.number, key="", by=by)
         written = self._report(heard)
-        if written is not None and transfer.reports & Reports.CONSUMED:
+        if written is not None and transfer.reports & tetra_pei.Reports.CONSUMED:
             written.add_done_callback(partial(self._confirm, transfer))
 
     def _confirm(self, transfer: tetra_pei.Transfer, written: asyncio.Future[bool]) -> None:
@@ -231,4 +233,4 @@ class TetraLink:
 
 def _template(text: str, frame_id: str, to: str) -> bytes:
     del frame_id, to
-    return tetra_pei.encode(tetra_pei.Transfer(reference=0, text=text, reports=Reports.BOTH))
+    return tetra_pei.encode(tetra_pei.Transfer(reference=0, text=text, reports=tetra_pei.Reports.BOTH))

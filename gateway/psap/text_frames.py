@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable
+import asyncio
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from gateway.psap import radio_text, short_text
 from gateway.psap.link import (
@@ -11,11 +13,15 @@ from gateway.psap.link import (
     Call,
     ExerciseCall,
     Frame,
+    Heard,
     LinkTest,
     LiveCall,
     LiveMore,
     LiveUpdate,
     More,
+    Receipt,
+    Refusal,
+    Report,
     Update,
 )
 
@@ -105,6 +111,47 @@ class Exercises:
     def of(self, number: int) -> bool | None:
         """Whether the call of this number is an exercise; None: no such call was made here."""
         return self._numbers.get(number)
+
+
+class Reports:
+    """Receipts and refusals, kept back while their frame is being handed over.
+
+    A fast device reports on a text in one breath with taking it; the sender must have learnt that it left by then.
+    """
+
+    def __init__(self) -> None:
+        self.to: Report = _nobody
+        self._handing: Counter[str] = Counter()
+        self._kept: dict[str, list[Receipt | Refusal]] = {}
+
+    @contextmanager
+    def handing(self, frame: str) -> Iterator[None]:
+        """While `send` works on this frame."""
+        self._handing[frame] += 1
+        try:
+            yield
+        finally:
+            self._handing[frame] -= 1
+            if self._handing[frame] <= 0:
+                del self._handing[frame]
+                if frame in self._kept:
+                    # Soon, not now: `send` returns first, and its caller takes note.
+                    asyncio.get_running_loop().call_soon(self._tell_kept, frame)
+
+    def tell(self, heard: Receipt | Refusal) -> None:
+        """Report it, now or once its frame is handed over."""
+        if heard.frame in self._handing:
+            self._kept.setdefault(heard.frame, []).append(heard)
+        else:
+            self.to(heard)
+
+    def _tell_kept(self, frame: str) -> None:
+        for heard in self._kept.pop(frame, ()):
+            self.to(heard)
+
+
+def _nobody(heard: Heard, /) -> None:
+    del heard
 
 
 class Repeats:
