@@ -189,6 +189,8 @@ def alert_of(story: Story, plan: FeedPlan, say: Words) -> Alert | None:
     Each message of an incident refers to all before it, and the same standing gives the same message for ever.
     """
     incident = story.incident
+    if not incident.number:  # its opening is still to come, and with it its time
+        return None
     begun = f"I{incident.number}-{incident.id[-8:]}"
     before = [(f"{begun}-{fact[-8:]}", _minted(fact)) for fact in incident.actions]
     if not plan.public:

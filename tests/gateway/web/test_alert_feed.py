@@ -9,12 +9,14 @@ import aiohttp
 import pytest
 from lxml import etree
 
+from belltower.ids import IncidentId
 from belltower.incident.facts import Action, ActionOrdered, Mode
 from floorplans.campus import Campus
 from gateway.psap.cap import Alert, Circle, MessageType, ResponseType, Scope, Status, check, parse
 from gateway.psap.cap.atom import read_index
-from gateway.web.alert_feed import FeedPlan, words
-from tests.gateway.web.house import House, living, until
+from gateway.web.alert_feed import FeedPlan, alert_of, words
+from gateway.web.story import Story
+from tests.gateway.web.house import House, Names, living, until
 from tests.gateway.web.test_pages import browser, enter
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "cap"
@@ -174,3 +176,10 @@ async def test_a_desk_that_cannot_read_never_says_that_nothing_is_wrong(house: H
         status, body, headers = await fetched(session, address)
         assert (503, "10") == (status, headers["Retry-After"])
         assert b"<feed" not in body
+
+
+def test_an_incident_whose_opening_was_not_seen_yet_says_nothing() -> None:
+    """Its messages would bear another time a moment later."""
+    story = Story(IncidentId("inc_01J9ZZZZZZZZZZZZZZZZZZZZZZ"), names=Names())
+
+    assert alert_of(story, plan(public=False), words()) is None
