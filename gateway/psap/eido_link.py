@@ -125,6 +125,11 @@ class EIDOLink:
         """Whether a dispatch system answers; None while that is not known yet."""
         return self._answering
 
+    @property
+    def detail(self) -> str:
+        """That responders cannot be heard of, while it is so."""
+        return "" if self._ear is None else self._ear.trouble
+
     # ---- what is sent
 
     def first(self, call: Call) -> Frame:

@@ -56,6 +56,8 @@ class CountyEar:
         self._standing = standing
         self._counts = counts
         self._samples = samples
+        self.trouble = ""
+        """Why nothing is heard from the county now; empty: nothing is known to be wrong."""
         self._said: OrderedDict[tuple[int, str], ResponseStatus] = OrderedDict()
 
     async def run(self, report: Report) -> None:
@@ -72,6 +74,7 @@ class CountyEar:
             except Unreachable as error:
                 if county is not None and county.subscriber.subscription:
                     wait, known = _REDIAL[0], True
+                self.trouble = f"responders are not heard of: {error}"
                 if known is not False:
                     known = False
                     _log.warning("responders_unheard", link=self._name, reason=str(error))
@@ -100,6 +103,8 @@ class CountyEar:
             octets = await county.wire.receive()
             await bucket.take(county.wire)
             notified = county.subscriber.receive(octets, loop.time())
+            if county.subscriber.subscription:
+                self.trouble = ""
             if notified is not None:
                 await self._read(notified, county, report)
             county.bell.set()

@@ -230,6 +230,15 @@ class Remarking(Protocol):
         ...
 
 
+@runtime_checkable
+class Ending(Protocol):
+    """A link that tells newcomers of every open call, and so must know when one is over."""
+
+    def ended(self, call: Call) -> None:
+        """The call's incident was closed, and nothing of it is owed any more."""
+        ...
+
+
 WEAK_SUPERVISION = 90.0
 """A link on which a cut may stay unknown for more seconds than these is shown as weakly supervised."""
 

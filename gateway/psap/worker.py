@@ -41,6 +41,7 @@ from gateway.psap.lane import Lane
 from gateway.psap.link import (
     Answered,
     Call,
+    Ending,
     ExerciseCall,
     Frame,
     Heard,
@@ -283,6 +284,8 @@ class CallWorker:
         for lane in self._lanes.values():
             lane.ledger.drop(call.id)
             lane.bell.set()
+            if isinstance(lane.link, Ending):
+                lane.link.ended(call.call)
         self.register.finish(call)
 
     def _forget(self, call: OpenCall) -> None:

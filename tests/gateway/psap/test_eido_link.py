@@ -290,11 +290,13 @@ async def test_a_system_that_comes_back_is_told_of_every_active_call():
         await until(lambda: house.of(Receipt), within=5)
         await house.stop("end")
         await until(lambda: house.of(Lost), within=2)
+        await until(lambda: "responders are not heard of" in house.link.detail, within=2)
         assert not await house.link.send(house.link.first(a_call(8, now=house.clock)))
         house.screen.calls.clear()
         house.end.ready.clear()
         house.start("end")
         await until(lambda: {7, 8} == set(house.screen.calls), within=5)
+        await until(lambda: not house.link.detail, within=5)
         assert [Opened, Answered, Lost, Opened, Answered] == [
             type(each) for each in house.of(Opened, Answered, Lost)
         ]

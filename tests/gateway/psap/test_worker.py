@@ -133,6 +133,39 @@ async def test_closing_does_not_silence_an_unreceipted_call():
         assert [45.0, 75.0, 105.0] == [round(at) for at in times if at > 20]
 
 
+class KeepingLink:
+    """A radio link that keeps a list of open calls, as one does that tells newcomers of them."""
+
+    def __init__(self, link, over) -> None:
+        self._link, self._over = link, over
+
+    def __getattr__(self, name):
+        return getattr(self._link, name)
+
+    def ended(self, call):
+        """Note which call it was."""
+        self._over.append(call.order.number)
+
+
+@virtual
+async def test_a_link_that_tells_newcomers_of_open_calls_hears_when_one_is_over():
+    """Once nothing of it is owed any more."""
+    over = []
+
+    class Keeping(House):
+        def links(self):
+            return [KeepingLink(link, over) for link in super().links()]
+
+    async with Keeping() as house:
+        await house.give(order(1))
+        await asyncio.sleep(5)
+        assert [] == over
+        await house.give(closed())
+        await asyncio.sleep(200)
+
+    assert [1] == over
+
+
 @virtual
 async def test_a_rejection_is_written_once_and_does_not_settle_the_call():
     """The centre's no is a fact; the call stays unanswered, loudly, and is offered again every 30 s."""
