@@ -51,7 +51,7 @@ def fault_of_time(time: Time) -> str:
 
 
 @lru_cache(maxsize=256)
-def read_time(text: str, where: str, *, lenient: bool = False) -> Time:
+def read_time(text: str, where: str, lenient: bool = False) -> Time:
     """The time that `text` says.
 
     With `lenient`, `Z` and fractions of a second are taken as well, as RFC 3339 allows and CAP does not.

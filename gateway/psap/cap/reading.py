@@ -29,7 +29,6 @@ from gateway.psap.cap.model import (
     Scope,
     Severity,
     Status,
-    Time,
     Urgency,
 )
 
@@ -85,16 +84,17 @@ def _record(shape: _Shape, element: Element) -> Any:
     """The record that an element's children make."""
     found: dict[str, Any] = {}
     rule_of = shape.rules.get
+    lenient = shape.lenient
     lists: list[str] = []
     last = -1
     for child in element:
         rule = rule_of(child.tag)
         if rule is None:
-            if shape.lenient or (shape.name == "alert" and child.tag.startswith(_SIGNATURE)):
+            if lenient or (shape.name == "alert" and child.tag.startswith(_SIGNATURE)):
                 continue
             raise Malformed(f"CAP: {shape.name}: {shown(child.tag.rpartition('}')[2])} does not belong here")
         place, name, field, take, opened, many = rule
-        if place <= last and not shape.lenient:
+        if place <= last and not lenient:
             if place < last:
                 raise Malformed(f"CAP: {shape.name}: {name} stands too late; it belongs further up")
             if not many:
@@ -179,7 +179,7 @@ def _references(text: str, *, lenient: bool) -> tuple[Reference, ...]:
         parts = one.split(",")
         if len(parts) != 3:
             raise Malformed(f"CAP: references: {shown(one)} is not of the form sender,identifier,sent")
-        sent = read_time(parts[2], "references", lenient=lenient)
+        sent = read_time(parts[2], "references", lenient)
         found.append(Reference(sender=parts[0], identifier=parts[1], sent=sent))
     return tuple(found)
 
@@ -211,7 +211,7 @@ def _root(namespace: str, *, lenient: bool) -> _Shape:
     """How an alert of that namespace is read."""
 
     def time(name: str) -> _Child:
-        return _Child(name, name, take=partial(_time, name, lenient=lenient))
+        return _Child(name, name, take=lambda text: read_time(text, name, lenient))
 
     def pairs(name: str, field: str) -> _Child:
         values = (_Child("valueName", "name"), _Child("value", "value"))
@@ -291,10 +291,6 @@ def _root(namespace: str, *, lenient: bool) -> _Shape:
         info,
     )
     return _shape("alert", Alert, namespace, children, lenient=lenient)
-
-
-def _time(name: str, text: str, *, lenient: bool) -> Time:
-    return read_time(text, name, lenient=lenient)
 
 
 _ROOTS = {
