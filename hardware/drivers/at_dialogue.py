@@ -54,6 +54,11 @@ class _Exchange:
         self.final: asyncio.Future[at.Final] = loop.create_future()
         self.asked: asyncio.Future[None] = loop.create_future()
 
+    @property
+    def owed(self) -> bool:
+        """Whether its answer has not come."""
+        return self.final.cancelled() or not self.final.done()
+
     def end(self) -> None:
         for future in (self.final, self.asked):
             future.cancel()
@@ -166,8 +171,7 @@ class Dialogue:
                     raise Uncertain(f"{error}, and the body had left") from None
                 return Answer(lines=tuple(exchange.lines), final=final)
             finally:
-                self._exchange = None
-                exchange.end()
+                self._end(exchange)
 
     # ----
 
@@ -177,8 +181,12 @@ class Dialogue:
             final = await self._ended(exchange, within)
             return Answer(lines=tuple(exchange.lines), final=final)
         finally:
-            self._exchange = None
-            exchange.end()
+            self._end(exchange)
+
+    def _end(self, exchange: _Exchange) -> None:
+        self._owed = self._owed or exchange.owed
+        self._exchange = None
+        exchange.end()
 
     async def _begin(self, command: str) -> _Exchange:
         exchange = self._exchange = _Exchange(command)
@@ -200,7 +208,6 @@ class Dialogue:
             raise NoPromptError("the line went before the prompt")
         if exchange.asked.done() or exchange.final.done():
             return
-        self._owed = True
         try:
             await self._transport.write(at.ABORT)
             await asyncio.wait({exchange.final}, timeout=_ABORTED_WITHIN)
@@ -212,7 +219,6 @@ class Dialogue:
         done, _ = await asyncio.wait({exchange.final}, timeout=within)
         name = exchange.command.partition("=")[0]
         if not done:
-            self._owed = True
             raise Unreachable(f"no answer to {name} within {within:g} s")
         if exchange.final.cancelled():
             raise Unreachable(f"the line went before the answer to {name}")

@@ -208,15 +208,19 @@ class Modem:
             await self._wait()
 
     async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(self._every):
-                while True:
-                    await self._serve()
-                    self._bell.clear()
-                    if not (self._broken or self._waiting or self._confirm):
-                        await self._bell.wait()
-        except TimeoutError:
-            pass
+        due = asyncio.get_running_loop().time() + self._every
+        while True:
+            await self._serve()
+            self._bell.clear()
+            if self._broken or self._waiting or self._confirm:
+                continue
+            try:
+                async with asyncio.timeout_at(
+                    due
+                ):  # never around a question: its answer would be taken for the next
+                    await self._bell.wait()
+            except TimeoutError:
+                return
 
     async def _serve(self) -> None:
         if self._broken:

@@ -129,15 +129,22 @@ class TetraRadio:
         self._ready = True
         while True:
             await self._registered()
+            await self._wait()
+
+    async def _wait(self) -> None:
+        due = asyncio.get_running_loop().time() + self._every
+        while True:
+            await self._serve()
+            self._bell.clear()
+            if self._broken or self._answers:
+                continue
             try:
-                async with asyncio.timeout(self._every):
-                    while True:
-                        await self._serve()
-                        self._bell.clear()
-                        if not (self._broken or self._answers):
-                            await self._bell.wait()
+                async with asyncio.timeout_at(
+                    due
+                ):  # never around a question: its answer would be taken for the next
+                    await self._bell.wait()
             except TimeoutError:
-                pass
+                return
 
     async def _registered(self) -> None:
         answer = await self._dialogue.ask("AT+CREG?")
