@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -64,7 +65,7 @@ def seal(frame: Frame, key: bytes, pad: Pad) -> Frame:
     front = pad(-len(text) % BLOCK)
     if len(front) != -len(text) % BLOCK or set(front) & set(b"|[]"):
         raise ValueError("the pad has another length than was asked for, or one of |[]")
-    encryptor = Cipher(AES(key), CBC(_IV)).encryptor()
+    encryptor = _cipher(key).encryptor()
     return replace(frame, content=None, sealed=encryptor.update(front + text) + encryptor.finalize())
 
 
@@ -78,7 +79,7 @@ def open_sealed(frame: Frame, key: bytes, *, lenient: bool = False) -> Frame:
     """
     if frame.content is not None:
         return frame
-    decryptor = Cipher(AES(key), CBC(_IV)).decryptor()
+    decryptor = _cipher(key).decryptor()
     plain = decryptor.update(frame.sealed) + decryptor.finalize()
     front, bar, rest = plain.partition(b"|")
     if not bar or b"]" in front or b"[" in front:
@@ -97,3 +98,8 @@ def open_sealed(frame: Frame, key: bytes, *, lenient: bool = False) -> Frame:
     except Malformed as error:
         raise Malformed(f"sealed content: {error}") from None
     return replace(frame, content=content, sealed=b"")
+
+
+@lru_cache(maxsize=64)
+def _cipher(key: bytes) -> Cipher[CBC]:
+    return Cipher(AES(key), CBC(_IV))

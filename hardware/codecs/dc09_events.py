@@ -49,7 +49,9 @@ class Event(Struct, frozen=True, kw_only=True):
     tail: str = ""
 
 
-_SIA_HEAD = re.compile(r"([NO]?)((?:[a-z]{2}[^/\^|]*/)*)")
+# Some senders leave out the slash after a modifier.
+_SIA_HEAD = re.compile(r"([NO]?)((?:[a-z]{2}(?:[0-9:.,+-]*/?|[0-9:]*[A-F][0-9A-F:]*/))*)(?=[A-Z]{2})")
+_AREA = re.compile(r"ri([0-9A-F]*)")
 _SIA_EVENT = re.compile(r"([A-Z]{2})([0-9][0-9A-Fa-f]{0,7})?(?:\^([^\^]*)\^)?")
 _CID = re.compile(r"([136])([0-9A-F]{3}) ([0-9A-F]{2}) ([0-9A-F]{3})")
 _SIA_FORM = re.compile(r"[A-Z]{2}")
@@ -121,10 +123,7 @@ def _sia(payload: str) -> tuple[Event, ...]:
     head = _SIA_HEAD.match(payload)
     if head is None or not _SIA_EVENT.match(payload, head.end()):
         raise Malformed("data: expected N, modifiers such as ri1/, and an event code of two letters")
-    area = ""
-    for modifier in head[2].split("/"):
-        if modifier.startswith("ri"):
-            area = modifier[2:]
+    area = found[1] if (found := _AREA.search(head[2])) is not None else ""
     events: list[Event] = []
     at = head.end()
     while len(events) < _EVENTS and (found := _SIA_EVENT.match(payload, at)) is not None:

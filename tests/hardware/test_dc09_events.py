@@ -28,6 +28,9 @@ def cid(payload):
         ("NPA013", Event(code="PA", zone="013")),
         ("Nri1/PA0013^RM204^", Event(code="PA", zone="0013", area="1", text="RM204")),
         ("Nti12:30/id7/ri2/HA5", Event(code="HA", zone="5", area="2")),
+        ("Nri2ti07:24:57HA7", Event(code="HA", zone="7", area="2")),
+        ("Nri2HA7/", Event(code="HA", zone="7", area="2")),
+        ("NidA7/PA1", Event(code="PA", zone="1")),
         ("OMA1", Event(code="MA", zone="1", qualifier=0)),
         ("NRX", Event(code="RX")),
         ("PA13", Event(code="PA", zone="13")),
@@ -38,6 +41,14 @@ def cid(payload):
 def test_sia_payloads(payload, expected):
     """What is not understood after a code is kept; it silences no alarm."""
     assert (expected,) == sia(payload)
+
+
+def test_a_hostile_row_of_modifiers_takes_no_time():
+    """4,000 octets, each way that could make a pattern search for ever."""
+    for modifier in ("id1/", "idA1/", "id", "id1", "id1A/"):
+        for end in ("", "x", "A", "/"):
+            with pytest.raises(Malformed):
+                sia("N" + modifier * 800 + end)
 
 
 def test_a_report_may_tell_of_several_events():

@@ -7,8 +7,8 @@ from random import Random
 
 import pytest
 
-from belltower.clock import SECOND, Instant
-from hardware.codecs import dc09
+from belltower.clock import SECOND, Instant, SystemClock
+from hardware.codecs import dc09, dc09_events
 from hardware.codecs.dc09 import Content, Decoder, Frame, Kind
 from hardware.codecs.dc09_crypto import open_sealed, random_pad, seal
 from hardware.drivers import dc09_judge
@@ -353,3 +353,40 @@ def test_no_mutated_report_is_a_press():
 def test_no_mutated_report_of_a_million_is_a_press():
     """One random change in 65,536 has the right CRC by chance, and few of those are still reports in time."""
     assert presses_of(1_000_000, seed=4) <= 20
+
+
+class NowClock(StillClock):
+    """The machine's clock: dc09_spt takes no other."""
+
+    def now(self):
+        return SystemClock().now()
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "event"),
+    [
+        ("SIA-DCS", {"code": "PA", "zone": 13}, ("PA", "13")),
+        ("SIA-DCS", {"code": "PA", "zone": 13, "text": "ROOM 204"}, ("PA", "13")),
+        ("SIA-DCS", {"code": "HA", "zone": 7, "area": 2, "time": "now"}, ("HA", "7")),
+        ("ADM-CID", {"code": 120, "q": 1, "zone": 13}, ("120", "013")),
+        ("NULL", None, None),
+    ],
+)
+async def test_dc09_spt_reports_to_us(kind, params, event):
+    """A transmitter that nobody here wrote: its reports are understood, and it understands the answers."""
+    from dc09_spt.msg.dc03_msg import dc03_msg
+    from dc09_spt.msg.dc05_msg import dc05_msg
+    from dc09_spt.msg.dc09_msg import dc09_msg
+
+    sender = dc09_msg("1234", receiver=0, line=0)
+    made = {"SIA-DCS": dc03_msg.dc03event, "ADM-CID": dc05_msg.dc05event}.get(kind)
+    number = 0 if made is None else 7
+    block = sender.dc09poll() if made is None else sender.dc09block(number, kind, made("1234", params))
+    async with Station() as station, station.panel() as panel:
+        station.receiver._clock = NowClock()
+        panel.say(block.encode())
+        answer = (await asyncio.wait_for(panel.reader.readuntil(b"\r"), 5)).decode()
+
+    assert "ACK" == sender.dc09answer(number, answer)[0]
+    events = [(each.code, each.zone) for each in dc09_events.events_of(station.taken[0])]
+    assert ([] if event is None else [event]) == events
