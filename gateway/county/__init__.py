@@ -7,6 +7,8 @@ core.py      County: the radio's far end, pure: octets and the time in, octets o
 radio.py     RadioEnd: a County on a transport
 dc09.py      DC09End: a monitoring station's receiver
 sip_centre.py  SIPCentre: what a centre makes of calls by SIP, pure; sip.py  SIPEnd: it on TCP or TLS
+eido.py      EIDOEnd: a dispatch system that subscribes and is subscribed to; eido_case.py  one incident in it
+texts.py     what persons answer by text; modem.py, tetra.py, fleetsync.py  the simulated radios they use
 running.py   run_county: all ends and one screen as a program
 steering.py  the telecommunicator's page and its HTTP interface on 127.0.0.1
 keys.py      key files

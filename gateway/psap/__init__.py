@@ -17,6 +17,7 @@
     eido_link.py    EIDOLink: dispatch systems subscribe to our calls; responders come back (eido_responders.py)
     kinds.py        the table of link kinds
     settings.py     the settings of each kind
+    explain/        frames of every kind in plain words, for belltower psap decode
 
     journal ─CallOrdered→ CallWorker.take ─→ one Ledger per link ─frame→ PSAPLink.send ─→ the wire
                              ↑                     ↑

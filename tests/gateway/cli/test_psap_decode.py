@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from gateway.cli.frames import explained, octets_of, pieces
-from gateway.psap.explain import candidates, formats
+from gateway.psap.explain import candidates, explain_as, formats, frames
 from tests.gateway.cli.house import belltower
 from tests.gateway.psap.explain.test_radio_frames import on_air
 from tests.gateway.psap.test_wire_vectors import FILE
@@ -100,34 +100,40 @@ def test_what_is_nothing_known_says_what_was_tried():
 
 
 def fuzz(seeds: list[bytes], *, rounds: int, seed: int) -> int:
-    """Explain random and mutated octets; what anything raises goes through. Returns how many were explained."""
+    """Explain so many random and mutated frames; what anything raises goes through. Returns how many explanations.
+
+    Each as what it was before, and as something else; one in five as the command would, finding out what it is.
+    """
     random = Random(seed)
-    count = 0
     names = list(formats())
-    for _ in range(rounds):
-        if random.random() < 0.2:
-            data = random.randbytes(random.randrange(80))
-        else:
-            data = bytearray(random.choice(seeds))
-            for _ in range(random.randrange(1, 5)):
-                match random.randrange(4):
-                    case 0 if data:
-                        data[random.randrange(len(data))] = random.randrange(256)
-                    case 1:
-                        del data[random.randrange(len(data) + 1) :]
-                    case 2:
-                        at = random.randrange(len(data) + 1)
-                        data[at:at] = random.randbytes(random.randrange(4))
-                    case _ if data:
-                        at = random.randrange(len(data))
-                        del data[at : at + random.randrange(6)]
-        candidates(bytes(data))
+    known = [(data, [name for name, _ in candidates(data)][:1] or names) for data in seeds]
+    count = 0
+    for number in range(rounds):
+        sound, likely = random.choice(known)
+        data = spoilt(sound, random) if number % 5 else random.randbytes(random.randrange(80))
         key = random.choice(["", "", KEY.hex(), "ABCDEF0123456789"])
-        for piece in pieces(bytes(data)):
-            if random.random() < 0.3:  # as something that it does not look like
-                list(explained(piece, name=random.choice(names), key=key))
-            count += len(list(explained(piece, key=key)))
+        for name in (random.choice(likely), random.choice(names)):
+            count += sum(1 for octets in frames(data, name) if explain_as(octets, name, key=key))
+        if random.randrange(5) == 0:
+            count += sum(1 for piece in pieces(data) for _ in explained(piece, key=key))
     return count
+
+
+def spoilt(sound: bytes, random: Random) -> bytes:
+    """A frame with one to four octets changed, dropped or added, or cut off."""
+    data = bytearray(sound)
+    for _ in range(random.randrange(1, 5)):
+        at = random.randrange(len(data) + 1)
+        match random.randrange(5):
+            case 0:
+                del data[at:]
+            case 1:
+                data[at:at] = random.randbytes(random.randrange(1, 4))
+            case 2:
+                del data[at : at + random.randrange(1, 6)]
+            case _ if at < len(data):
+                data[at] = random.randrange(256)
+    return bytes(data)
 
 
 SEEDS = [piece.octets for piece in pieces(FILE.read_bytes())] + [FRAME, FILE.read_bytes()[:400]]
@@ -135,10 +141,10 @@ SEEDS = [piece.octets for piece in pieces(FILE.read_bytes())] + [FRAME, FILE.rea
 
 def test_no_octets_make_it_raise():
     """20,000 random and mutated frames of every wire, with and without keys, also as what they are not."""
-    assert fuzz(SEEDS, rounds=20_000, seed=1) >= 20_000
+    assert fuzz(SEEDS, rounds=20_000, seed=1) >= 40_000
 
 
 @pytest.mark.soak
 def test_no_octets_make_it_raise_in_the_long_run():
-    """The same, a million times."""
-    assert fuzz(SEEDS, rounds=1_000_000, seed=2) >= 1_000_000
+    """The same, two hundred thousand times."""
+    assert fuzz(SEEDS, rounds=200_000, seed=2) >= 400_000

@@ -2,9 +2,16 @@
 
 import asyncio
 import json
+import re
 import urllib.request
 from pathlib import Path
 
+from click.testing import CliRunner
+
+from belltower.errors import BelltowerError
+from gateway.cli.commands import code_of
+from gateway.cli.simulate import county
+from gateway.county.ends import ENDS
 from tests.gateway.cli.house import COMMAND, ENVIRONMENT, ROOT, belltower
 from tests.servers.pty import pty_pair
 
@@ -19,6 +26,8 @@ async def first_line(*words: object) -> dict[str, object]:
         said: dict[str, object] = json.loads(await asyncio.wait_for(process.stdout.readline(), 30))
         if "smtp_port" in said:
             said["phones"] = await asyncio.to_thread(_fetch, f"{said['url']}/phones")
+        if said.get("page"):
+            said["seen"] = await asyncio.to_thread(_fetch, f"{said['page']}calls")
     finally:
         process.terminate()
         await process.communicate()
@@ -49,6 +58,39 @@ async def test_the_county_opens_its_line_and_says_so(tmp_path: Path) -> None:
     assert "ready" == said["county"]
     assert isinstance(said["port"], int)
     assert 64 == len(key.read_text(encoding="utf-8").strip())
+
+
+async def test_every_kind_of_end_opens_from_the_command_line() -> None:
+    """The first line has each one's address, free ports filled in; a fault is given to the end that is named."""
+    kinds = sorted(set(ENDS) - {"kiss"})
+    addresses = dict.fromkeys(kinds, "127.0.0.1:0")
+    addresses["eido"] = "127.0.0.1:0?school=ws://127.0.0.1:9/IncidentData/Ent"
+    links = ",".join(f"{kind}={address}" for kind, address in addresses.items())
+    faults = ("--fault", "dc09:silent", "--fault", "sip:late=2")
+    said = await first_line("county", "--links", links, "--port", "0", *faults)
+
+    ends, seen = said["ends"], said["seen"]
+    assert isinstance(ends, dict)
+    assert isinstance(seen, dict)
+    assert kinds == sorted(ends)
+    assert all(int(re.findall(r":(\d+)", address)[0]) > 0 for address in ends.values()), ends
+    assert {"dc09": "silent", "sip": "late"} == {
+        kind: end["fault"] for kind, end in seen["ends"].items() if end["fault"]
+    }
+    assert [] == seen["calls"]
+
+
+def test_words_that_name_no_end_are_a_wrong_command_line() -> None:
+    """An address without a name, a name twice; an unknown kind or fault is a fault of settings."""
+    for words, code in [
+        (("--links", "127.0.0.1:0"), 2),
+        (("--links", "dc09=127.0.0.1:0,dc09=127.0.0.1:0"), 2),
+        (("--links", "fax=127.0.0.1:0"), 78),
+        (("--links", "dc09=127.0.0.1:0", "--fault", "dc09:on-fire"), 78),
+    ]:
+        done = CliRunner().invoke(county, [*words])
+        found = code_of(done.exception) if isinstance(done.exception, BelltowerError) else done.exit_code
+        assert code == found, (words, done.output, done.exception)
 
 
 def test_a_county_without_a_key_is_a_fault_of_settings(tmp_path: Path) -> None:
