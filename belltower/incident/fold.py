@@ -129,6 +129,8 @@ class OutputView(Struct, frozen=True, kw_only=True):
     # Whether the device itself confirmed it.
     confirmed: bool = False
     failed: str = ""
+    # What it tells people to do.
+    action: facts.Action | None = None
 
 
 class RoomView(Struct, frozen=True, kw_only=True):
@@ -261,7 +263,7 @@ class Incident(Struct, frozen=True, kw_only=True):
                 output = self.outputs.get(fact.output)
                 if output is not None and output.order >= fact.order:
                     return self
-                output = OutputView(order=fact.order, on=fact.on, ordered_at=at)
+                output = OutputView(order=fact.order, on=fact.on, ordered_at=at, action=fact.action)
                 return replace(self, outputs={**self.outputs, fact.output: output})
             case facts.OutputReceipt() | facts.OutputFailed() as fact:
                 output = self.outputs.get(fact.output)

@@ -32,6 +32,8 @@ class Response(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     # An action for the whole campus, ordered without waiting for a person; None: a person decides.
     action: Action | None = None
     notices: tuple[NoticePlan, ...] = ()
+    # What is switched on, by its name in the settings: sirens, announcements.
+    outputs: tuple[str, ...] = ()
 
 
 class ResponsePlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,6 +47,8 @@ class ResponsePlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     acknowledged: tuple[NoticePlan, ...] = ()
     # Told when the incident is closed.
     closed: tuple[NoticePlan, ...] = ()
+    # What is switched on when an action is ordered.
+    outputs: dict[Action, tuple[str, ...]] = {}
 
     def to(self, kind: AlarmKind) -> Response:
         """The answer to an alarm of this kind."""
@@ -82,6 +86,12 @@ def on_alarm(
         return orders
     slots = {"place": alarm.place or "", "kind": alarm.kind.value}
     orders += _notices(response.notices, incident, slots, ids)
+    superseded = plan.outputs.get(response.action, ()) if response.action is not None else ()
+    orders += [
+        _output(name, incident, on=True, kind=alarm.kind, place=alarm.place)
+        for name in dict.fromkeys(response.outputs)
+        if name not in superseded
+    ]
     if response.action is not None:
         orders.append(facts.ActionOrdered(action=response.action))
         orders += on_action(incident, response.action, frozenset(), plan=plan, ids=ids)
@@ -93,7 +103,19 @@ def on_action(
 ) -> list[Fact]:
     """The orders that follow an ordered action."""
     place = min(places) if len(places) == 1 else ""
-    return _notices(plan.action, incident, {"action": action.value, "place": place}, ids)
+    named = dict.fromkeys(plan.outputs.get(action, ()))
+    # What still tells people to do something else is silenced.
+    stale = [
+        name
+        for name, output in incident.outputs.items()
+        if output.on and output.action is not None and name not in named
+    ]
+    notices = _notices(plan.action, incident, {"action": action.value, "place": place}, ids)
+    return [
+        *(_output(name, incident, on=True, action=action, place=PlaceId(place) or None) for name in named),
+        *(_output(name, incident, on=False) for name in stale),
+        *notices,
+    ]
 
 
 def on_acknowledged(incident: Incident, *, plan: ResponsePlan, ids: Ids) -> list[Fact]:
@@ -106,7 +128,8 @@ def on_acknowledged(incident: Incident, *, plan: ResponsePlan, ids: Ids) -> list
 def on_closed(incident: Incident, by: PersonId, reason: str, *, plan: ResponsePlan, ids: Ids) -> list[Fact]:
     """The orders that follow the closing by `by`: a false alarm also cancels the calls that are not cancelled yet."""
     withdrawn: list[Fact] = [*cancellations(incident, by=by)] if reason == FALSE_ALARM else []
-    return withdrawn + _notices(plan.closed, incident, {"closed_by": by}, ids)
+    silenced = [_output(name, incident, on=False) for name, output in incident.outputs.items() if output.on]
+    return [*withdrawn, *silenced, *_notices(plan.closed, incident, {"closed_by": by}, ids)]
 
 
 def cancellations(incident: Incident, *, by: PersonId) -> list[facts.UpdateOrdered]:
@@ -122,6 +145,29 @@ def cancellations(incident: Incident, *, by: PersonId) -> list[facts.UpdateOrder
         for call in incident.calls.values()
         if call.number and not call.cancelling
     ]
+
+
+def _output(
+    name: str,
+    incident: Incident,
+    *,
+    on: bool,
+    kind: AlarmKind | None = None,
+    action: Action | None = None,
+    place: PlaceId | None = None,
+) -> facts.OutputOrdered:
+    """The next order to this output in this incident."""
+    before = incident.outputs.get(name)
+    return facts.OutputOrdered(
+        output=name,
+        incident=incident.id,
+        mode=incident.mode,
+        on=on,
+        kind=kind,
+        action=action,
+        place=place,
+        order=1 if before is None else before.order + 1,
+    )
 
 
 def _notices(

@@ -103,6 +103,15 @@ def spelt(name: str) -> Words:
     return Words(text=", ".join(letters), instead=letters)
 
 
+NOTES = "♪ "
+"""What a text of tones begins with: pairs of hertz and seconds follow."""
+
+
+def notes(*tones: tuple[int, float]) -> Words:
+    """A row of tones, 0 hertz for a pause: rendered like speech, also where nobody can speak."""
+    return Words(text=NOTES + " ".join(f"{hertz}/{seconds:g}" for hertz, seconds in tones))
+
+
 def named(name: str) -> Words:
     """A name that is read as it is written; spelt while it is not rendered."""
     return Words(text=name[:LONGEST], instead=spelt(name).instead)
@@ -135,6 +144,7 @@ class Speech:
         # In the order in which they are to be rendered; values are of no use.
         self._wanted: dict[str, None] = {}
         self._bell = asyncio.Event()
+        self._rest = asyncio.Event()
         self._failed = ""
 
     def fault(self) -> str:
@@ -144,6 +154,7 @@ class Speech:
     def want(self, texts: Iterable[str]) -> None:
         """Render these as well, if they are not yet; the first wanted come first."""
         for text in texts:
+            self._rest.clear()
             if text and len(self._wanted) + len(self._have) < MOST * len(self._forms):
                 self._wanted.setdefault(text[:LONGEST])
         self._bell.set()
@@ -173,6 +184,10 @@ class Speech:
             for each in words
         )
 
+    async def rested(self) -> None:
+        """Return once nothing is left that can be rendered."""
+        await self._rest.wait()
+
     @property
     def idle(self) -> bool:
         """Whether nothing is waiting to be rendered."""
@@ -187,9 +202,13 @@ class Speech:
                 await self._load()
                 if not self._wanted:
                     break
-                if self._speaker.fault() or not await self._render():
+                mute = bool(self._speaker.fault())
+                texts = [text for text in self._wanted if not mute or text.startswith(NOTES)]
+                if (texts and not await self._render(texts)) or mute:
                     _log.warning("speech_not_rendered", texts=len(self._wanted))
-                    await asyncio.sleep(AGAIN)
+                    self._rest.set()
+                    await self._pause()
+            self._rest.set()
 
     def _file(self, text: str, form: PayloadFormat) -> Path:
         identity = "\0".join((str(_VERSION), *self._speaker.command, form.value, text))
@@ -208,8 +227,16 @@ class Speech:
             if all((text, form) in self._have for form in self._forms):
                 self._wanted.pop(text, None)
 
-    async def _render(self) -> bool:
-        """Have the other process render all that is wanted now. False: it could not."""
+    async def _pause(self) -> None:
+        """Wait until it may work again; where tones are newly wanted, no longer."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(AGAIN):
+                while not any(text.startswith(NOTES) for text in self._wanted):
+                    self._bell.clear()
+                    await self._bell.wait()
+
+    async def _render(self, texts: Sequence[str]) -> bool:
+        """Have the other process render these. False: it could not."""
         jobs = tuple(
             Job(
                 text=text,
@@ -219,7 +246,7 @@ class Speech:
                     if (text, form) not in self._have
                 },
             )
-            for text in list(self._wanted)
+            for text in texts
         )
         work = Work(command=self._speaker.command, deadline=DEADLINE, jobs=jobs)
         starting = asyncio.get_running_loop().run_in_executor(None, _start)

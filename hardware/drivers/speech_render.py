@@ -16,9 +16,9 @@ from pathlib import Path
 import msgspec
 
 from belltower.errors import Malformed
-from hardware.codecs.sound import joined, read_wav, silence, trimmed
+from hardware.codecs.sound import Sound, joined, read_wav, silence, tone, trimmed
 from hardware.codecs.voice import encode
-from hardware.drivers.speech import Job, Work
+from hardware.drivers.speech import NOTES, Job, Work
 
 AFTER = 0.12
 """Seconds of silence after each text, so that one may follow another."""
@@ -37,10 +37,7 @@ def main() -> int:
 def render(job: Job, work: Work) -> str:
     """Make the files of one job; "ok", or why not in one line."""
     try:
-        spoken = subprocess.run(  # noqa: S603 - the settings name the program; the text goes by its standard input
-            work.command, input=job.text.encode(), capture_output=True, check=True, timeout=work.deadline
-        )
-        sound = trimmed(read_wav(spoken.stdout))
+        sound = _tones(job.text) if job.text.startswith(NOTES) else _spoken(job.text, work)
         if not sound.samples:
             return "the program made no sound"
         sound = joined(sound, silence(AFTER, rate=sound.rate))
@@ -55,6 +52,18 @@ def render(job: Job, work: Work) -> str:
     except OSError as error:
         return str(error.strerror)
     return "ok"
+
+
+def _spoken(text: str, work: Work) -> Sound:
+    done = subprocess.run(  # noqa: S603 - the settings name the program; the text goes by its standard input
+        work.command, input=text.encode(), capture_output=True, check=True, timeout=work.deadline
+    )
+    return trimmed(read_wav(done.stdout))
+
+
+def _tones(text: str) -> Sound:
+    parts = (part.split("/") for part in text.removeprefix(NOTES).split())
+    return joined(*(tone(float(hertz), float(seconds), rate=16_000, level=0.4) for hertz, seconds in parts))
 
 
 def _keep(file: Path, octets: bytes) -> None:

@@ -91,6 +91,11 @@ class Zone:
         self._turns = 0
         self._bell = asyncio.Event()
 
+    @property
+    def form(self) -> PayloadFormat:
+        """How its wire's frames are coded."""
+        return self._wire.form
+
     def play(self, programme: Programme) -> None:
         """Let it be heard; one of the same key is replaced."""
         self._turns += 1
