@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -47,6 +47,7 @@ from gateway.intake.supervision import Supervision
 from gateway.intake.suspects import Suspects
 from gateway.intake.units import known_units
 from gateway.intake.windows import Windows
+from gateway.outputs.worker import OutputWorker
 from gateway.psap.link import Around
 from gateway.psap.worker import CallWorker
 from gateway.settings import BrokerSettings, ListenerSettings, RadioSettings, Settings
@@ -58,6 +59,7 @@ from hardware.drivers.dc09_receiver import Limits as DC09Limits
 from hardware.drivers.mqtt_broker import BrokerIntake
 from hardware.drivers.mqtt_listener import MQTTListener
 from hardware.drivers.mqtt_registry import Limits
+from hardware.drivers.speech import Speech
 from hardware.unit_keys import read_keys
 
 _log = log.get("alarm_lane")
@@ -162,7 +164,29 @@ class AlarmLane:
                 after=self._began,
             )
             self.journal.tap((facts.CallOrdered,), self.calls.take)
+            self.outputs = self._announcing(ids, owed)
             return stack.pop_all()
+
+    def _announcing(self, ids: Ids, owed: Sequence[Entry]) -> OutputWorker:
+        world, settings = self._world, self._settings
+        wires = {
+            name: world.open_wire(output, world.random_bytes) for name, output in settings.outputs.items()
+        }
+        speech = Speech(
+            folder=settings.state.links / "speech",
+            speaker=settings.speech.speaker(),
+            forms=[wire.form for wire in wires.values()],
+        )
+        return OutputWorker(
+            journal=self.journal,
+            wires=wires,
+            speech=speech,
+            ids=ids,
+            clock=world.clock,
+            place=self._site.places.get,
+            owed=owed,
+            after=self._began,
+        )
 
     async def _open_journal(self, database: Database, stack: AsyncExitStack) -> None:
         world = self._world
@@ -260,6 +284,7 @@ class AlarmLane:
         crew.essential("progress", self.progress.attend)
         crew.essential("supervision", self.supervision.watch)
         crew.essential("psap", self.calls.run)
+        crew.mendable("outputs", self.outputs.run)
         if self._world.look_up is not None:
             crew.mendable("addresses", self._world.look_up)
         crew.essential("links", self._watch_links)

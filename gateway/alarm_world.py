@@ -17,10 +17,12 @@ from belltower.journal import RunSpool, Signer, Spool, SpoolFile
 from belltower.store import Database, open_database
 from gateway.damage import Aside
 from gateway.meanwhile import Meanwhile
+from gateway.outputs.kinds import wire_from
 from gateway.psap.kinds import link_from
 from gateway.psap.link import NUMERIC_ONLY, AddressBook, Around, PSAPLink
 from gateway.settings import Settings
 from gateway.signing import open_signer
+from hardware.drivers.zone import PageWire
 from hardware.transports import Transport, open_transport
 from hardware.transports.addresses import Addresses
 
@@ -44,6 +46,7 @@ class World(Struct, frozen=True, kw_only=True):
     meanwhile: Meanwhile | None = None
     open_transport: Callable[[str], Transport] = open_transport
     open_link: Callable[[LinkName, Any, Around], PSAPLink] = link_from
+    open_wire: Callable[[Any, RandomBytes], PageWire] = wire_from
     # Numeric addresses of the hosts that links call, and what keeps them fresh.
     addresses: AddressBook = NUMERIC_ONLY
     look_up: Callable[[], Awaitable[None]] | None = None

@@ -23,10 +23,12 @@ from belltower.ids import LinkName
 from belltower.values import Count, Octets, Port, Reader, Seconds, Secret
 from gateway.alert_settings import AlertFeedSettings, FeedSettings
 from gateway.intake.panel_settings import PanelSettings
+from gateway.outputs.settings import OUTPUTS
 from gateway.psap.settings import LINKS
 from gateway.tls import client_context, server_context
 from hardware.codecs.ax25 import Address
 from hardware.drivers import TLS
+from hardware.drivers.page_settings import SpeechSettings
 from hardware.transports import open_transport
 from notify.settings import CHANNELS
 
@@ -299,6 +301,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     desk: DeskSettings
     # By channel name.
     channels: dict[str, Any]
+    # By the name that response.toml gives them.
+    outputs: dict[str, Any]
+    # Who speaks on outputs.
+    speech: SpeechSettings
     log: LogSettings
 
     def links_as_shown(self) -> list[tuple[str, Any]]:
@@ -336,7 +342,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         return urlunsplit(parts._replace(netloc=f"{user}:{password}@{host}"))
 
 
-TABLES = frozenset({"site", "state", "alarm", "psap", "desk", "notify", "log"})
+TABLES = frozenset({"site", "state", "alarm", "psap", "desk", "notify", "outputs", "speech", "log"})
 """The tables a settings file may have."""
 
 
@@ -366,6 +372,8 @@ def load(
         **(psap := _psap(reader, tables.get("psap", {}))),
         desk=_desk(reader, tables.get("desk", {})),
         channels=_channels(reader, tables.get("notify", {}), psap["psap_links"]),
+        outputs=_outputs(reader, tables.get("outputs", {})),
+        speech=reader.take(SpeechSettings, tables.get("speech", {}), "speech") or SpeechSettings(),
         log=reader.take(LogSettings, tables.get("log", {}), "log") or LogSettings(),
     )
     _ports(reader, settings)
@@ -450,6 +458,15 @@ def _psap(reader: Reader, psap: Any) -> dict[str, Any]:
     if links and faultless and all(name in leads and centres[leads[name]].after for name in links):
         reader.fault("psap.centres", 'nobody is called at once; leave out "after" of the first centre')
     return {"psap_links": links, "psap_centres": centres, "link_centres": leads}
+
+
+def _outputs(reader: Reader, tables: Any) -> dict[str, Any]:
+    if not isinstance(tables, dict):
+        reader.fault("outputs", "expected tables such as [outputs.NAME]")
+        return {}
+    _names(reader, tables, "outputs")
+    taken = {name: reader.take_kind(OUTPUTS, table, f"outputs.{name}") for name, table in tables.items()}
+    return {name: record for name, record in taken.items() if record is not None}
 
 
 def _channels(reader: Reader, notify: Any, links: Mapping[str, Any]) -> dict[str, Any]:

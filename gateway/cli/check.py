@@ -92,6 +92,7 @@ def _summary(settings: Settings, package: SitePackage) -> dict[str, str]:
         "unit radios": ", ".join(alarm.radio) or "none",
         "psap links": ", ".join(settings.psap_links),
         "channels": ", ".join(settings.channels) or "none",
+        "outputs": ", ".join(settings.outputs) or "none",
         "page": settings.desk.web.url,
     }
 
@@ -164,6 +165,13 @@ def _remarks(settings: Settings, package: SitePackage, *, without_secrets: bool)
         )
     if not settings.channels:
         remarks.append("notices go nowhere: there is no [notify.channels.NAME]")
+    response = package.response
+    named = {*response.panic.outputs, *response.medical.outputs}
+    named.update(*response.outputs.values())
+    if missing := sorted(named - set(settings.outputs)):
+        remarks.append(f"response.toml names outputs that the settings have not: {', '.join(missing)}")
+    if settings.outputs and (mute := settings.speech.speaker().fault()):
+        remarks.append(mute)
     unbound = [unit.id for unit in package.units.values() if unit.place is None]
     if unbound:
         remarks.append(f"units without a place alarm with the place unknown: {', '.join(unbound)}")

@@ -64,9 +64,9 @@ class OutputWorker:
 
     async def run(self) -> None:
         """Recall what is owed, then serve every output and follow the journal, for ever."""
-        self._speech.want_words(texts.FIXED)
         async with Crew(backoff=(0.1, 1.0)) as crew:
             if self._zones:
+                self._speech.want_words(texts.FIXED)
                 crew.mendable("speech", self._speech.run)
             for name, zone in self._zones.items():
                 crew.mendable(f"output {name}", zone.run)
@@ -80,8 +80,9 @@ class OutputWorker:
             self._after = max(self._after, entry.position)
 
     def _recall(self) -> None:
-        latest: dict[Key, OutputOrdered] = {}
-        for entry in self._owed:
+        latest, self._standing = self._standing, {}
+        owed, self._owed = self._owed, ()
+        for entry in owed:
             match entry.fact:
                 case OutputOrdered() as order:
                     known = latest.get((order.output, order.incident))

@@ -283,6 +283,13 @@ class Story:
             case facts.OutputOrdered() as fact:
                 title = f"{fact.output} switched {'on' if fact.on else 'off'}: ordered"
                 return self._first(f"output:{entry.id}", entry.at, Stage.RECORDED, title)
+            case facts.OutputReceipt() as fact:
+                what = "on" if fact.on else "off"
+                title = f"{fact.output} {what}: {'confirmed' if fact.confirmed else 'sent, not confirmed'}"
+                return self._first(f"output:{entry.id}", entry.at, Stage.SENT, title)
+            case facts.OutputFailed() as fact:
+                title = f"{fact.output} could not be switched {'on' if fact.on else 'off'}"
+                return self._first(f"output:{entry.id}", entry.at, Stage.FAILED, title, fact.reason)
             case facts.SignalSuspect() as fact:
                 title = f"Unproven signal from {fact.unit}"
                 return self._first(

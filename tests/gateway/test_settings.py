@@ -11,8 +11,10 @@ from msgspec import Struct
 from belltower.errors import SettingsError
 from belltower.values import Secret
 from gateway import settings as rooms
+from gateway.outputs.settings import OUTPUTS
 from gateway.psap.settings import LINKS
 from gateway.settings import Settings, load
+from hardware.drivers.page_settings import SpeechSettings
 from notify.settings import CHANNELS
 
 ROOT = Path(__file__).parents[2]
@@ -64,8 +66,13 @@ def test_the_example_names_every_key_there_is() -> None:
         ("alarm", rooms.AlarmSettings, example["alarm"]),
         ("desk", rooms.DeskSettings, example["desk"]),
         ("log", rooms.LogSettings, example["log"]),
+        ("speech", SpeechSettings, example["speech"]),
     ]
-    for kinds, tables in ((LINKS, example["psap"]["links"]), (CHANNELS, example["notify"]["channels"])):
+    for kinds, tables in (
+        (LINKS, example["psap"]["links"]),
+        (CHANNELS, example["notify"]["channels"]),
+        (OUTPUTS, example["outputs"]),
+    ):
         for kind, record in kinds.items():
             shown = [table for table in tables.values() if table["kind"] == kind]
             assert shown, f"no example of kind {kind}"
