@@ -302,9 +302,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     # By channel name.
     channels: dict[str, Any]
     # By the name that response.toml gives them.
-    outputs: dict[str, Any]
+    outputs: dict[str, Any] = {}
     # Who speaks on outputs.
-    speech: SpeechSettings
+    speech: SpeechSettings = SpeechSettings()
     log: LogSettings
 
     def links_as_shown(self) -> list[tuple[str, Any]]:
