@@ -43,7 +43,7 @@ _log = log.get("psap")
 TRIES = 3
 """How often a message goes to one receiver before the next one's turn."""
 PATIENCE = 0.5
-"""Seconds for which a message waits for the answer to the one before; some receivers cannot take two at once."""
+"""Seconds for which messages wait for the answer to one before; some receivers cannot take two at once."""
 AGREES = 2
 """Seconds by which clocks may differ and still be said to agree."""
 HOME = 300.0
@@ -120,6 +120,8 @@ class DC09Link:
         self._resent: Counter[int] = Counter()
         self._resend: dict[int, None] = {}
         self._spoke = 0.0
+        # Since when an answer has been waited for.
+        self._asked = 0.0
         self._proved = False
         self._why = ""
         # Connections in a row on which nothing was answered.
@@ -181,7 +183,7 @@ class DC09Link:
         if self._line is None:
             return False
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout_at(self._asked + PATIENCE):
                 await self._calm.wait()
         except TimeoutError:
             pass
@@ -263,7 +265,9 @@ class DC09Link:
         if until - now < self._timeout / 2 and (until == now or self._tries[number] < TRIES):
             self._waiting[number] = now + self._timeout
             self._tries[number] += 1
-        self._calm.clear()
+        if self._calm.is_set():
+            self._asked = now
+            self._calm.clear()
         self._bell.set()
         try:
             await line.write(octets)
