@@ -16,11 +16,13 @@ from belltower.clock import Clock
 from belltower.ids import LinkName, PlaceId, UnitId
 from belltower.incident.plan import NoticePlan, Response, ResponsePlan
 from belltower.tasks import Crew
-from floorplans.place import Place
+from floorplans.campus import Campus as OnEarth
+from floorplans.place import Place, spoken
 from gateway import alarm_lane
 from gateway.alarm_lane import AlarmLane
 from gateway.alarm_world import World as LaneWorld
 from gateway.psap.kiss_link import KISSLink
+from gateway.psap.link import Spot
 from gateway.settings import AlarmSettings, DeskSettings, LogSettings, Settings, SiteSettings, StateSettings
 from hardware.codecs.unit import derive_key
 from hardware.unit_record import Bearer, UnitRecord
@@ -44,6 +46,15 @@ class Campus(Struct, frozen=True, kw_only=True):
     places: dict[PlaceId, Place]
     units: dict[UnitId, UnitRecord]
     response: ResponsePlan
+    on_earth: OnEarth = OnEarth(id=SITE, name="Simulated School")
+
+    def spot(self, place: PlaceId | None, building: str) -> Spot:
+        """Where help is needed."""
+        return Spot(
+            spoken=spoken(self.places.get(place) if place is not None else None),
+            place=place,
+            building=building,
+        )
 
 
 def unit_key(number: int) -> bytes:
