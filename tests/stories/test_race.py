@@ -96,8 +96,8 @@ ENDS = {
 FROZEN, REFUSING, GARBLING = ("silent",), ("negative", "busy"), ("half-frames", "noise", "cut", "wrong-id")
 
 
-MENDING = {"modem": 12.0, "tetra": 12.0}
-"""Seconds for which a road that failed may still be mending: a modem that fell silent is not asked again at once."""
+MENDING = {"dc09": 6.0, "modem": 12.0, "tetra": 12.0}
+"""Seconds for which a road that failed may still be mending: who was not answered asks again first."""
 
 
 def links(house: House) -> str:
@@ -201,23 +201,30 @@ async def test_a_road_that_fails_holds_up_no_other(tmp_path: Path) -> None:
             if fault
         ]
         assert len(rounds) >= 2 * len(ROADS)
-        slowest = 0.0
+        slowest = (0.0, "", "")
         loop = asyncio.get_running_loop()
         well_at = dict.fromkeys(ROADS, 0.0)
+        before = ""
         for number, (failing, fault) in enumerate(rounds, start=1):
             await house.end_fault(failing, fault)
             await house.press("u3")
-            timed = {road for road in ROADS if road != failing and well_at[road] <= loop.time()}
+            mending = {road for road in ROADS if well_at[road] > loop.time()} | {before}
+            timed = set(ROADS) - mending - {failing}
             await the_call(house, number, roads=timed, within=15)
             ordered, raised = house.facts("call.ordered")[-1], house.facts("alarm.raised")[-1]
             sent = await sent_on(house, ordered["call"], timed)
             waited = {link: sent[link] - raised["at"] for link in timed}
             assert max(waited.values()) <= 1.0, (failing, fault, waited)
-            slowest = max(slowest, *waited.values())
+            slowest = max(
+                slowest, *((seconds, link, f"{failing} {fault}") for link, seconds in waited.items())
+            )
             await house.acknowledge(number)
             await harm.shows(house, "u3", "telecommunicator", within=20)
             await house.end_fault(failing, "")
             await close(house, ordered["incident"])
             well_at[failing] = loop.time() + MENDING.get(failing, 0.0)
+            before = failing
         assert len(rounds) == len(await house.calls())
-        print(f"{len(rounds)} rounds, the slowest first octet after {slowest * 1000:.0f} ms")
+        print(
+            f"{len(rounds)} rounds; the slowest first octet, its road, and what failed beside it: {slowest}"
+        )
