@@ -38,6 +38,7 @@ from hardware.unit_keys import write_keys
 SITE = Path(__file__).parent.parent / "examples" / "site"
 """The synthetic school that comes with the source."""
 
+_CAD_PATH = "/IncidentData/Ent"
 _START = 60.0
 _END = 12.0
 _AGAIN = 1.0
@@ -86,8 +87,8 @@ async def run_demo(
         )
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         near, far = stack.enter_context(_cable())
-        live_port, mqtt_port, training_port = (
-            stack.enter_context(_reserved(port)) for port in (options.port, 0, options.training_port)
+        live_port, mqtt_port, training_port, cad_port = (
+            stack.enter_context(_reserved(port)) for port in (options.port, 0, options.training_port, 0)
         )
         parts = Parts(folder=folder)
         stack.push_async_callback(parts.end)
@@ -95,12 +96,27 @@ async def run_demo(
         carrier = await parts.start(
             "carrier", lambda told: ("simulate", "carrier", *_ports(told, port="port", smtp_port="smtp-port"))
         )
-        _prepare(folder, options.site, package, near, carrier, live_port, mqtt_port)
+        _make_keys(folder, package)
         config = folder / "config.toml"
-        step("the county, at the far end of a serial line")
-        key = str(folder / "county.key")
-        line = ("simulate", "county", "--link", f"serial://{far}", "--key-file", key)
-        county = await parts.start("county", lambda told: (*line, *_ports(told, port="port")))
+        step("the county, at the far end of four roads")
+        school = f"ws://127.0.0.1:{cad_port}{_CAD_PATH}"
+        county = await parts.start(
+            "county",
+            lambda told: (
+                *("simulate", "county", "--links", _roads(told, radio=f"serial://{far}", school=school)),
+                *("--key-file", f"kiss={folder / 'county.key'}", *_ports(told, port="port")),
+            ),
+        )
+        _write_settings(
+            folder,
+            options.site,
+            line=near,
+            roads=county["ends"],
+            carrier=carrier,
+            live_port=live_port,
+            mqtt_port=mqtt_port,
+            cad_port=cad_port,
+        )
         step("the alarm lane and the desk lane")
         await parts.start("lanes", lambda _: ("run", "--config", str(config)), speaks=False)
         live = f"http://127.0.0.1:{live_port}"
@@ -261,16 +277,16 @@ def _last_words(log: Path) -> str:
     return "it said nothing"
 
 
-def _prepare(
-    folder: Path,
-    site: Path,
-    package: SitePackage,
-    line: str,
-    carrier: dict[str, Any],
-    live_port: int,
-    mqtt_port: int,
-) -> None:
-    """Keys and settings of the demo, as a school would have them."""
+def _roads(told: Told, *, radio: str, school: str) -> str:
+    """The county's ends: at the addresses it told of when it was first started; at that time, at any."""
+    ends = told.get("ends", {})
+    dc09, sip, eido = (ends.get(name, "127.0.0.1:0") for name in ("dc09", "sip", "eido"))
+    eido = eido.removeprefix("ws://").partition("/")[0]
+    return f"kiss={radio},dc09={dc09},sip={sip},eido={eido}?school={school}"
+
+
+def _make_keys(folder: Path, package: SitePackage) -> None:
+    """Keys of the demo, as a school would have them."""
     root = os.urandom(32)
     keys = {unit.number: derive_key(root, package.id, unit.number) for unit in package.units.values()}
     write_keys(folder / "units.keys", keys)
@@ -280,6 +296,20 @@ def _prepare(
     token = folder / "carrier.token"
     token.touch(mode=0o600)
     token.write_text(TOKEN + "\n", encoding="utf-8")
+
+
+def _write_settings(
+    folder: Path,
+    site: Path,
+    *,
+    line: str,
+    roads: dict[str, str],
+    carrier: dict[str, Any],
+    live_port: int,
+    mqtt_port: int,
+    cad_port: int,
+) -> None:
+    """Settings of the demo, as a school would have them."""
     (folder / "config.toml").write_text(
         f"""# Written by the demo at each start.
 [site]
@@ -294,12 +324,29 @@ unit_keys = "units.keys"
 [alarm.mqtt_listener]
 port = {mqtt_port}
 
-[psap.links.county]
+[psap.links.county-radio]
 kind = "kiss"
 url = "serial://{line}"
 from = "SCHOOL-1"
 to = "PSAP"
 key = {{ file = "county.key" }}
+
+[psap.links.county-sip]
+kind = "sip"
+targets = ["tcp://{roads["sip"]}"]
+from = "sip:school@school.example"
+
+[psap.links.county-cad]
+kind = "eido"
+port = {cad_port}
+path = "{_CAD_PATH}"
+subscribe_url = "{roads["eido"]}"
+element = "belltower.school.example"
+
+[psap.links.station]
+kind = "dc09"
+receivers = ["tcp://{roads["dc09"]}"]
+account = "1234"
 
 [desk.web]
 port = {live_port}
