@@ -98,6 +98,8 @@ class LiveUpdate(Struct, frozen=True, kw_only=True):
     order: UpdateOrdered
     # Where help is needed instead; None for a cancellation.
     spot: Spot | None = None
+    # When it was ordered.
+    at: Instant = _NEVER
 
 
 class ExerciseUpdate(Struct, frozen=True, kw_only=True):
@@ -106,6 +108,7 @@ class ExerciseUpdate(Struct, frozen=True, kw_only=True):
     call: ExerciseCall
     order: UpdateOrdered
     spot: Spot | None = None
+    at: Instant = _NEVER
 
 
 Update = LiveUpdate | ExerciseUpdate
@@ -361,11 +364,11 @@ def admitted(order: CallOrdered, *, place: str, spot: Spot | None = None, at: In
             return "the centre has not agreed to take this exercise"
 
 
-def update_of(call: Call, order: UpdateOrdered, *, spot: Spot | None) -> Update:
+def update_of(call: Call, order: UpdateOrdered, *, spot: Spot | None, at: Instant = _NEVER) -> Update:
     """The update as links may send it: as live or as much an exercise as its call."""
     if isinstance(call, LiveCall):
-        return LiveUpdate(call=call, order=order, spot=spot)
-    return ExerciseUpdate(call=call, order=order, spot=spot)
+        return LiveUpdate(call=call, order=order, spot=spot, at=at)
+    return ExerciseUpdate(call=call, order=order, spot=spot, at=at)
 
 
 def more_of(items: Sequence[tuple[Call, Ranges]]) -> More:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
+from belltower.clock import Instant
 from belltower.ids import CallId, LinkName
 from belltower.incident.facts import UpdateKind, UpdateOrdered
 from belltower.tasks import unless_mistaken
@@ -34,7 +35,7 @@ class Updates:
         self._frames: dict[CallId, dict[int, list[tuple[Lane, Frame]]]] = {}
         self._read_back: set[tuple[CallId, int]] = set()
 
-    def order(self, order: UpdateOrdered, call: OpenCall) -> None:
+    def order(self, order: UpdateOrdered, call: OpenCall, at: Instant) -> None:
         """Owe the update on every link that has the call or still owes it; a later update replaces an earlier one."""
         known = self._orders.setdefault(call.id, {})
         if order.update in known or (call.id, order.update) in self._read_back:
@@ -45,7 +46,7 @@ class Updates:
         for earlier in [number for number in self._frames.get(call.id, {}) if number < order.update]:
             self._drop(call.id, earlier)
         loop = asyncio.get_running_loop()
-        update = update_of(call.call, order, spot=self._spot(order))
+        update = update_of(call.call, order, spot=self._spot(order), at=at)
         frames = self._frames.setdefault(call.id, {}).setdefault(order.update, [])
         for lane in self._lanes.values():
             if call.id not in lane.told and not lane.ledger.owes(call.id):

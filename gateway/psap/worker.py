@@ -170,7 +170,7 @@ class CallWorker:
                 self._answers.acknowledge(call, by)
             case UpdateOrdered() as update:
                 if (known := self.register.known(update.call)) is not None:
-                    self._updates.order(update, known)
+                    self._updates.order(update, known, entry.at)
             case UpdateReadBack(call=call, update=number):
                 self._read_back(call, number)
             case LinkTestOrdered() as test:

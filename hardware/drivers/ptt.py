@@ -122,6 +122,7 @@ class PTT:
         self._tail = tail
         self._claim = claim
         self._turn = asyncio.Lock()
+        self._known_off = False
         self.watchdog = Watchdog(unkey=line.unkey, limit=limit)
 
     @asynccontextmanager
@@ -144,7 +145,13 @@ class PTT:
                 await self._off()
 
     async def check(self) -> None:
-        """`Unreachable` when the key line cannot be used."""
+        """`Unreachable` when the key line cannot be used.
+
+        The first time it unkeys: a process that was killed may have left the transmitter on the air.
+        """
+        if not self._known_off and not self._turn.locked():
+            await _in_thread(self._line.unkey)
+            self._known_off = True
         await _in_thread(self._line.busy)
 
     def close(self) -> None:

@@ -95,16 +95,12 @@ def for_call(call: Call, *, campus: Campus, sender: str, addresses: tuple[str, .
     return _alert(call, campus, sender, addresses, call.spot, MessageType.ALERT, at=call.at, update=0)
 
 
-def for_update(
-    update: Update, *, campus: Campus, sender: str, addresses: tuple[str, ...], at: Instant | None = None
-) -> Alert:
-    """The alert that cancels the call's or moves it to another place.
-
-    Without `at`, when the update was ordered, it bears the call's own time plus one second for each update.
-    """
+def for_update(update: Update, *, campus: Campus, sender: str, addresses: tuple[str, ...]) -> Alert:
+    """The alert that cancels the call's or moves it to another place."""
     call = update.call
     order = update.order
-    sent = at if at is not None else Instant(call.at + order.update * SECOND)
+    # Later than what it refers to, whatever the wall clock did.
+    sent = max(update.at, Instant(call.at + order.update * SECOND))
     spot = update.spot or call.spot
     kind = MessageType.CANCEL if order.kind is UpdateKind.CANCEL else MessageType.UPDATE
     # Only these pairs exist: an exercise's update of a live call cannot be written down.

@@ -55,9 +55,9 @@ def exercise():
     return ExerciseCall(order=made, place="B 204", spot=SPOT, at=AT)
 
 
-def update(call, kind, spot=None):
+def update(call, kind, spot=None, at=AT):
     made = UpdateOrdered(call=call.order.call, incident=call.order.incident, update=1, kind=kind)
-    return update_of(call, made, spot=spot)
+    return update_of(call, made, spot=spot, at=at)
 
 
 def sent(alert):
@@ -143,7 +143,7 @@ def test_a_cancellation_refers_to_its_call_and_wants_to_be_read_back():
 def test_a_correction_says_the_new_place_everywhere():
     """MsgType Update; area, words and parameters agree."""
     gym = Spot(spoken="G Gym", building="G", room="Gym", position=(41.7, -88.4))
-    alert = sent(for_update(update(live(), UpdateKind.PLACE, gym), **TO, at=Instant(AT + 90 * SECOND)))
+    alert = sent(for_update(update(live(), UpdateKind.PLACE, gym, Instant(AT + 90 * SECOND)), **TO))
 
     assert (MessageType.UPDATE, "G", "G Gym") == (alert.type, told(alert).building, told(alert).place)
     assert (Circle((41.7, -88.4), 0.02),) == alert.infos[0].areas[0].circles

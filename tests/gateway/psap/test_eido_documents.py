@@ -1,7 +1,6 @@
 """EIDO documents: our records and core-subset.schema.json give the same verdict, and what we write passes both."""
 
 import json
-import time
 from copy import deepcopy
 from pathlib import Path
 from random import Random
@@ -376,17 +375,3 @@ def test_whatever_a_place_is_called_a_call_comes_back_as_it_was(spoken, building
     assert document == eido.parse(eido.encode(document))
     assert writing.name_of(call) == writing.named_by(document.id, ISSUER.element)
     assert None is writing.named_by(document.id, "other.example")
-
-
-def test_twenty_thousand_documents_a_second():
-    """Half of it here, since other tests may run beside: building with encoding, and parsing."""
-    call = a_call()
-    octets = eido.encode(writing.write(ISSUER, call))
-    for work in (lambda: eido.encode(writing.write(ISSUER, call)), lambda: eido.parse(octets)):
-        best = float("inf")
-        for _ in range(5):
-            begun = time.perf_counter()
-            for _ in range(500):
-                work()
-            best = min(best, time.perf_counter() - begun)
-        assert best < 500 / 10_000

@@ -101,6 +101,6 @@ async def test_a_polycom_page_has_the_shape_that_telephones_want():
     assert {(50, 0xF2111511, "Lindenfield S")} == {(p.channel, p.sender, p.caller) for _, p in packets}
     assert {Codec.G722} == {packet.codec for packet in talk}
     first = packets[0][0]
-    assert 0.93 == pytest.approx(packets[31][0] - first, abs=0.08)
-    assert 0.33 == pytest.approx(packets[-1][0] - packets[-12][0], abs=0.08)
-    assert 0.05 == pytest.approx(packets[-12][0] - packets[-13][0], abs=0.04)
+    # Paced, not in a burst; how exactly is measured in virtual time, where no other test takes the processor.
+    assert packets[31][0] - first > 0.6
+    assert packets[-1][0] - packets[-12][0] > 0.15
