@@ -122,6 +122,9 @@ class AlarmRaised(Struct, frozen=True, kw_only=True, tag="alarm.raised"):
     # A foreign device, and the hash of the profile that judged its message.
     device: str = ""
     profile: str = ""
+    # Why it places no call by itself, "" where it does: what sent it cannot prove itself. A person who raises the alarm
+    # for the place calls.
+    unproven: str = ""
 
 
 class IncidentOpened(Struct, frozen=True, kw_only=True, tag="incident.opened"):

@@ -47,6 +47,9 @@ class BuildingView(Struct, frozen=True, kw_only=True):
     # Where the first one was.
     place: PlaceId | None
     first_at: Instant
+    # Whether one of them could place a call; and why one could not, as the latest of those says.
+    proven: bool = True
+    unproven: str = ""
 
 
 class LinkView(Struct, frozen=True, kw_only=True):
@@ -320,11 +323,22 @@ class Incident(Struct, frozen=True, kw_only=True):
     def _alarm(self, fact: facts.AlarmRaised, at: Instant) -> Incident:
         known = self.buildings.get(fact.building)
         if known is None:
-            building = BuildingView(alarms=fact.number, place=fact.place, first_at=at)
-        elif fact.number <= known.alarms:
+            building = BuildingView(
+                alarms=fact.number,
+                place=fact.place,
+                first_at=at,
+                proven=not fact.unproven,
+                unproven=fact.unproven,
+            )
+        elif fact.number <= known.alarms and (known.proven or fact.unproven):
             return self
         else:
-            building = replace(known, alarms=fact.number)
+            building = replace(
+                known,
+                alarms=max(fact.number, known.alarms),
+                proven=known.proven or not fact.unproven,
+                unproven=fact.unproven or known.unproven,
+            )
         places = self.places
         if fact.place is not None and fact.place not in places:
             places = places | {fact.place}

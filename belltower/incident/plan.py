@@ -1,7 +1,8 @@
 """What is ordered when something happens: pure, total, and the same for a drill.
 
 The response plan is the site package's; the rules that no plan may bend stand here: the first alarm of a building in
-an incident is always a call unless the plan says in so many words that this kind makes none.
+an incident is always a call unless the plan says in so many words that this kind makes none, or what sent it cannot
+prove itself; then the first one that can is the call.
 """
 
 from __future__ import annotations
@@ -68,7 +69,9 @@ def on_alarm(
     """The orders that follow an alarm. `incident` bears its number already; `call_number` is the next unused."""
     response = plan.to(alarm.kind)
     orders: list[Fact] = []
-    if response.call and alarm.number == 1:
+    known = incident.buildings.get(alarm.building)
+    first = alarm.number == 1 or (known is not None and not known.proven)
+    if response.call and first and not alarm.unproven:
         orders.append(
             facts.CallOrdered(
                 call=ids.call(),

@@ -196,11 +196,14 @@ class Verbs:
         person: PersonId | None = None,
         verb: VerbId | None = None,
         tx: Transaction | None = None,
+        device: str = "",
+        profile: str = "",
+        unproven: str = "",
     ) -> Raised:
         """Somebody calls for help: open an incident or join one, and order what the plan says, all in one commit.
 
         Rows gathered in `tx` land with it. `exercise` is a wish: without an open drill window the alarm is ACTUAL,
-        and a live alarm ends a running drill.
+        and a live alarm ends a running drill. `unproven` says why the alarm places no call by itself.
         """
         tx = tx or Transaction()
         now = self._clock.now()
@@ -228,6 +231,9 @@ class Verbs:
             counter=counter,
             person=person,
             path=path,
+            device=device,
+            profile=profile,
+            unproven=unproven,
         )
         drafts.append(raised)
         if first:

@@ -59,6 +59,10 @@ def headline(story: Story) -> Headline:
     incident = story.incident
     if not incident.open:
         return Headline(tone=Tone.QUIET, text="CLOSED", note=_closed_note(story))
+    unproven = [each.unproven for each in incident.buildings.values() if not each.proven]
+    if unproven and not incident.calls:
+        note = f"{unproven[-1]}. Raise the alarm for this place to call the PSAP, or call 911."
+        return Headline(tone=Tone.LOUD, text="NOT CALLED BY ITSELF — LOOK, THEN CALL", note=note)
     if not incident.calls:
         note = "" if story.exercise else "If help from outside is needed, call 911."
         return Headline(tone=Tone.WAITING, text="NO CALL TO THE PSAP WAS ORDERED", note=note)

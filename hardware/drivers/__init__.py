@@ -11,6 +11,10 @@ tetra_radio     a TETRA radio's data port
 at_dialogue     what both speak: one command at a time
 dc09_receiver   a receiver of alarm panels' reports, SIA DC-09
 dc09_judge      whose a report is, whether it is fresh, and what to answer
+webhook         devices that call a URL: signed, or from named addresses; answered after the commit
+tcp_json        devices that connect and write JSON
+serial_lines    devices that write lines of text
+rate, sources   how much an address may say, and which may
 
 Both MQTT ways keep one contract, `MQTTIntake`. Topics of own units: `up/UNIT` (unit to us, QoS 1), `down/UNIT` (us to unit),
 `state/UNIT` (retained last will, `online` or `offline`, a hint only).

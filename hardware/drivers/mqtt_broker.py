@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from belltower import log
 from belltower.errors import SettingsError, Unreachable
 from hardware.drivers import TLS, OnPublish
-from hardware.drivers.mqtt_link import BrokerLink
+from hardware.drivers.mqtt_link import TOPICS, BrokerLink
 
 _log = log.get("mqtt")
 
@@ -43,6 +43,7 @@ class BrokerIntake:
         client_id: str = "belltower",
         tls: TLS | None = None,
         connect_within: float = CONNECT_WITHIN,
+        topics: tuple[str, ...] = TOPICS,
     ) -> None:
         self._url = url
         self._on_publish = on_publish
@@ -51,6 +52,7 @@ class BrokerIntake:
         self._client_id = client_id
         self._tls = tls
         self._connect_within = connect_within
+        self._topics = topics
         self._good = ""
         self._doubted = False
         self._attempts = 0
@@ -91,6 +93,7 @@ class BrokerIntake:
                     password=self._password,
                     client_id=self._client_id,
                     on_publish=self._on_publish,
+                    topics=self._topics,
                 )
                 await link.open(self._thread("dial"))
         except TimeoutError as error:

@@ -62,7 +62,9 @@ class BrokerLink:
         password: str,
         client_id: str,
         on_publish: OnPublish,
+        topics: tuple[str, ...] = TOPICS,
     ) -> None:
+        self._topics = topics
         self._loop = asyncio.get_running_loop()
         self._address, self._port = address, port
         self._on_publish = on_publish
@@ -228,12 +230,12 @@ class BrokerLink:
             self._lose(Rejected(f"the broker refuses us: {reason}"))
             return
         self.session_present = bool(flags.session_present)
-        client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in TOPICS])
+        client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in self._topics])
 
     def _subscribed(
         self, _client: paho.Client, _data: Any, _mid: int, reasons: list[ReasonCode], _properties: Any
     ) -> None:
-        refused = [topic for topic, reason in zip(TOPICS, reasons, strict=False) if reason.is_failure]
+        refused = [topic for topic, reason in zip(self._topics, reasons, strict=False) if reason.is_failure]
         if refused:
             self._lose(Rejected(f"the broker does not let us read {' and '.join(refused)}"))
         elif not self._granted.done():

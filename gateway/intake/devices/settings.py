@@ -1,0 +1,141 @@
+"""What a settings file says about the ways in of foreign devices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from belltower.errors import SettingsError
+from belltower.values import Count, Octets, Port, Secret
+from hardware.drivers.sources import network_of
+from hardware.transports import open_transport
+
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class MQTTDeviceSettings(Struct, frozen=True, kw_only=True):
+    """`kind = "mqtt"`: devices that publish to an existing broker; we are its client."""
+
+    # "mqtts://broker.school.example:8883" or "mqtt://127.0.0.1:1883".
+    url: str
+    username: str = ""
+    password: Secret | None = None
+    # PEM files: whom to trust, and who we are.
+    ca: Path | None = None
+    certificate: Path | None = None
+    private_key: Path | None = None
+    # Our session's name at the broker; it must never change and no one else may use it.
+    client_id: str = "belltower-devices"
+    # What is read there; by default what the profiles of the site package's devices need.
+    topics: tuple[str, ...] = ()
+    # The profiles that are tried; by default all.
+    profiles: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse half a certificate and an address that is none."""
+        _check_pair(self.certificate, self.private_key)
+        try:
+            parts = urlsplit(self.url)
+            good = parts.scheme in {"mqtt", "mqtts"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # a port that is none, or half of an IPv6 address
+            good = False
+        if not good:
+            raise SettingsError(
+                f'"{self.url}" is no address here; write mqtt://HOST:PORT or mqtts://HOST:PORT'
+            )
+
+
+class WebhookDeviceSettings(Struct, frozen=True, kw_only=True):
+    """`kind = "webhook"`: devices that call a URL of ours, by POST, PUT or GET."""
+
+    port: Port
+    bind: str = "127.0.0.1"
+    # Signs each request: HMAC-SHA256 in hexadecimal.
+    key: Secret | None = None
+    # The header that bears the signature.
+    signature_header: str = "X-Signature"
+    # What is signed is "TIME.BODY", with the header X-Timestamp in Unix seconds; false: the body alone, which may be replayed.
+    timestamped: bool = True
+    # The addresses or networks that may call.
+    sources: tuple[str, ...] = ()
+    # PEM files for TLS.
+    certificate: Path | None = None
+    private_key: Path | None = None
+    # Connections at once; a further one takes the place of the one silent for longest.
+    max_clients: Count = 256
+    # Requests a second of one address; more are told to come again later.
+    rate: Count = 200
+    # The largest body.
+    max_body: Octets = 65_536
+    profiles: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a way in that anybody may use."""
+        _check_pair(self.certificate, self.private_key)
+        _check_sources(self.bind, self.sources, signed=self.key is not None)
+
+
+class TCPJSONDeviceSettings(Struct, frozen=True, kw_only=True):
+    """`kind = "tcp-json"`: devices that connect and write JSON."""
+
+    port: Port
+    bind: str = "127.0.0.1"
+    # "brace": one object after the other; "newline": one a line.
+    framing: Literal["brace", "newline"] = "brace"
+    # The addresses or networks that may connect.
+    sources: tuple[str, ...] = ()
+    max_clients: Count = 64
+    # Messages a second of one address; whoever says more is read more slowly.
+    rate: Count = 1_000
+    profiles: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a way in that anybody may use."""
+        _check_sources(self.bind, self.sources, signed=False)
+
+
+class SerialDeviceSettings(Struct, frozen=True, kw_only=True):
+    """`kind = "serial"`: lines of text from a serial line, or from a device server over TCP."""
+
+    # "serial:///dev/ttyUSB2?baud=115200" or "tcp://127.0.0.1:10000".
+    url: str
+    profiles: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse an address that is none."""
+        try:
+            open_transport(self.url)
+        except SettingsError as error:
+            raise SettingsError(f"url: {error}") from None
+
+
+DEVICE_WAYS: dict[str, type[Any]] = {
+    "mqtt": MQTTDeviceSettings,
+    "webhook": WebhookDeviceSettings,
+    "tcp-json": TCPJSONDeviceSettings,
+    "serial": SerialDeviceSettings,
+}
+"""The kinds of `[alarm.devices.NAME]`."""
+
+DeviceWay = MQTTDeviceSettings | WebhookDeviceSettings | TCPJSONDeviceSettings | SerialDeviceSettings
+
+
+def _check_pair(certificate: Path | None, private_key: Path | None) -> None:
+    if (certificate is None) != (private_key is None):
+        raise SettingsError("certificate and private_key belong together; give both or none")
+
+
+def _check_sources(bind: str, sources: tuple[str, ...], *, signed: bool) -> None:
+    for source in sources:
+        try:
+            network_of(source)
+        except SettingsError as error:
+            raise SettingsError(f"sources: {error}") from None
+    if not signed and not sources and bind not in _LOOPBACK:
+        raise SettingsError(
+            f'sources: none; with bind = "{bind}" anybody could press. Name the addresses or networks that may, '
+            'sources = ["192.0.2.0/24"]'
+        )
