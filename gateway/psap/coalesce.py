@@ -144,6 +144,17 @@ class Ledger:
         first, known.sent = not known.sent, True
         return first
 
+    def left(self, frame_id: str) -> Frame | None:
+        """An answer to it proves that the frame left. The frame, when nobody has said so yet."""
+        known = self._known.get(frame_id)
+        if known is None:
+            outstanding = self._outstanding(frame_id)
+            if outstanding is None:
+                return None
+            known = self._remember(outstanding.frame)
+        first, known.sent = not known.sent, True
+        return known.frame if first else None
+
     def failed(self, frame: Frame, *, now: float) -> None:
         """The frame could not be handed over: it is due again soon."""
         if (outstanding := self._outstanding(frame.id)) is not None:

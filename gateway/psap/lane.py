@@ -32,6 +32,14 @@ class Lane:
         """The calls that left on this link: whoever was told is told of updates too."""
         self.notes: dict[str, Note] = {}
         """Frames that are no calls, by id."""
+        # Frames that have left and are not said yet to have.
+        self._unsaid: dict[str, Frame] = {}
+
+    def answered(self, frame_id: str, sent: Callable[[Lane, Frame], None]) -> None:
+        """The far end speaks of this frame: it has left, whether or not that was said. `sent` hears of it before."""
+        self._say(sent)
+        if (frame := self.ledger.left(frame_id)) is not None:
+            sent(self, frame)
 
     async def drive(self, sent: Callable[[Lane, Frame], None]) -> None:
         """Send for ever; `sent` hears of each frame whose first octet left for the first time."""
@@ -44,9 +52,15 @@ class Lane:
                 await self._pause(ledger.wake_at(now))
             elif await link.send(frame):
                 if ledger.sent(frame, now=loop.time()):
-                    loop.call_soon(sent, self, frame)  # the other links' octets come before our writing
+                    self._unsaid[frame.id] = frame
+                    loop.call_soon(self._say, sent)  # the other links' octets come before our writing
             else:
                 ledger.failed(frame, now=loop.time())
+
+    def _say(self, sent: Callable[[Lane, Frame], None]) -> None:
+        unsaid, self._unsaid = self._unsaid, {}
+        for frame in unsaid.values():
+            sent(self, frame)
 
     async def _pause(self, until: float | None) -> None:
         self.bell.clear()

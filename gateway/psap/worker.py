@@ -362,6 +362,7 @@ class CallWorker:
 
     def _confirmed(self, lane: Lane, frame_id: str, level: ReceiptLevel) -> None:
         link = lane.link.name
+        lane.answered(frame_id, self._note_sent)
         note = lane.notes.get(frame_id)
         frame = lane.ledger.receipt(frame_id, level, now=self._now())
         if isinstance(note, int):
@@ -381,6 +382,7 @@ class CallWorker:
 
     def _refused(self, lane: Lane, frame_id: str, reason: str) -> None:
         link = lane.link.name
+        lane.answered(frame_id, self._note_sent)
         note = lane.notes.get(frame_id)
         frame = lane.ledger.rejected(frame_id, now=self._now())
         if isinstance(note, int):

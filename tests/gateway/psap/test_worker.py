@@ -401,3 +401,25 @@ async def test_an_exercise_is_never_prepared():
 
         assert 0 == house.county.counts["calls"]
         assert 1 == len(await house.facts(CallWithheld))
+
+
+@virtual
+async def test_an_answer_that_overtakes_our_own_sending_is_no_stray():
+    """The far end confirms before `send` has come back: sent is written once, and before the receipt."""
+    async with House() as house:
+        await asyncio.sleep(1)
+        lane = house.worker._lanes["county"]
+        plain = lane.link.send
+
+        async def slow(frame):
+            left = await plain(frame)
+            await asyncio.sleep(3)
+            return left
+
+        lane.link.send = slow
+        await house.give(order(1))
+        await asyncio.sleep(10)
+
+        told = await house.facts(CallSent, CallReceipt)
+        assert [CallSent, CallReceipt] == [type(fact) for fact in told]
+        assert 1 == len(house.times("PANIC"))
