@@ -29,6 +29,7 @@ _COMMANDS = {
     "status": "How the alarm lane is at this moment.",
     "psap": "Prove the ways to the PSAP; explain what is said on them.",
     "outputs": "Test loudspeakers and telephones, marked as a test.",
+    "profile": "Device models as tables: check, write, explain and try them.",
     "press": "Press a unit's button, as the unit would, and follow the answers.",
     "simulate": "The other ends of the wires: county, carrier, units.",
     "replay": "Tell an incident again from the journal, with the seconds since the press.",
