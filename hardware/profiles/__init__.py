@@ -16,8 +16,9 @@ compiled     a profile, ready to read
 examples     the examples, run at load
 loading      TOML files into profiles; every fault named
 reading      the engine: messages by whichever profile knows them
+memory       edges, repeats, counters, clocks and batteries: a pure fold over what was heard before
 shipped/     the profiles that come with Belltower
 
 Everything is pure but the loading of files. Reading never raises and keeps no state: edges, repeats and clocks are
-judged over what was heard before, elsewhere.
+judged by `memory`, whose records somebody else keeps.
 """

@@ -94,6 +94,7 @@ class Profile:
         if faults:
             raise ValueError("\n".join(faults))
         self._topicless: Matched = tuple((rule, {}) for rule in self.rules if rule.pattern is None)
+        self._leveled = any(rule.table.edge or rule.table.level for rule in self.rules)
         self._all: Matched = tuple((rule, {}) for rule in self.rules)
 
     @property
@@ -135,6 +136,11 @@ class Profile:
     def outputs(self) -> tuple[OutputTable, ...]:
         """What it can be told to do."""
         return self.tables.output
+
+    @property
+    def leveled(self) -> bool:
+        """Some of what it says is a level, of which only the edge is news."""
+        return self._leveled
 
     def rules_of(self, topic: str | None) -> Matched:
         """The rules about `topic`; None is a topic that nobody wrote down."""
