@@ -56,11 +56,16 @@ class Lines:
             if message.topic is None and not reading.signals:
                 return self._reader.read(_changed(message, topic=""), profile)
             return reading
-        reading = self._reader.read(message)
-        if reading.signals or not reading.candidates:
-            return reading
-        named = _named(line, (self._profiles[each] for each in reading.candidates))
-        return self._reader.read(message, named) if named else reading
+        if message.topic is None and (line.get("device") or line.get("ecosystem")):
+            framed = message.ingress == "frame"
+            named = _named(line, [one for one in self._profiles.values() if bool(one.layouts) is framed])
+            if named is not None:
+                return self._read(message, named, line)
+            if framed:
+                return Reading(
+                    why="no profile is for that device, and bytes are not guessed at; say which profile"
+                )
+        return self._reader.read(message)
 
 
 def _message(line: dict[str, Any]) -> Message:

@@ -161,14 +161,17 @@ class Layout:
         return octets.startswith(self._starts)
 
     def read(self, octets: bytes) -> dict[str, Any]:
-        """The fields; Malformed says which octet is wrong."""
+        """The fields; Malformed says which octet is wrong.
+
+        `_weight` says how much of the bytes was checked rather than taken as it came.
+        """
         table = self.table
         if len(octets) > MOST_OCTETS:
             raise Malformed(f"{len(octets)} octets; at most {MOST_OCTETS} are decoded")
         if table.lengths and len(octets) not in table.lengths:
             wanted = " or ".join(map(str, table.lengths))
             raise Malformed(f"{len(octets)} octets; expected {wanted}")
-        fields: dict[str, Any] = {}
+        fields: dict[str, Any] = {"_weight": 2 * len(self._starts) + (1 if len(table.lengths) == 1 else 0)}
         shift = self._shift(octets, fields)
         end = len(self._starts)
         for field in table.field:
@@ -205,6 +208,7 @@ class Layout:
             raise Malformed(f"{len(rest)} octets left over from octet {end}: {rest[:16].hex()}")
 
     def _tlv(self, octets: bytes, at: int, fields: dict[str, Any]) -> None:
+        whole = self.table
         while at < len(octets):
             found = next(((tag, table) for tag, table in self._tags if octets.startswith(tag, at)), None)
             if found is None:
@@ -213,6 +217,8 @@ class Layout:
                 raise Malformed(f"octet {at}: no known tag begins with {octets[at : at + 4].hex()}")
             tag, table = found
             at += len(tag)
+            if whole.rest != "any":
+                fields["_weight"] += 2 * len(tag) - 1
             size = self._size(octets, at, table)
             if table.len == "next":
                 at += 1

@@ -177,69 +177,79 @@ class Profile:
         if len(message.payload) > document.MOST_OCTETS:
             why = f"{len(message.payload)} octets; at most {document.MOST_OCTETS} are read"
             return self._not_understood(message, rules, why)
-        flags = _RETAINED if message.retained else NO_FLAGS
-        out: list[Signal] = []
-        forms: dict[str, Any] = {}
-        known = message.topic is not None
-        evidence, why = 0, ""
         framed = message.ingress == "frame"
         if framed != bool(self.layouts) and not message.topic:
             return Reading(why=f"{self.id} reads {'messages' if framed else 'bytes'}", profile=self.id)
-        if framed:
-            fields, why = self._fields(message)
-            if fields is None:
-                return self._not_understood(message, rules, why)
-            forms["frame"] = fields
+        out: list[Signal] = []
+        evidence, why = self._framed(message, rules, out) if framed else self._told(message, rules, out)
+        if not evidence:
+            return self._not_understood(message, rules, why or "no rule is about what it says")
+        if message.counter is not None:
+            out = [_counted(signal, message.counter) for signal in out]
+        return Reading(signals=tuple(out), matched=True, profile=self.id, evidence=evidence)
+
+    def _told(self, message: Message, rules: Matched, out: list[Signal]) -> tuple[int, str]:
+        """Add what a message says to `out`; how much spoke for it, and what was not understood."""
+        flags = _RETAINED if message.retained else NO_FLAGS
+        known = message.topic is not None
+        forms: dict[str, Any] = {}
+        evidence, why = 0, ""
         for rule, captures in rules:
-            table = rule.table
-            if framed:
-                if rule.pattern is not None:
+            form = rule.form
+            whole: Any = forms.get(form)
+            if whole is None:
+                try:
+                    whole = document.FORMS[form](message.payload)
+                except Malformed as error:
+                    whole = _Fault(str(error))
+                forms[form] = whole
+            if (gate := rule.gate) is not None:  # most rules are passed by here
+                if type(whole) is not dict or (found := whole.get(gate, whole)) is whole:
+                    why = why or (whole.text if type(whole) is _Fault else "")
                     continue
-                whole = forms["frame"]
-                if table.port is not None and table.port != message.port:
+                if (allowed := rule.allowed) is not None and type(found) is str and found not in allowed:
                     continue
-                if table.layout is not None and table.layout != whole["_layout"]:
-                    continue
-            else:
-                whole = self._document(rule, message.payload, forms)
-                if type(whole) is _Fault:
-                    why = why or whole.text
-                    continue
-                if table.line is not None:
-                    try:
-                        whole = rule.document(whole)
-                    except Malformed as error:
-                        why = why or str(error)
-                        continue
-                    if whole is None:
-                        continue
+            if type(whole) is _Fault:
+                why = why or whole.text
+                continue
             device = captures.get("device") or message.device
             try:
-                spoken = rule.fire(whole, captures, device, out, known=known or framed, flags=flags)
+                if rule.lined and (whole := rule.document(whole)) is None:
+                    continue
+                spoken = rule.fire(whole, captures, device, out, known, flags)
             except Malformed as error:
                 why = why or str(error)
                 continue
             if spoken:
                 evidence = max(evidence, spoken)
+                if rule.table.stop:
+                    break
+        return evidence, why
+
+    def _framed(self, message: Message, rules: Matched, out: list[Signal]) -> tuple[int, str]:
+        """As `_told`, of bytes that a bearer carried."""
+        fields, why = self._fields(message)
+        if fields is None:
+            return 0, why
+        flags = _RETAINED if message.retained else NO_FLAGS
+        weight = fields.pop("_weight")
+        evidence = 0
+        for rule, captures in rules:
+            table = rule.table
+            if rule.pattern is not None or (table.port is not None and table.port != message.port):
+                continue
+            if table.layout is not None and table.layout != fields["_layout"]:
+                continue
+            try:
+                spoken = rule.fire(fields, captures, message.device, out, True, flags)
+            except Malformed as error:
+                why = why or str(error)
+                continue
+            if spoken:
+                evidence = max(evidence, spoken + weight)
                 if table.stop:
                     break
-        if evidence:
-            if message.counter is not None:
-                out = [_counted(signal, message.counter) for signal in out]
-            return Reading(signals=tuple(out), matched=True, profile=self.id, evidence=evidence)
-        return self._not_understood(message, rules, why or "no rule is about what it says")
-
-    @staticmethod
-    def _document(rule: Rule, payload: bytes, forms: dict[str, Any]) -> Any:
-        form = rule.form
-        if form in forms:
-            return forms[form]
-        try:
-            whole = document.FORMS[form](payload)
-        except Malformed as error:
-            whole = _Fault(str(error))
-        forms[form] = whole
-        return whole
+        return evidence, why
 
     def _fields(self, message: Message) -> tuple[dict[str, Any] | None, str]:
         """The fields of the first layout that fits, or why there is none."""
@@ -252,6 +262,8 @@ class Profile:
             except Malformed as error:
                 why = why or (f"{layout.name}: {error}" if layout.name else str(error))
                 continue
+            if message.port is not None and layout.table.ports:
+                fields["_weight"] += 3
             fields["_layout"] = layout.name
             fields["_port"] = message.port
             fields["_length"] = len(message.payload)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from hardware.profiles.profile import Document, OutputTable, ReceiptTable
 SHIPPED = Path(__file__).parent / "shipped"
 """The profiles that come with Belltower."""
 
-MOST_OCTETS = 256 << 10
+_TOGGLE = re.compile(r"(?<![A-Za-z0-9])toggle(?![A-Za-z0-9_])|_toggle\b", re.IGNORECASE)
 
 
 def load(file: Path, *, settings: Mapping[str, str] | None = None) -> Profile:
@@ -113,8 +114,8 @@ def _with_settings(tables: Document, settings: dict[str, str]) -> Document:
 def _output_faults(output: OutputTable) -> list[str]:
     """What is wrong with an output; each begins with its key."""
     found = []
-    said = json.dumps([output.topic, output.payload, output.exercise, output.does]).lower()
-    if "toggle" in said:
+    said = json.dumps([output.topic, output.payload, output.exercise, output.does])
+    if _TOGGLE.search(said):
         found.append(
             "payload: TOGGLE does something else each time it is repeated; send the state that is wanted"
         )

@@ -1,8 +1,8 @@
 """Regular expressions that cannot run away.
 
-The cost of an expression is bounded when it is compiled: repetitions may not stand inside repetitions, and the ways in
-which all of them together may share out a text of 4 KiB are counted. Possessive repetitions (`[^,]*+`) never go back
-and cost nothing extra.
+The cost of an expression is bounded when it is compiled: the ways in which its repetitions and choices together may
+share out a text of 4 KiB are counted, so that repetitions of repetitions do not pass. Possessive repetitions
+(`[^,]*+`) never go back and cost nothing extra.
 """
 
 from __future__ import annotations
@@ -42,36 +42,43 @@ def compiled(text: str) -> re.Pattern[str]:
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"'{text}' is no regular expression: {error}") from None
     anchored = bool(tree) and tree[0] == (_code.AT, _code.AT_BEGINNING)
-    ways = _ways(tree, within=False, text=text) * (1 if anchored else MOST_LETTERS)
+    ways = _ways(tree, text) * (1 if anchored else MOST_LETTERS)
     if ways > MOST_WAYS:
         start = "" if anchored else ", begin it with ^"
         raise ValueError(f"'{text}' could take long on a text made for it; {_MEND}{start}")
     return made
 
 
-def _ways(tree: Any, *, within: bool, text: str) -> int:
-    """In how many ways a text may be shared out among the repetitions of `tree`."""
+def _ways(tree: Any, text: str) -> int:
+    """In how many ways at most a text may be shared out among the repetitions and choices of `tree`."""
     ways = 1
     for name, arguments in tree:
         if name in _REFUSED:
             raise ValueError(f"'{text}' has {_REFUSED[name]}, which is not followed; write it without")
         if name in _REPEATS:
-            least, most, inner = arguments
-            if within and least != most:
-                raise ValueError(f"'{text}' repeats a repetition; {_MEND}")
-            _ways(inner, within=True, text=text)
-            if most != least:
-                ways *= min(int(most), MOST_LETTERS) - least + 1
+            ways *= _repeated(arguments, text)
         elif name is _code.POSSESSIVE_REPEAT:
-            _ways(arguments[2], within=True, text=text)
-        elif name is _code.ATOMIC_GROUP:
-            _ways(arguments, within=within, text=text)
+            ways *= 1 if _ways(arguments[2], text) == 1 else _repeated(arguments, text)
         elif name is _code.SUBPATTERN:
-            ways *= _ways(arguments[3], within=within, text=text)
+            ways *= _ways(arguments[3], text)
+        elif name is _code.ATOMIC_GROUP:
+            ways *= _ways(arguments, text)
         elif name is _code.BRANCH:
-            if within:
-                raise ValueError(f"'{text}' repeats a choice; {_MEND}")
-            ways *= sum(_ways(branch, within=within, text=text) for branch in arguments[1])
-        if ways > MOST_WAYS:
-            break
+            ways *= sum(_ways(branch, text) for branch in arguments[1])
+        ways = min(ways, MOST_WAYS + 1)
     return ways
+
+
+def _repeated(arguments: Any, text: str) -> int:
+    """The ways of a repetition: of what is repeated, to the power of how often."""
+    least, most, inner = arguments
+    each = _ways(inner, text)
+    most = min(int(most), MOST_LETTERS)
+    if each == 1:
+        return most - int(least) + 1
+    total = 0
+    for times in range(int(least), most + 1):
+        total += each ** min(times, 64)
+        if total > MOST_WAYS:
+            break
+    return total

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from belltower.errors import Malformed
+from hardware.profiles.bearer import Bearer
 from hardware.profiles.compiled import Profile, Reading
 from hardware.profiles.message import Message
 from hardware.profiles.signal import NO_FLAGS, Flag, Signal, SignalKind
 
-_TELLING = 2
+_CLEAR = 3
+"""How much more must speak for one profile than for others, where nobody says which device it is."""
 _DULL = frozenset({SignalKind.STATE, SignalKind.IGNORE, SignalKind.HEARTBEAT, SignalKind.TROUBLE})
 _KEPT_TOPICS = 4096
 
@@ -22,7 +24,7 @@ class Reader:
     def __init__(self, profiles: Mapping[str, Profile] | Iterable[Profile]) -> None:
         every = profiles.values() if isinstance(profiles, Mapping) else profiles
         self.profiles: dict[str, Profile] = {profile.id: profile for profile in every}
-        self._bearers = tuple(one for one in self.profiles.values() if one.bearer is not None)
+        self._carriers: dict[str, tuple[Profile, Bearer, dict[str, str]] | None] = {}
         self._about: dict[str, tuple[Profile, ...]] = {}
 
     def read(self, message: Message, profile: str | None = None) -> Reading:
@@ -50,14 +52,27 @@ class Reader:
 
     def unwrap(self, message: Message) -> tuple[Profile, Message, Reading | None] | None:
         """The bearer that carried it and what the device sent, or the reading that refuses it; None: not carried."""
-        for profile in self._bearers:
+        topic = message.topic
+        if not topic:
+            return None
+        if topic not in self._carriers:
+            if len(self._carriers) >= _KEPT_TOPICS:
+                self._carriers.clear()
+            self._carriers[topic] = self._carrier(topic)
+        found = self._carriers[topic]
+        if found is None:
+            return None
+        profile, bearer, names = found
+        try:
+            return profile, bearer.unwrap(message, names), None
+        except Malformed as error:
+            return profile, message, _refused(profile, names, message, str(error))
+
+    def _carrier(self, topic: str) -> tuple[Profile, Bearer, dict[str, str]] | None:
+        for profile in self.profiles.values():
             bearer = profile.bearer
-            if bearer is None or (names := bearer.carries(message.topic)) is None:
-                continue
-            try:
-                return profile, bearer.unwrap(message, names), None
-            except Malformed as error:
-                return profile, message, _refused(profile, names, message, str(error))
+            if bearer is not None and (names := bearer.carries(topic)) is not None:
+                return profile, bearer, names
         return None
 
     def _by(self, name: str, message: Message, bearer: str) -> Reading:
@@ -88,26 +103,32 @@ class Reader:
         if message.topic:
             spoke = [one for one in found if _tells(one)] or [one for one in found if one.signals]
         else:
-            spoke = [one for one in found if _tells(one)]
+            spoke = [
+                one for one in found if _tells(one) and (message.ingress != "frame" or not _troubled(one))
+            ]
         if not spoke:
             return Reading(why=self._nothing(found, message))
-        ranked = sorted(spoke, key=lambda one: (*_rank(one), -self._particular(one, message), one.profile))
+        if len(spoke) == 1 and message.topic:
+            return spoke[0]
+        ranked = sorted(
+            spoke, key=lambda one: (*_rank(one, message.topic), -self._particular(one, message), one.profile)
+        )
         best = ranked[0]
-        others = tuple(one.profile for one in ranked[1:])
-        even = [one for one in ranked if _rank(one) == _rank(best) and _kinds(one) != _kinds(best)]
-        if even and not message.topic:
-            names = sorted({best.profile, *(one.profile for one in even)})
-            return Reading(
-                why=f"it could be of {', '.join(names)}; say which profile", candidates=tuple(names)
-            )
-        return _changed(best, candidates=others)
+        if not message.topic:
+            rivals = [
+                one for one in ranked if _kinds(one) != _kinds(best) and one.evidence + _CLEAR > best.evidence
+            ]
+            if rivals or (message.ingress == "frame" and best.evidence < _CLEAR):
+                names = tuple(sorted({best.profile, *(one.profile for one in rivals)}))
+                return Reading(why=f"it could be of {', '.join(names)}; say which profile", candidates=names)
+        return _changed(best, candidates=tuple(one.profile for one in ranked[1:]))
 
     def _particular(self, reading: Reading, message: Message) -> int:
         rules = self.profiles[reading.profile].rules_of(message.topic)
         return max((rule.topic_weight for rule, _ in rules), default=0)
 
     def _nothing(self, found: tuple[Reading, ...], message: Message) -> str:
-        if found:
+        if found and message.topic:
             return "; ".join(f"{one.profile}: {one.why}" for one in found[:4])
         if not self.profiles:
             return "no profile is loaded"
@@ -120,12 +141,17 @@ def _tells(reading: Reading) -> bool:
     return bool(reading.signals) and any(one.kind is not SignalKind.TROUBLE for one in reading.signals)
 
 
+def _troubled(reading: Reading) -> bool:
+    return any(one.kind is SignalKind.TROUBLE for one in reading.signals)
+
+
 def _kinds(reading: Reading) -> tuple[SignalKind, ...]:
     return tuple(sorted(signal.kind for signal in reading.signals))
 
 
-def _rank(reading: Reading) -> tuple[int, int]:
-    dull = all(signal.kind in _DULL for signal in reading.signals)
+def _rank(reading: Reading, topic: str | None) -> tuple[int, int]:
+    """By evidence; where the topic is known, what tells something before what tells nothing."""
+    dull = bool(topic) and all(signal.kind in _DULL for signal in reading.signals)
     return (1 if dull else 0, -reading.evidence)
 
 
@@ -159,7 +185,7 @@ def _uplink(profile: Profile, inner: Message) -> Reading:
         flags=frozenset({Flag.RETAINED}) if inner.retained else NO_FLAGS,
         data={"f_port": inner.port, "data_hex": inner.payload.hex()[:1024], "gateway": inner.gateway},
     )
-    return Reading(signals=(signal,), matched=True, profile=profile.id, bearer=profile.id, evidence=_TELLING)
+    return Reading(signals=(signal,), matched=True, profile=profile.id, bearer=profile.id, evidence=_CLEAR)
 
 
 def _refused(profile: Profile, names: dict[str, str], message: Message, why: str) -> Reading:

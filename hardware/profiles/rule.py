@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from belltower.errors import Malformed
 from hardware.profiles import document, match
-from hardware.profiles.path import MISSING, Finder, finder
+from hardware.profiles.path import MISSING, Finder, finder, parse
 from hardware.profiles.pattern import MOST_LETTERS, compiled
 from hardware.profiles.profile import ProfileClass, RuleTable
-from hardware.profiles.signal import NO_FLAGS, Flag, Signal, SignalKind, scalar
+from hardware.profiles.signal import NO_FLAGS, Flag, Scalar, Signal, SignalKind, scalar
 from hardware.profiles.taking import Taker, instant_of, number_of, taker, text_of
 from hardware.profiles.topic import pattern, weight
 
 T = TypeVar("T")
+
+_SCALARS = frozenset({str, int, float, bool})
 
 MOST_ITEMS = 256
 """Of `each`."""
@@ -78,7 +81,10 @@ class Rule:
         "_value",
         "_volts",
         "_when",
+        "allowed",
         "form",
+        "gate",
+        "lined",
         "pattern",
         "table",
         "topic_weight",
@@ -118,6 +124,8 @@ class Rule:
         self._flags = (*flags, *flag_conditions(table.flags))
         self._else = table.else_ or (SignalKind.TROUBLE if cls is ProfileClass.PANIC else SignalKind.IGNORE)
         self._means(cls)
+        self.lined = self._line is not None
+        self.gate, self.allowed = _gate(table)
         self._device = _taken("device", table.device)
         self._channel = _taken("channel", table.channel)
         self._value = _taken("value", table.value)
@@ -125,7 +133,9 @@ class Rule:
         self._volts = _taken("volts", table.volts)
         self._at = _taken("at", table.at)
         self._counter = _taken("counter", table.counter)
-        self._data = tuple((name, _taken(f"data.{name}", spec)) for name, spec in table.data.items())
+        self._data = tuple(
+            (name, _named(f"data.{name}", partial(taker, spec))) for name, spec in table.data.items()
+        )
         more = (self._battery, self._volts, self._at, self._counter, self._value, self._level)
         self._plain = not self._data and not self._flags and all(each is None for each in more)
 
@@ -192,7 +202,6 @@ class Rule:
         captures: dict[str, str],
         device: str,
         out: list[Signal],
-        *,
         known: bool,
         flags: frozenset[Flag],
     ) -> int:
@@ -201,7 +210,7 @@ class Rule:
         With `known` false nobody knows the topic: then a rule needs something in the message that speaks for it.
         """
         if self._each is None:
-            return self._one(whole, whole, captures, device, out, known=known, flags=flags)
+            return self._one(whole, whole, captures, device, out, known, flags)
         items: Any = self._each(whole, whole)
         if type(items) is dict and self._keys is not None:
             keys = self._keys
@@ -216,7 +225,7 @@ class Rule:
             raise Malformed(f"{len(items)} items; at most {MOST_ITEMS} are read")
         most = 0
         for item in items:
-            most = max(most, self._one(item, whole, captures, device, out, known=known, flags=flags))
+            most = max(most, self._one(item, whole, captures, device, out, known, flags))
         return most
 
     def _one(
@@ -226,13 +235,13 @@ class Rule:
         captures: dict[str, str],
         device: str,
         out: list[Signal],
-        *,
         known: bool,
         flags: frozenset[Flag],
     ) -> int:
         table, when = self.table, self._when
         if when.count:
-            captures = dict(captures)
+            if when.captures:
+                captures = dict(captures)
             if not when.hold(item, whole, captures):
                 return 0
         spoken = when.count + (2 if self._line is not None else 0)
@@ -244,7 +253,11 @@ class Rule:
                 return 0
             if table.mask is not None:
                 value = value & table.mask if type(value) is int else value
-            mapped = self._map.get(match.key(value)) if isinstance(value, str | int | float) else None
+            mapped = (
+                self._map.get(("str", value) if type(value) is str else match.key(value))
+                if type(value) in _SCALARS
+                else None
+            )
             if mapped is None:
                 if not known and not spoken:
                     return 0
@@ -314,28 +327,28 @@ class Rule:
         level: bool | None,
         flags: frozenset[Flag],
     ) -> Signal:
-        def take(take: Taker | None) -> Any:
-            return take(item, whole, captures) if take else MISSING
-
-        battery = number_of(take(self._battery))
+        battery = number_of(self._battery(item, whole, captures)) if self._battery else None
         if battery is not None and not 0 <= battery <= 100:
             battery = None
-        counter = take(self._counter)
-        more = {flag for flag, conditions in self._flags if conditions.hold(item, whole, {})}
-        if battery == 0:
-            more.add(Flag.SUSPECT)
-        data = {name: scalar(found) for name, each in self._data if (found := take(each)) is not MISSING}
-        own = take(self._value)
+        if self._flags or battery == 0:
+            more = {flag for flag, conditions in self._flags if conditions.hold(item, whole, {})}
+            flags = flags | more | ({Flag.SUSPECT} if battery == 0 else set())
+        data: dict[str, Scalar] = {}
+        for name, each in self._data:
+            if (found := each(item, whole, captures)) is not MISSING:
+                data[name] = scalar(found)
+        counter = self._counter(item, whole, captures) if self._counter else None
+        own = self._value(item, whole, captures) if self._value else MISSING
         shown = own if own is not MISSING else value
         return Signal(
             kind=kind,
             device=who,
             channel=where,
             value=None if shown is MISSING else scalar(shown),
-            flags=flags | more if more else flags,
+            flags=flags,
             battery=battery,
-            volts=number_of(take(self._volts)),
-            at=instant_of(take(self._at)),
+            volts=number_of(self._volts(item, whole, captures)) if self._volts else None,
+            at=instant_of(self._at(item, whole, captures)) if self._at else None,
             why=why,
             counter=counter if type(counter) is int and abs(counter) < 1 << 53 else None,
             data=data,
@@ -344,6 +357,32 @@ class Rule:
             falls=self._falls if level is not None else None,
             epoch=self.table.epoch or kind is SignalKind.JOIN,
         )
+
+
+def _gate(table: RuleTable) -> tuple[str | None, frozenset[str] | None]:
+    """A key without which the rule cannot fire, and the texts that it may have: so that most rules cost little."""
+    if table.line is not None or table.each is not None:
+        return None, None
+    asked = [(path, wanted) for path, wanted in table.when.items() if _needs(wanted)]
+    if table.path is not None:
+        asked.append((table.path, None))
+    for path, wanted in asked:
+        whole, steps = parse(path)
+        if not steps or not isinstance(steps[0], str):
+            continue
+        key = steps[0]
+        del whole  # without `each` the item is the message
+        values = wanted.get("in") if isinstance(wanted, dict) and len(wanted) == 1 else [wanted]
+        only = (
+            len(steps) == 1 and isinstance(values, list) and all(isinstance(value, str) for value in values)
+        )
+        return key, frozenset(values) if only and values else None
+    return None, None
+
+
+def _needs(wanted: Any) -> bool:
+    """Whether a condition fails where there is no value."""
+    return not isinstance(wanted, dict) or wanted.get("exists") is not False
 
 
 def _mapping(table: RuleTable) -> dict[tuple[str, Any], SignalKind]:
