@@ -114,7 +114,7 @@ class Judge:
             return Judged(frame=opened, entry=Heard(stamp=content.stamp, at=at), fresh=True)
         said = Said(opened.account, opened.kind, opened.sequence, content.data, content.extras)
         entry = account.memory.get(said)
-        if entry is not None and (entry.stamp == content.stamp or at - entry.at < SAME_WITHIN):
+        if entry is not None and (_same_time(entry.stamp, content.stamp) or at - entry.at < SAME_WITHIN):
             self.counts["repeated"] += 1
             return Judged(frame=opened, entry=entry)
         self.counts["reports"] += 1
@@ -157,6 +157,11 @@ class Judge:
     def _drop(self, frame: Frame, why: str) -> Judged:
         self.counts[why] += 1
         return Judged(frame=frame, octets=b"")
+
+
+def _same_time(before: Instant | None, now: Instant | None) -> bool:
+    # Two reports without a time have none in common: a panel that was restarted counts from 0001 again.
+    return now is not None and before == now
 
 
 def _timely(stamp: Instant | None, now: Instant, *, needed: bool) -> bool:

@@ -180,6 +180,18 @@ def test_the_same_number_is_used_again_after_a_minute():
     assert [True, False, True] == fresh
 
 
+@pytest.mark.parametrize("account", ["1234", "12AB"])
+def test_a_report_without_a_time_is_another_one_after_a_minute(account):
+    """A panel that was restarted counts from 0001 again: the same words under the same number are a new press."""
+    judge = Judge(accounts={"*": None}, pad=random_pad(bytes))
+    fresh = [
+        judge.judge(report(account=account, stamped=False), now=NOW, at=at).fresh
+        for at in (0.0, 59.0, dc09_judge.SAME_WITHIN + 1, dc09_judge.SAME_WITHIN + 2, 86_400.0)
+    ]
+
+    assert [True, False, True, False, True] == fresh
+
+
 def test_what_is_remembered_is_bounded():
     """Whatever a panel sends."""
     judge = Judge(accounts=ACCOUNTS, pad=random_pad(bytes))
