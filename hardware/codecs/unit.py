@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import struct
+from collections.abc import Callable
 from enum import IntEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -21,6 +22,8 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from belltower.errors import Malformed
+from hardware.codecs import unit_room
+from hardware.codecs.unit_room import Order, RoomBody, Say, Shown, Status, Text
 from hardware.codecs.window import ReplayWindow
 
 VERSION = 1
@@ -54,9 +57,13 @@ class Type(IntEnum):
     HEARTBEAT = 2
     TAMPER = 3
     ANSWER = 4
+    STATUS = 5
+    TEXT = 6
+    SHOWN = 7
     ACK = 33
     CHALLENGE = 34
     ORDER = 35
+    SAY = 36
 
 
 class Kind(IntEnum):
@@ -150,7 +157,7 @@ class Challenge(Struct, frozen=True, kw_only=True):
     counter: int
 
 
-Body = Press | Heartbeat | Tamper | Answer | Ack | Challenge
+Body = Press | Heartbeat | Tamper | Answer | Ack | Challenge | RoomBody
 
 
 def site_tag(site_id: str) -> bytes:
@@ -264,6 +271,8 @@ def encode_body(body: Body) -> bytes:
             return _ACK.pack(epoch, counter, level)
         case Challenge(nonce=nonce, epoch=epoch, counter=counter):
             return _CHALLENGE.pack(_whole(nonce), epoch, counter)
+        case Status() | Text() | Shown() | Order() | Say():
+            return unit_room.encode_room(body)
 
 
 def body_of(frame: UnitFrame) -> Body:
@@ -272,6 +281,9 @@ def body_of(frame: UnitFrame) -> Body:
     Longer bodies are accepted, and the octets beyond what we know are passed over, so that newer units may say
     more. An authentic press is never lost to its body: an unknown kind, or none, is read as panic.
     """
+    read = _ROOM.get(frame.type)
+    if read is not None:
+        return read(frame.body)
     match frame.type:
         case Type.PRESS:
             return Press(kind=_kind(frame.body[0]) if frame.body else Kind.PANIC)
@@ -302,6 +314,19 @@ _TYPES: dict[type[Body], Type] = {
     Answer: Type.ANSWER,
     Ack: Type.ACK,
     Challenge: Type.CHALLENGE,
+    Status: Type.STATUS,
+    Text: Type.TEXT,
+    Shown: Type.SHOWN,
+    Order: Type.ORDER,
+    Say: Type.SAY,
+}
+
+_ROOM: dict[int, Callable[[bytes], RoomBody]] = {
+    Type.STATUS: unit_room.status_of,
+    Type.TEXT: unit_room.text_of,
+    Type.SHOWN: unit_room.shown_of,
+    Type.ORDER: unit_room.order_of,
+    Type.SAY: unit_room.say_of,
 }
 
 

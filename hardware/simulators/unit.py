@@ -24,6 +24,7 @@ from hardware.codecs.unit import (
     Tamper,
     UnitFrame,
 )
+from hardware.codecs.unit_room import Order, Say, Shown, Status, Text, Told, Word, clean
 
 BLOCK = 64
 """Counters reserved at once; what is left of a block is skipped at a reboot."""
@@ -45,6 +46,7 @@ class Flash:
 
     def __init__(self, *, epoch: int = 1, reserved: int = 0) -> None:
         self._kept: Named | None = (epoch, reserved)
+        self._marks: dict[int, Named] = {}
 
     def load(self) -> Named | None:
         """Epoch and first counter not yet reserved; None when the memory is lost."""
@@ -54,13 +56,22 @@ class Flash:
         """Remember, before any counter below `reserved` is used."""
         self._kept = (epoch, reserved)
 
+    def mark(self, type_: int) -> Named:
+        """The highest epoch and counter shown of this type, ORDER or SAY."""
+        return self._marks.get(type_, (0, 0))
+
+    def keep_mark(self, type_: int, named: Named) -> None:
+        """Remember what was shown."""
+        self._marks[type_] = named
+
     def lose(self) -> None:
         """Forget everything, as a worn-out memory does."""
         self._kept = None
+        self._marks.clear()
 
 
 class Pending(Struct, kw_only=True):
-    """A press nobody has acknowledged yet."""
+    """A press, status or text nobody has acknowledged yet."""
 
     named: Named
     exercise: bool
@@ -94,8 +105,17 @@ class SimulatedUnit:
         self._booted = False
         self._pending: dict[Kind, Pending] = {}
         self._levels: dict[Named, Level] = {}
+        # Statuses by their word and texts by their number, as long as they wait.
+        self._said: dict[Word | int, tuple[Status | Text, Pending]] = {}
+        self._texts = 0
         self.exercise = False
         """Whether the unit is switched to exercise."""
+        self.order: Order | None = None
+        """What the unit shows; an all-clear takes it off."""
+        self.order_exercise = False
+        """Whether that is an exercise."""
+        self.told: list[str] = []
+        """The texts it has shown, the last ones."""
         self.refused = 0
         """Frames heard that were not understood, not authentic or not for this unit."""
 
@@ -108,6 +128,11 @@ class SimulatedUnit:
     def waiting(self) -> bool:
         """Whether a press still waits for its ACK."""
         return bool(self._pending)
+
+    @property
+    def unheard(self) -> int:
+        """How many statuses and texts still wait for their ACK."""
+        return len(self._said)
 
     def press(self, now: float, kind: Kind = Kind.PANIC) -> bytes:
         """The frame of a press, to be sent at once. Pressed again before its ACK, it is the same frame."""
@@ -124,6 +149,27 @@ class SimulatedUnit:
             del self._levels[next(iter(self._levels))]
         return sealed
 
+    def status(self, now: float, word: Word, count: int = 0) -> bytes:
+        """The frame of a status, to be sent at once; it replaces one of the same word that still waits."""
+        return self._say(now, word, Status(word=word, count=count))
+
+    def text(self, now: float, words: str) -> bytes:
+        """The frame of a text, to be sent at once."""
+        self._texts = self._texts % 0xFFFF + 1
+        return self._say(now, -self._texts, Text(number=self._texts, words=clean(words)))
+
+    def _say(self, now: float, key: Word | int, body: Status | Text) -> bytes:
+        frame = self._frame(body, exercise=self.exercise or (self.order is not None and self.order_exercise))
+        sealed = self._seal(frame)
+        named = (frame.epoch, frame.counter)
+        self._said[key] = (
+            body,
+            Pending(named=named, exercise=frame.exercise, sealed=sealed, repeats=0, due=now + self._wait(0)),
+        )
+        while len(self._said) > REMEMBERED:
+            del self._said[next(iter(self._said))]
+        return sealed
+
     def heartbeat(self, *, battery: int = 100, tamper: bool = False, low_battery: bool = False) -> bytes:
         """The frame of a heartbeat; it is not repeated."""
         body = Heartbeat(battery=battery, tamper=tamper, low_battery=low_battery)
@@ -134,9 +180,9 @@ class SimulatedUnit:
         return self._seal(self._frame(Tamper(), exercise=self.exercise))
 
     def due(self, now: float) -> list[bytes]:
-        """The presses to be repeated by now."""
+        """The presses, statuses and texts to be repeated by now."""
         frames = []
-        for pending in self._pending.values():
+        for pending in self._waiting():
             if pending.due <= now:
                 pending.repeats += 1
                 pending.due = now + self._wait(pending.repeats)
@@ -145,7 +191,7 @@ class SimulatedUnit:
 
     def next_due(self) -> float | None:
         """When to ask `due()` again; None while nothing waits."""
-        return min((pending.due for pending in self._pending.values()), default=None)
+        return min((pending.due for pending in self._waiting()), default=None)
 
     def heard(self, data: bytes) -> list[bytes]:
         """What to send at once in return for a frame from the house."""
@@ -159,6 +205,8 @@ class SimulatedUnit:
                 self._acknowledged(body, exercise=frame.exercise)
             case Challenge():
                 return self._challenged(body, frame)
+            case Order() | Say():
+                return self._shown(body, frame)
             case _:
                 self.refused += 1
         return []
@@ -167,13 +215,36 @@ class SimulatedUnit:
         """Lose power: presses not yet acknowledged and the rest of the counter block are gone."""
         self._booted = False
         self._pending.clear()
+        self._said.clear()
         self._levels.clear()
+
+    def _waiting(self) -> list[Pending]:
+        return [*self._pending.values(), *(pending for _, pending in self._said.values())]
+
+    def _shown(self, body: Order | Say, frame: UnitFrame) -> list[bytes]:
+        """Show what is new, and confirm it; confirm again what is shown already; nothing for what is old."""
+        named, mark = (frame.epoch, frame.counter), self._flash.mark(frame.type)
+        if named < mark:
+            self.refused += 1
+            return []
+        if named > mark:
+            self._flash.keep_mark(frame.type, named)
+            if isinstance(body, Say):
+                self.told = [*self.told, body.words][-REMEMBERED:]
+            else:
+                self.order = None if body.told is Told.ALL_CLEAR else body
+                self.order_exercise = frame.exercise
+        shown = Shown(epoch=frame.epoch, counter=frame.counter)
+        return [self._seal(self._frame(shown, exercise=frame.exercise))]
 
     def _acknowledged(self, ack: Ack, *, exercise: bool) -> None:
         named = (ack.epoch, ack.counter)
         for kind, pending in list(self._pending.items()):
             if pending.named == named and pending.exercise == exercise:
                 del self._pending[kind]
+        for key, (_, said) in list(self._said.items()):
+            if said.named == named and said.exercise == exercise:
+                del self._said[key]
         if named in self._levels:
             self._levels[named] = max(self._levels[named], ack.level)
 
@@ -187,6 +258,15 @@ class SimulatedUnit:
                     self._begin_epoch(frame.epoch + 1)
                 body = Answer(nonce=challenge.nonce, epoch=named[0], counter=named[1], kind=kind)
                 return [self._seal(self._frame(body, exercise=frame.exercise))]
+        for body_said, pending in self._said.values():
+            if pending.named == named and pending.exercise == frame.exercise:
+                self._boot()
+                if frame.epoch >= self._epoch:
+                    self._begin_epoch(frame.epoch + 1)
+                again = self._frame(body_said, exercise=frame.exercise)
+                pending.named = (again.epoch, again.counter)
+                pending.sealed = self._seal(again)
+                return [pending.sealed]
         return []
 
     def _frame(self, body: Body, *, exercise: bool) -> UnitFrame:

@@ -6,6 +6,7 @@ import pytest
 
 from hardware.codecs import unit
 from hardware.codecs.unit import Answer, Heartbeat, Kind, Level, Press, Tamper, UnitFrame
+from hardware.codecs.unit_room import Order, Shown, Status, Told, Word
 from hardware.codecs.window import Judgement, ReplayWindow
 from hardware.simulators.unit import BLOCK, JITTER, MQTT_WAITS, Flash, SimulatedUnit
 
@@ -181,3 +182,72 @@ def test_heartbeat_and_tamper_say_what_they_should() -> None:
     )
     assert Tamper() == unit.body_of(opened(button.tamper()))
     assert button.next_due() is None
+
+
+def order_of(number: tuple[int, int], told: Told = Told.LOCKDOWN, *, exercise: bool = False) -> bytes:
+    head = UnitFrame(number=17, epoch=number[0], counter=number[1], type=0, exercise=exercise)
+    return sealed(unit.with_body(head, Order(told=told, incident=3)))
+
+
+def test_an_order_is_shown_and_confirmed_each_time_it_comes() -> None:
+    """The confirmation names the order, and is a new frame each time."""
+    button = a_unit()
+    first, again = button.heard(order_of((5, 9))), button.heard(order_of((5, 9)))
+
+    assert Order(told=Told.LOCKDOWN, incident=3) == button.order
+    assert Shown(epoch=5, counter=9) == unit.body_of(opened(first[0])) == unit.body_of(opened(again[0]))
+    assert first != again
+
+
+def test_an_old_all_clear_takes_nothing_off_the_screen() -> None:
+    """Neither from before the order, nor when the memory was lost meanwhile; a newer one does."""
+    flash = Flash()
+    button = a_unit(flash)
+    flash.lose()
+    button.heard(order_of((5, 9)))
+
+    assert [] == button.heard(order_of((5, 8), Told.ALL_CLEAR))
+    assert [] == button.heard(order_of((4, 900), Told.ALL_CLEAR))
+    assert button.order is not None
+    assert 1 == len(button.heard(order_of((5, 10), Told.ALL_CLEAR)))
+    assert button.order is None
+
+
+def test_a_status_and_a_text_are_repeated_until_acknowledged() -> None:
+    """Octet for octet; a newer status of the same word replaces the one that waits."""
+    button = a_unit()
+    button.status(0.0, Word.INJURED, 1)
+    status, text = button.status(0.0, Word.INJURED, 2), button.text(0.0, "door jammed")
+
+    assert 2 == button.unheard
+    assert [status, text] == button.due(1.0)
+    button.heard(ack_of(status))
+    assert [text] == button.due(9.0)
+    button.heard(ack_of(text))
+    assert (0, None) == (button.unheard, button.next_due())
+
+
+def test_what_a_room_says_has_the_class_of_the_order_it_shows() -> None:
+    """An exercise's order is answered as an exercise, and confirmed as one."""
+    button = a_unit()
+    (shown,) = button.heard(order_of((5, 9), exercise=True))
+
+    assert opened(shown).exercise
+    assert opened(button.status(0.0, Word.SAFE)).exercise
+    button.heard(order_of((5, 10)))
+    assert not opened(button.status(0.0, Word.SAFE)).exercise
+
+
+def test_a_challenged_status_comes_again_as_a_new_frame() -> None:
+    """A unit that lost its memory moves past what was heard of it; a status that no longer waits is not stood by."""
+    flash = Flash()
+    flash.lose()
+    button = a_unit(flash)
+    window = ReplayWindow().after(6, 900)
+    status = button.status(0.0, Word.NEED_HELP)
+    (again,) = button.heard(challenge_of(status, window))
+
+    assert Status(word=Word.NEED_HELP) == unit.body_of(opened(again))
+    assert Judgement.FRESH is window.judge(opened(again).epoch, opened(again).counter)
+    button.heard(ack_of(again))
+    assert [] == button.heard(challenge_of(status, window))

@@ -23,6 +23,7 @@ from hardware.codecs.unit import (
     Type,
     UnitFrame,
 )
+from hardware.codecs.unit_room import MAX_TEXT, Order, Say, Shown, Status, Text, Told, Word, clean
 from hardware.codecs.window import ReplayWindow
 
 KEY = bytes(range(32))
@@ -45,6 +46,11 @@ bodies = st.one_of(
     st.builds(Answer, nonce=nonces, epoch=u32, counter=u32, kind=st.sampled_from(Kind)),
     st.builds(Ack, epoch=u32, counter=u32, level=st.sampled_from([level for level in Level if level])),
     st.builds(Challenge, nonce=nonces, epoch=u32, counter=u32),
+    st.builds(Status, word=st.sampled_from(Word), count=st.integers(0, 255)),
+    st.builds(Text, number=st.integers(0, 65_535), words=st.text(max_size=40)),
+    st.builds(Shown, epoch=u32, counter=u32),
+    st.builds(Order, told=st.sampled_from(Told), incident=u32, everywhere=st.booleans()),
+    st.builds(Say, number=st.integers(0, 65_535), words=st.text(max_size=40)),
 )
 PRESS = UnitFrame(number=17, epoch=1, counter=65, type=Type.PRESS, body=b"\x01")
 
@@ -200,3 +206,110 @@ def test_keys_are_derived_as_rfc_5869_says(secret: bytes, site: str, number: int
     expected = HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(secret)
 
     assert expected == unit.derive_key(secret, site, number)
+
+
+@pytest.mark.parametrize("body", [b"", b"\x00", b"\x63\x02", b"\xff"])
+def test_a_status_of_an_unknown_word_is_a_need_of_help(body: bytes) -> None:
+    """An authentic status is never lost to its body."""
+    said = unit.body_of(UnitFrame(number=17, epoch=1, counter=65, type=Type.STATUS, body=body))
+
+    assert isinstance(said, Status)
+    assert Word.NEED_HELP is said.word
+
+
+def test_an_order_of_an_unknown_action_is_malformed() -> None:
+    """What a unit cannot show it does not confirm."""
+    frame = UnitFrame(number=17, epoch=1, counter=65, type=Type.ORDER, body=bytes([6, 0, 0, 0, 0, 1]))
+
+    with pytest.raises(Malformed, match="body octet 0: action 6"):
+        unit.body_of(frame)
+
+
+@pytest.mark.parametrize(
+    ("body", "octet"), [(b"", 0), (b"\0\1", 2), (b"\0\1\5abcd", 2), (b"\0\1\xff" + bytes(190), 2)]
+)
+def test_a_text_says_its_length(body: bytes, octet: int) -> None:
+    """Longer than the body or than a text may be: refused, and the octet named."""
+    with pytest.raises(Malformed, match=f"body octet {octet}"):
+        unit.body_of(UnitFrame(number=17, epoch=1, counter=65, type=Type.TEXT, body=body))
+
+
+def test_a_wrong_octet_does_not_lose_a_text() -> None:
+    """What is not UTF-8 is shown as such."""
+    frame = UnitFrame(number=17, epoch=1, counter=65, type=Type.TEXT, body=b"\0\7\3a\xffb")
+
+    assert Text(number=7, words="a\ufffdb") == unit.body_of(frame)
+
+
+@pytest.mark.parametrize(
+    ("words", "cleaned"),
+    [
+        (" two  children\nmissing ", "two children missing"),
+        ("\u202egnihtemos\x00", "gnihtemos"),
+        ("\u200b \t", ""),
+        ("\u00e9" * 200, "\u00e9" * (MAX_TEXT // 2)),
+        ("a" + "\u00e9" * 200, "a" + "\u00e9" * ((MAX_TEXT - 1) // 2)),
+        ("\ud800x", "x"),
+    ],
+)
+def test_a_text_is_made_to_be_shown(words: str, cleaned: str) -> None:
+    """One line, nothing that hides or turns it, cut at a character."""
+    assert cleaned == clean(words)
+
+
+def refused_forgeries(random: Random, rounds: int) -> int:
+    """How many of `rounds` forged, changed or turned frames are refused; each kind of frame in turn."""
+    told = [
+        unit.with_body(PRESS, Status(word=Word.INJURED, count=2)),
+        unit.with_body(PRESS, Text(number=1, words="two are missing")),
+        unit.with_body(PRESS, Shown(epoch=9, counter=9)),
+        unit.with_body(PRESS, Order(told=Told.ALL_CLEAR, incident=12)),
+        unit.with_body(PRESS, Say(number=1, words="stay where you are")),
+    ]
+    others = [(bytes(32), TAG), (KEY, unit.site_tag("elm")), (random.randbytes(32), TAG)]
+    refused = 0
+    for number in range(rounds):
+        frame = told[number % len(told)]
+        sealed = bytearray(unit.seal(frame, KEY, TAG))
+        key, tag = KEY, TAG
+        match number % 4:
+            case 0:
+                sealed[random.randrange(len(sealed))] ^= 1 << random.randrange(8)
+            case 1:
+                sealed[1] ^= 0x80  # the other direction
+            case 2:
+                key, tag = random.choice(others)
+            case _:
+                sealed[5] ^= random.randint(1, 255)  # another unit
+        try:
+            unit.body_of(unit.open_sealed(bytes(sealed), key, tag))
+        except Malformed as error:
+            assert "octet" in str(error)
+            refused += 1
+    return refused
+
+
+def read_anything(random: Random, rounds: int) -> None:
+    """Authentic frames with random bodies: read, or malformed, and nothing else."""
+    for _ in range(rounds):
+        body = random.randbytes(random.randint(0, 24))
+        frame = UnitFrame(number=1, epoch=1, counter=1, type=random.choice([5, 6, 7, 35, 36]), body=body)
+        try:
+            unit.encode_body(unit.body_of(frame))
+        except Malformed as error:
+            assert "octet" in str(error)
+        except ValueError:
+            assert "\ufffd" in str(unit.body_of(frame))  # each wrong octet reads as three
+
+
+def test_twenty_thousand_forged_words_of_rooms_are_refused() -> None:
+    """Wrong key, other unit, reversed direction, flipped bits: none is accepted; no body raises anything else."""
+    assert 20_000 == refused_forgeries(Random(5), 20_000)
+    read_anything(Random(6), 20_000)
+
+
+@pytest.mark.soak
+def test_a_million_forged_words_of_rooms_are_refused() -> None:
+    """The same at length."""
+    assert 1_000_000 == refused_forgeries(Random(7), 1_000_000)
+    read_anything(Random(8), 1_000_000)
