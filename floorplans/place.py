@@ -20,6 +20,8 @@ class Place(Struct, frozen=True, kw_only=True):
     box: tuple[float, float, float, float] | None = None
     # WGS 84 latitude and longitude, where they are known for this very spot.
     position: tuple[float, float] | None = None
+    # The output that pages this place when its units are silent; "": the building's, if it names one.
+    paging: str = ""
 
 
 def spoken(place: Place | None) -> str:

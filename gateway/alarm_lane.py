@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from belltower import log
 from belltower.clock import SECOND, Instant
-from belltower.ids import Ids, LinkName
+from belltower.ids import Ids, LinkName, PlaceId
 from belltower.incident import facts
 from belltower.incident import store as incident_store
 from belltower.incident.encoding import FactEncoding
@@ -43,8 +43,10 @@ from gateway.intake.panel_settings import PanelSettings
 from gateway.intake.paths import Path as UnitPath
 from gateway.intake.progress import Progress
 from gateway.intake.radio_path import RadioPath
+from gateway.intake.rooms import RoomUnits
 from gateway.intake.supervision import Supervision
 from gateway.intake.suspects import Suspects
+from gateway.intake.telling import Tellings
 from gateway.intake.units import known_units
 from gateway.intake.windows import Windows
 from gateway.outputs.worker import OutputWorker
@@ -141,6 +143,7 @@ class AlarmLane:
             await self._open_intake(database)
             for entry in owed:
                 self.progress.resume(entry)
+                self.rooms.resume(entry)
                 self._heard_before(entry)
             around = Around(
                 campus=self._site.on_earth,
@@ -243,6 +246,15 @@ class AlarmLane:
         await self.windows.open()
         self.supervision = Supervision(units=self._units, clock=world.clock, record=self.verbs.record)
         self.progress = Progress(units=self._units, paths=self._paths, site_tag=tag, journal=self.journal)
+        self.rooms = RoomUnits(
+            verbs=self.verbs,
+            journal=self.journal,
+            units=self._units,
+            tellings=Tellings(paths=self._paths, site_tag=tag, crowded=self._crowded),
+            windows=self.windows,
+            paging=self._paging,
+            clock=world.clock,
+        )
         self.intake = Intake(
             verbs=self.verbs,
             database=database,
@@ -252,8 +264,16 @@ class AlarmLane:
             progress=self.progress,
             site_tag=tag,
             heard=self.supervision.heard,
+            rooms=self.rooms,
         )
         await self._open_panels(database)
+
+    def _crowded(self) -> bool:
+        return self.progress.crowded()
+
+    def _paging(self, place: PlaceId) -> str:
+        known = self._site.places.get(place)
+        return known.paging if known is not None else ""
 
     async def _open_panels(self, database: Database) -> None:
         places = self._site.places
@@ -282,6 +302,7 @@ class AlarmLane:
         crew.essential("journal", self.journal.run)
         crew.essential("incidents", self.verbs.attend)
         crew.essential("progress", self.progress.attend)
+        crew.essential("rooms", self.rooms.run)
         crew.essential("supervision", self.supervision.watch)
         crew.essential("psap", self.calls.run)
         crew.mendable("outputs", self.outputs.run)
@@ -304,7 +325,7 @@ class AlarmLane:
         control = ControlServer(
             path=self._settings.state.control,
             follow=lambda after: self.journal.follow_raw(after=after),
-            verbs=verbs_offered(self.verbs, self._site.places),
+            verbs=verbs_offered(self.verbs, self._site.places, self._site.units.values()),
             status=self.status,
         )
         crew.essential("control", control.run)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from belltower.errors import NotFound
-from belltower.ids import CallId, IncidentId, PersonId, PlaceId, VerbId
-from belltower.incident.facts import Action, AlarmKind
+from belltower.ids import CallId, IncidentId, PersonId, PlaceId, UnitId, VerbId
+from belltower.incident.facts import Action, AlarmKind, room_of
 from belltower.incident.verbs import Verbs
 from floorplans.place import Place
 from gateway.control import Verb
+from hardware.codecs.unit_room import clean
+from hardware.unit_record import UnitRecord
 
+_TEXTS_READ = 200
 _OPERATOR = re.compile(r"[A-Za-z0-9-]{0,16}")
 
 
@@ -21,7 +26,9 @@ def _operator(said: Any) -> str:
     return said if isinstance(said, str) and _OPERATOR.fullmatch(said) else ""
 
 
-def verbs_offered(verbs: Verbs, places: Mapping[PlaceId, Place]) -> dict[str, Verb]:
+def verbs_offered(
+    verbs: Verbs, places: Mapping[PlaceId, Place], units: Iterable[UnitRecord] = ()
+) -> dict[str, Verb]:
     """The verbs that the control socket takes, with their arguments as they come from outside."""
 
     async def order_action(verb: VerbId, args: dict[str, Any]) -> str:
@@ -78,6 +85,30 @@ def verbs_offered(verbs: Verbs, places: Mapping[PlaceId, Place]) -> dict[str, Ve
             operator=_operator(args.get("operator", "")),
         )
 
+    rooms: dict[PlaceId, list[UnitId]] = {}
+    for unit in units:
+        rooms.setdefault(room_of(unit.place, unit.id), []).append(unit.id)
+
+    async def send_text(verb: VerbId, args: dict[str, Any]) -> str:
+        room, words = PlaceId(args["room"]), clean(str(args["words"]))
+        if room not in rooms:
+            raise NotFound("there is no unit at this place")
+        if not words:
+            raise NotFound("the text is empty")
+        return await verbs.send_text(
+            verb=verb,
+            units=rooms[room],
+            words=words,
+            incident=IncidentId(args["incident"]),
+            by=PersonId(args["by"]),
+        )
+
+    async def room_texts(verb: VerbId, args: dict[str, Any]) -> str:
+        del verb
+        incident = IncidentId(args["incident"])
+        said = [text for text in await verbs.texts() if text.incident == incident]
+        return msgspec.json.encode(said[-_TEXTS_READ:]).decode()
+
     async def test_links(verb: VerbId, args: dict[str, Any]) -> str:
         by = args.get("by")
         return await verbs.test_links(verb=verb, by=PersonId(by) if by else None)
@@ -96,6 +127,8 @@ def verbs_offered(verbs: Verbs, places: Mapping[PlaceId, Place]) -> dict[str, Ve
         "cancel_calls": cancel_calls,
         "correct_call": correct_call,
         "note_read_back": note_read_back,
+        "send_text": send_text,
+        "room_texts": room_texts,
         "test_links": test_links,
         "begin_drill": begin_drill,
         "end_drill": end_drill,

@@ -22,6 +22,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from belltower.errors import SettingsError
 from belltower.ids import PersonId, PlaceId, UnitId
@@ -54,6 +55,8 @@ class Building(Struct, frozen=True, kw_only=True):
     box: tuple[float, float, float, float] | None = None
     # WGS 84 latitude and longitude of its main door.
     position: tuple[float, float] | None = None
+    # The output that pages a place of it whose units are silent; "": none.
+    paging: str = ""
 
 
 class SitePackage(Struct, frozen=True, kw_only=True):
@@ -110,6 +113,7 @@ class _Unit(Struct, frozen=True, kw_only=True):
     place: PlaceId | None = None
     bearer: Bearer = Bearer.MQTT
     heartbeat: Seconds = 30.0
+    display: bool = True
 
 
 class _Units(Struct, frozen=True, kw_only=True):
@@ -270,7 +274,11 @@ class _Loader:
         _unique(
             reader, "place", [f"{place.level} {spoken(place)}" for place in site.place], "building and label"
         )
-        return {place.id: place for place in site.place}
+        paging = {building.id: building.paging for building in site.building}
+        return {
+            place.id: place if place.paging else replace(place, paging=paging.get(place.building, ""))
+            for place in site.place
+        }
 
     def _units(self, units: _Units, places: Mapping[PlaceId, Place] | None) -> dict[UnitId, UnitRecord]:
         reader = self._readers["units.toml"]
@@ -285,7 +293,12 @@ class _Loader:
             self._check_place(reader, f"{at}.place", unit.place, places)
             name = UnitId(f"u{unit.number}")
             records[name] = UnitRecord(
-                id=name, number=unit.number, place=unit.place, heartbeat=unit.heartbeat, bearer=unit.bearer
+                id=name,
+                number=unit.number,
+                place=unit.place,
+                heartbeat=unit.heartbeat,
+                bearer=unit.bearer,
+                display=unit.display,
             )
         _unique(reader, "unit", [str(unit.number) for unit in units.unit], "number")
         return records

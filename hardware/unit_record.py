@@ -28,3 +28,5 @@ class UnitRecord(Struct, frozen=True, kw_only=True):
     # Seconds between two signs of life that the unit promises.
     heartbeat: float = 30.0
     bearer: Bearer = Bearer.MQTT
+    # Whether it can show an order. A mere button is ordered nothing.
+    display: bool = True

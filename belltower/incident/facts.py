@@ -475,11 +475,18 @@ class WalkTested(Struct, frozen=True, kw_only=True, tag="device.walk_tested"):
 # ---- rooms with two-way units
 
 
+def room_of(place: PlaceId | None, unit: UnitId | None) -> PlaceId:
+    """The place that stands for the unit's room: its own, or one that bears the unit's name where it has none."""
+    return place if place is not None else PlaceId(f"?{unit or ''}")
+
+
 class StatusReported(Struct, frozen=True, kw_only=True, tag="status.reported"):
     """A room said how it is. The later one of a place stands."""
 
-    incident: IncidentId
-    place: PlaceId
+    # None: no incident was open.
+    incident: IncidentId | None
+    # None: the unit hangs at no place that is known.
+    place: PlaceId | None
     status: RoomStatus
     # How many: injured, missing or extra people; 0 where the status counts none.
     count: int = 0
@@ -495,12 +502,14 @@ class OrderShown(Struct, frozen=True, kw_only=True, tag="order.shown"):
     # The fact that ordered the action.
     ordered: FactId
     path: str
+    place: PlaceId | None = None
 
 
 class RoomNotReached(Struct, frozen=True, kw_only=True, tag="room.not_reached"):
     """No unit of the place has confirmed the ordered action on any way: somebody must go or call."""
 
     incident: IncidentId
+    # `room_of` the unit, where it hangs at no place that is known.
     place: PlaceId
     action: Action
     ordered: FactId
@@ -521,6 +530,14 @@ class TextOrdered(Struct, frozen=True, kw_only=True, tag="text.ordered"):
     text: str
     incident: IncidentId | None = None
     by: PersonId | None = None
+
+
+class TextShown(Struct, frozen=True, kw_only=True, tag="text.shown"):
+    """The unit has confirmed that it shows a text. Shown is not read."""
+
+    unit: UnitId
+    text: str
+    incident: IncidentId | None = None
 
 
 # ---- the lane itself
@@ -660,6 +677,7 @@ Fact = (
     | RoomNotReached
     | TextHeard
     | TextOrdered
+    | TextShown
     | PanelTrouble
     | DrillBegun
     | DrillEnded

@@ -147,6 +147,9 @@ class RoomView(Struct, frozen=True, kw_only=True):
     # The action that a unit there confirmed to show, and that no unit confirmed in time.
     shown: Action | None = None
     not_reached: Action | None = None
+    # The facts that ordered what was confirmed, and what was not in time; a confirmation that came late counts.
+    shown_of: tuple[FactId, ...] = ()
+    missed_of: tuple[FactId, ...] = ()
 
 
 class NoticeView(Struct, frozen=True, kw_only=True):
@@ -278,14 +281,17 @@ class Incident(Struct, frozen=True, kw_only=True):
                     output = replace(output, done_at=at, confirmed=fact.confirmed, failed="")
                 return replace(self, outputs={**self.outputs, fact.output: output})
             case facts.StatusReported() as fact:
-                room = self.rooms.get(fact.place, RoomView())
+                place = facts.room_of(fact.place, fact.unit)
+                room = self.rooms.get(place, RoomView())
                 if entry.id in room.heard:
                     return self
                 room = _room_after(room, fact, entry)
-                return replace(self, rooms={**self.rooms, fact.place: room})
-            case facts.RoomNotReached() as fact:
-                room = replace(self.rooms.get(fact.place, RoomView()), not_reached=fact.action)
-                return replace(self, rooms={**self.rooms, fact.place: room})
+                return replace(self, rooms={**self.rooms, place: room})
+            case facts.OrderShown() | facts.RoomNotReached() as fact:
+                unit = fact.unit if isinstance(fact, facts.OrderShown) else None
+                place = facts.room_of(fact.place, unit)
+                room = _told_after(self.rooms.get(place, RoomView()), fact)
+                return replace(self, rooms={**self.rooms, place: room})
             case (
                 facts.AlarmJoined()
                 | facts.DeviceTrouble()
@@ -293,9 +299,9 @@ class Incident(Struct, frozen=True, kw_only=True):
                 | facts.DeviceRestored()
                 | facts.JamSuspected()
                 | facts.WalkTested()
-                | facts.OrderShown()
                 | facts.TextHeard()
                 | facts.TextOrdered()
+                | facts.TextShown()
                 | facts.LinkTestOrdered()
                 | facts.LinkTestSent()
                 | facts.LinkProven()
@@ -416,6 +422,20 @@ def _room_after(room: RoomView, fact: facts.StatusReported, entry: Entry) -> Roo
     }
     heard = (*room.heard, entry.id)[-_ACTIONS_KEPT:]
     return replace(room, statuses={**statuses, fact.status: fact.count}, said_at=entry.at, heard=heard)
+
+
+def _told_after(room: RoomView, fact: facts.OrderShown | facts.RoomNotReached) -> RoomView:
+    if isinstance(fact, facts.RoomNotReached):
+        if fact.ordered in room.missed_of:
+            return room
+        missed = (*room.missed_of, fact.ordered)[-_ACTIONS_KEPT:]
+        reached = fact.ordered in room.shown_of
+        return replace(room, missed_of=missed, not_reached=room.not_reached if reached else fact.action)
+    if fact.ordered in room.shown_of:
+        return room
+    shown = (*room.shown_of, fact.ordered)[-_ACTIONS_KEPT:]
+    still = None if room.missed_of[-1:] == (fact.ordered,) else room.not_reached
+    return replace(room, shown_of=shown, shown=fact.action, not_reached=still)
 
 
 def _update_after(

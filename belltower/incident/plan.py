@@ -121,6 +121,16 @@ def on_action(
     ]
 
 
+def on_not_reached(incident: Incident, output: str, place: PlaceId) -> list[facts.OutputOrdered]:
+    """The order to the paging zone of a place whose units are silent; none if it says the action already."""
+    standing = incident.outputs.get(output)
+    if incident.action is None or (
+        standing is not None and standing.on and standing.action is incident.action
+    ):
+        return []
+    return [_output(output, incident, on=True, action=incident.action, place=place)]
+
+
 def on_acknowledged(incident: Incident, *, plan: ResponsePlan, ids: Ids) -> list[Fact]:
     """The orders that follow the first acknowledgement by a telecommunicator; none if they were given before."""
     told = {notice.template for notice in incident.notices.values()}

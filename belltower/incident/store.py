@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from belltower.clock import SECOND, Instant
-from belltower.ids import IncidentId, VerbId
+from belltower.ids import IncidentId, UnitId, VerbId
 from belltower.store import Database, Step, Transaction
 
 STEPS = [
@@ -22,8 +24,33 @@ STEPS = [
             ended BIGINT NOT NULL
         );
         """,
-    )
+    ),
+    Step(
+        room="incident",
+        number=2,
+        sql="""
+        CREATE TABLE incident_text (
+            text TEXT PRIMARY KEY, said_at BIGINT NOT NULL, incident TEXT NOT NULL, unit TEXT NOT NULL,
+            upward BIGINT NOT NULL, words TEXT NOT NULL
+        );
+        """,
+    ),
 ]
+
+TEXTS_KEPT = 24 * 3600 * SECOND
+"""How long a text lives."""
+
+
+class KeptText(Struct, frozen=True, kw_only=True):
+    """A text of a room, or to one. It may name people: it stands in no fact and no log."""
+
+    text: str
+    said_at: Instant
+    incident: IncidentId | None
+    unit: UnitId
+    # From the room to the house.
+    upward: bool
+    words: str
 
 
 def opened(tx: Transaction, incident: IncidentId, number: int, at: Instant) -> None:
@@ -116,3 +143,42 @@ async def drills(database: Database) -> list[tuple[str, Instant, bool, bool]]:
     """Every drill there was: authorisation, until, accepted by the centre, ended."""
     rows = await database.read("SELECT authorisation, until, psap_accepted, ended FROM incident_drill")
     return [(row[0], Instant(row[1]), bool(row[2]), bool(row[3])) for row in rows]
+
+
+def keep_text(tx: Transaction, text: KeptText) -> None:
+    """Keep a text."""
+    tx.add(
+        "INSERT INTO incident_text (text, said_at, incident, unit, upward, words)"
+        " VALUES (:text, :at, :incident, :unit, :upward, :words) ON CONFLICT (text) DO NOTHING",
+        text=text.text,
+        at=text.said_at,
+        incident=text.incident or "",
+        unit=text.unit,
+        upward=int(text.upward),
+        words=text.words,
+    )
+
+
+async def texts(database: Database, since: Instant) -> list[KeptText]:
+    """Every text said at or after `since`, oldest first."""
+    rows = await database.read(
+        "SELECT text, said_at, incident, unit, upward, words FROM incident_text WHERE said_at >= :since"
+        " ORDER BY said_at, text",
+        since=since,
+    )
+    return [
+        KeptText(
+            text=row[0],
+            said_at=Instant(row[1]),
+            incident=IncidentId(row[2]) if row[2] else None,
+            unit=UnitId(row[3]),
+            upward=bool(row[4]),
+            words=row[5],
+        )
+        for row in rows
+    ]
+
+
+def forget_texts(tx: Transaction, before: Instant) -> None:
+    """Drop texts said before."""
+    tx.add("DELETE FROM incident_text WHERE said_at < :before", before=before)

@@ -40,6 +40,7 @@ RECENT = 600 * SECOND
 """An incident closed this long ago may still have calls or units to attend to after a restart."""
 
 _CLOSED_KEPT = 64
+_TEXTS_AT_HAND = 1_000
 _VERBS_KEPT = 7 * 24 * 3600 * SECOND
 
 
@@ -96,6 +97,8 @@ class Verbs:
         self._results: dict[VerbId, str] = {}
         self._underway: dict[VerbId, asyncio.Future[Durability]] = {}
         self._attended = 0
+        # Those of late, for when the disk cannot be read.
+        self._texts: OrderedDict[str, store.KeptText] = OrderedDict()
 
     async def open(self) -> list[Entry]:
         """Load what stood when the last process ended.
@@ -115,6 +118,8 @@ class Verbs:
         for entry in self._journal.waiting:
             self._recall(entry)
         owed = sorted(owed, key=lambda entry: entry.position) + self._journal.waiting
+        texts = await store.texts(self._database, Instant(self._clock.now() - store.TEXTS_KEPT))
+        self._texts.update((text.text, text) for text in texts[-_TEXTS_AT_HAND:])
         for authorisation, until, accepted, ended in await store.drills(self._database):
             self._used_tokens.add(authorisation)
             if not ended:
@@ -199,11 +204,13 @@ class Verbs:
         device: str = "",
         profile: str = "",
         unproven: str = "",
+        also: Callable[[IncidentId], Fact] | None = None,
     ) -> Raised:
         """Somebody calls for help: open an incident or join one, and order what the plan says, all in one commit.
 
-        Rows gathered in `tx` land with it. `exercise` is a wish: without an open drill window the alarm is ACTUAL,
-        and a live alarm ends a running drill. `unproven` says why the alarm places no call by itself.
+        Rows gathered in `tx` and the fact that `also` makes land with it. `exercise` is a wish: without an open drill
+        window the alarm is ACTUAL, and a live alarm ends a running drill. `unproven` says why the alarm places no
+        call by itself.
         """
         tx = tx or Transaction()
         now = self._clock.now()
@@ -261,6 +268,8 @@ class Verbs:
                     self._foretell(order, now)
         if verb is not None:
             store.done(tx, verb, now, incident.id)
+        if also is not None:
+            drafts.append(also(incident.id))
         durability = self._commit(tx, incident.id, [*drafts, *orders], at=now)
         return Raised(alarm, incident.id, mode, durability)
 
@@ -435,9 +444,85 @@ class Verbs:
         tx = Transaction()
         return await self._do(verb, None, [self._end_drill(tx, running, "ended")], "ended", tx)
 
-    def record(self, fact: Fact, *, incident: IncidentId | None = None) -> asyncio.Future[Durability]:
-        """Write down a fact of the lane itself."""
-        return self._commit(Transaction(), incident, [fact])
+    def record(
+        self, *written: Fact, incident: IncidentId | None = None, tx: Transaction | None = None
+    ) -> asyncio.Future[Durability]:
+        """Write down facts of the lane itself; rows gathered in `tx` land with them."""
+        return self._commit(tx or Transaction(), incident, written)
+
+    def hear_text(
+        self, unit: UnitId, words: str, *, incident: IncidentId | None, tx: Transaction
+    ) -> asyncio.Future[Durability]:
+        """Keep what a room says in its own words, and write down that it did."""
+        text = self._kept_text(unit, words, incident, upward=True)
+        store.keep_text(tx, text)
+        heard = facts.TextHeard(unit=unit, text=text.text, incident=incident)
+        return self._commit(tx, incident, [heard])
+
+    async def send_text(
+        self,
+        *,
+        verb: VerbId,
+        units: Sequence[UnitId],
+        words: str,
+        incident: IncidentId | None,
+        by: PersonId | None,
+    ) -> str:
+        """Show a short text on these units; returns "ordered"."""
+        if (before := await self._before(verb)) is not None:
+            return before
+        tx = Transaction()
+        ordered: list[Fact] = []
+        for unit in units:
+            text = self._kept_text(unit, words, incident, upward=False)
+            store.keep_text(tx, text)
+            ordered.append(facts.TextOrdered(unit=unit, text=text.text, incident=incident, by=by))
+        return await self._do(verb, incident, ordered, "ordered", tx)
+
+    def _kept_text(
+        self, unit: UnitId, words: str, incident: IncidentId | None, *, upward: bool
+    ) -> store.KeptText:
+        text = store.KeptText(
+            text=f"txt_{self._ids.fact()[4:]}",
+            said_at=self._clock.now(),
+            incident=incident,
+            unit=unit,
+            upward=upward,
+            words=words,
+        )
+        self._texts[text.text] = text
+        while len(self._texts) > _TEXTS_AT_HAND:
+            self._texts.popitem(last=False)
+        return text
+
+    async def texts(self) -> list[store.KeptText]:
+        """Every text that still lives, oldest first."""
+        since = Instant(self._clock.now() - store.TEXTS_KEPT)
+        try:
+            kept = {text.text: text for text in await store.texts(self._database, since)}
+        except StoreError:
+            kept = {}  # what is at hand is better than nothing
+        kept |= {name: text for name, text in self._texts.items() if text.said_at >= since}
+        return sorted(kept.values(), key=lambda text: (text.said_at, text.text))
+
+    def text_at_hand(self, text: str) -> store.KeptText | None:
+        """One of the texts of late."""
+        return self._texts.get(text)
+
+    async def forget_old_texts(self) -> None:
+        """Drop texts whose day is over."""
+        tx = Transaction()
+        before = Instant(self._clock.now() - store.TEXTS_KEPT)
+        store.forget_texts(tx, before)
+        for name in [name for name, text in self._texts.items() if text.said_at < before]:
+            del self._texts[name]
+        await self._database.submit(tx)
+
+    def page_room(self, incident: Incident, output: str, place: PlaceId) -> None:
+        """Let a paging zone say the ordered action, unless it does so already."""
+        orders = plan.on_not_reached(incident, output, place)
+        if orders:
+            self._commit(Transaction(), incident.id, orders)
 
     async def forget_old_verbs(self) -> None:
         """Drop remembered verbs that nobody will repeat any more."""

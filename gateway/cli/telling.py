@@ -66,6 +66,8 @@ def tell(fact: Fact, places: Mapping[PlaceId, Place]) -> tuple[str, str]:
             return f"unit {fact.unit} sent a text", ""
         case facts.TextOrdered():
             return f"a text to unit {fact.unit} ordered", ""
+        case facts.TextShown():
+            return f"unit {fact.unit} shows a text", _MACHINE
         case facts.DeviceTrouble():
             return f"device {fact.device}: {fact.kind}{f', {fact.why}' if fact.why else ''}", ""
         case facts.DeviceLost():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from belltower import log
 from belltower.errors import Malformed
@@ -15,11 +16,13 @@ from belltower.journal import Durability
 from belltower.store import Database, Transaction
 from gateway.intake.paths import Path
 from gateway.intake.progress import Progress
+from gateway.intake.rooms import RoomUnits
 from gateway.intake.suspects import Suspects
 from gateway.intake.units import KnownUnit
 from gateway.intake.windows import Windows
 from hardware.codecs import unit as codec
 from hardware.codecs.unit import Answer, Heartbeat, Kind, Level, Press, Tamper, UnitFrame
+from hardware.codecs.unit_room import Shown, Status, Text
 from hardware.codecs.window import Judgement
 
 _log = log.get("intake")
@@ -45,7 +48,9 @@ class Intake:
         progress: Progress,
         site_tag: bytes,
         heard: Callable[[int], None],
+        rooms: RoomUnits,
     ) -> None:
+        self._rooms = rooms
         self._verbs = verbs
         self._database = database
         self._units = units
@@ -96,6 +101,12 @@ class Intake:
             case Heartbeat() | Tamper():
                 if not retained:  # what a broker had kept is no sign of life
                     self._sign_of_life(unit, frame, path, tamper=isinstance(body, Tamper) or body.tamper)
+            case Status() | Text() if not retained:
+                return self._said(unit, frame, body, path)
+            case Shown() if not retained:
+                self._shown(frame, body, path)
+            case _:
+                pass
         return None
 
     def _press(
@@ -106,7 +117,7 @@ class Intake:
         if judgement is Judgement.SEEN or self._windows.stood_by(frame.number, frame.epoch, frame.counter):
             return self._again(unit, frame, path)
         if judgement is Judgement.FRESH and not retained:
-            self._heard(frame.number)
+            self._alive(frame.number, path)
             return self._raise(unit, frame, (frame.epoch, frame.counter), kind, path)
         self.counts["challenged"] += 1
         self._suspects.challenge(unit, frame, window, path)
@@ -130,8 +141,63 @@ class Intake:
         if not self._suspects.answered(frame.number, answer):
             self.counts["wrong_nonce"] += 1
             return None
-        self._heard(frame.number)
+        self._alive(frame.number, path)
         return self._raise(unit, frame, (answer.epoch, answer.counter), answer.kind, path)
+
+    def _said(
+        self, unit: KnownUnit, frame: UnitFrame, said: Status | Text, path: Path
+    ) -> asyncio.Future[Durability] | None:
+        """A room says how it is, or something in its own words: written down once, then acknowledged."""
+        window = self._windows.of(frame.number)
+        judgement = window.judge(frame.epoch, frame.counter)
+        if judgement is Judgement.SEEN:
+            return self._again(unit, frame, path)
+        if judgement is Judgement.STALE:
+            self.counts["challenged"] += 1
+            self._suspects.ask(unit, frame, window, path)
+            return None
+        self._alive(frame.number, path)
+        named = (frame.epoch, frame.counter)
+        if isinstance(said, Status) and self._rooms.calls_for_help(frame, said):
+            return self._raise(unit, frame, named, Kind.MEDICAL, path, said)
+        tx = Transaction()
+        if self._unwritten[frame.number] > 0:  # as for a sign of life
+            self._windows.heard(frame.number, *named)
+        else:
+            self._windows.advance(tx, frame.number, *named)
+        durability = self._rooms.said(unit, frame, said, tx)
+        key = (frame.number, *named)
+        self._pending[key] = durability
+        durability.add_done_callback(lambda future: self._said_written(unit, frame, path, future))
+        return durability
+
+    def _said_written(
+        self, unit: KnownUnit, frame: UnitFrame, path: Path, future: asyncio.Future[Durability]
+    ) -> None:
+        key = (frame.number, frame.epoch, frame.counter)
+        self._pending.pop(key, None)
+        if future.cancelled():
+            return
+        if future.result() is Durability.UNRECORDED:
+            self._relay(key)
+        self._send(unit, frame, self._level(unit, frame), path)
+
+    def _relay(self, key: tuple[int, int, int]) -> None:
+        self._relayed[key] = None
+        if len(self._relayed) > _REMEMBERED:
+            self._relayed.popitem(last=False)
+
+    def _shown(self, frame: UnitFrame, shown: Shown, path: Path) -> None:
+        """A unit shows what it was told. Its window need not be stored: a confirmation is good for what it names."""
+        if self._windows.of(frame.number).judge(frame.epoch, frame.counter) is Judgement.FRESH:
+            self._windows.heard(frame.number, frame.epoch, frame.counter)
+            self._alive(frame.number, path)
+        if not self._rooms.shown(frame.number, shown, path):
+            self.counts["shown_again"] += 1
+
+    def _alive(self, number: int, path: Path) -> None:
+        self._heard(number)
+        self._rooms.heard(number, path)
 
     def _raise(
         self,
@@ -140,8 +206,9 @@ class Intake:
         press: tuple[int, int],
         kind: Kind,
         path: Path,
+        status: Status | None = None,
     ) -> asyncio.Future[Durability]:
-        """Raise the alarm for the press (epoch, counter), which `frame` is or stands by."""
+        """Raise the alarm for the press (epoch, counter), which `frame` is or stands by; `status` lands with it."""
         epoch, counter = press
         tx = Transaction()
         # Of a frame too old to tell this changes nothing: a window never moves back.
@@ -158,6 +225,7 @@ class Intake:
             epoch=epoch,
             counter=counter,
             tx=tx,
+            also=None if status is None else partial(self._rooms.status, unit, status),
         )
         key = (frame.number, epoch, counter)
         self._pending[key] = raised.durability
@@ -181,9 +249,7 @@ class Intake:
             return
         if future.result() is Durability.UNRECORDED:
             level = Level.RELAYED_ONLY
-            self._relayed[frame.number, frame.epoch, frame.counter] = None
-            if len(self._relayed) > _REMEMBERED:
-                self._relayed.popitem(last=False)
+            self._relay((frame.number, frame.epoch, frame.counter))
         else:
             level = Level.RECORDED
             self._unwritten[frame.number] -= 1
@@ -218,7 +284,7 @@ class Intake:
         if judgement is Judgement.STALE:
             self.counts["stale"] += 1
             return
-        self._heard(frame.number)
+        self._alive(frame.number, path)
         self._progress.remind(unit)
         if not tamper:
             self._tampered.discard(frame.number)

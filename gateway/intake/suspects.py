@@ -70,6 +70,12 @@ class Suspects:
         sealed = codec.seal(codec.challenge(frame, challenge.nonce, window), unit.key, self._site_tag)
         path.send(frame.number, sealed)
 
+    def ask(self, unit: KnownUnit, frame: UnitFrame, window: ReplayWindow, path: Path) -> None:
+        """Ask the unit to say `frame` anew, and remember nothing: a status or text stands for no press."""
+        nonce = self._random_bytes(codec.NONCE_SIZE)
+        sealed = codec.seal(codec.challenge(frame, nonce, window), unit.key, self._site_tag)
+        path.send(frame.number, sealed)
+
     def answered(self, number: int, answer: Answer) -> bool:
         """Whether `answer` answers a challenge that is out; if so the challenge is done with."""
         for challenge in self._out.get(number, ()):

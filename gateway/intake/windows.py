@@ -6,6 +6,7 @@ by name, so that its repetition is known for one after a restart too.
 
 from __future__ import annotations
 
+from belltower.clock import Instant
 from belltower.store import Database, Step, Transaction
 from hardware.codecs.window import ReplayWindow
 
@@ -29,6 +30,11 @@ STEPS = [
         );
         """,
     ),
+    Step(
+        room="intake",
+        number=3,
+        sql="CREATE TABLE intake_down (name TEXT PRIMARY KEY, number BIGINT NOT NULL);",
+    ),
 ]
 
 STOOD_BY = 8
@@ -47,13 +53,20 @@ _STAND_BY = (
 _FORGET = "DELETE FROM intake_stood_by WHERE unit = :unit AND nth <= :nth"
 
 
+_COUNT = (
+    "INSERT INTO intake_down (name, number) VALUES ('told', :number)"
+    " ON CONFLICT (name) DO UPDATE SET number = excluded.number WHERE intake_down.number < excluded.number"
+)
+
+
 class Windows:
-    """The replay windows of all units, and the older presses they stood by."""
+    """The replay windows of all units, the older presses they stood by, and the numbers of what goes down to them."""
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
         self._windows: dict[int, ReplayWindow] = {}
         self._stood_by: dict[int, dict[tuple[int, int], int]] = {}
+        self._told = 0
 
     async def open(self) -> None:
         """Load every window."""
@@ -63,6 +76,19 @@ class Windows:
         rows = await self._database.read("SELECT unit, epoch, counter, nth FROM intake_stood_by ORDER BY nth")
         for unit, epoch, counter, nth in rows:
             self._stood_by.setdefault(unit, {})[epoch, counter] = nth
+        rows = await self._database.read("SELECT number FROM intake_down WHERE name = 'told'")
+        self._told = int(rows[0][0]) if rows else 0
+
+    def next_told(self, now: Instant) -> tuple[int, int]:
+        """The epoch and counter of the next order or text: microseconds of the clock, but always higher than before.
+
+        What the disk does not take costs nothing: after a restart the clock is ahead of it.
+        """
+        self._told = max(self._told + 1, now)
+        tx = Transaction()
+        tx.add(_COUNT, number=self._told)
+        self._database.submit(tx).add_done_callback(lambda done: done.cancelled() or done.exception())
+        return self._told >> 32, self._told & 0xFFFF_FFFF
 
     def heard(self, unit: int, epoch: int, counter: int) -> None:
         """Count a frame as heard that a fact tells of; what is on disk may not know of it yet."""

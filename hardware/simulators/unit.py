@@ -107,14 +107,14 @@ class SimulatedUnit:
         self._levels: dict[Named, Level] = {}
         # Statuses by their word and texts by their number, as long as they wait.
         self._said: dict[Word | int, tuple[Status | Text, Pending]] = {}
-        self._texts = 0
+        self._text_number = 0
         self.exercise = False
         """Whether the unit is switched to exercise."""
         self.order: Order | None = None
         """What the unit shows; an all-clear takes it off."""
         self.order_exercise = False
         """Whether that is an exercise."""
-        self.told: list[str] = []
+        self.texts: list[str] = []
         """The texts it has shown, the last ones."""
         self.refused = 0
         """Frames heard that were not understood, not authentic or not for this unit."""
@@ -155,8 +155,8 @@ class SimulatedUnit:
 
     def text(self, now: float, words: str) -> bytes:
         """The frame of a text, to be sent at once."""
-        self._texts = self._texts % 0xFFFF + 1
-        return self._say(now, -self._texts, Text(number=self._texts, words=clean(words)))
+        self._text_number = self._text_number % 0xFFFF + 1
+        return self._say(now, -self._text_number, Text(number=self._text_number, words=clean(words)))
 
     def _say(self, now: float, key: Word | int, body: Status | Text) -> bytes:
         frame = self._frame(body, exercise=self.exercise or (self.order is not None and self.order_exercise))
@@ -230,7 +230,7 @@ class SimulatedUnit:
         if named > mark:
             self._flash.keep_mark(frame.type, named)
             if isinstance(body, Say):
-                self.told = [*self.told, body.words][-REMEMBERED:]
+                self.texts = [*self.texts, body.words][-REMEMBERED:]
             else:
                 self.order = None if body.told is Told.ALL_CLEAR else body
                 self.order_exercise = frame.exercise

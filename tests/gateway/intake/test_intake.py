@@ -20,16 +20,18 @@ from belltower.incident.encoding import FactEncoding
 from belltower.incident.facts import Fact, Mode
 from belltower.incident.plan import ResponsePlan
 from belltower.incident.verbs import Verbs
-from belltower.journal import Journal, SpoolFile
+from belltower.journal import Journal, RunSpool, SpoolFile
 from belltower.store import InlineDatabase, SQLiteEngine
 from gateway.intake.intake import Intake
 from gateway.intake.progress import Progress
+from gateway.intake.rooms import RoomUnits
 from gateway.intake.suspects import Suspects
+from gateway.intake.telling import Tellings
 from gateway.intake.units import KnownUnit
 from gateway.intake.windows import Windows
 from hardware.codecs import unit as codec
 from hardware.codecs.unit import Ack, Answer, Challenge, Heartbeat, Kind, Level, Press, Tamper, UnitFrame
-from hardware.unit_record import UnitRecord
+from hardware.unit_record import Bearer, UnitRecord
 
 TAG = codec.site_tag("lincoln")
 KEY = codec.derive_key(b"secret", "lincoln", 7)
@@ -67,13 +69,22 @@ class Bench:
         self.spool = SpoolFile(path=tmp_path / "spool")
         self.random = Random(1)
         self.heard: list[int] = []
+        self.clock = SteadyClock()
+        self.zone = ""
+        self.run_spool: RunSpool | None = None
+        self.bearer = Bearer.MQTT
 
     async def start(self) -> None:
-        clock = SteadyClock()
+        clock = self.clock
         self.wire = Wire()
+        self.paths: dict[str, Wire] = {"mqtt": self.wire}
         self.database = InlineDatabase(engine=SQLiteEngine(connection=self.connection))
         self.journal: Journal[Fact] = Journal(
-            database=self.database, stream=StreamName("alarm"), codec=FactEncoding(), spool=self.spool
+            database=self.database,
+            stream=StreamName("alarm"),
+            codec=FactEncoding(),
+            spool=self.spool,
+            run_spool=self.run_spool,
         )
         await self.journal.open()
         self.verbs = Verbs(
@@ -88,7 +99,7 @@ class Bench:
         owed = await self.verbs.open()
         units = {
             number: KnownUnit(
-                record=UnitRecord(id=UnitId(f"u{number}"), number=number),
+                record=UnitRecord(id=UnitId(f"u{number}"), number=number, bearer=self.bearer),
                 key=key,
                 place=PlaceId("b-204"),
                 building="B",
@@ -100,6 +111,17 @@ class Bench:
         self.progress = Progress(units=units, paths={"mqtt": self.wire}, site_tag=TAG, journal=self.journal)
         for entry in owed:
             self.progress.resume(entry)
+        self.rooms = RoomUnits(
+            verbs=self.verbs,
+            journal=self.journal,
+            units=units,
+            tellings=Tellings(paths=self.paths, site_tag=TAG),
+            windows=windows,
+            paging=lambda _: self.zone,
+            clock=self.clock,
+        )
+        for entry in owed:
+            self.rooms.resume(entry)
         self.intake = Intake(
             verbs=self.verbs,
             database=self.database,
@@ -109,6 +131,7 @@ class Bench:
             progress=self.progress,
             site_tag=TAG,
             heard=self.heard.append,
+            rooms=self.rooms,
         )
 
     async def receive(self, data: bytes, **how) -> None:
