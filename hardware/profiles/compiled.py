@@ -168,8 +168,11 @@ class Profile:
                 found.append((rule, hit.groupdict()))
         return tuple(found)
 
-    def read(self, message: Message) -> Reading:
-        """What `message` means to this model. Never raises; at most 64 KiB are looked at."""
+    def read(self, message: Message, *, forms: dict[str, Any] | None = None) -> Reading:
+        """What `message` means to this model. Never raises; at most 64 KiB are looked at.
+
+        `forms` keeps the payload as it was parsed, for the next profile that reads the same message.
+        """
         rules = self.rules_of(message.topic)
         if not rules:
             why = f'no rule of {self.id} is about the topic "{(message.topic or "")[:120]}"'
@@ -181,18 +184,23 @@ class Profile:
         if framed != bool(self.layouts) and not message.topic:
             return Reading(why=f"{self.id} reads {'messages' if framed else 'bytes'}", profile=self.id)
         out: list[Signal] = []
-        evidence, why = self._framed(message, rules, out) if framed else self._told(message, rules, out)
+        evidence, why = (
+            self._framed(message, rules, out)
+            if framed
+            else self._told(message, rules, out, {} if forms is None else forms)
+        )
         if not evidence:
             return self._not_understood(message, rules, why or "no rule is about what it says")
         if message.counter is not None:
             out = [_counted(signal, message.counter) for signal in out]
         return Reading(signals=tuple(out), matched=True, profile=self.id, evidence=evidence)
 
-    def _told(self, message: Message, rules: Matched, out: list[Signal]) -> tuple[int, str]:
+    def _told(
+        self, message: Message, rules: Matched, out: list[Signal], forms: dict[str, Any]
+    ) -> tuple[int, str]:
         """Add what a message says to `out`; how much spoke for it, and what was not understood."""
         flags = _RETAINED if message.retained else NO_FLAGS
         known = message.topic is not None
-        forms: dict[str, Any] = {}
         evidence, why = 0, ""
         for rule, captures in rules:
             form = rule.form

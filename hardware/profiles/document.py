@@ -16,6 +16,9 @@ DEEPEST = 20
 _decode = msgspec.json.Decoder().decode
 _STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _NOT_BRACKETS = bytes(octet for octet in range(256) if octet not in b"[]{}")
+_MOST_TAGS = 2000
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
+_TOO_DEEP = b"[" * (DEEPEST + 1)
 _FORM = re.compile(r"[A-Za-z0-9_.-]{0,40}=")
 
 
@@ -23,11 +26,13 @@ def deep(payload: bytes) -> bool:
     """Whether a JSON payload nests deeper than is read, or never closes what it opens."""
     if payload.count(b"{") + payload.count(b"[") <= DEEPEST:
         return False
-    left = _STRINGS.sub(b"", payload).translate(None, _NOT_BRACKETS)
+    left = _STRINGS.sub(b"", payload).translate(_ONE_KIND, _NOT_BRACKETS)
     for _ in range(DEEPEST):
         if not left:
             return False
-        left = left.replace(b"[]", b"").replace(b"{}", b"")
+        if _TOO_DEEP in left:
+            return True
+        left = left.replace(b"[]", b"")
     return bool(left)
 
 
@@ -70,6 +75,8 @@ def xml(payload: bytes) -> Any:
         form = unquote_plus(text(body))
         named = _FORM.match(form)
         body = form[named.end() if named else 0 :].strip().encode()
+    if body.count(b"<") > _MOST_TAGS or body.count(b"=") > _MOST_TAGS:
+        raise Malformed(f"XML with more than {_MOST_TAGS} tags or attributes")
     root = parse_xml(body, MOST_OCTETS)
     return {root.tag: _element(root, 1)}
 

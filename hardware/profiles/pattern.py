@@ -17,6 +17,7 @@ MOST_LETTERS = 4096
 
 MOST_WAYS = 100_000
 _LONGEST = 512
+_WIDEST = 256  # of what may begin anywhere
 
 _REPEATS = {_code.MAX_REPEAT, _code.MIN_REPEAT}
 _REFUSED = {
@@ -43,7 +44,7 @@ def compiled(text: str) -> re.Pattern[str]:
         raise ValueError(f"'{text}' is no regular expression: {error}") from None
     anchored = bool(tree) and tree[0] == (_code.AT, _code.AT_BEGINNING)
     ways = _ways(tree, text) * (1 if anchored else MOST_LETTERS)
-    if ways > MOST_WAYS:
+    if ways > MOST_WAYS or (not anchored and tree.getwidth()[1] > _WIDEST):
         start = "" if anchored else ", begin it with ^"
         raise ValueError(f"'{text}' could take long on a text made for it; {_MEND}{start}")
     return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from belltower.errors import Malformed
 from hardware.profiles.bearer import Bearer
@@ -44,10 +45,12 @@ class Reader:
 
     def readings(self, message: Message) -> tuple[Reading, ...]:
         """What each profile makes of it that is about its topic; bearers stay wrapped."""
+        forms: dict[str, Any] = {}
         return tuple(
             reading
             for one in self._candidates(message)
-            if (reading := one.read(message)).matched and (message.topic is not None or reading.signals)
+            if (reading := one.read(message, forms=forms)).matched
+            and (message.topic is not None or reading.signals)
         )
 
     def unwrap(self, message: Message) -> tuple[Profile, Message, Reading | None] | None:

@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 _SCALARS = frozenset({str, int, float, bool})
 
+_LONGEST_KEY = 128
+MOST_KEYS = 1024
 MOST_ITEMS = 256
 """Of `each`."""
 
@@ -61,8 +63,10 @@ class Rule:
     """A rule of a profile; `fire` adds the signals that a document means."""
 
     __slots__ = (
+        "_asked",
         "_at",
         "_battery",
+        "_before",
         "_channel",
         "_counter",
         "_data",
@@ -116,7 +120,8 @@ class Rule:
         if table.keys is not None and table.each is None:
             raise ValueError("keys: needs `each`, the table whose keys are meant")
         self._keys = None if table.keys is None else _named("keys", lambda: compiled(table.keys or ""))
-        self._when = _named("when", lambda: match.Conditions(table.when))
+        self._before, self._when = _named("when", lambda: _conditions(table))
+        self._asked = self._before.count + self._when.count
         self._path: Finder | None = (
             None if table.path is None else _named("path", lambda: finder(table.path or ""))
         )
@@ -211,13 +216,20 @@ class Rule:
         """
         if self._each is None:
             return self._one(whole, whole, captures, device, out, known, flags)
+        if self._before.count:
+            if self._before.captures:
+                captures = dict(captures)
+            if not self._before.hold(whole, whole, captures):
+                return 0
         items: Any = self._each(whole, whole)
         if type(items) is dict and self._keys is not None:
+            if len(items) > MOST_KEYS:
+                raise Malformed(f"{len(items)} keys; at most {MOST_KEYS} are looked at")
             keys = self._keys
             items = [
                 {"key": name, "value": value}
                 for name, value in items.items()
-                if len(name) <= MOST_LETTERS and keys.search(name)
+                if len(name) <= _LONGEST_KEY and keys.search(name)
             ]
         if type(items) is not list:
             return 0
@@ -244,7 +256,7 @@ class Rule:
                 captures = dict(captures)
             if not when.hold(item, whole, captures):
                 return 0
-        spoken = when.count + (2 if self._line is not None else 0)
+        spoken = self._asked + (2 if self._line is not None else 0)
         kind, why = table.kind, table.why
         value: Any = MISSING
         if kind is None:
@@ -361,23 +373,30 @@ class Rule:
 
 def _gate(table: RuleTable) -> tuple[str | None, frozenset[str] | None]:
     """A key without which the rule cannot fire, and the texts that it may have: so that most rules cost little."""
-    if table.line is not None or table.each is not None:
+    if table.line is not None:
         return None, None
     asked = [(path, wanted) for path, wanted in table.when.items() if _needs(wanted)]
-    if table.path is not None:
-        asked.append((table.path, None))
+    asked += [(path, None) for path in (table.path, table.each) if path is not None]
     for path, wanted in asked:
         whole, steps = parse(path)
+        if table.each is not None and not whole and path != table.each:
+            continue  # it is of an item
         if not steps or not isinstance(steps[0], str):
             continue
         key = steps[0]
-        del whole  # without `each` the item is the message
         values = wanted.get("in") if isinstance(wanted, dict) and len(wanted) == 1 else [wanted]
         only = (
             len(steps) == 1 and isinstance(values, list) and all(isinstance(value, str) for value in values)
         )
         return key, frozenset(values) if only and values else None
     return None, None
+
+
+def _conditions(table: RuleTable) -> tuple[match.Conditions, match.Conditions]:
+    """What `each` asks of the whole message, before any item is looked at; and what is asked of an item."""
+    before = {path: wanted for path, wanted in table.when.items() if table.each and path.startswith("$")}
+    after = {path: wanted for path, wanted in table.when.items() if path not in before}
+    return match.Conditions(before), match.Conditions(after)
 
 
 def _needs(wanted: Any) -> bool:
