@@ -162,6 +162,7 @@ class AlarmLane:
                 clock=world.clock,
                 spot=self._site.spot,
                 called_after=self._settings.called_after(),
+                centres={LinkName(link): name for link, name in self._settings.link_centres.items()},
                 owed=owed,
                 tested=await self.journal.of(PROOF),
                 after=self._began,

@@ -324,6 +324,8 @@ class UpdateReadBack(Struct, frozen=True, kw_only=True, tag="call.update_read_ba
     # The operator's code or position, never a name; "" where it was not said.
     by: str = ""
     noted_by: PersonId | None = None
+    # Other centres that were given the call and have not read this back yet: until they have, it does not count.
+    awaiting: tuple[str, ...] = ()
 
 
 class ResponseSeen(Struct, frozen=True, kw_only=True, tag="response.seen"):

@@ -442,7 +442,7 @@ def _update_after(
     update: UpdateView, fact: facts.UpdateOrdered | facts.UpdateReadBack, at: Instant
 ) -> UpdateView:
     if isinstance(fact, facts.UpdateReadBack):
-        if update.read_back_at is not None:
+        if update.read_back_at is not None or fact.awaiting:
             return update
         return replace(update, read_back_at=at, read_back_by=fact.by)
     if update.ordered_at is not None:

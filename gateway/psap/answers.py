@@ -27,6 +27,9 @@ _PROGRESS: dict[ResponseStatus | None, int] = {
     **{status: place for place, status in enumerate(ResponseStatus)},
 }
 
+_Said = tuple[CallId, int, str]
+"""A call, the update that was read back or 0 for the call itself, and who said so."""
+
 Write = Callable[[str, Sequence[Fact]], asyncio.Future[Durability]]
 
 
@@ -41,7 +44,7 @@ class Answers:
         write: Write,
         in_trouble: Callable[[], bool],
         answered: Callable[[CallId], None],
-        read_back: Callable[[CallId, int], None],
+        read_back: Callable[[CallId, int, LinkName], None],
     ) -> None:
         self._register = register
         self._updates = updates
@@ -51,7 +54,7 @@ class Answers:
         self._read_back = read_back
         self._people: dict[CallId, set[str]] = {}
         # Acknowledgements by people that are on their way into the journal.
-        self._noting: dict[tuple[CallId, str], asyncio.Future[Durability]] = {}
+        self._noting: dict[_Said, asyncio.Future[Durability]] = {}
         self._progress: dict[CallId, ResponseStatus] = {}
 
     def person(self, link: LinkName, heard: PersonAnswered) -> asyncio.Future[bool]:
@@ -59,15 +62,11 @@ class Answers:
         call = self._register.meant(heard.number, heard.key)
         if call is None:
             return _answer(known=False)
-        person = call.id, heard.by
-        written: asyncio.Future[Durability] | None
-        if self.acknowledge(*person):
+        said = call.id, 0, heard.by
+        if self.acknowledge(call.id, heard.by):
             fact = TelecommunicatorAcknowledged(call=call.id, incident=call.incident, link=link, by=heard.by)
-            written = self._noting[person] = self._write(call.incident, [fact])
-        else:
-            written = self._noting.get(person)
-        # Whoever repeats it is answered no sooner than it is written down.
-        return _answer(known=True) if written is None else self._once(person, written)
+            self._noting[said] = self._write(call.incident, [fact])
+        return self._once(said)
 
     def acknowledge(self, call_id: CallId, by: str) -> bool:
         """Note that this person has the call. Whether that is news."""
@@ -86,14 +85,22 @@ class Answers:
         call = self._register.meant(heard.number, heard.key)
         if call is None:
             return _answer(known=False)
-        update = self._updates.latest(call.id)
-        if update is None or heard.update not in (0, update.update):
-            return _answer(known=self._updates.was_read_back(call.id, heard.update))
-        self._read_back(call.id, update.update)
-        fact = UpdateReadBack(
-            call=call.id, incident=call.incident, update=update.update, link=link, by=heard.by
-        )
-        return self._once((call.id, heard.by), self._write(call.incident, [fact]))
+        order = self._updates.meant(call.id, heard.update, link)
+        if order is None:
+            return _answer(known=False)
+        said = call.id, order.update, heard.by
+        if not self._updates.is_read(call.id, order.update, link):
+            fact = UpdateReadBack(
+                call=call.id,
+                incident=call.incident,
+                update=order.update,
+                link=link,
+                by=heard.by,
+                awaiting=self._updates.awaiting(call.id, order.update, link),
+            )
+            self._read_back(call.id, order.update, link)
+            self._noting[said] = self._write(call.incident, [fact])
+        return self._once(said)
 
     def responders(self, link: LinkName, said: ResponseSaid) -> None:
         """The PSAP's system says how far responders are; they never come less far."""
@@ -113,22 +120,24 @@ class Answers:
         self._people.pop(call.id, None)
         self._progress.pop(call.id, None)
 
-    def _once(self, person: tuple[CallId, str], written: asyncio.Future[Durability]) -> asyncio.Future[bool]:
+    def _once(self, said: _Said) -> asyncio.Future[bool]:
+        """Whoever repeats it is answered no sooner than it is written down."""
+        written = self._noting.get(said)
+        if written is None:
+            return _answer(known=True)
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         if written.done():
-            self._noted(person, answer, written)
+            self._noted(said, answer, written)
         else:
-            written.add_done_callback(partial(self._noted, person, answer))
+            written.add_done_callback(partial(self._noted, said, answer))
         return answer
 
-    def _noted(
-        self, person: tuple[CallId, str], answer: asyncio.Future[bool], written: asyncio.Future[Durability]
-    ) -> None:
+    def _noted(self, said: _Said, answer: asyncio.Future[bool], written: asyncio.Future[Durability]) -> None:
         """Confirm a person's answer; not while it is in memory alone, so that the centre says it again."""
         if written.cancelled() or (written.result() is Durability.UNRECORDED and self._in_trouble()):
             answer.cancel()
             return
-        self._noting.pop(person, None)
+        self._noting.pop(said, None)
         if not answer.done():
             answer.set_result(True)
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from belltower.ids import CallId, IncidentId
 from belltower.incident.facts import ReceiptLevel
+from belltower.tasks import unless_mistaken
 from gateway.psap.link import FIRST_PRESS, Call, Frame, PSAPLink, more_of
 from gateway.psap.ranges import NONE, Ranges, union, without
 
@@ -82,6 +83,8 @@ class Ledger:
         self._summary_not_before = 0.0
         # Calls that may have presses no frame has told of, with the time since when.
         self._waiting: dict[CallId, float] = {}
+        # Calls that have left on this link.
+        self._told: set[CallId] = set()
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._busy_until = 0.0
 
@@ -97,6 +100,14 @@ class Ledger:
     def owes(self, call: CallId) -> bool:
         """Whether the call's own frame is still owed on this link."""
         return call in self._firsts
+
+    def told(self, call: CallId) -> bool:
+        """Whether the call, or some of its presses, has left on this link."""
+        return call in self._told
+
+    def forget(self, call: CallId) -> None:
+        """The call is long over."""
+        self._told.discard(call)
 
     def note(self, frame: Frame, *, after: CallId | None, now: float) -> None:
         """An update or a test is owed; it goes once `after`'s own frame has left."""
@@ -140,6 +151,7 @@ class Ledger:
                 if quick
                 else self._busy_until + self._traits.again
             )
+        self._told.update(call for call, _ in frame.covers)
         known = self._remember(frame)
         first, known.sent = not known.sent, True
         return first
@@ -152,6 +164,7 @@ class Ledger:
             if outstanding is None:
                 return None
             known = self._remember(outstanding.frame)
+        self._told.update(call for call, _ in known.frame.covers)
         first, known.sent = not known.sent, True
         return known.frame if first else None
 
@@ -195,6 +208,7 @@ class Ledger:
 
     def recall_sent(self, frame_id: str, covers: Sequence[tuple[CallId, Ranges]], *, now: float) -> None:
         """This frame was sent: a summary is outstanding again, the same octets under the same id."""
+        self._told.update(call for call, _ in covers)
         for call_id, _ in covers:
             if (first := self._firsts.get(call_id)) is not None and first.frame.id == frame_id:
                 self._remember(first.frame).sent = True
@@ -202,8 +216,8 @@ class Ledger:
         items = [(self._calls[call].call, ranges) for call, ranges in covers if call in self._calls]
         if not items:
             return
-        frame = self._link.more(more_of(items))
-        if frame.id == frame_id:
+        frame = unless_mistaken(self._link.more, more_of(items))
+        if frame is not None and frame.id == frame_id:
             self._remember(frame).sent = True
             self._summary = _Outstanding(frame=frame, due=now)
 
@@ -267,9 +281,7 @@ class Ledger:
         if not self._notes:
             return []
         return [
-            outstanding
-            for outstanding, after in self._notes.values()
-            if after is None or after not in self._firsts or self._firsts[after].tries
+            outstanding for outstanding, after in self._notes.values() if after is None or after in self._told
         ]
 
     def _summary_due(self, now: float) -> _Outstanding | None:
@@ -278,12 +290,12 @@ class Ledger:
         ):
             self._summary = None  # confirmed elsewhere, acknowledged or given up
         if self._summary is None and now >= self._summary_not_before:
-            self._summary = self._compose()
+            self._summary = self._compose(now)
         if self._summary is None or self._summary.due > now:
             return None
         return self._summary
 
-    def _compose(self) -> _Outstanding | None:
+    def _compose(self, now: float) -> _Outstanding | None:
         items: list[tuple[Call, Ranges]] = []
         since = 0.0
         for call_id, waiting in list(self._waiting.items()):
@@ -298,7 +310,11 @@ class Ledger:
                 items.append((call.call, untold))
         if not items:
             return None
-        return _Outstanding(frame=self._link.more(more_of(items)), due=since)
+        frame = unless_mistaken(self._link.more, more_of(items))
+        if frame is None:
+            self._summary_not_before = now + self._traits.again
+            return None
+        return _Outstanding(frame=frame, due=since)
 
     def _untold(self, call_id: CallId, told: Ranges) -> Ranges:
         call = self._calls.get(call_id)

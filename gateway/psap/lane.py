@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from belltower.ids import CallId
 from belltower.incident.facts import UpdateOrdered
 from gateway.psap.coalesce import Ledger
 from gateway.psap.link import Frame, PSAPLink
@@ -28,8 +27,8 @@ class Lane:
         """Whether the PSAP's system answers; None: not known since the start."""
         self.noted: bool | None = None
         """What was last written down of that."""
-        self.told: set[CallId] = set()
-        """The calls that left on this link: whoever was told is told of updates too."""
+        self.mistaken = False
+        """It was said to be lost because of a mistake of its own, which its next word puts right."""
         self.notes: dict[str, Note] = {}
         """Frames that are no calls, by id."""
         # Frames that have left and are not said yet to have.

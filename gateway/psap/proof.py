@@ -59,7 +59,7 @@ class Proving:
         self._write = write
         self._concluded_after = concluded_after
         self._running: dict[tuple[LinkName, str], _Running] = {}
-        self._timers: set[asyncio.TimerHandle] = set()
+        self._timers: dict[int, asyncio.TimerHandle] = {}
         self._seen = 0
         self.proven: dict[LinkName, Instant] = {}
         """When each link was last proven."""
@@ -92,7 +92,7 @@ class Proving:
 
     def close(self) -> None:
         """Drop the timers."""
-        for timer in self._timers:
+        for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
 
@@ -116,8 +116,7 @@ class Proving:
             lane.bell.set()
         if failed:
             self._write(failed)
-        timer = loop.call_later(self._concluded_after, self._conclude_all, order.test)
-        self._timers.add(timer)
+        self._timers[order.test] = loop.call_later(self._concluded_after, self._conclude_all, order.test)
 
     def sent(self, lane: Lane, frame: Frame) -> None:
         """The test's first octet left."""
@@ -143,6 +142,7 @@ class Proving:
             self._conclude(running, f"refused: {reason}")
 
     def _conclude_all(self, test: int) -> None:
+        self._timers.pop(test, None)
         for running in [each for each in self._running.values() if each.test == test]:
             if running.sent_at is None:
                 self._conclude(running, "it could not be sent")

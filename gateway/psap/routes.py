@@ -52,9 +52,20 @@ class Routes:
     has refused. A link that cannot make its frame hurts itself only.
     """
 
-    def __init__(self, *, mistaken: Callable[[Lane], None]) -> None:
-        """`mistaken` hears of a link that cannot make its frame."""
+    def __init__(
+        self,
+        *,
+        mistaken: Callable[[Lane], None],
+        given: Callable[[CallId, Lane], None],
+        called_off: Callable[[CallId], bool],
+    ) -> None:
+        """`mistaken` hears of a link that cannot make its frame, `given` of each link that was given a call.
+
+        No further centre is given a call that is `called_off`.
+        """
         self._mistaken = mistaken
+        self._given = given
+        self._called_off = called_off
         self._routes: dict[CallId, _Route] = {}
         # What the facts of an earlier run say: calls that a centre has, and who was called.
         self._settled_before: set[CallId] = set()
@@ -102,7 +113,7 @@ class Routes:
         if route is None or not route.take(lane):
             return
         has_it = call.acknowledged or not without(FIRST_PRESS, call.confirmed)
-        if has_it or not call.owed_at(asyncio.get_running_loop().time()):
+        if has_it or self._called_off(call.id) or not call.owed_at(asyncio.get_running_loop().time()):
             route.close()
             return
         _log.warning("next_centre_called", call=call.id, link=lane.link.name)
@@ -112,6 +123,8 @@ class Routes:
         self._routes[call.id].called.add(lane.link.name)
         if not unless_mistaken(partial(_owe, lane, frame), call):
             self._mistaken(lane)
+            return
+        self._given(call.id, lane)
 
 
 def _owe(lane: Lane, frame: Frame | None, call: OpenCall) -> bool:

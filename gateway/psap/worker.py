@@ -100,6 +100,7 @@ class CallWorker:
         clock: Clock,
         spot: Callable[[PlaceId | None, str], Spot],
         called_after: Mapping[LinkName, float] | None = None,
+        centres: Mapping[LinkName, str] | None = None,
         owed: Sequence[Entry[Fact]] = (),
         tested: Sequence[Entry[Fact]] = (),
         after: int = 0,
@@ -116,10 +117,14 @@ class CallWorker:
         self._kept_after_close = kept_after_close
         called_after = called_after or {}
         self._lanes = {link.name: Lane(link=link, after=called_after.get(link.name, 0.0)) for link in links}
-        self._updates = Updates(lanes=self._lanes, spot=self._corrected_spot, mistaken=self._mistaken)
+        self._updates = Updates(
+            lanes=self._lanes, centres=centres or {}, spot=self._corrected_spot, mistaken=self._mistaken
+        )
         self._proving = Proving(lanes=self._lanes, clock=clock, write=partial(self._write, PROOF))
         self._tested = tested
-        self._routes = Routes(mistaken=self._mistaken)
+        self._routes = Routes(
+            mistaken=self._mistaken, given=self._updates.bring, called_off=self._updates.cancelling
+        )
         self.register = Register(forget=self._forget)
         """The calls there are."""
         self._answers = Answers(
@@ -135,6 +140,8 @@ class CallWorker:
         # Which links an exercise was withheld from, so that it is written once.
         self._withheld: dict[IncidentId, set[tuple[CallId, LinkName]]] = {}
         self._timers: dict[CallId, asyncio.TimerHandle] = {}
+        # When calls of closed incidents are given up.
+        self._endings: dict[CallId, asyncio.TimerHandle] = {}
 
     async def run(self) -> None:
         """Recall what is owed, then serve every link and follow the journal, for ever."""
@@ -148,13 +155,18 @@ class CallWorker:
                         partial(lane.link.run, partial(self._report, lane)),
                         on_failure=partial(self._broken, lane),
                     )
-                    crew.mendable(f"psap calls {lane.link.name}", partial(lane.drive, self._note_sent))
+                    crew.mendable(
+                        f"psap calls {lane.link.name}",
+                        partial(lane.drive, self._note_sent),
+                        on_failure=partial(self._broken, lane),
+                    )
                 crew.essential("psap follow", self._follow)
         finally:
-            for timer in self._timers.values():
+            for timer in (*self._timers.values(), *self._endings.values()):
                 timer.cancel()
             self._timers.clear()
             self._routes.close()
+            self._updates.close()
             self._proving.close()
 
     def take(self, entry: Entry[Fact]) -> None:
@@ -171,8 +183,8 @@ class CallWorker:
             case UpdateOrdered() as update:
                 if (known := self.register.known(update.call)) is not None:
                     self._updates.order(update, known, entry.at)
-            case UpdateReadBack(call=call, update=number):
-                self._read_back(call, number)
+            case UpdateReadBack(call=call, update=number, link=link):
+                self._read_back(call, number, link)
             case LinkTestOrdered() as test:
                 self._proving.order(test, entry.at)
             case _:
@@ -277,9 +289,10 @@ class CallWorker:
         for call in self.register:
             if call.incident == incident and call.ends is None:
                 call.ends = loop.time() + left
-                loop.call_at(call.ends, self._finish, call)
+                self._endings[call.id] = loop.call_at(call.ends, self._finish, call)
 
     def _finish(self, call: OpenCall) -> None:
+        self._endings.pop(call.id, None)
         self._routes.end(call.id)
         for lane in self._lanes.values():
             lane.ledger.drop(call.id)
@@ -292,7 +305,7 @@ class CallWorker:
         self._answers.forget(call)
         self._updates.forget(call.id)
         for lane in self._lanes.values():
-            lane.told.discard(call.id)
+            lane.ledger.forget(call.id)
 
     def _unanswered(self, call: OpenCall) -> None:
         self._timers.pop(call.id, None)
@@ -309,13 +322,13 @@ class CallWorker:
         link = lane.link.name
         match lane.notes.get(frame.id):
             case UpdateOrdered() as update:
+                self._updates.left(update.call, update.update, link)
                 fact = CallSent(call=update.call, link=link, frame=frame.id, covers=(), update=update.update)
                 self._write(update.incident, [fact])
             case int():
                 self._proving.sent(lane, frame)
             case None:
                 for incident, covers in self._by_incident(frame).items():
-                    lane.told.update(call for call, _ in covers)
                     self._write(
                         incident,
                         [
@@ -360,8 +373,16 @@ class CallWorker:
         lane.bell.set()
         return None
 
+    def _right(self, lane: Lane) -> None:
+        """A link that made a mistake has carried something since."""
+        if lane.mistaken:
+            lane.mistaken = False
+            if lane.answering is False:
+                self._report(lane, Answered())
+
     def _confirmed(self, lane: Lane, frame_id: str, level: ReceiptLevel) -> None:
         link = lane.link.name
+        self._right(lane)
         lane.answered(frame_id, self._note_sent)
         note = lane.notes.get(frame_id)
         frame = lane.ledger.receipt(frame_id, level, now=self._now())
@@ -382,6 +403,7 @@ class CallWorker:
 
     def _refused(self, lane: Lane, frame_id: str, reason: str) -> None:
         link = lane.link.name
+        self._right(lane)
         lane.answered(frame_id, self._note_sent)
         note = lane.notes.get(frame_id)
         frame = lane.ledger.rejected(frame_id, now=self._now())
@@ -408,20 +430,24 @@ class CallWorker:
             lane.ledger.acknowledged(call)
             lane.bell.set()
 
-    def _read_back(self, call_id: CallId, update: int) -> None:
-        order = self._updates.read_back(call_id, update)
-        if order is None or order.kind is not UpdateKind.CANCEL:
+    def _read_back(self, call_id: CallId, update: int, link: LinkName) -> None:
+        """A centre has read an update back; one that called the responders off wants no more of the call."""
+        heard = self._updates.read_back(call_id, update, link)
+        if not self._updates.cancelling(call_id):
             return
-        for lane in self._lanes.values():
+        self._routes.end(call_id)
+        if heard and (timer := self._timers.pop(call_id, None)) is not None:
+            timer.cancel()
+        for lane in heard:
             lane.ledger.drop(call_id)
             lane.bell.set()
-        if (timer := self._timers.pop(call_id, None)) is not None:
-            timer.cancel()
 
     def _mistaken(self, lane: Lane) -> None:
+        lane.mistaken = True
         self._report(lane, Lost(reason="the link could not make the frame of a call; the log says why"))
 
     def _broken(self, lane: Lane, error: Exception) -> None:
+        lane.mistaken = True
         self._report(lane, Lost(reason=f"the link failed: {type(error).__name__}"))
 
     # ---- facts
@@ -461,8 +487,6 @@ class CallWorker:
                 case CallWithheld(call=call, link=link):
                     self._withheld.setdefault(IncidentId(entry.subject), set()).add((call, link))
                 case CallSent(call=call, link=link, frame=frame, covers=covers, update=0):
-                    if link in self._lanes:
-                        self._lanes[link].told.add(call)
                     frames.setdefault((link, frame), []).append((call, covers))
                 case _:
                     pass
@@ -473,8 +497,9 @@ class CallWorker:
                 self._lanes[link].ledger.recall_sent(frame, told, now=now)
         for entry in owed:
             match entry.fact:
-                case CallSent(link=link, frame=frame) if link in self._lanes:
+                case CallSent(call=call, link=link, frame=frame, update=update) if link in self._lanes:
                     self._lanes[link].ledger.recall_note(frame, None)
+                    self._updates.left(call, update, link)
                 case CallReceipt(link=link, frame=frame, level=level, update=update) if update:
                     if link in self._lanes:
                         self._lanes[link].ledger.recall_note(frame, level)
@@ -499,5 +524,6 @@ class CallWorker:
         """Whether a PSAP had the call by this."""
         if isinstance(fact, CallReceipt):
             lane = self._lanes.get(fact.link)
-            return not fact.update and lane is not None and fact.level in lane.link.traits.settling
+            first = any(low <= 1 <= high for low, high in fact.covers)
+            return first and lane is not None and fact.level in lane.link.traits.settling
         return isinstance(fact, TelecommunicatorAcknowledged)

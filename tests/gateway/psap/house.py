@@ -91,8 +91,16 @@ class House:
     """One journal, one worker at a time, any number of links, each with a county at its far end."""
 
     def __init__(
-        self, *, counties=("county",), cables=None, heartbeat=30.0, channel=None, called_after=None
+        self,
+        *,
+        counties=("county",),
+        cables=None,
+        heartbeat=30.0,
+        channel=None,
+        called_after=None,
+        centres=None,
     ) -> None:
+        self.centres = centres
         self.called_after = called_after or {}
         self.clock = LoopClock()
         self.random = Random(1)
@@ -182,6 +190,7 @@ class House:
             clock=self.clock,
             spot=lambda place, building: Spot(spoken="B 204", place=place, building=building),
             called_after=self.called_after,
+            centres=self.centres,
             owed=owed,
             tested=await self.journal.of(PROOF),
             after=owed[-1].position if owed else 0,

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from belltower.incident.facts import CallReceipt, CallRejected, CallSent, LinkLost
+from belltower.incident.facts import CallReceipt, CallRejected, CallSent, LinkLost, LinkRestored
 from gateway.county import Fault
 from tests.gateway.psap.house import House, closed, joined, order
 from tests.peers.virtual_time import in_virtual_time
@@ -131,5 +131,56 @@ def test_a_link_that_cannot_make_its_frame_hurts_itself_only():
             assert [1] == called(house, "second")
             (lost,) = [fact for fact in await house.facts(LinkLost) if fact.link == "county"]
             assert "could not make the frame" in lost.reason
+
+    in_virtual_time(story())
+
+
+def test_a_link_that_has_mended_its_mistake_answers_again():
+    """Lost by a mistake of its own; the next call it carries puts that right."""
+
+    async def story():
+        async with House() as house:
+            await asyncio.sleep(1)
+            link = house.worker._lanes["county"].link
+            plain, link.first = link.first, None
+            await house.give(order(1))
+            await asyncio.sleep(1)
+            assert house.worker.answering()["county"] is False
+            link.first = plain
+            await house.give(order(2, building="C"))
+            await asyncio.sleep(2)
+
+            assert house.worker.answering()["county"] is True
+            assert "county" == (await house.facts(LinkRestored))[-1].link
+
+    in_virtual_time(story())
+
+
+def test_a_summary_that_cannot_be_made_holds_nobody_up():
+    """Neither the worker at its start nor the other link, nor that link's own first frames."""
+
+    async def story():
+        async with House(counties=("county", "second")) as house:
+            await house.give(order(1), joined(2))
+            await asyncio.sleep(5)
+            house.peers["county"].county.fault = Fault.parse("silent")
+            await house.give(joined(3))
+            await asyncio.sleep(1)
+            await house.stop()
+            plain = house.link
+
+            def spoilt(name):
+                made = plain(name)
+                if name == "county":
+                    made.more = None
+                return made
+
+            house.link = spoilt
+            await house.start()
+            await house.give(joined(4), order(2, building="C"))
+            await asyncio.sleep(30)
+
+            assert ((1, 4),) == house.peers["second"].county.calls[1].presses
+            assert 2 in house.peers["county"].county.calls
 
     in_virtual_time(story())

@@ -148,3 +148,108 @@ def test_a_correction_names_the_right_place_and_a_later_update_replaces_it():
             assert house.times("CANCEL")
 
     in_virtual_time(story())
+
+
+TWO = {"counties": ("county", "neighbour"), "centres": {"county": "linden", "neighbour": "birch"}}
+
+
+def test_a_later_centre_is_told_what_was_said_since():
+    """The first centre is silent and the place was corrected before the neighbour's turn: it hears both."""
+
+    async def story():
+        async with House(**TWO, called_after={"neighbour": 5.0}) as house:
+            house.peers["county"].county.fault = Fault.parse("silent")
+            await house.give(order(1))
+            await asyncio.sleep(2)
+            await house.give(update(kind=UpdateKind.PLACE))
+            await asyncio.sleep(10)
+
+            said = [text.split()[0] for _, text in house.peers["neighbour"].county.heard]
+            assert ["PANIC", "CORRECT"] == [word for word in said if word != "PING"]
+
+    in_virtual_time(story())
+
+
+def test_nobody_is_given_a_call_that_is_called_off():
+    """Ordered off at two seconds: the neighbour's turn never comes, nor after a restart."""
+
+    async def story():
+        async with House(**TWO, called_after={"neighbour": 5.0}) as house:
+            house.peers["county"].county.fault = Fault.parse("silent")
+            await house.give(order(1))
+            await asyncio.sleep(2)
+            await house.give(update())
+            await asyncio.sleep(1)
+            await house.restart()
+            await asyncio.sleep(30)
+
+            assert {} == dict(house.peers["neighbour"].county.calls)
+
+    in_virtual_time(story())
+
+
+def test_one_centres_read_back_does_not_speak_for_another():
+    """The second centre's line was down: it is told when it is back, and only then does the read-back count."""
+
+    async def story():
+        async with House(**TWO) as house:
+            key = key_of(order(1).call)
+            await house.give(order(1))
+            await asyncio.sleep(1)
+            house.cables["neighbour"].pull()
+            await house.give(update())
+            await asyncio.sleep(1)
+            assert await said(house, ReadBack(number=1, key=key, update=1, by="T4"))
+            (first,) = await house.facts(UpdateReadBack)
+            assert ("birch",) == first.awaiting
+            house.cables["neighbour"].plug()
+            await asyncio.sleep(5)
+            assert house.times("CANCEL", name="neighbour")
+            assert await said(house, ReadBack(number=1, key=key, update=1, by="N2"), name="neighbour")
+            second = (await house.facts(UpdateReadBack))[-1]
+            assert () == second.awaiting
+
+    in_virtual_time(story())
+
+
+def test_a_read_back_without_a_number_is_only_of_what_can_be_meant():
+    """One update that left on that link: that one. Two, or one that never left there: neither."""
+
+    async def story():
+        async with House() as house:
+            key = key_of(order(1).call)
+            await house.give(order(1))
+            await asyncio.sleep(1)
+            house.cables["county"].pull()
+            await house.give(update(kind=UpdateKind.PLACE))
+            await asyncio.sleep(1)
+            assert not await said(house, ReadBack(number=1, key=key, by="T4"))
+            house.cables["county"].plug()
+            await asyncio.sleep(5)
+            await house.give(update(2))
+            await asyncio.sleep(5)
+            assert not await said(house, ReadBack(number=1, key=key, by="T4"))
+            assert [] == await house.facts(UpdateReadBack)
+            assert await said(house, ReadBack(number=1, key=key, update=1, by="T4"))
+            assert [1] == [fact.update for fact in await house.facts(UpdateReadBack)]
+
+    in_virtual_time(story())
+
+
+def test_a_cancellation_is_not_heard_alone():
+    """The incident was closed and the call given up before the line came back: nothing is said."""
+
+    async def story():
+        async with House() as house:
+            house.cables["county"].pull()
+            await asyncio.sleep(1)
+            await house.give(order(1))
+            await house.give(update())
+            await house.give(closed())
+            await asyncio.sleep(120)
+            house.cables["county"].plug()
+            await asyncio.sleep(60)
+
+            assert [] == house.times("CANCEL")
+
+    in_virtual_time(story())
