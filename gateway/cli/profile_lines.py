@@ -47,7 +47,10 @@ class Lines:
         if profile is not None and not isinstance(profile, str):
             return {"id": name, "signals": [], "why": "profile: expected the id of a profile as text"}
         if profile is not None and profile not in self._profiles:
-            return {"id": name, "signals": [], "why": f'there is no profile "{profile}"'}
+            meant = _named({"device": profile}, self._profiles.values())
+            if meant is None:
+                return {"id": name, "signals": [], "why": f'there is no profile "{profile}"'}
+            profile = meant
         return _written(name, self._read(message, profile, line))
 
     def _read(self, message: Message, profile: str | None, line: dict[str, Any]) -> Reading:

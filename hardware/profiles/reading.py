@@ -104,7 +104,9 @@ class Reader:
     def _best(self, found: tuple[Reading, ...], message: Message) -> Reading:
         """The reading that knows most; one without signals where they contradict each other."""
         if message.topic:
-            spoke = [one for one in found if _tells(one)] or [one for one in found if one.signals]
+            spoke = [one for one in found if _tells(one)] or [
+                one for one in found if one.signals and self._particular(one, message)
+            ]
         else:
             spoke = [
                 one for one in found if _tells(one) and (message.ingress != "frame" or not _troubled(one))
