@@ -168,6 +168,7 @@ class KISSLink:
 
     async def run(self, report: Report) -> None:
         """Open, read, supervise; reopen within two seconds."""
+        self._answering = None  # should an earlier run have failed, the worker knows nothing of it any more
         wait = _REOPEN[0]
         while True:
             try:

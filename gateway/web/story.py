@@ -216,7 +216,9 @@ class Story:
                 said = [f"position {fact.by}" if fact.by else "", f"over {fact.link}"]
                 if fact.noted_by is not None:
                     said.append(f"noted by {self._names.person(fact.noted_by)}")
-                key = f"read-back:{fact.call}:{fact.update}"
+                if fact.awaiting:
+                    said.append(f"{', '.join(fact.awaiting)} still to come")
+                key = f"read-back:{fact.call}:{fact.update}:{fact.link}"
                 title = f"{self._update(fact.call, fact.update)} read back by a telecommunicator"
                 return self._first(key, entry.at, Stage.HUMAN, title, "; ".join(filter(None, said)))
             case facts.CallSent() as fact:
