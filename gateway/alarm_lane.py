@@ -49,6 +49,8 @@ from gateway.intake.suspects import Suspects
 from gateway.intake.telling import Tellings
 from gateway.intake.units import known_units
 from gateway.intake.windows import Windows
+from gateway.outputs.switch_settings import SwitchSettings
+from gateway.outputs.switching import SwitchWorker
 from gateway.outputs.worker import OutputWorker
 from gateway.psap.link import Around
 from gateway.psap.worker import CallWorker
@@ -169,12 +171,15 @@ class AlarmLane:
             )
             self.journal.tap((facts.CallOrdered,), self.calls.take)
             self.outputs = self._announcing(ids, owed)
+            self.switching = self._switching(ids, owed)
             return stack.pop_all()
 
     def _announcing(self, ids: Ids, owed: Sequence[Entry]) -> OutputWorker:
         world, settings = self._world, self._settings
         wires = {
-            name: world.open_wire(output, world.random_bytes) for name, output in settings.outputs.items()
+            name: world.open_wire(output, world.random_bytes)
+            for name, output in settings.outputs.items()
+            if not isinstance(output, SwitchSettings)
         }
         speech = Speech(
             folder=settings.state.links / "speech",
@@ -188,6 +193,25 @@ class AlarmLane:
             ids=ids,
             clock=world.clock,
             place=self._site.places.get,
+            owed=owed,
+            after=self._began,
+            switched=settings.outputs.keys() - wires.keys(),
+        )
+
+    def _switching(self, ids: Ids, owed: Sequence[Entry]) -> SwitchWorker:
+        world = self._world
+        switched = {
+            name: output
+            for name, output in self._settings.outputs.items()
+            if isinstance(output, SwitchSettings)
+        }
+        return SwitchWorker(
+            journal=self.journal,
+            switches=world.open_switches(switched, world.clock, world.random_bytes),
+            rules={name: output.rule() for name, output in switched.items()},
+            ids=ids,
+            clock=world.clock,
+            random_bytes=world.random_bytes,
             owed=owed,
             after=self._began,
         )
@@ -307,6 +331,7 @@ class AlarmLane:
         crew.essential("supervision", self.supervision.watch)
         crew.essential("psap", self.calls.run)
         crew.mendable("outputs", self.outputs.run)
+        crew.mendable("switching", self.switching.run)
         if self._world.look_up is not None:
             crew.mendable("addresses", self._world.look_up)
         crew.essential("links", self._watch_links)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from random import Random
 from typing import Any
@@ -18,10 +18,12 @@ from belltower.store import Database, open_database
 from gateway.damage import Aside
 from gateway.meanwhile import Meanwhile
 from gateway.outputs.kinds import wire_from
+from gateway.outputs.switch_kinds import switches_from
 from gateway.psap.kinds import link_from
 from gateway.psap.link import NUMERIC_ONLY, AddressBook, Around, PSAPLink
 from gateway.settings import Settings
 from gateway.signing import open_signer
+from hardware.drivers.switch import Switches
 from hardware.drivers.zone import PageWire
 from hardware.transports import Transport, open_transport
 from hardware.transports.addresses import Addresses
@@ -47,6 +49,7 @@ class World(Struct, frozen=True, kw_only=True):
     open_transport: Callable[[str], Transport] = open_transport
     open_link: Callable[[LinkName, Any, Around], PSAPLink] = link_from
     open_wire: Callable[[Any, RandomBytes], PageWire] = wire_from
+    open_switches: Callable[[Mapping[str, Any], Clock, RandomBytes], Switches] = switches_from
     # Numeric addresses of the hosts that links call, and what keeps them fresh.
     addresses: AddressBook = NUMERIC_ONLY
     look_up: Callable[[], Awaitable[None]] | None = None

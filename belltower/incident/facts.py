@@ -58,6 +58,19 @@ class ReceiptLevel(StrEnum):
     SYSTEM = "system"
 
 
+class OutputLevel(StrEnum):
+    """How far an order to an output got. Only the last is the device's own word; none is a person's."""
+
+    # On purpose it was not switched: a drill whose live form is withheld, or another incident keeps it as it is.
+    WITHHELD = "withheld"
+    # It was taken in, by us or by a broker; nothing says that it left.
+    QUEUED = "queued"
+    # It left for the device.
+    SENT = "sent"
+    # The device itself answered exactly this order.
+    DEVICE = "device"
+
+
 class UpdateKind(StrEnum):
     """What the PSAP is told about a call it was given."""
 
@@ -236,6 +249,8 @@ class OutputReceipt(Struct, frozen=True, kw_only=True, tag="output.receipt"):
     on: bool
     # Whether the device itself said so; False: it was sent, and nothing confirms it.
     confirmed: bool
+    # `QUEUED`: it is about to be sent, once and never again; what became of it follows.
+    level: OutputLevel = OutputLevel.SENT
 
 
 class OutputFailed(Struct, frozen=True, kw_only=True, tag="output.failed"):
@@ -246,6 +261,8 @@ class OutputFailed(Struct, frozen=True, kw_only=True, tag="output.failed"):
     order: int
     on: bool
     reason: str
+    # How far it got all the same.
+    level: OutputLevel = OutputLevel.QUEUED
 
 
 # ---- the PSAP's side

@@ -132,6 +132,8 @@ class OutputView(Struct, frozen=True, kw_only=True):
     # Whether the device itself confirmed it.
     confirmed: bool = False
     failed: str = ""
+    # How far it got; None: nothing is known yet.
+    level: facts.OutputLevel | None = None
     # What it tells people to do.
     action: facts.Action | None = None
 
@@ -276,9 +278,13 @@ class Incident(Struct, frozen=True, kw_only=True):
                 if output is None or output.order != fact.order or output.done_at is not None:
                     return self
                 if isinstance(fact, facts.OutputFailed):
-                    output = replace(output, failed=fact.reason)
+                    output = replace(output, failed=fact.reason, level=fact.level)
+                elif fact.level is facts.OutputLevel.QUEUED:
+                    output = replace(output, level=fact.level)
                 else:
-                    output = replace(output, done_at=at, confirmed=fact.confirmed, failed="")
+                    output = replace(
+                        output, done_at=at, confirmed=fact.confirmed, failed="", level=fact.level
+                    )
                 return replace(self, outputs={**self.outputs, fact.output: output})
             case facts.StatusReported() as fact:
                 place = facts.room_of(fact.place, fact.unit)

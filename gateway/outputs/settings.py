@@ -1,4 +1,4 @@
-"""What a settings file says about announcements."""
+"""What a settings file says about announcements; `switch_settings` tells of what is switched."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from belltower.errors import SettingsError
 from belltower.values import Count
+from gateway.outputs.switch_settings import SWITCHES
 from hardware.codecs.voice import PayloadFormat
 from hardware.drivers.page_polycom import CODECS
 from hardware.drivers.page_settings import address, group_faults
@@ -96,6 +97,7 @@ class SIPPageSettings(Struct, frozen=True, kw_only=True):
 
 
 OUTPUTS: dict[str, type[Struct]] = {
+    **SWITCHES,
     "multicast-page": MulticastPageSettings,
     "polycom-page": PolycomPageSettings,
     "sip-page": SIPPageSettings,

@@ -105,6 +105,17 @@ def text(what: Announcement) -> tuple[Words, ...]:
     return (EXERCISE, *said_twice, EXERCISE) if isinstance(what, ExerciseAnnouncement) else said_twice
 
 
+def sign(order: OutputOrdered) -> str:
+    """What a sign or a desktop shows; a drill's begins and ends with the mark. "" when it is ordered off."""
+    what = announcement(order, None)
+    if not order.on:
+        return ""
+    (words,) = _text(order)
+    if isinstance(what, ExerciseAnnouncement):
+        return f"{EXERCISE.text} {words.text} {EXERCISE.text}"
+    return words.text
+
+
 def priority(what: Announcement) -> int:
     """Higher takes a zone over: anything live before any drill, a lockdown before all."""
     order = what.order

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 
 from belltower.clock import Clock
@@ -44,8 +44,12 @@ class OutputWorker:
         place: Callable[[PlaceId], Place | None],
         owed: Sequence[Entry[Fact]] = (),
         after: int = 0,
+        switched: Collection[str] = (),
     ) -> None:
-        """Announce on `wires`, by output name. `after` is the journal's position up to which `owed` was read."""
+        """Announce on `wires`, by output name. `after` is the journal's position up to which `owed` was read.
+
+        Outputs that are `switched` are another worker's.
+        """
         self._journal = journal
         self._zones = {name: Zone(wire=wire) for name, wire in wires.items()}
         self._speech = speech
@@ -54,6 +58,7 @@ class OutputWorker:
         self._place = place
         self._owed = owed
         self._after = after
+        self._switched = switched
         self._standing: dict[Key, OutputOrdered] = {}
         # Orders of which a receipt is written already.
         self._settled: dict[tuple[Key, int], None] = {}
@@ -97,6 +102,8 @@ class OutputWorker:
                 self._order(order)
 
     def _order(self, order: OutputOrdered) -> None:
+        if order.output in self._switched:
+            return
         key = order.output, order.incident
         standing = self._standing.get(key)
         if standing is not None and standing.order >= order.order:

@@ -72,6 +72,13 @@ _RECEIPT = {
     ReceiptLevel.STATION: "The monitoring station on {link} has it; the PSAP has not confirmed",
     ReceiptLevel.SYSTEM: "The PSAP's system has it, over {link}",
 }
+
+_OUTPUT_LEVELS = {
+    facts.OutputLevel.WITHHELD: "withheld",
+    facts.OutputLevel.QUEUED: "not sent yet",
+    facts.OutputLevel.SENT: "sent, not confirmed",
+    facts.OutputLevel.DEVICE: "answered by the device",
+}
 _OUTCOME = {
     Outcome.ACCEPTED: (Stage.MACHINE, "accepted by {carrier}, not known to have arrived"),
     Outcome.DELIVERED: (Stage.MACHINE, "delivered"),
@@ -286,11 +293,13 @@ class Story:
                 title = f"{fact.output} switched {'on' if fact.on else 'off'}: ordered"
                 return self._first(f"output:{entry.id}", entry.at, Stage.RECORDED, title)
             case facts.OutputReceipt() as fact:
-                what = "on" if fact.on else "off"
-                title = f"{fact.output} {what}: {'confirmed' if fact.confirmed else 'sent, not confirmed'}"
+                came = "confirmed" if fact.confirmed else _OUTPUT_LEVELS[fact.level]
+                title = f"{fact.output} {'on' if fact.on else 'off'}: {came}"
                 return self._first(f"output:{entry.id}", entry.at, Stage.SENT, title)
             case facts.OutputFailed() as fact:
                 title = f"{fact.output} could not be switched {'on' if fact.on else 'off'}"
+                if fact.level is not facts.OutputLevel.QUEUED:
+                    title = f"{fact.output} {'on' if fact.on else 'off'}: {_OUTPUT_LEVELS[fact.level]}"
                 return self._first(f"output:{entry.id}", entry.at, Stage.FAILED, title, fact.reason)
             case facts.SignalSuspect() as fact:
                 title = f"Unproven signal from {fact.unit}"

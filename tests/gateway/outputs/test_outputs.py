@@ -17,6 +17,7 @@ from gateway.outputs.settings import (
     PolycomPageSettings,
     SIPPageSettings,
 )
+from gateway.outputs.switch_settings import SWITCHES
 from gateway.outputs.worker import OutputWorker
 from hardware.drivers.speech import Words
 from tests.gateway.psap.house import INCIDENT, House
@@ -247,4 +248,4 @@ def test_every_kind_becomes_a_wire():
         SIPPageSettings(to="192.0.2.1:5060"),
     ):
         assert settings.format is wire_from(settings, Random(1).randbytes).form
-    assert len(OUTPUTS) == 3
+    assert len(OUTPUTS) == 3 + len(SWITCHES)

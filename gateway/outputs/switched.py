@@ -1,0 +1,314 @@
+"""One output that is switched: from its orders to what became of them. Each has a task of its own.
+
+It is on as long as an open incident orders it on. Of one that is not idempotent it is written down before it is sent
+that it is about to be, so that nothing, a kill least of all, sends it twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from belltower import log
+from belltower.errors import LinkError, Uncertain, Unreachable
+from belltower.ids import IncidentId, RandomBytes
+from belltower.incident.facts import Fact, OutputFailed, OutputLevel, OutputOrdered, OutputReceipt
+from gateway.outputs import rules
+from gateway.outputs.rules import Does, FailSafe, LiveSwitching, Rule, Switching
+from hardware.drivers.switch import Ask, Reached, Switch
+
+_log = log.get("outputs")
+
+AGAIN = (0.5, 10.0)
+"""Seconds until a failed request is made again: at first, and at most."""
+REMEMBERED = 256
+"""Incidents whose latest order is remembered."""
+NOT_REPEATED = "the lane ended while it was being switched, and it must not be switched twice: go and look"
+
+Write = Callable[[IncidentId, Fact], Awaitable[object]]
+"""Writes a fact down; what is returned is done once it is kept."""
+
+
+class _Failed(Exception):
+    """A request did not do it."""
+
+    def __init__(self, reason: str, level: OutputLevel, *, again: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.level = level
+        self.again = again
+
+
+class SwitchedOutput:
+    """Serves one switch. `run` it; mendable."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        switch: Switch,
+        rule: Rule,
+        write: Write,
+        random_bytes: RandomBytes,
+        text: Callable[[Switching], str],
+        again: tuple[float, float] = AGAIN,
+    ) -> None:
+        """Serve `switch` by its `rule`; `text` is what a sign shows."""
+        self._name = name
+        self._switch = switch
+        self._rule = rule
+        self._write = write
+        self._random_bytes = random_bytes
+        self._text = text
+        self._again = again
+        # The latest order of each incident, and those of them that are not settled yet.
+        self._standing: dict[IncidentId, OutputOrdered] = {}
+        self._owed: dict[IncidentId, OutputOrdered] = {}
+        # What failed last, by order, so that each reason is written down once.
+        self._told: dict[IncidentId, tuple[int, str]] = {}
+        self._resting = rule.fail_safe is not FailSafe.HOLD
+        # The time that putting it to rest may take: an order ends it at once.
+        self._rest: asyncio.Timeout | None = None
+        self._is_on = False
+        # The order of which it is written down that it is about to be sent.
+        self._begun: OutputOrdered | None = None
+        self._bell = asyncio.Event()
+
+    def order(self, order: OutputOrdered) -> None:
+        """Take an order; a later one of the same incident replaces it."""
+        known = self._standing.get(order.incident)
+        if known is not None and known.order >= order.order:
+            return
+        self._standing.pop(order.incident, None)
+        self._standing[order.incident] = self._owed[order.incident] = order
+        if len(self._standing) > REMEMBERED:
+            self._forget()
+        self._bell.set()
+        if self._rest is not None:
+            self._rest.reschedule(0)
+
+    def recall(self, order: OutputOrdered, *, tried: bool, settled: bool) -> None:
+        """Take an order of before a restart. What was on and may be switched again is switched again, unsaid."""
+        self.order(order)
+        if settled:
+            self._told[order.incident] = (order.order, "")
+            if self._once(order) or not order.on:
+                self._owed.pop(order.incident, None)
+                self._is_on = self._is_on or (order.on and self._pulse(order) == 0.0)
+        elif tried and self._once(order):
+            self._owed.pop(order.incident, None)
+            self._standing.pop(order.incident, None)
+            self._resting = False
+            self._fail(order, NOT_REPEATED, OutputLevel.QUEUED)
+
+    async def run(self) -> None:
+        """Serve for ever."""
+        wait = self._again[0]
+        while True:
+            self._bell.clear()
+            order = self._next()
+            if order is None and not (self._resting and not self._wanted()):
+                self._resting = False
+                await self._bell.wait()
+                continue
+            try:
+                if order is None:
+                    await self._put_to_rest()
+                else:
+                    await self._serve(order)
+                wait = self._again[0]
+            except _Failed as failed:
+                if order is not None:
+                    self._tell(order, failed)
+                if order is None or failed.again:
+                    # Something new is tried at once.
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(wait):
+                            await self._bell.wait()
+                    wait = min(wait * 2, self._again[1])
+
+    async def _put_to_rest(self) -> None:
+        with suppress(TimeoutError):
+            try:
+                async with asyncio.timeout(None) as self._rest:
+                    await self._request(self._rule.fail_safe is FailSafe.ON, "")
+                    self._resting = False
+            finally:
+                self._rest = None
+
+    # ---- one order
+
+    async def _serve(self, order: OutputOrdered) -> None:
+        what = rules.switching(order)
+        pulse = self._pulse(order)
+        if pulse is None or self._kept(order):
+            self._settle(order, OutputLevel.WITHHELD)
+            if not order.on:
+                self._again_standing()
+            return
+        if not self._rule.idempotent and order is not self._begun:
+            self._begun = order
+            await self._write(order.incident, self._receipt(order, OutputLevel.QUEUED))
+        level = await self._request(order.on, self._text(what))
+        self._is_on = order.on and not pulse
+        self._settle(order, level)
+        if order.on and pulse:
+            await self._end_pulse(order, pulse)
+
+    async def _end_pulse(self, order: OutputOrdered, pulse: float) -> None:
+        """Let it be on for `pulse` seconds, or until something matters more; then off, until that has worked."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + pulse
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                while not self._cut_short(order):
+                    self._bell.clear()
+                    await self._bell.wait()
+        wait = self._again[0]
+        while True:
+            try:
+                await self._request(self._rule.fail_safe is FailSafe.ON, "")
+            except _Failed as failed:
+                self._tell(order, _Failed(f"its pulse has no end: {failed.reason}", failed.level, again=True))
+                if self._owed:
+                    return
+                self._bell.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._bell.wait()
+                wait = min(wait * 2, self._again[1])
+            else:
+                return
+
+    def _cut_short(self, order: OutputOrdered) -> bool:
+        """Whether a pulse ends before its time: its incident ordered something else, or it is a drill's and this is real."""
+        live = isinstance(rules.switching(order), LiveSwitching)
+        return any(
+            other.incident == order.incident
+            or (not live and isinstance(rules.switching(other), LiveSwitching))
+            for other in self._owed.values()
+        )
+
+    async def _request(self, on: bool, text: str) -> OutputLevel:
+        """One request and its answer. `_Failed` when the device has not done it, or nobody knows."""
+        level = OutputLevel.QUEUED
+        over = False
+
+        def reach(reached: Reached) -> None:
+            nonlocal level
+            if not over:
+                level = OutputLevel(reached.value)
+
+        ask = Ask(on=on, request=self._random_bytes(8).hex(), text=text)
+        try:
+            async with asyncio.timeout(self._rule.within):
+                await self._switch.switch(ask, reach)
+        except TimeoutError:
+            reason = f"no answer within {self._rule.within:g} s"
+            raise _Failed(reason, level, again=self._rule.idempotent) from None
+        except Unreachable as error:
+            raise _Failed(str(error), level, again=True) from None
+        except Uncertain as error:
+            raise _Failed(str(error), level, again=self._rule.idempotent) from None
+        except LinkError as error:
+            raise _Failed(str(error), level, again=self._rule.idempotent) from None
+        finally:
+            over = True
+        if self._rule.confirmed and self._switch.confirms and level is not OutputLevel.DEVICE:
+            raise _Failed("the device itself has not answered", level, again=self._rule.idempotent)
+        return level
+
+    # ---- what is wanted
+
+    def _next(self) -> OutputOrdered | None:
+        """What is owed first: live before any drill, on before off."""
+        return min(
+            self._owed.values(),
+            key=lambda order: (not isinstance(rules.switching(order), LiveSwitching), not order.on),
+            default=None,
+        )
+
+    def _pulse(self, order: OutputOrdered) -> float | None:
+        return rules.pulse_of(rules.switching(order), self._rule)
+
+    def _once(self, order: OutputOrdered) -> bool:
+        return not self._rule.idempotent or self._pulse(order) != 0.0
+
+    def _wanted(self, *, live: bool = False) -> bool:
+        """Whether any incident wants it on until it is ordered off; `live`: any that is no drill."""
+        return any(
+            order.on
+            and self._pulse(order) == 0.0
+            and (not live or isinstance(rules.switching(order), LiveSwitching))
+            for order in self._standing.values()
+        )
+
+    def _kept(self, order: OutputOrdered) -> bool:
+        """Whether it must stay as it is: another incident keeps it on, or it is on and may not be switched twice."""
+        if not order.on:
+            return self._wanted()
+        if not isinstance(rules.switching(order), LiveSwitching) and self._wanted(live=True):
+            return True
+        return not self._rule.idempotent and self._is_on
+
+    def _again_standing(self) -> None:
+        """Ask again, unsaid, for what another incident wants: a sign showed what is over."""
+        if self._rule.does is not Does.SIGN:
+            return
+        for incident, order in self._standing.items():
+            if order.on and self._pulse(order) == 0.0:
+                self._owed.setdefault(incident, order)
+
+    def _forget(self) -> None:
+        """Forget the oldest order that is settled and off; a flood of open incidents forgets the oldest at all."""
+        for incident, order in self._standing.items():
+            if incident not in self._owed and not order.on:
+                break
+        else:
+            incident = next(iter(self._standing))
+        self._standing.pop(incident)
+        self._owed.pop(incident, None)
+        self._told.pop(incident, None)
+
+    # ---- what is written
+
+    def _settled(self) -> set[tuple[IncidentId, int]]:
+        return {(incident, order) for incident, (order, reason) in self._told.items() if not reason}
+
+    def _settle(self, order: OutputOrdered, level: OutputLevel) -> None:
+        if self._owed.get(order.incident) is order:
+            del self._owed[order.incident]
+        if (order.incident, order.order) in self._settled():
+            return
+        self._told[order.incident] = (order.order, "")
+        self._write(order.incident, self._receipt(order, level))
+
+    def _receipt(self, order: OutputOrdered, level: OutputLevel) -> OutputReceipt:
+        return OutputReceipt(
+            output=order.output,
+            incident=order.incident,
+            order=order.order,
+            on=order.on,
+            confirmed=level is OutputLevel.DEVICE and self._rule.confirmed,
+            level=level,
+        )
+
+    def _tell(self, order: OutputOrdered, failed: _Failed) -> None:
+        if not failed.again and self._owed.get(order.incident) is order:
+            del self._owed[order.incident]
+        if self._told.get(order.incident) == (order.order, failed.reason):
+            return
+        self._told[order.incident] = (order.order, failed.reason)
+        self._fail(order, failed.reason, failed.level)
+
+    def _fail(self, order: OutputOrdered, reason: str, level: OutputLevel) -> None:
+        failed = OutputFailed(
+            output=order.output,
+            incident=order.incident,
+            order=order.order,
+            on=order.on,
+            reason=reason,
+            level=level,
+        )
+        self._write(order.incident, failed)

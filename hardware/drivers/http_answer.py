@@ -1,0 +1,52 @@
+"""One HTTP request to a device, bounded in time and size, and its answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+from msgspec import Struct
+
+from belltower.errors import Uncertain, Unreachable
+
+LARGEST = 65_536
+"""Octets of an answer that are read."""
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What a device said."""
+
+    status: int
+    body: bytes
+    # The device's clock in Unix seconds, where it says it.
+    clock: float | None
+
+
+async def asked(url: str, *, body: bytes, headers: Mapping[str, str], fingerprint: str = "") -> Answer:
+    """POST `body` once; no redirect is followed. `fingerprint`: the SHA-256 of the certificate that is expected, in hex.
+
+    `Unreachable`: no connection, so nothing left. `Uncertain`: it left, and no whole answer came.
+    """
+    tls: aiohttp.Fingerprint | bool = aiohttp.Fingerprint(bytes.fromhex(fingerprint)) if fingerprint else True
+    try:
+        async with (
+            aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=None), auto_decompress=False
+            ) as session,
+            session.post(url, data=body, headers=headers, allow_redirects=False, ssl=tls) as answer,
+        ):
+            taken = await answer.content.read(LARGEST)
+            return Answer(status=answer.status, body=taken, clock=_clock(answer.headers.get("Date", "")))
+    except (aiohttp.ClientConnectorError, aiohttp.ServerFingerprintMismatch) as error:
+        raise Unreachable(f"no connection: {type(error).__name__}") from error
+    except (aiohttp.ClientError, asyncio.IncompleteReadError, OSError, ValueError) as error:
+        raise Uncertain(f"no whole answer: {type(error).__name__}") from error
+
+
+def _clock(date: str) -> float | None:
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
