@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 
 import msgspec
@@ -33,9 +34,9 @@ async def run() -> list[Figure]:
     for name, message in _messages().items():
         if name not in profiles:
             continue
-        floor = _rate(lambda payload=message.payload: msgspec.json.decode(payload))
+        floor = _rate(partial(msgspec.json.decode, message.payload))
         for how, bound in (("bound to its device", name), ("every profile tried", None)):
-            rate = _rate(lambda one=message, bound=bound: reader.read(one, bound))
+            rate = _rate(partial(reader.read, message, bound))
             figures.append(
                 Figure(
                     id="B16",

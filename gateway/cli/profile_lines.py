@@ -155,8 +155,9 @@ def _written(name: Any, reading: Reading) -> dict[str, Any]:
         answer["bearer"] = reading.bearer
     if reading.candidates:
         answer["candidates"] = list(reading.candidates)
-    if reading.why or not reading.signals:
-        answer["why"] = reading.why or "nothing matched"
+    why = reading.why or next((signal.why for signal in reading.signals if signal.why), "")
+    if why or not reading.signals:
+        answer["why"] = why or "nothing matched"
     return answer
 
 
