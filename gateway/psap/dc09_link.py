@@ -107,6 +107,7 @@ class DC09Link:
             retries=(timeout, 2 * timeout),
             again=timeout,
             exercise=True,
+            best=ReceiptLevel.STATION,
             supervision=heartbeat + TRIES * timeout * len(lines),
         )
         # By number: what was sent under it; by frame id: its number. A late right answer still counts.

@@ -75,7 +75,11 @@ class FleetSyncLink:
             room=room, campus=campus, to=to, exercise_to=to, test_to=to, octets=self._octets
         )
         self._traits = LinkTraits(
-            retries=(5.0, 10.0, 20.0), exercise=True, person=not self._broadcast, supervision=_UNSUPERVISED
+            retries=(5.0, 10.0, 20.0),
+            exercise=True,
+            person=not self._broadcast,
+            best=None if self._broadcast else ReceiptLevel.RADIO,
+            supervision=_UNSUPERVISED,
         )
         self._repeats = Repeats(waits=_REPEATS)
         self._turn = asyncio.Lock()

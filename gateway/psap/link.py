@@ -212,6 +212,8 @@ class LinkTraits(Struct, frozen=True, kw_only=True):
     settling: frozenset[ReceiptLevel] = frozenset({ReceiptLevel.SYSTEM})
     # Further levels that end retries on this link and nothing else: a station's, where it does not count.
     ending: frozenset[ReceiptLevel] = frozenset()
+    # The best confirmation that can come back on it; None: nothing ever does.
+    best: ReceiptLevel | None = ReceiptLevel.SYSTEM
     # Seconds from the first sending to each further one; then every `again` seconds for ever.
     retries: tuple[float, ...] = (2.0, 4.0, 8.0, 15.0)
     again: float = 30.0

@@ -102,6 +102,7 @@ class ModemLink:
             retries=(5.0, 10.0, 20.0),
             exercise=bool(exercise_number),
             person=True,
+            best=ReceiptLevel.RADIO,
             supervision=heartbeat + 10.0,
         )
         self._repeats = Repeats()

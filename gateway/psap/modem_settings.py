@@ -9,6 +9,9 @@ from belltower.values import Seconds, Secret
 from hardware.codecs import sms_pdu
 from hardware.transports import open_transport
 
+_LEAST_DIGITS = 7
+"""Digits of a number that may take tests and exercises."""
+
 
 class ModemLinkSettings(Struct, frozen=True, kw_only=True):
     """Text messages to the PSAP: `[psap.links.NAME]` with `kind = "modem"`. Without this table no text ever leaves."""
@@ -44,7 +47,14 @@ class ModemLinkSettings(Struct, frozen=True, kw_only=True):
             try:
                 sms_pdu.number(text)
             except Malformed:
+                digits = False
+            else:
+                digits = text.removeprefix("+").isdecimal()
+            if not digits:
                 faults.append(f'{name}: write digits only, perhaps after a +: "+12065550100"')
+            elif name != "number" and len(text.removeprefix("+")) < _LEAST_DIGITS:
+                # 911, 112, 999 and their like, with or without a prefix.
+                faults.append(f"{name}: emergency and short numbers take neither tests nor exercises")
             if name != "number" and text.lstrip("+") == self.number.lstrip("+"):
                 faults.append(f"{name}: it is the PSAP's number; only real calls go there")
         if not 1 <= self.heartbeat <= 60:

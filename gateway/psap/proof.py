@@ -132,7 +132,8 @@ class Proving:
             return
         if running.best is None or _ORDER.index(level) > _ORDER.index(running.best):
             running.best, running.best_at = level, asyncio.get_running_loop().time()
-        if level in lane.link.traits.settling | lane.link.traits.ending:
+        traits = lane.link.traits
+        if level is traits.best or level in traits.settling | traits.ending:
             self._conclude(running, "")
 
     def refused(self, lane: Lane, frame_id: str, reason: str) -> None:
@@ -159,5 +160,5 @@ class Proving:
             return
         began = running.sent_at if running.sent_at is not None else running.begun
         self.proven[name] = self._clock.now()
-        after = round(running.best_at - began, 3)
+        after = round(max(running.best_at - began, 0.0), 3)
         self._write([LinkProven(test=running.test, link=name, level=running.best, after=after)])

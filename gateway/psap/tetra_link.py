@@ -76,6 +76,7 @@ class TetraLink:
             retries=(5.0, 10.0, 20.0),
             exercise=True,
             person=True,
+            best=ReceiptLevel.STATION,
             supervision=heartbeat + 10.0,
         )
         self._repeats = Repeats(waits=_REPEATS)

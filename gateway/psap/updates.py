@@ -60,7 +60,7 @@ class Updates:
         known = self._calls.setdefault(call.id, {})
         if order.update in known:
             return
-        update = update_of(call.call, order, spot=self._spot(order), at=at)
+        update = update_of(call.call, order, spot=self._spot_of(order, known), at=at)
         standing = known[order.update] = _Standing(order=order, update=update)
         if order.update < max(known):
             standing.over = True
@@ -116,6 +116,14 @@ class Updates:
         told = {self._centre(name) for name, lane in self._lanes.items() if lane.ledger.told(call)}
         return tuple(sorted(told - standing.read_by - {self._centre(link)}))
 
+    def called_off(self, call: CallId) -> bool:
+        """Every centre that was given the call has read its cancellation back."""
+        told = {self._centre(name) for name, lane in self._lanes.items() if lane.ledger.told(call)}
+        return any(
+            standing.order.kind is UpdateKind.CANCEL and standing.read_by and told <= standing.read_by
+            for standing in self._calls.get(call, {}).values()
+        )
+
     def read_back(self, call: CallId, update: int, link: LinkName) -> list[Lane]:
         """A person has read it back: the links on which nothing of it is owed any more. Doing it twice does it once."""
         standing = self._calls.get(call, {}).get(update)
@@ -143,6 +151,13 @@ class Updates:
             for standing in known.values():
                 if standing.expiry is not None:
                     standing.expiry.cancel()
+
+    def _spot_of(self, order: UpdateOrdered, known: Mapping[int, _Standing]) -> Spot | None:
+        """Where help is needed, or was said to be needed last when it is called off."""
+        if order.kind is UpdateKind.PLACE:
+            return self._spot(order)
+        spots = [known[number].update.spot for number in sorted(known) if number < order.update]
+        return next((spot for spot in reversed(spots) if spot is not None), None)
 
     def _latest(self, call: CallId) -> _Standing | None:
         known = self._calls.get(call)

@@ -105,7 +105,12 @@ class VoiceLink:
         self._lead = lead
         self._tail = tail
         self._traits = LinkTraits(
-            settling=frozenset(), retries=(repeat,), again=repeat, exercise=True, supervision=86_400.0
+            settling=frozenset(),
+            best=None,
+            retries=(repeat,),
+            again=repeat,
+            exercise=True,
+            supervision=86_400.0,
         )
         self._queue: asyncio.Queue[tuple[Frame, asyncio.Future[bool]]] = asyncio.Queue(_QUEUE)
         self._fault = "not looked at yet"

@@ -438,9 +438,12 @@ class CallWorker:
         self._routes.end(call_id)
         if heard and (timer := self._timers.pop(call_id, None)) is not None:
             timer.cancel()
+        call = self.register.known(call_id)
         for lane in heard:
             lane.ledger.drop(call_id)
             lane.bell.set()
+            if call is not None and isinstance(lane.link, Ending):
+                lane.link.ended(call.call)
 
     def _mistaken(self, lane: Lane) -> None:
         lane.mistaken = True

@@ -5,8 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from belltower.incident.facts import ReceiptLevel
+from belltower.incident.facts import ReceiptLevel, UpdateKind
 from belltower.incident.fold import CallView
 from gateway.web.story import Story
 
@@ -72,7 +73,16 @@ def headline(story: Story) -> Headline:
     about = ""
     if len(incident.calls) > 1:
         about = ", ".join(filter(None, (story.building_of(call.id) for call in calls)))
-    return _line(story, worst, calls[0], about)
+    line = _line(story, worst, calls[0], about)
+    if any(_corrected_unread(call) for call in incident.calls.values()):
+        line = replace(
+            line, note=f"{line.note} The right place has not been read back yet: telephone the PSAP."
+        )
+    return line
+
+
+def _corrected_unread(call: CallView) -> bool:
+    return bool(call.unread) and call.updates[call.unread].kind is UpdateKind.PLACE
 
 
 def _line(story: Story, worst: int, call: CallView, about: str) -> Headline:

@@ -13,11 +13,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from belltower.clock import SECOND, Instant
-from belltower.ids import CallId, DeliveryId, FactId, IncidentId, NoticeId, StreamName
+from belltower.ids import CallId, DeliveryId, FactId, IncidentId, NoticeId, PlaceId, StreamName
 from belltower.incident import facts
 from belltower.incident.entry import Entry
 from belltower.incident.facts import AlarmKind, Mode, Outcome, ReceiptLevel, ResponseStatus, UpdateKind
-from belltower.incident.fold import Incident
+from belltower.incident.fold import CallView, Incident
 from gateway.psap.ranges import NONE, Ranges, count, union, without
 from gateway.web.desk import Names
 
@@ -69,7 +69,7 @@ class Tally(Struct, frozen=True, kw_only=True):
 _BUTTON = {AlarmKind.PANIC: "Panic button", AlarmKind.MEDICAL: "Medical button"}
 _RECEIPT = {
     ReceiptLevel.RADIO: "The far radio on {link} has it; the PSAP has not confirmed",
-    ReceiptLevel.STATION: "The monitoring station on {link} has it; the PSAP has not confirmed",
+    ReceiptLevel.STATION: "The far station on {link} has it; the PSAP has not confirmed",
     ReceiptLevel.SYSTEM: "The PSAP's system has it, over {link}",
 }
 
@@ -145,15 +145,39 @@ class Story:
 
     @property
     def place(self) -> str:
-        """Where it began: the first building's first place."""
+        """Where help is needed first: the first call's corrected place, else where it began."""
+        for call in self.incident.calls.values():
+            if (corrected := self._corrected(call)) is not None:
+                return self._names.place(corrected)
+            break
         for building in self.incident.buildings.values():
             return self._names.place(building.place)
         return "place unknown"
 
+    @staticmethod
+    def _corrected(call: CallView) -> PlaceId | None:
+        for number in sorted(call.updates, reverse=True):
+            if call.updates[number].kind is UpdateKind.PLACE:
+                return call.updates[number].place
+        return None
+
+    @property
+    def corrections(self) -> dict[str, str]:
+        """The right place of each place that was given to the PSAP wrongly."""
+        return {
+            self._buildings[call.id]: self._names.place(corrected)
+            for call in self.incident.calls.values()
+            if (corrected := self._corrected(call)) is not None and call.id in self._buildings
+        }
+
     @property
     def where(self) -> str:
         """Every place it was pressed in, as far as one line bears: "A Library, Gym Cafeteria and 2 more"."""
-        places = list(self._places) or [self.place]
+        right = self.corrections
+        places = [
+            f"{right[place]}, not {place}" if place in right else place
+            for place in list(self._places) or [self.place]
+        ]
         spoken, more = places[:_PLACES_SPOKEN], len(places) - _PLACES_SPOKEN
         if more > 0:
             return f"{', '.join(spoken)} and {more} more"

@@ -55,7 +55,7 @@ ALARM_PATH = {
     "a receipt is heard": Point(f"{_WORKER}._report", about="Receipt"),
     "a receipt is on disk": Point(f"{_JOURNAL}._settled", after=True, about="CallReceipt"),
     "the unit is told of it": Point("gateway.intake.progress:Progress._tell", after=True),
-    "a person is heard": Point(f"{_WORKER}._person"),
+    "a person is heard": Point("gateway.psap.answers:Answers.person"),
     "the person is on disk": Point(f"{_JOURNAL}._settled", after=True, about="TelecommunicatorAcknowledged"),
     "the person is answered": Point(f"{_LINK}._confirm", after=True),
     "a press has joined a call": Point(f"{_WORKER}._join", after=True),
