@@ -8,20 +8,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from belltower.clock import Clock
+from belltower.errors import SettingsError
 from belltower.ids import RandomBytes
 from gateway.outputs.rules import Does
 from gateway.outputs.switch_settings import (
     AlgoSettings,
     ModbusSettings,
     NoticeSettings,
+    OSDPSettings,
     SwitchSettings,
 )
-from hardware.drivers.switch import Switch, Switches
+from hardware.drivers.switch import Switch, Switches, Work
 
 
 def switches_from(outputs: Mapping[str, Any], clock: Clock, random_bytes: RandomBytes) -> Switches:
     """The switches that settings records describe, not yet opened. Outputs on one line share it."""
     lines: dict[str, Any] = {}
+    work: dict[str, Work] = {}
     switches: dict[str, Switch] = {}
     for name, settings in outputs.items():
         match settings:
@@ -34,11 +37,13 @@ def switches_from(outputs: Mapping[str, Any], clock: Clock, random_bytes: Random
 
                 key = bytes.fromhex(settings.key.reveal())
                 switches[name] = HTTPNotice(url=settings.url, key=key, clock=clock)
+            case OSDPSettings():
+                switches[name] = _contact(settings, lines, work)
             case SwitchSettings():
                 raise TypeError(f"{type(settings).__name__} describes no switch")
             case _:
                 pass  # announced, not switched
-    return Switches(switches=switches, ends=tuple(line.close for line in lines.values()))
+    return Switches(switches=switches, work=work, ends=tuple(line.close for line in lines.values()))
 
 
 def _coil(settings: ModbusSettings, lines: dict[str, Any]) -> Switch:
@@ -66,6 +71,23 @@ def _control(settings: AlgoSettings, clock: Clock, random_bytes: RandomBytes) ->
         random_bytes=random_bytes,
         fingerprint=settings.fingerprint,
     )
+
+
+def _contact(settings: OSDPSettings, lines: dict[str, Any], work: dict[str, Work]) -> Switch:
+    try:
+        from hardware.drivers.osdp import OSDPLine, OSDPOutput
+    except ImportError as error:
+        raise SettingsError('outputs of kind "osdp" need libosdp: pip install "belltower[osdp]"') from error
+
+    line = lines.get(settings.url)
+    if line is None:
+        line = lines[settings.url] = OSDPLine(url=settings.url)
+        work[f"osdp line {len(work) + 1}"] = line.run
+    try:
+        line.add(settings.address, bytes.fromhex(settings.key.reveal()))
+    except ValueError as error:
+        raise SettingsError(f"{settings.url}: {error}") from error
+    return OSDPOutput(line=line, address=settings.address, output=settings.output)
 
 
 _ALGO: dict[Does, tuple[str, dict[str, object]]] = {

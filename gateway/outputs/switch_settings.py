@@ -18,6 +18,11 @@ Device = Annotated[int, Meta(ge=1, le=247, extra={"expected": "a device's addres
 CoilNumber = Annotated[int, Meta(ge=0, le=65_535, extra={"expected": "a coil's address, 0 to 65535"})]
 """A coil, counted from 0 as on the wire."""
 
+Reader = Annotated[int, Meta(ge=0, le=126, extra={"expected": "a reader's address, 0 to 126"})]
+"""An address on an OSDP line."""
+Contact = Annotated[int, Meta(ge=0, le=255, extra={"expected": "an output's number, 0 to 255"})]
+"""An output of an OSDP device, counted from 0 as on the wire."""
+
 LONGEST_PULSE = 600.0
 _DELIVERED_WITH = "algo"
 LONGEST_WITHIN = 30.0
@@ -128,10 +133,39 @@ class NoticeSettings(SwitchSettings, frozen=True, kw_only=True):
         return faults
 
 
+class OSDPSettings(SwitchSettings, frozen=True, kw_only=True):
+    """An output of a reader or door controller on an OSDP line: `kind = "osdp"`."""
+
+    # The line: "serial:///dev/ttyUSB1?baud=9600".
+    url: str
+    # The device's address on the line.
+    address: Reader
+    # Its output, counted from 0.
+    output: Contact = 0
+    # Its secure channel base key (SCBK): 32 hex digits, of this device alone.
+    key: Secret
+
+    def faults(self) -> list[str]:
+        """A line that is none, a key that is none or that everybody knows."""
+        faults = []
+        if not self.url.startswith("serial:///"):
+            faults.append("url: write serial:///dev/ttyUSB1?baud=9600")
+        key = self.key.reveal()
+        if key and not re.fullmatch(r"[0-9a-fA-F]{32}", key):
+            faults.append("key: 32 hex digits; openssl rand -hex 16 makes one")
+        elif key.upper() == DEFAULT_SCBK:
+            faults.append("key: this is the key every such device is delivered with; give it its own")
+        return faults
+
+
+DEFAULT_SCBK = "303132333435363738393A3B3C3D3E3F"
+"""SCBK-D, the installation key of the standard (SIA OSDP 2.2, D.2)."""
+
 SWITCHES: dict[str, type[SwitchSettings]] = {
     "modbus": ModbusSettings,
     "algo": AlgoSettings,
     "http-notice": NoticeSettings,
+    "osdp": OSDPSettings,
 }
 """The record of each `kind` of output that is switched."""
 

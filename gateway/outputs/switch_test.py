@@ -7,9 +7,12 @@ import asyncio
 from belltower.errors import LinkError
 from belltower.ids import RandomBytes
 from belltower.incident.facts import OutputLevel
+from belltower.tasks import Crew
 from gateway.outputs.rules import CHIRP, Rule
 from hardware.drivers.switch import Ask, Reached, Switch, Switches
 
+OPENING = 3.0
+"""Seconds."""
 TEXT = "This is a test. Nothing has happened."
 
 
@@ -18,14 +21,35 @@ async def prove(
 ) -> tuple[OutputLevel, str]:
     """How far the lesser of on and off got, and why not further; off is sent whatever became of on."""
     (switch,) = made.switches.values()
-    try:
-        on = await _asked(switch, rule, Ask(on=True, request=random_bytes(8).hex(), text=TEXT))
-        await asyncio.sleep(seconds)
-        off = await _asked(switch, rule, Ask(on=False, request=random_bytes(8).hex()))
-    finally:
-        await made.close()
+    async with Crew() as crew:
+        tasks = [crew.mendable(name, work) for name, work in made.work.items()]
+        try:
+            return await _proven(switch, rule, random_bytes, seconds)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await made.close()
+
+
+async def _proven(
+    switch: Switch, rule: Rule, random_bytes: RandomBytes, seconds: float
+) -> tuple[OutputLevel, str]:
+    on = await _reached(switch, rule, Ask(on=True, request=random_bytes(8).hex(), text=TEXT))
+    await asyncio.sleep(seconds)
+    off = await _asked(switch, rule, Ask(on=False, request=random_bytes(8).hex()))
     order = list(OutputLevel)
     return min(on, off, key=lambda come: (not come[1], order.index(come[0])))
+
+
+async def _reached(switch: Switch, rule: Rule, ask: Ask) -> tuple[OutputLevel, str]:
+    """The same; a line that was opened only now has a while to find its devices."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + OPENING
+    while True:
+        come = await _asked(switch, rule, ask)
+        if come[0] is not OutputLevel.QUEUED or not come[1] or loop.time() > until:
+            return come
+        await asyncio.sleep(0.2)
 
 
 async def _asked(switch: Switch, rule: Rule, ask: Ask) -> tuple[OutputLevel, str]:

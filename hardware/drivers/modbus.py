@@ -22,6 +22,7 @@ from pymodbus.pdu import ModbusPDU
 from belltower import log
 from belltower.errors import LinkError, Rejected, SettingsError, Uncertain, Unreachable
 from hardware.drivers.switch import Ask, Reach, Reached
+from hardware.profiles.signal import Flag, Signal, SignalKind
 
 _log = log.get("modbus")
 
@@ -60,6 +61,24 @@ class InputSeen(Struct, frozen=True, kw_only=True):
     closed: bool
     # It has changed since the last poll. Without it, the level was found so: after a start or a gap.
     edge: bool
+
+
+def signal_of(seen: InputSeen, *, device: str) -> Signal:
+    """What a panic contact's input means: an edge presses or clears; one found closed is a trouble, for nobody saw it."""
+    if seen.edge:
+        kind = SignalKind.PRESS if seen.closed else SignalKind.CLEAR
+        return Signal(kind=kind, device=device, channel=seen.name, value=seen.closed)
+    if seen.closed:
+        why = "found active: nobody saw it become so"
+        return Signal(
+            kind=SignalKind.TROUBLE,
+            device=device,
+            channel=seen.name,
+            value=True,
+            why=why,
+            flags=frozenset({Flag.FOUND}),
+        )
+    return Signal(kind=SignalKind.STATE, device=device, channel=seen.name, value=False)
 
 
 OnInput = Callable[[InputSeen], None]

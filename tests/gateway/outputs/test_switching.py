@@ -19,7 +19,13 @@ from belltower.values import Secret
 from gateway.outputs import rules
 from gateway.outputs.rules import Does, DrillVariant, FailSafe, Rule
 from gateway.outputs.switch_kinds import switches_from
-from gateway.outputs.switch_settings import SWITCHES, AlgoSettings, ModbusSettings, NoticeSettings
+from gateway.outputs.switch_settings import (
+    SWITCHES,
+    AlgoSettings,
+    ModbusSettings,
+    NoticeSettings,
+    OSDPSettings,
+)
 from gateway.outputs.switching import SwitchWorker
 from hardware.drivers.switch import Switches
 from tests.gateway.psap.house import INCIDENT, House
@@ -422,6 +428,13 @@ def test_any_of_a_thousand_stories_ends_as_it_was_ordered_last():
         ("algo", {"url": "http://speaker", "password": Secret("other")}, "numeric"),
         ("algo", {"url": "http://192.0.2.1", "password": Secret("x"), "tone": "../etc/passwd"}, "tone"),
         ("algo", {"url": "http://192.0.2.1", "password": Secret("x"), "fingerprint": "00"}, "fingerprint"),
+        ("osdp", {"url": "tcp://192.0.2.1", "address": 1, "key": Secret("0a" * 16)}, "url"),
+        ("osdp", {"url": "serial:///dev/x", "address": 1, "key": Secret("0a")}, "32 hex"),
+        (
+            "osdp",
+            {"url": "serial:///dev/x", "address": 1, "key": Secret("303132333435363738393a3b3c3d3e3f")},
+            "delivered",
+        ),
         ("http-notice", {"url": "http://192.0.2.1", "key": Secret("00")}, "key"),
         ("http-notice", {"url": "http://192.0.2.1", "key": Secret("00" * 32)}, "sign"),
     ],
@@ -440,11 +453,12 @@ def test_every_kind_becomes_a_switch_and_outputs_of_one_line_share_it():
         "b": ModbusSettings(does=Does.STROBE, url="tcp://192.0.2.1:502", coil=1),
         "c": AlgoSettings(does=Does.SIGN, url="http://192.0.2.2", password=Secret("other")),
         "d": NoticeSettings(does=Does.SIGN, url="http://192.0.2.3", key=Secret("0a" * 32)),
+        "e": OSDPSettings(does=Does.RELAY, url="serial:///dev/x", address=1, key=Secret("0a" * 16)),
     }
     made = switches_from(outputs, clock, Random(1).randbytes)
 
     assert outputs.keys() == made.switches.keys()
     assert made.switches["a"]._line is made.switches["b"]._line
-    assert [True, True, False, True] == [switch.confirms for switch in made.switches.values()]
+    assert [True, True, False, True, True] == [switch.confirms for switch in made.switches.values()]
     assert Rule(does=Does.SIREN, exercise=DrillVariant.WITHHELD) == outputs["a"].rule()
     assert not outputs["c"].rule().confirmed
