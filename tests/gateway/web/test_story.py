@@ -325,3 +325,26 @@ def test_what_is_unknown_is_never_counted_as_delivered() -> None:
 
     assert (1, 1, 1, 1, 2) == (row.delivered, row.accepted, row.refused, row.uncertain, block.silent)
     assert Stage.UNKNOWN is story.steps["delivery:ntc_1:sms:uncertain"].stage
+
+
+def test_a_correction_stands_at_the_top_and_says_whether_it_was_read_back() -> None:
+    """The right place before the wrong one; the line asks for the telephone until somebody has read it back."""
+    telling = pressed().sent(0.1).human(5)
+    telling.say(
+        10,
+        facts.UpdateOrdered(
+            call="cal_1", incident=INCIDENT, update=1, kind=facts.UpdateKind.PLACE, place="plc_gym", by=None
+        ),
+    )
+    story = telling.story()
+
+    assert ("G Gym", "G Gym, not B 204") == (story.place, story.where)
+    assert "ACKNOWLEDGED by a telecommunicator" == telling.line()
+    assert "not been read back" in headline(story).note
+    telling.say(
+        20,
+        facts.UpdateReadBack(call="cal_1", incident=INCIDENT, update=1, link="county", awaiting=("birch",)),
+    )
+    assert "not been read back" in headline(telling.story()).note
+    telling.say(30, facts.UpdateReadBack(call="cal_1", incident=INCIDENT, update=1, link="birch", by="N2"))
+    assert "not been read back" not in headline(telling.story()).note
