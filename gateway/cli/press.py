@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from belltower.errors import Unreachable
+from belltower.errors import Refused, Unreachable
 from gateway.cli.output import config_option, emit, json_option
 
 if TYPE_CHECKING:
@@ -18,13 +18,26 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
     from gateway.site_package import SitePackage
 
+_ASK_FOR = 5.0
+"""Seconds for which a lane that does not answer is asked again whether a drill is open."""
+
+_AGAIN = 0.5
+"""Seconds until what did not answer is tried again."""
+
 _UNTIL = {"recorded": 1, "psap": 3, "telecommunicator": 4}
 
 
 @click.command(short_help="Press a unit's button, as the unit would, and follow the answers.")
 @click.option("--unit", "-u", required=True, help="The unit, such as u7.")
 @click.option("--kind", type=click.Choice(["panic", "medical"]), default="panic", show_default=True)
-@click.option("--exercise", is_flag=True, help="Press with the unit switched to exercise.")
+@click.option(
+    "--exercise",
+    is_flag=True,
+    help="Press with the unit switched to exercise. Without an open drill that is a live alarm: then refused.",
+)
+@click.option(
+    "--even-if-live", is_flag=True, help="Press with --exercise although no drill is known to be open."
+)
 @click.option(
     "--until", type=click.Choice(list(_UNTIL)), default="psap", show_default=True, help="What to wait for."
 )
@@ -38,6 +51,7 @@ def command(
     kind: str,
     *,
     exercise: bool,
+    even_if_live: bool,
     until: str,
     wait: float,
     url: str,
@@ -52,7 +66,10 @@ def command(
       belltower press --unit u7 --config config.toml
       belltower press --unit u7 --until telecommunicator --wait 120
 
-    This is a real alarm: the PSAP is called and people are told, unless the settings lead to simulators.
+    This is a real alarm: the PSAP is called and people are told, unless the settings lead to simulators. So is a
+    press with the exercise bit, unless a drill with a valid token is open: --exercise asks the alarm lane first, and
+    is refused with 77 when no drill is open, or no lane answers to say so. While the unit's server does not answer, a
+    lane that starts again for instance, it is tried until --wait is over.
     Exits with 69 when nobody answered, 1 when the answer asked for did not come in time.
     """
     from gateway import settings as rooms
@@ -64,13 +81,42 @@ def command(
     package = site_package.load(settings.site.folder)
     way = way_in(settings, url=url, ca=ca)
     keys = read_keys(settings.unit_keys)
+    if exercise and not even_if_live:
+        asyncio.run(_drill_open(settings, within=min(wait, _ASK_FOR)))
     press = _Press(unit=unit, kind=kind, exercise=exercise, goal=_UNTIL[until], wait=wait, as_json=as_json)
     reached = asyncio.run(press.run(settings=settings, package=package, keys=keys, way=way))
     if reached == 0:
-        raise Unreachable(f"{unit}: no answer within {wait:g} s")
+        raise Unreachable(
+            f"{unit}: no answer within {wait:g} s" + (f"; {press.trouble}" if press.trouble else "")
+        )
     if reached < _UNTIL[until]:
         click.echo(f"{unit}: not answered as asked for within {wait:g} s", err=True)
         raise click.exceptions.Exit(1)
+
+
+async def _drill_open(settings: Settings, *, within: float) -> None:
+    """Return once the alarm lane says that a drill is open. Raises `Refused`."""
+    from gateway.control import ControlClient
+
+    lane = ControlClient(path=settings.state.control)
+    end = asyncio.get_running_loop().time() + within
+    while True:
+        try:
+            status = await lane.look()
+        except Unreachable as error:
+            if asyncio.get_running_loop().time() >= end:
+                raise Refused(
+                    f"not pressed: whether a drill is open is not known, {error}. Without one this would be a live "
+                    "alarm; press with --even-if-live if that is meant"
+                ) from error
+            await asyncio.sleep(_AGAIN)
+            continue
+        if not status.drill_until:
+            raise Refused(
+                "not pressed: no drill is open, so this would be a live alarm, and the PSAP would be called in "
+                "earnest. Open a drill first, or press with --even-if-live if a live alarm is meant"
+            )
+        return
 
 
 class _Press:
@@ -85,6 +131,8 @@ class _Press:
         self._goal = goal
         self._wait = wait
         self._as_json = as_json
+        self.trouble = ""
+        """Why the unit's server cannot be had just now; "" when it can."""
 
     async def run(self, *, settings: Settings, package: SitePackage, keys: dict[int, bytes], way: Way) -> int:
         """Press, show each answer, and return the highest level."""
@@ -119,10 +167,9 @@ class _Press:
             while True:
                 try:
                     await unit.run()
-                except Unreachable:
-                    if not unit.unit.waiting:
-                        raise
-                await asyncio.sleep(0.5)
+                except Unreachable as error:
+                    self.trouble = str(error)
+                await asyncio.sleep(_AGAIN)
 
         async def signed_in() -> None:
             await unit.connected.wait()
@@ -133,6 +180,7 @@ class _Press:
                     async with asyncio.TaskGroup() as group:
                         serving = group.create_task(serve(), name="serve")
                         await signed_in()
+                        self.trouble = ""
                         pressed = loop.time()
                         if not self._as_json:
                             click.echo(f"{self._unit} pressed ({self._kind})")

@@ -7,7 +7,7 @@ import contextlib
 import ssl
 from collections.abc import Callable
 
-from belltower.errors import Malformed, Unreachable
+from belltower.errors import Malformed, Rejected, Unreachable
 from belltower.tasks import together
 from hardware.codecs import mqtt, mqtt_packets
 from hardware.codecs.unit import Kind, Level
@@ -62,7 +62,7 @@ class ConnectedUnit:
         self._pressed.set()
 
     async def run(self) -> None:
-        """One connection's life; ends by being cancelled or with `Unreachable`. Mendable."""
+        """One connection's life; ends by being cancelled, with `Unreachable`, or with `Rejected` when it is not let in."""
         try:
             async with asyncio.timeout(_ANSWER_WITHIN):
                 reader, writer = await asyncio.open_connection(self._host, self._port, ssl=self._tls)
@@ -99,7 +99,7 @@ class ConnectedUnit:
         )
         answer = await self._next(reader, parser)
         if not isinstance(answer, mqtt_packets.ConnAck) or answer.reason:
-            raise Unreachable("the server refused to let the unit in; is its key the one the lane has?")
+            raise Rejected("the server refused to let the unit in; is its key the one the lane has?")
         self._send(mqtt_packets.Subscribe(mid=self._next_mid(), filters=((f"down/{self.name}", 1),)))
         while not isinstance(await self._next(reader, parser), mqtt_packets.SubAck):
             pass

@@ -6,7 +6,7 @@ from typing import Self
 
 import pytest
 
-from belltower.errors import Unreachable
+from belltower.errors import Rejected, Unreachable
 from hardware.codecs import unit
 from hardware.codecs.unit import Level, Press, site_tag
 from hardware.drivers import Received
@@ -80,7 +80,7 @@ async def test_a_server_that_refuses_the_unit_is_unreachable_and_says_why() -> N
     async with House() as house:
         device = connected(house.listener.port)
         device._password = "wrong"
-        with pytest.raises(Unreachable, match="is its key the one the lane has"):
+        with pytest.raises(Rejected, match="is its key the one the lane has"):
             await device.run()
 
 

@@ -55,13 +55,13 @@ def belltower(*words: object) -> subprocess.CompletedProcess[str]:
 class Lane:
     """Stands where the alarm lane's intake stands: a real listener that acknowledges presses, level by level."""
 
-    def __init__(self, *, config: Path, levels: tuple[Level, ...]) -> None:
+    def __init__(self, *, config: Path, levels: tuple[Level, ...], port: int = 0) -> None:
         self._levels = levels
         self._tag = site_tag("lindenfield")
         self._keys = read_keys(config.parent / "var" / "units.keys")
         self.presses: list[str] = []
         self.heartbeats: list[str] = []
-        self.listener = MQTTListener(on_publish=self._received, authenticate=self._let_in, port=0)
+        self.listener = MQTTListener(on_publish=self._received, authenticate=self._let_in, port=port)
 
     def _let_in(self, username: str, password: bytes, client_id: str) -> Permissions | None:
         key = self._keys.get(int(username[1:]))

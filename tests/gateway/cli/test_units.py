@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 
+from gateway.control import ControlServer, Status
 from hardware.codecs.unit import Level
 from tests.gateway.cli.house import COMMAND, ENVIRONMENT, ROOT, Lane, belltower, house
 
@@ -82,6 +83,88 @@ async def test_a_press_with_a_key_the_lane_does_not_have_is_refused(tmp_path: Pa
 
     assert 69 == press.returncode
     assert b"is its key the one the lane has?" in err
+
+
+async def test_a_press_with_the_exercise_bit_wants_an_open_drill(tmp_path: Path) -> None:
+    """Without a lane that says so, or without a drill, it would be live: refused, 77, and nothing is pressed."""
+    codes = []
+    async with Served(tmp_path, *LADDER) as (config, lane):
+        words = ("press", "-u", "u7", "--exercise", "--wait", "1", "-c", config)
+        codes.append(await ended(*words))
+        for until in (0, 1):
+            control = answering(config, until)
+            serving = asyncio.get_running_loop().create_task(control.run())
+            await asyncio.wait_for(control.ready.wait(), 5)
+            codes.append(await ended(*words))
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+            presses = len(lane.presses)
+            assert bool(until) == bool(presses)
+        codes.append(await ended(*words, "--even-if-live"))
+
+    assert [77, 77, 0, 0] == [code for code, _ in codes]
+    assert "no drill is open, so this would be a live alarm" in codes[1][1]
+    assert 2 == len(lane.presses)
+
+
+async def test_a_press_waits_for_a_server_that_is_just_starting(tmp_path: Path) -> None:
+    """It is tried again for as long as --wait says, and then said why not."""
+    tried = asyncio.Event()
+
+    async def turn_away(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+        tried.set()
+
+    async with Served(tmp_path, *LADDER) as (config, lane):
+        pass
+    server = await asyncio.start_server(turn_away, "127.0.0.1", lane.listener.port)
+    late = await started("press", "-u", "u7", "--wait", "20", "-c", config)
+    await asyncio.wait_for(tried.wait(), 20)
+    server.close()
+    await server.wait_closed()
+    again = Lane(config=config, levels=LADDER, port=lane.listener.port)
+    serving = asyncio.get_running_loop().create_task(again.listener.run())
+    await late.communicate()
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+    code, said = await ended("press", "-u", "u7", "--wait", "0.5", "-c", config)
+
+    assert 0 == late.returncode
+    assert ["u7"] == again.presses
+    assert 69 == code
+    assert "no MQTT server answers" in said
+
+
+async def ended(*words: object) -> tuple[int | None, str]:
+    process = await started(*words)
+    _, err = await process.communicate()
+    return process.returncode, err.decode()
+
+
+def answering(config: Path, drill_until: int) -> ControlServer:
+    """A lane's control socket that only says how it is."""
+    status = Status(
+        lane="alarm",
+        stream="alarm",
+        revision="r",
+        version="0",
+        head=0,
+        open_incidents=0,
+        links_lost={},
+        links={},
+        units_lost=(),
+        units=0,
+        trouble="",
+        drill_until=drill_until,
+        counts={},
+    )
+    path = config.parent / "var" / "control.sock"
+    return ControlServer(path=path, follow=nothing, verbs={}, status=lambda: status)
+
+
+async def nothing(_: int) -> Any:
+    for entries in ():
+        yield entries
 
 
 async def test_units_connect_beat_and_press_when_asked(tmp_path: Path) -> None:
