@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from belltower import log
@@ -18,6 +19,7 @@ from belltower.journal.tables import HEAD
 from belltower.store import Database, Step
 from gateway.control import BEAT, Batch, ControlClient, Status
 from gateway.web.desk import LaneState
+from gateway.web.rooms import RoomText
 
 STEPS = [
     Step(
@@ -36,6 +38,8 @@ PUT_BACK_SAID = 86_400 * SECOND
 """How long the page says that the alarm lane's journal was put back."""
 
 _log = log.get("alarm_follower")
+
+_texts = msgspec.json.Decoder(tuple[RoomText, ...])
 
 FIRST_STREAM = StreamName("alarm")
 
@@ -190,6 +194,20 @@ class AlarmVerbs:
     async def correct_call(self, verb_id: VerbId, call: CallId, place: PlaceId, by: PersonId) -> None:
         """Tell the PSAP that help is needed elsewhere."""
         await self._ask("correct_call", verb_id, call=call, place=place, by=by)
+
+    async def texts(self, incident: IncidentId) -> Sequence[RoomText]:
+        """What rooms said in their own words, and what they were told."""
+        said = await self._client.ask("room_texts", VerbId("room_texts"), incident=incident)
+        try:
+            return _texts.decode(said)
+        except msgspec.MsgspecError as error:
+            raise Unreachable("the alarm lane's texts cannot be read") from error
+
+    async def send_text(
+        self, verb_id: VerbId, incident: IncidentId, room: PlaceId, words: str, by: PersonId
+    ) -> None:
+        """Show a short text in a room."""
+        await self._ask("send_text", verb_id, incident=incident, room=room, words=words, by=by)
 
     async def note_read_back(
         self, verb_id: VerbId, incident: IncidentId, by: PersonId, operator: str

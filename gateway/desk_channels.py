@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from belltower.ids import NoticeId, PersonId, PlaceId
-from belltower.incident.facts import Mode, Outcome
+from belltower.ids import NoticeId, PersonId, PlaceId, UnitId
+from belltower.incident.facts import Mode, Outcome, room_of
 from floorplans import spoken
 from gateway.site_package import SitePackage
 from gateway.web.desk import ConsoleMessage, Recipient
+from gateway.web.rooms import Room, spoken_room
 from notify import settings as tables
 from notify.channels.console import Board
 from notify.delivery import State
@@ -62,6 +63,22 @@ class SiteNames:
         return sorted(
             ((place.id, spoken(place)) for place in self._site.places.values()), key=lambda place: place[1]
         )
+
+    def rooms(self) -> list[Room]:
+        """Every room whose units show orders, building by building."""
+        units: dict[PlaceId, list[UnitId]] = {}
+        for unit in self._site.units.values():
+            if unit.display:
+                units.setdefault(room_of(unit.place, unit.id), []).append(unit.id)
+        rooms = [
+            Room(
+                id=place,
+                name=spoken(self._site.places[place]) if place in self._site.places else spoken_room(place),
+                units=tuple(here),
+            )
+            for place, here in units.items()
+        ]
+        return sorted(rooms, key=lambda room: room.name)
 
     def person(self, person: PersonId) -> str:
         """The person's name; the id where it is not known."""

@@ -11,6 +11,7 @@ from belltower.clock import Instant
 from belltower.ids import CallId, IncidentId, LinkName, NoticeId, PersonId, PlaceId, StreamName, VerbId
 from belltower.incident.entry import Entry
 from belltower.incident.facts import Action, AlertSeen, Mode, Outcome
+from gateway.web.rooms import Room, RoomText
 
 
 class LaneState(Struct, frozen=True, kw_only=True):
@@ -71,6 +72,10 @@ class Names(Protocol):
 
     def places(self) -> Sequence[tuple[PlaceId, str]]:
         """Every place with what people call it, in the order in which they look for it."""
+        ...
+
+    def rooms(self) -> Sequence[Room]:
+        """Every room whose units show orders, in the order in which people look for it."""
         ...
 
     def person(self, person: PersonId) -> str:
@@ -146,6 +151,16 @@ class DeskView(Protocol):
 
     async def correct_call(self, verb_id: VerbId, call: CallId, place: PlaceId, by: PersonId) -> None:
         """Tell the PSAP that help is needed at another place."""
+        ...
+
+    async def texts(self, incident: IncidentId) -> Sequence[RoomText]:
+        """The texts of the incident that still live, oldest first. Raises `Unreachable`."""
+        ...
+
+    async def send_text(
+        self, verb_id: VerbId, incident: IncidentId, room: PlaceId, words: str, by: PersonId
+    ) -> None:
+        """Show a short text in a room."""
         ...
 
     async def note_read_back(

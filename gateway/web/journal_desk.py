@@ -20,6 +20,7 @@ from belltower.journal import Journal
 from belltower.store import Transaction
 from gateway.web import store
 from gateway.web.desk import AlertsNearby, ConsoleMessage, LaneState, Names, Recipient
+from gateway.web.rooms import RoomText
 
 _KEEP_EVERY = 500
 
@@ -41,6 +42,16 @@ class DeskVerbs(Protocol):
 
     async def correct_call(self, verb_id: VerbId, call: CallId, place: PlaceId, by: PersonId) -> None:
         """See `DeskView.correct_call`."""
+        ...
+
+    async def texts(self, incident: IncidentId) -> Sequence[RoomText]:
+        """See `DeskView.texts`."""
+        ...
+
+    async def send_text(
+        self, verb_id: VerbId, incident: IncidentId, room: PlaceId, words: str, by: PersonId
+    ) -> None:
+        """See `DeskView.send_text`."""
         ...
 
     async def note_read_back(
@@ -208,6 +219,16 @@ class JournalDesk:
     ) -> None:
         """A telecommunicator has read it back on the telephone."""
         await self._verbs.note_read_back(verb_id, incident, by, operator)
+
+    async def texts(self, incident: IncidentId) -> Sequence[RoomText]:
+        """The texts of the incident, from the alarm lane: they are in no journal."""
+        return await self._verbs.texts(incident)
+
+    async def send_text(
+        self, verb_id: VerbId, incident: IncidentId, room: PlaceId, words: str, by: PersonId
+    ) -> None:
+        """Show a short text in a room."""
+        await self._verbs.send_text(verb_id, incident, room, words, by)
 
     async def close(self, verb_id: VerbId, incident: IncidentId, by: PersonId, reason: str) -> None:
         """Close the incident. One that the alarm lane lost with its journal is closed on this desk alone."""

@@ -10,15 +10,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 
 from belltower import log
 from belltower.clock import Clock
-from belltower.errors import StoreError
+from belltower.errors import Refused, StoreError, Unreachable
 from belltower.ids import IncidentId, StreamName
 from belltower.incident import facts
 from belltower.incident.entry import Entry
 from gateway.web.desk import ConsoleMessage, DeskView
 from gateway.web.render import Renderer
+from gateway.web.rooms import RoomText
 from gateway.web.story import Story, tell
 from gateway.web.stream import EVERYBODY, Fanout, event
 from gateway.web.view import BannerLine, Card, banner, card
@@ -27,6 +29,9 @@ _log = log.get("web")
 
 GATHER = 0.1
 """Seconds between two tellings."""
+
+TEXTS_WITHIN = 1.5
+"""Seconds that the alarm lane has to hand out the texts of rooms: a page does not wait for it."""
 
 LIST = "list"
 """The topic of the list of incidents."""
@@ -46,6 +51,8 @@ class Live:
         self._stories: OrderedDict[IncidentId, Story] = OrderedDict()
         self._changed: dict[IncidentId, set[str]] = {}
         self._console_changed = False
+        # Incidents with new texts.
+        self._spoken: set[IncidentId] = set()
         self._bell = asyncio.Event()
         self._banner = ""
         self._alerts = ""
@@ -76,7 +83,11 @@ class Live:
             self._bell.clear()
             if self._console_changed:
                 await self._read_console()
-            self._tell()
+            texts = {
+                incident: await self.texts(incident) for incident in self._spoken if incident in self._stories
+            }
+            self._spoken.clear()
+            self._tell(texts)
             await asyncio.sleep(GATHER)
 
     async def watch(self) -> None:
@@ -119,6 +130,15 @@ class Live:
         entries = await self._desk.entries(incident)
         return tell(incident, entries, names=self._desk.names) if entries else None
 
+    async def texts(self, incident: IncidentId) -> Sequence[RoomText] | None:
+        """The texts of the incident; None while the alarm lane does not answer."""
+        try:
+            async with asyncio.timeout(TEXTS_WITHIN):
+                return await self._desk.texts(incident)
+        except (Unreachable, Refused, StoreError, TimeoutError) as error:
+            _log.warning("texts_not_read", error=type(error).__name__)
+            return None
+
     async def _read(self) -> None:
         heads = dict(await self._desk.heads())
         stories: OrderedDict[IncidentId, Story] = OrderedDict()
@@ -147,11 +167,13 @@ class Live:
                 story = self._stories[incident] = Story(incident, names=self._desk.names)
             if story is not None:
                 self._changed.setdefault(incident, set()).update(story.apply(entry))
+                if isinstance(entry.fact, facts.TextHeard | facts.TextOrdered | facts.TextShown):
+                    self._spoken.add(incident)
         if isinstance(entry.fact, facts.DeliverySettled) and entry.fact.channel == "console":
             self._console_changed = True
         self._bell.set()
 
-    def _tell(self) -> None:
+    def _tell(self, texts: Mapping[IncidentId, Sequence[RoomText] | None]) -> None:
         changed, self._changed = self._changed, {}
         heads = dict(self.heads)
         for incident, keys in changed.items():
@@ -164,6 +186,9 @@ class Live:
                     events.append(event("step", packed))
                 following = moment.key
             events.append(event("notices", _packed(html=self._renderer.notices(story))))
+            events.append(event("rooms", _packed(html=self._renderer.rooms(story))))
+            if incident in texts:
+                events.append(event("texts", _packed(html=self._renderer.texts(story, texts[incident]))))
             events.append(event("head", _packed(html=self._renderer.head(story)), heads))
             self._fanout.publish(incident, b"".join(events), heads)
         if changed:

@@ -23,12 +23,13 @@ from gateway.web.sessions import Sessions
 from gateway.web.store import Session
 from gateway.web.stream import Fanout, written
 from gateway.web.view import ACTIONS, REASONS, calls_told, card, notice_block, reasons, recipients, unread
+from hardware.codecs.unit_room import MAX_TEXT
 
 _log = log.get("web")
 
 _RECHECK = 300.0
 _OPERATOR = re.compile(r"[A-Za-z0-9-]{0,16}")
-_FIELDS = ("verb", "action", "reason", "call", "place", "operator")
+_FIELDS = ("verb", "action", "reason", "call", "place", "operator", "room", "words")
 _VERB = re.compile(r"vrb_[0-9A-Z]{26}")
 
 
@@ -66,6 +67,7 @@ class Pages:
             web.post("/incidents/{incident}/cancel", self._cancel),
             web.post("/incidents/{incident}/correct", self._correct),
             web.post("/incidents/{incident}/read-back", self._read_back),
+            web.post("/incidents/{incident}/texts", self._send_text),
             web.get("/incidents/{incident}/notices/{notice}", self._notice),
             web.get("/events", self._events),
             web.get("/static/{version}/{name}", self._asset),
@@ -139,6 +141,12 @@ class Pages:
             "head": self._renderer.head(story),
             "steps": self._renderer.steps(story),
             "notices": self._renderer.notices(story),
+            "rooms": self._renderer.rooms(story),
+            "room_choices": story.rooms,
+            "texts": self._renderer.texts(
+                story, await self._live.texts(story.incident.id) if story.texts else ()
+            ),
+            "text_verb": self._ids.verb(),
             "pressed_at": story.pressed_at,
             "actions": [(action.value, words, self._ids.verb()) for action, words in ACTIONS.items()],
             "close_verb": self._ids.verb(),
@@ -213,6 +221,18 @@ class Pages:
         if not _OPERATOR.fullmatch(operator):
             raise web.HTTPBadRequest(text="Write the telecommunicator's code or position, not a name.")
         asking = self._desk.note_read_back(_verb(form), incident, session.person, operator)
+        return await self._asked(request, session, incident, asking)
+
+    async def _send_text(self, request: web.Request) -> web.Response:
+        session = await self.signed_in(request)
+        form = await request.post()
+        incident = IncidentId(request.match_info["incident"])
+        room, words = PlaceId(str(form.get("room", ""))), str(form.get("words", "")).strip()
+        if room not in {known.id for known in self._desk.names.rooms()}:
+            raise web.HTTPBadRequest(text="Choose the room that is to read it.")
+        if not words or len(words.encode()) > MAX_TEXT:
+            raise web.HTTPBadRequest(text=f"Write a short text, of {MAX_TEXT} letters at most.")
+        asking = self._desk.send_text(_verb(form), incident, room, words, session.person)
         return await self._asked(request, session, incident, asking)
 
     async def _asked(

@@ -13,6 +13,7 @@ import jinja2
 from gateway.web.desk import AlertsNearby, ConsoleMessage
 from gateway.web.headline import headline
 from gateway.web.responders import responders
+from gateway.web.rooms import RoomText, roll_call, text_lines
 from gateway.web.story import Moment, Story
 from gateway.web.view import BannerLine, Card, alert_view, card, day, notice_block, step_view, wall
 
@@ -79,6 +80,18 @@ class Renderer:
         """The notices of an incident with their counts."""
         blocks = [notice_block(tally) for tally in story.tallies.values()]
         return str(self._parts.notices(story.incident.id, blocks))
+
+    def rooms(self, story: Story) -> str:
+        """How the rooms are; "" while nothing is ordered and no room has spoken."""
+        call = roll_call(story.incident, story.rooms, lambda at: wall(at, self.zone))
+        return "" if call is None else str(self._parts.rooms(call))
+
+    def texts(self, story: Story, texts: Sequence[RoomText] | None) -> str:
+        """The texts of rooms and to them; None: they cannot be read."""
+        if texts is None:
+            return str(self._parts.texts_unread())
+        lines = text_lines(texts, story.rooms, story.texts_shown, lambda at: wall(at, self.zone))
+        return str(self._parts.texts(lines))
 
     def cards(self, cards: Sequence[Card], empty: str) -> str:
         """The list of incidents."""

@@ -20,6 +20,7 @@ from belltower.incident.facts import AlarmKind, Mode, Outcome, ReceiptLevel, Res
 from belltower.incident.fold import CallView, Incident
 from gateway.psap.ranges import NONE, Ranges, count, union, without
 from gateway.web.desk import Names
+from gateway.web.rooms import room_names, spoken_room
 
 
 class Stage(StrEnum):
@@ -118,6 +119,13 @@ class Story:
         self.tallies: dict[NoticeId, Tally] = {}
         self._names = names
         self._pressed_at: Instant | None = None
+        # Rooms counted in a step, by its key.
+        self._rooms: dict[str, dict[PlaceId, None]] = {}
+        self.rooms = names.rooms()
+        self.room_names = room_names(self.rooms)
+        # How many facts there are about texts.
+        self.texts = 0
+        self.texts_shown: frozenset[str] = frozenset()
         self._outcomes: dict[DeliveryId, Outcome] = {}
         self._notified: dict[str, int] = {}
         self._buildings: dict[CallId, str] = {}
@@ -325,6 +333,10 @@ class Story:
                 if fact.level is not facts.OutputLevel.QUEUED:
                     title = f"{fact.output} {'on' if fact.on else 'off'}: {_OUTPUT_LEVELS[fact.level]}"
                 return self._first(f"output:{entry.id}", entry.at, Stage.FAILED, title, fact.reason)
+            case facts.StatusReported() | facts.OrderShown() | facts.RoomNotReached() as fact:
+                return self._room(fact, entry)
+            case facts.TextHeard() | facts.TextOrdered() | facts.TextShown() as fact:
+                return self._text(fact, entry)
             case facts.SignalSuspect() as fact:
                 title = f"Unproven signal from {fact.unit}"
                 return self._first(
@@ -338,6 +350,65 @@ class Story:
                 return self._first(f"other:{entry.id}", entry.at, Stage.UNKNOWN, title)
             case _:  # about links, units and lanes: those stand in the banner
                 return set()
+
+    def _room(
+        self, fact: facts.StatusReported | facts.OrderShown | facts.RoomNotReached, entry: Entry
+    ) -> set[str]:
+        """What is urgent is a step of its own; rooms that are safe, and those that show an order, are counted."""
+        unit = None if isinstance(fact, facts.RoomNotReached) else fact.unit
+        place = facts.room_of(fact.place, unit)
+        name = next((room.name for room in self.rooms if room.id == place), "")
+        if not name:
+            name = spoken_room(place) if place.startswith("?") else self._names.place(place)
+        match fact:
+            case facts.RoomNotReached():
+                title = f"{name} not reached: nothing there confirms {fact.action.value}"
+                key = f"missed:{fact.ordered}:{place}"
+                return self._first(key, entry.at, Stage.FAILED, title, "somebody must go or call")
+            case facts.OrderShown():
+                return self._counted(
+                    f"shown:{fact.ordered}",
+                    place,
+                    entry.at,
+                    Stage.MACHINE,
+                    f"{fact.action.value.capitalize()} is shown in",
+                    f"last {name}; shown is not read",
+                )
+            case facts.StatusReported(status=facts.RoomStatus.SAFE):
+                return self._counted("safe", place, entry.at, Stage.RECORDED, "Safe:", f"last {name}")
+            case facts.StatusReported():
+                word = fact.status.value.replace("_", " ")
+                title = f"{name}: {fact.count} {word}" if fact.count else f"{name}: {word}"
+                return self._first(f"status:{entry.id}", entry.at, Stage.RECORDED, title)
+
+    def _counted(
+        self, key: str, place: PlaceId, at: Instant, stage: Stage, title: str, detail: str
+    ) -> set[str]:
+        rooms = self._rooms.setdefault(key, {})
+        rooms[place] = None
+        count = f"{len(rooms)} room{'' if len(rooms) == 1 else 's'}"
+        known = self.steps.get(key)
+        if known is None:
+            return self._first(key, at, stage, f"{title} {count}", detail)
+        return self._put(replace(known, title=f"{title} {count}", detail=detail))
+
+    def _text(self, fact: facts.TextHeard | facts.TextOrdered | facts.TextShown, entry: Entry) -> set[str]:
+        """That there is a text, never what it says."""
+        self.texts += 1
+        name = self.room_names.get(fact.unit, f"unit {fact.unit}")
+        match fact:
+            case facts.TextHeard():
+                return self._first(f"text:{fact.text}", entry.at, Stage.RECORDED, f"Text from {name}")
+            case facts.TextOrdered():
+                by = "" if fact.by is None else f"by {self._names.person(fact.by)}"
+                return self._first(f"text:{fact.text}", entry.at, Stage.RECORDED, f"Text to {name}", by)
+            case facts.TextShown():
+                self.texts_shown = self.texts_shown | {fact.text}
+                key = f"text:{fact.text}"
+                known = self.steps.get(key)
+                if known is None:
+                    return set()
+                return self._put(replace(known, stage=Stage.MACHINE, detail="shown on the unit"))
 
     def _fresh(self, entry: Entry) -> bool:
         if entry.id in self._spooled:

@@ -46,6 +46,46 @@ function head({ html }) {
   document.querySelector(".orders").hidden = Boolean(place.querySelector(".headline.closed"));
 }
 
+let wanted = "";
+
+function filtered() {
+  const section = byId("rollcall");
+  if (!section) return;
+  const said = byId("room-filter").value.trim().toLowerCase();
+  let seen = 0;
+  for (const room of section.querySelectorAll(".room")) {
+    const fits = room.dataset.name.includes(said) && (!wanted || room.dataset.kinds.split(" ").includes(wanted));
+    room.hidden = !fits;
+    if (fits) seen += 1;
+  }
+  for (const tile of section.querySelectorAll(".tile")) tile.setAttribute("aria-pressed", tile.dataset.kind === wanted);
+  const nobody = section.querySelector(".nobody");
+  if (nobody) nobody.hidden = seen > 0;
+}
+
+function rooms({ html }) {
+  const section = byId("rollcall");
+  if (!section) return;
+  const focused = document.activeElement?.dataset?.kind;
+  replaced(byId("rooms"), html);
+  section.hidden = !html;
+  filtered();
+  if (focused) section.querySelector(`.tile[data-kind="${focused}"]`)?.focus();
+}
+
+function filter() {
+  const section = byId("rollcall");
+  if (!section) return;
+  section.querySelector(".filter").hidden = false;
+  byId("room-filter").addEventListener("input", filtered);
+  section.addEventListener("click", (event) => {
+    const tile = event.target.closest(".tile");
+    if (!tile) return;
+    wanted = wanted === tile.dataset.kind ? "" : tile.dataset.kind;
+    filtered();
+  });
+}
+
 function list({ open, closed }) {
   if (!byId("open")) {
     reload();
@@ -78,6 +118,8 @@ function listen() {
     step,
     head,
     list,
+    rooms,
+    texts: ({ html }) => replaced(byId("texts"), html),
     notices: ({ html }) => replaced(byId("notices"), html),
     banner: ({ html }) => replaced(byId("banner"), html),
     console: ({ html }) => replaced(byId("console"), html),
@@ -131,6 +173,7 @@ function once() {
 }
 
 once();
+filter();
 clock();
 listen();
 setInterval(watch, 1000);

@@ -27,6 +27,7 @@ from gateway.web.alert_feed import FeedPlan
 from gateway.web.app import Web, first_invitation, make_web
 from gateway.web.desk import AlertsNearby, ConsoleMessage, LaneState, Recipient
 from gateway.web.journal_desk import JournalDesk
+from gateway.web.rooms import Room, RoomText
 
 ALARM, DESK = StreamName("alarm"), StreamName("desk")
 QUICK = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
@@ -58,6 +59,7 @@ class Names:
     """What the test school calls things."""
 
     def __init__(self) -> None:
+        self.with_units: list[Room] = []
         self.people: dict[PersonId, str] = dict(PEOPLE)  # type: ignore[arg-type]
 
     def place(self, place: PlaceId | None) -> str:
@@ -67,6 +69,10 @@ class Names:
     def places(self) -> Sequence[tuple[PlaceId, str]]:
         """All of them."""
         return [(PlaceId(place), words) for place, words in PLACES.items()]
+
+    def rooms(self) -> Sequence[Room]:
+        """All with units."""
+        return self.with_units
 
     def person(self, person: PersonId) -> str:
         """By name."""
@@ -87,6 +93,7 @@ class House:
         self.refuse: Exception | None = None
         self.rows: list[Recipient] = []
         self.messages: list[ConsoleMessage] = []
+        self.texts: list[RoomText] = []
         self.nearby: AlertsNearby | None = None
         self.feed: FeedPlan | None = None
         self.alarm_database: Database
@@ -255,6 +262,18 @@ class Verbs:
     async def correct_call(self, verb_id: VerbId, call: CallId, place: PlaceId, by: PersonId) -> None:
         """Remember it."""
         self._house.asked.append((verb_id, "correct", call, place, by))
+
+    async def texts(self, incident: IncidentId) -> Sequence[RoomText]:
+        """What the test laid down."""
+        if self._house.refuse is not None:
+            raise self._house.refuse
+        return self._house.texts
+
+    async def send_text(
+        self, verb_id: VerbId, incident: IncidentId, room: PlaceId, words: str, by: PersonId
+    ) -> None:
+        """Remember it."""
+        self._house.asked.append((verb_id, "text", incident, room, words, by))
 
     async def note_read_back(
         self, verb_id: VerbId, incident: IncidentId, by: PersonId, operator: str
