@@ -36,7 +36,7 @@ def command() -> None:
 @click.option("--ca", type=click.Path(exists=True, path_type=Path), help="Whom to trust, a PEM file.")
 @config_option
 def units(count: int | None, port: int, url: str, ca: Path | None, config: Path) -> None:
-    """Connect units of the site package over MQTT, with heartbeats, and press them when asked.
+    """Connect units of the site package over MQTT: they beat, show orders and texts, and press and speak when asked.
 
     \b
     Example:
@@ -46,6 +46,9 @@ def units(count: int | None, port: int, url: str, ca: Path | None, config: Path)
     The first line printed is JSON with the address: {"api": "http://127.0.0.1:8090", "units": 20}.
       GET  /units             every unit, whether it is connected, and the level it shows
       POST /units/UNIT/press  {"kind": "panic" | "medical"}, the body may be left out
+      POST /units/UNIT/status {"status": "safe" | "need_help" | "injured" | "missing" | "extra", "count": 2}
+      POST /units/UNIT/text   {"text": "Door jammed"}
+      POST /units/UNIT/fault  {"fault": "mute" | "deaf" | "late=3" | ""}: confirm no order, hear none, or late
     """
     from gateway.cli.simulated_units import run_units
     from gateway.process import tied

@@ -17,10 +17,14 @@ from gateway.cli.output import emit
 from gateway.cli.unit_ways import WORDS, connected_unit, way_in
 from gateway.site_package import SitePackage
 from hardware.codecs.unit import Kind, Level
+from hardware.codecs.unit_room import Word, clean
 from hardware.simulators.connected_unit import ConnectedUnit
 from hardware.unit_keys import read_keys
 
 _LARGEST_BODY = 1024
+_STATUSES = "|".join(word.name.lower() for word in Word)
+_MOST = 255
+_LONGEST = 3600.0
 
 
 async def run_units(
@@ -88,9 +92,54 @@ def _door(units: dict[str, ConnectedUnit], package: SitePackage) -> web.Applicat
         unit.press(kind)
         return web.json_response(_shown(unit, package), status=202)
 
+    @routes.post("/units/{unit}/status")
+    async def status(request: web.Request) -> web.Response:
+        unit = units.get(request.match_info["unit"])
+        try:
+            said = json.loads(await request.content.read(_LARGEST_BODY))
+            word, count = Word[str(said["status"]).upper()], int(said.get("count", 0))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return _wrong(f'the body is {{"status": "{_STATUSES}", "count": 2}}')
+        if unit is None or not 0 <= count <= _MOST:
+            return _wrong(f"there is no such unit here, or the count is not 0 to {_MOST}")
+        unit.status(word, count)
+        return web.json_response(_shown(unit, package), status=202)
+
+    @routes.post("/units/{unit}/text")
+    async def text(request: web.Request) -> web.Response:
+        unit = units.get(request.match_info["unit"])
+        try:
+            words = str(json.loads(await request.content.read(_LARGEST_BODY))["text"])
+        except (ValueError, KeyError, TypeError):
+            words = ""
+        if unit is None or not clean(words):
+            return _wrong('there is no such unit here, or the body is not {"text": ".."}')
+        unit.text(words)
+        return web.json_response(_shown(unit, package), status=202)
+
+    @routes.post("/units/{unit}/fault")
+    async def fault(request: web.Request) -> web.Response:
+        unit = units.get(request.match_info["unit"])
+        try:
+            named = str(json.loads(await request.content.read(_LARGEST_BODY))["fault"])
+            kind, _, seconds = named.partition("=")
+            late = float(seconds) if kind == "late" else 0.0
+        except (ValueError, KeyError, TypeError):
+            kind, late = "?", 0.0
+        if unit is None or kind not in ("", "mute", "deaf", "late") or not 0 <= late < _LONGEST:
+            return _wrong(
+                'there is no such unit here, or the body is not {"fault": "mute"|"deaf"|"late=3"|""}'
+            )
+        unit.mute, unit.deaf, unit.late = kind == "mute", kind == "deaf", late
+        return web.json_response(_shown(unit, package), status=202)
+
     app = web.Application(client_max_size=_LARGEST_BODY)
     app.add_routes(routes)
     return app
+
+
+def _wrong(error: str) -> web.Response:
+    return web.json_response({"error": error}, status=400)
 
 
 def _shown(unit: ConnectedUnit, package: SitePackage) -> dict[str, object]:
@@ -101,4 +150,9 @@ def _shown(unit: ConnectedUnit, package: SitePackage) -> dict[str, object]:
         "connected": unit.connected.is_set(),
         "level": unit.level.name.lower(),
         "shows": WORDS[unit.level],
+        "order": unit.unit.order.told.name.lower() if unit.unit.order is not None else "",
+        "order_exercise": unit.unit.order is not None and unit.unit.order_exercise,
+        "texts": unit.unit.texts,
+        # Statuses and texts that no acknowledgement has named yet.
+        "unheard": unit.unit.unheard,
     }

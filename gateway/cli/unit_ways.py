@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from belltower.errors import NotFound, SettingsError
 from belltower.ids import UnitId
-from hardware.codecs.unit import Level, mqtt_password, site_tag
+from hardware.codecs.unit import Level, Type, mqtt_password, site_tag
 from hardware.simulators.connected_unit import ConnectedUnit
 from hardware.simulators.unit import Flash, SimulatedUnit
 
@@ -30,6 +30,9 @@ WORDS = {
 """What a unit shows its wearer."""
 
 
+_SHOWN = (int(Type.ORDER), int(Type.SAY))
+
+
 class FileFlash(Flash):
     """A simulated unit's memory in a file, so that it counts on from run to run as a real one does."""
 
@@ -37,16 +40,27 @@ class FileFlash(Flash):
         super().__init__()
         self._path = path
         try:
-            epoch, reserved = json.loads(path.read_text(encoding="ascii"))
+            epoch, reserved, *marks = json.loads(path.read_text(encoding="ascii"))
             super().save(int(epoch), int(reserved))
+            for type_, high, low in marks:
+                super().keep_mark(int(type_), (int(high), int(low)))
         except (OSError, ValueError, TypeError):
             pass  # a unit fresh from the box
 
     def save(self, epoch: int, reserved: int) -> None:
         """Remember, before any counter below `reserved` is used."""
         super().save(epoch, reserved)
+        self._write()
+
+    def keep_mark(self, type_: int, named: tuple[int, int]) -> None:
+        """Remember what was shown."""
+        super().keep_mark(type_, named)
+        self._write()
+
+    def _write(self) -> None:
+        marks = [[type_, *self.mark(type_)] for type_ in _SHOWN if self.mark(type_) != (0, 0)]
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._path.write_text(json.dumps([epoch, reserved]), encoding="ascii")
+        self._path.write_text(json.dumps([*(self.load() or (0, 0)), *marks]), encoding="ascii")
 
 
 class Way:

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from belltower.errors import Malformed, Rejected, Unreachable
 from belltower.tasks import together
 from hardware.codecs import mqtt, mqtt_packets
+from hardware.codecs import unit as codec
 from hardware.codecs.unit import Kind, Level
+from hardware.codecs.unit_room import Word
 from hardware.simulators.unit import SimulatedUnit
 
 _VERSION = 4
@@ -48,6 +50,12 @@ class ConnectedUnit:
         self._writer: asyncio.StreamWriter | None = None
         self._pressed = asyncio.Event()
         self._mid = 0
+        self.mute = False
+        """Whether it hears, and says nothing of what it shows."""
+        self.deaf = False
+        """Whether it hears nothing."""
+        self.late = 0.0
+        """Seconds until it confirms what it shows."""
 
     @property
     def level(self) -> Level:
@@ -57,6 +65,19 @@ class ConnectedUnit:
     def press(self, kind: Kind = Kind.PANIC) -> None:
         """Press. Away from the server it is kept and sent as soon as there is a connection."""
         frame = self.unit.press(self._now(), kind)
+        if self.connected.is_set():
+            self._publish(frame)
+        self._pressed.set()
+
+    def status(self, word: Word, count: int = 0) -> None:
+        """Say how the room is; kept like a press while there is no connection."""
+        self._speak(self.unit.status(self._now(), word, count))
+
+    def text(self, words: str) -> None:
+        """Say something in the room's own words."""
+        self._speak(self.unit.text(self._now(), words))
+
+    def _speak(self, frame: bytes) -> None:
         if self.connected.is_set():
             self._publish(frame)
         self._pressed.set()
@@ -132,9 +153,14 @@ class ConnectedUnit:
     def _heard(self, packet: mqtt_packets.Publish) -> None:
         if packet.qos and packet.mid:
             self._send(mqtt_packets.PubAck(mid=packet.mid))
+        if self.deaf:
+            return
         before = self.unit.level
         for frame in self.unit.heard(packet.payload):
-            self._publish(frame)
+            if codec.peek(frame).type != codec.Type.SHOWN or (not self.mute and not self.late):
+                self._publish(frame)
+            elif not self.mute:
+                asyncio.get_running_loop().call_later(self.late, self._publish, frame)
         if self.unit.level is not before and self._on_level is not None:
             self._on_level(self.unit.level)
 

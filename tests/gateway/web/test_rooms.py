@@ -224,8 +224,8 @@ async def test_the_roll_call_comes_alive_without_a_reload(house: House, browser:
         await house.say(pressed.id, facts.TextShown(unit=UnitId("u41"), text="txt_2", incident=pressed.id))
         await expect(page.locator("#texts .down")).to_contain_text("shown on the unit")
         await page.locator("summary", has_text="Show a short text").click()
-        await page.get_by_label("Room", exact=True).select_option("C 141")
-        await page.get_by_label("Text", exact=True).fill("Help is at the door")
+        await page.locator('select[name="room"]').select_option("C 141")
+        await page.locator('input[name="words"]').fill("Help is at the door")
         await page.get_by_role("button", name="Send the text").click()
         await expect(page.locator(".tile.safe b")).to_have_text("34")
         assert [(pressed.id, PlaceId("r41"), "Help is at the door")] == [
