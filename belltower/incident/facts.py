@@ -444,7 +444,7 @@ class PanelTrouble(Struct, frozen=True, kw_only=True, tag="panel.trouble"):
     # The event's code as the panel wrote it, "?" where its report was not understood; and its zone.
     code: str
     zone: str
-    # trouble, cancel, alarm (fire, burglary ..), unknown, malformed
+    # trouble, cancel, alarm (fire, burglary ..), unknown, malformed; panic, medical: said again while the journal was ill
     means: str
 
 

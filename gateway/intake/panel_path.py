@@ -154,7 +154,7 @@ class PanelPath:
         said = (account, _digest(frame))
         if not self._news(tx, said, frame):
             self._counts["panel_repeated"] += 1
-            return self._written.get(said, [])
+            return self._again(said, account, events, meanings)
         raised: list[asyncio.Future[Durability]] = []
         for event, meaning in zip(events, meanings, strict=True):
             kind = _KINDS.get(meaning)
@@ -172,6 +172,33 @@ class PanelPath:
             raised.append(outcome.durability)
         self._written[said] = raised
         return raised
+
+    def _again(
+        self, said: tuple[str, str], account: str, events: tuple[Event, ...], meanings: list[Meaning]
+    ) -> list[asyncio.Future[Durability]]:
+        """What the answer to a repeated call for help waits for.
+
+        What stands in memory alone enters the journal before anything else once that is well: a note of the repeat
+        that is journaled proves it.
+        """
+        written = self._written.get(said, [])
+        if not any(each.done() and each.result() is Durability.UNRECORDED for each in written):
+            return written
+        event, means = next(pair for pair in zip(events, meanings, strict=True) if pair[1] in _KINDS)
+        noted = self._verbs.record(
+            facts.PanelTrouble(
+                panel=self.name, account=account, code=event.code, zone=event.zone, means=means
+            )
+        )
+        proven: asyncio.Future[Durability] = asyncio.get_running_loop().create_future()
+
+        def settle(noted: asyncio.Future[Durability]) -> None:
+            journaled = not noted.cancelled() and noted.result() is Durability.JOURNALED
+            proven.set_result(Durability.JOURNALED if journaled else Durability.UNRECORDED)
+
+        noted.add_done_callback(settle)
+        self._written[said] = [proven]
+        return [proven]
 
     def _place(self, account: str, zone: str) -> Place | None:
         zones = self._accounts.get(account, PanelZones())

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections import deque
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 
 import msgspec
 
@@ -23,7 +22,10 @@ class Offsets:
     def __init__(self, *, file: Path | None = None) -> None:
         self._file = file
         self._seconds: dict[str, int] | None = None
-        self._unwritten: deque[bytes] = deque(maxlen=1)
+        self._lock = Lock()
+        # What the writer has not taken yet, and whether it will still look for it: both under the lock.
+        self._unwritten: bytes | None = None
+        self._writing = False
         self._writer: Thread | None = None
 
     def of(self, receiver: str) -> int:
@@ -38,10 +40,12 @@ class Offsets:
             del known[next(iter(known))]
         if self._file is None:
             return
-        self._unwritten.append(msgspec.json.encode(known))
-        if self._writer is None or not self._writer.is_alive():
-            self._writer = Thread(target=self._write, args=(self._file,), name="dc09 clock", daemon=True)
-            self._writer.start()
+        with self._lock:
+            self._unwritten = msgspec.json.encode(known)
+            if not self._writing:
+                self._writing = True
+                self._writer = Thread(target=self._write, args=(self._file,), name="dc09 clock", daemon=True)
+                self._writer.start()
 
     def written(self) -> None:
         """Wait until all is on disk: for whoever ends on purpose."""
@@ -54,15 +58,24 @@ class Offsets:
         return self._seconds
 
     def _write(self, file: Path) -> None:
-        """Whole or not at all. That it fails costs one NAK after the next start."""
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            beside = file.with_suffix(".new")
-            while self._unwritten:
-                beside.write_bytes(self._unwritten.pop())
-                beside.replace(file)
-        except OSError as error:
-            _log.warning("clock_offset_not_kept", error=error.strerror)
+        while True:
+            with self._lock:
+                octets, self._unwritten = self._unwritten, None
+                if octets is None:
+                    self._writing = False
+                    return
+            try:
+                _keep(file, octets)
+            except OSError as error:
+                _log.warning("clock_offset_not_kept", error=error.strerror)
+
+
+def _keep(file: Path, octets: bytes) -> None:
+    """Whole or not at all. That it fails costs one NAK after the next start."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_suffix(".new")
+    beside.write_bytes(octets)
+    beside.replace(file)
 
 
 def _read(file: Path | None) -> dict[str, int]:

@@ -33,8 +33,7 @@ from gateway.psap.link import (
     Report,
     Update,
 )
-from hardware.codecs.sound import joined, silence, tone
-from hardware.codecs.voice import FRAME, PayloadFormat, encode, frames, silent
+from hardware.codecs.voice import FRAME, PayloadFormat, frames, silent
 from hardware.drivers.ptt import PTT
 from hardware.drivers.speech import Words
 from hardware.drivers.zone import Pace, PageWire
@@ -50,7 +49,17 @@ LOOK = 1.0
 _LOOKS_PER_CHECK = 10
 _QUEUE = 8
 _SAYINGS = 2
-_DECODER = msgspec.json.Decoder(tuple[Words, ...])
+
+
+class Saying(msgspec.Struct, frozen=True, kw_only=True):
+    """What a frame carries."""
+
+    words: tuple[Words, ...]
+    # Without one of its words it would say something else: a cancellation without "cancelled" is heard as a call.
+    whole: bool = False
+
+
+_DECODER = msgspec.json.Decoder(Saying)
 
 
 class VoiceWire(PageWire, Protocol):
@@ -69,7 +78,11 @@ class Sayings(Protocol):
         ...
 
     def ready(self, words: Words, form: PayloadFormat, /) -> bytes:
-        """The sound of it, or as much as there is."""
+        """The sound of it, whole or by its parts; b"" where it is not rendered."""
+        ...
+
+    def complete(self, words: Sequence[Words], form: PayloadFormat, /) -> bool:
+        """Whether all of it can be said."""
         ...
 
     def fault(self) -> str:
@@ -115,7 +128,6 @@ class VoiceLink:
         self._queue: asyncio.Queue[tuple[Frame, asyncio.Future[bool]]] = asyncio.Queue(_QUEUE)
         self._fault = "not looked at yet"
         self._checked = ""
-        self._attention = b""
 
     @property
     def name(self) -> LinkName:
@@ -150,7 +162,9 @@ class VoiceLink:
         """A cancellation or correction."""
         text = voice_text.update_text(update, campus=self._campus)
         return Frame(
-            id=radio_text.update_frame_id(update), octets=_octets(text), text=voice_text.sentence(text)
+            id=radio_text.update_frame_id(update),
+            octets=_octets(text, whole=True),
+            text=voice_text.sentence(text),
         )
 
     def test(self, test: LinkTest) -> Frame | str:
@@ -168,10 +182,11 @@ class VoiceLink:
 
     async def send(self, frame: Frame) -> bool:
         """Say it. True once its first packet has left; while something else is said, its turn is waited for."""
-        words = _words(frame)
+        saying = _saying(frame)
         # The first words say whether it is an exercise or a test: without them nothing else is said.
-        if self._fault or not self._speech.ready(words[0], self._wire.form):
-            self._speech.want_words(words)
+        needed = saying.words if saying.whole else saying.words[:1]
+        if self._fault or not self._speech.complete(needed, self._wire.form):
+            self._speech.want_words(saying.words)
             return False
         left: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         try:
@@ -202,13 +217,19 @@ class VoiceLink:
             if looks % _LOOKS_PER_CHECK == 0 or self._checked:
                 self._checked = await self._check()
             looks += 1
-            self._fault = self._wire.fault() or self._checked or self._speech.fault()
+            self._fault = self._wire.fault() or self._checked or self._mute()
             if self._fault and not told:
                 report(Lost(reason=self._fault))
             elif not self._fault and told != "":
                 report(Opened())
             told = self._fault
             await asyncio.sleep(LOOK)
+
+    def _mute(self) -> str:
+        """Why no call can be said; one text that cannot be rendered, or a program that is gone since, is no reason."""
+        if self._speech.complete(voice_text.SPOKEN, self._wire.form):
+            return ""
+        return self._speech.fault()
 
     async def _check(self) -> str:
         if self._ptt is None:
@@ -267,22 +288,20 @@ class VoiceLink:
             yield from [quiet] * round(self._tail / FRAME)
 
     def _sound(self, frame: Frame) -> Iterator[bytes]:
-        """A short tone, then the text twice; what is not rendered yet is left out."""
+        """A short tone, then the text twice; what is not rendered yet is left out, where it may be."""
         form = self._wire.form
-        if not self._attention:
-            self._attention = encode(joined(tone(1050, 0.4, rate=8_000), silence(0.2, rate=8_000)), form)
-        yield from frames(self._attention)
+        yield from frames(self._speech.ready(voice_text.ATTENTION, form))
         for _ in range(_SAYINGS):
-            for words in _words(frame):
+            for words in _saying(frame).words:
                 yield from frames(self._speech.ready(words, form))
             yield from [silent(form)] * 30
 
 
-def _octets(text: tuple[Words, ...]) -> bytes:
-    return msgspec.json.encode(text)
+def _octets(text: tuple[Words, ...], *, whole: bool = False) -> bytes:
+    return msgspec.json.encode(Saying(words=text, whole=whole))
 
 
-def _words(frame: Frame) -> tuple[Words, ...]:
+def _saying(frame: Frame) -> Saying:
     return _DECODER.decode(frame.octets)
 
 

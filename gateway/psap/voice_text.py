@@ -12,7 +12,10 @@ from belltower.incident.facts import AlarmKind, UpdateKind
 from floorplans.campus import Campus
 from gateway.psap.link import Call, ExerciseCall, ExerciseMore, ExerciseUpdate, LinkTest, More, Spot, Update
 from gateway.psap.ranges import Ranges
-from hardware.drivers.speech import LETTERS, Words, named, said, spelt
+from hardware.drivers.speech import LETTERS, Words, named, notes, said, spelt
+
+ATTENTION = notes((1050, 0.4), (0, 0.2))
+"""What every saying begins with."""
 
 EXERCISE = said("Exercise, exercise, exercise.")
 TEST = said("Test, test, test.")
@@ -36,7 +39,7 @@ _PROVING = said("This is a test of the school's radio.")
 _TEST_NUMBER = said("Test number")
 _NOBODY = said("Nobody needs help.")
 
-FIXED = (
+SPOKEN = (
     *_ALARMS.values(),
     *(
         _BUILDING,
@@ -54,7 +57,9 @@ FIXED = (
     *(said(letter) for letter in LETTERS),
     *(EXERCISE, TEST, _PROVING, _TEST_NUMBER, _NOBODY),
 )
-"""Every text that does not depend on the call, the most wanted first."""
+"""Every text that does not depend on the call, the most wanted first: with these every call can be said."""
+FIXED = (ATTENTION, *SPOKEN)
+"""The same, and the tone."""
 
 _MOST_RANGES = 3
 _MOST_BUILDINGS = 3

@@ -244,16 +244,28 @@ class _Call(asyncio.DatagramProtocol):
         elif self._final is None:
             self._final = response
             self._to = sip.header(response, "To") or self._to
-            if response.status < 300:
-                self._answered = True
-                self._remote = sip.bracketed(sip.header(response, "Contact")) or self._uri
-                self._ack = self._written("ACK", 1, self._random(8).hex())
+            try:
+                self._take(response)
+            except ValueError:
+                self._broken = "its answer cannot be acknowledged"
             else:
-                self._ack = self._written("ACK", 1, self._branch)
-            self._send(self._ack)
+                self._send(self._ack)
         elif self._ack:  # it has not heard our ACK
             self._send(self._ack)
         self._heard.set()
+
+    def _take(self, final: Response) -> None:
+        if final.status >= 300:
+            self._ack = self._written("ACK", 1, self._branch)
+            return
+        self._remote = sip.bracketed(sip.header(final, "Contact")) or self._uri
+        branch = self._random(8).hex()
+        try:
+            self._ack = self._written("ACK", 1, branch)
+        except ValueError:  # nothing can be sent to such a Contact; where it was called it answers as well
+            self._remote = self._uri
+            self._ack = self._written("ACK", 1, branch)
+        self._answered = True
 
     def _request(self, request: Request) -> None:
         status, reason = (200, "OK") if request.method in {"BYE", "OPTIONS"} else (501, "Not Implemented")

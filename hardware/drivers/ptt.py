@@ -2,14 +2,17 @@
 
 The watchdog is a thread of its own. Whatever hangs, the source of the sound or the whole loop, 60 s after keying it
 unkeys, and tries again until that has worked. A transmission that tripped it is over: nothing keys again before its
-source has ended.
+source has ended. All that blocks runs in one thread of the transmitter's own, in order: a key that took its time is
+followed by its unkeying although nobody waits for it any more, and nothing that hangs elsewhere holds up a key.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from threading import Event, Lock, Thread
 from typing import TypeVar
 
@@ -33,10 +36,11 @@ _POLL = 0.05
 _RETRY = 0.5
 
 
-class _Armed:
+class Armed:
     """One transmission, as the watchdog sees it."""
 
     def __init__(self) -> None:
+        """A transmission that has not ended."""
         self.wake = Event()
         # The transmitter is unkeyed, and all is well.
         self.idle = False
@@ -52,49 +56,52 @@ class Watchdog:
         self._unkey = unkey
         self._limit = limit
         self._lock = Lock()
-        self._armed: _Armed | None = None
-        self._tripped = False
+        self._tripped: set[Armed] = set()
 
     @property
     def tripped(self) -> bool:
         """Whether it had to unkey, and the source has not been idle since."""
-        return self._tripped
+        return bool(self._tripped)
 
-    def arm(self) -> None:
+    def arm(self) -> Armed:
         """The transmitter is about to be keyed. `Unreachable` while the source that tripped it is not idle."""
         with self._lock:
             if self._tripped:
                 raise Unreachable("the watchdog has unkeyed this source; it must go idle first")
-            self._armed = _Armed()
-            Thread(target=self._watch, args=(self._armed,), name="ptt watchdog", daemon=True).start()
+            armed = Armed()
+            Thread(target=self._watch, args=(armed,), name="ptt watchdog", daemon=True).start()
+            return armed
 
-    def idle(self) -> None:
-        """The source has ended and the transmitter is unkeyed."""
+    def watches(self, armed: Armed) -> bool:
+        """Whether this transmission may be on the air: it has not ended, and its time is not up."""
         with self._lock:
-            armed, self._armed, self._tripped = self._armed, None, False
-            if armed is not None:
-                armed.idle = True
-                armed.wake.set()
+            return not armed.idle and not armed.ended and armed not in self._tripped
 
-    def abandon(self) -> None:
+    def idle(self, armed: Armed) -> None:
+        """The source of this transmission has ended and the transmitter is unkeyed."""
+        with self._lock:
+            self._tripped.discard(armed)
+            armed.idle = True
+            armed.wake.set()
+
+    def abandon(self, armed: Armed) -> None:
         """The source has ended, but the transmitter could not be unkeyed: the watchdog does it, at once."""
         with self._lock:
-            if self._armed is not None:
-                self._armed.ended = True
-                self._armed.wake.set()
+            armed.ended = True
+            armed.wake.set()
 
-    def _watch(self, armed: _Armed) -> None:
+    def _watch(self, armed: Armed) -> None:
         armed.wake.wait(self._limit)
         with self._lock:
             if armed.idle:
                 return
-            self._tripped = True
+            self._tripped.add(armed)
         _log.error("transmitter_unkeyed_by_watchdog")
         pause = Event()
         while not self._unkeyed():
             pause.wait(_RETRY)
         if armed.ended:
-            self.idle()
+            self.idle(armed)
 
     def _unkeyed(self) -> bool:
         try:
@@ -123,6 +130,7 @@ class PTT:
         self._claim = claim
         self._turn = asyncio.Lock()
         self._known_off = False
+        self._thread = ThreadPoolExecutor(1, "ptt")
         self.watchdog = Watchdog(unkey=line.unkey, limit=limit)
 
     @asynccontextmanager
@@ -133,16 +141,17 @@ class PTT:
         """
         async with self._turn:
             await self._claimed()
-            self.watchdog.arm()
+            armed = self.watchdog.arm()
             try:
-                await _in_thread(self._key)
+                await self._aside(partial(self._key, armed))
                 await asyncio.sleep(self._lead)
                 yield
                 await asyncio.sleep(self._tail)
                 if self.watchdog.tripped:
                     raise Uncertain("the watchdog has taken the transmitter off the air")
             finally:
-                await self._off()
+                # Behind a key that is still at work, and to its end also when this task is cancelled.
+                await self._aside(partial(self._unkey_and_idle, armed))
 
     async def check(self) -> None:
         """`Unreachable` when the key line cannot be used.
@@ -150,38 +159,35 @@ class PTT:
         The first time it unkeys: a process that was killed may have left the transmitter on the air.
         """
         if not self._known_off and not self._turn.locked():
-            await _in_thread(self._line.unkey)
+            await self._aside(self._line.unkey)
             self._known_off = True
-        await _in_thread(self._line.busy)
+        await self._aside(self._line.busy)
 
     def close(self) -> None:
         """Unkey and let go of the line."""
         self._line.close()
+        self._thread.shutdown(wait=False)
 
-    def _key(self) -> None:
+    def _key(self, armed: Armed) -> None:
         self._line.key()
-        if self.watchdog.tripped:  # keying hung until after the limit
+        if not self.watchdog.watches(armed):
             self._line.unkey()
+            raise Unreachable("the transmitter took longer to key than it may be on the air")
 
     async def _claimed(self) -> None:
         """Wait for a free channel, for a while."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self._claim
-        while await _in_thread(self._line.busy) and loop.time() < until:  # noqa: ASYNC110 - a line is asked, it does not tell
+        while await self._aside(self._line.busy) and loop.time() < until:  # noqa: ASYNC110 - a line is asked, it does not tell
             await asyncio.sleep(_POLL)
 
-    async def _off(self) -> None:
-        # In a thread that goes on when this task is cancelled.
-        await _in_thread(self._unkey_and_idle)
-
-    def _unkey_and_idle(self) -> None:
+    def _unkey_and_idle(self, armed: Armed) -> None:
         try:
             self._line.unkey()
         except LinkError:
-            self.watchdog.abandon()
+            self.watchdog.abandon(armed)
             raise
-        self.watchdog.idle()
+        self.watchdog.idle(armed)
 
-
-async def _in_thread(work: Callable[[], T]) -> T:
-    return await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, work))
+    async def _aside(self, work: Callable[[], T]) -> T:
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, work))

@@ -9,6 +9,7 @@ import asyncio
 import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from belltower.errors import Unreachable
@@ -26,6 +27,8 @@ class SoundCommand:
     def __init__(self, *, command: tuple[str, ...]) -> None:
         """The program and its arguments."""
         self._command = command
+        # Ending may take the program a while; whatever hangs elsewhere does not hold it up.
+        self._thread = ThreadPoolExecutor(1, "sound command")
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -45,7 +48,7 @@ class SoundCommand:
     async def begin(self) -> None:
         """Start the program."""
         await self.end()
-        starting = asyncio.get_running_loop().run_in_executor(None, self._start)
+        starting = asyncio.get_running_loop().run_in_executor(self._thread, self._start)
         try:
             self._process = await asyncio.shield(starting)
         except OSError as error:
@@ -72,7 +75,7 @@ class SoundCommand:
         process, self._process = self._process, None
         if process is None:
             return
-        waiting = asyncio.get_running_loop().run_in_executor(None, _drained, process)
+        waiting = asyncio.get_running_loop().run_in_executor(self._thread, _drained, process)
         await asyncio.shield(waiting)
 
     def _start(self) -> subprocess.Popen[bytes]:

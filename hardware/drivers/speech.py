@@ -14,10 +14,12 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -29,6 +31,8 @@ from hardware.codecs.voice import PayloadFormat
 _log = log.get("speech")
 
 Process = subprocess.Popen[bytes]
+P = ParamSpec("P")
+T = TypeVar("T")
 
 LONGEST = 240
 """Characters of one text."""
@@ -37,7 +41,9 @@ MOST = 4_000
 DEADLINE = 30.0
 """Seconds for one text, rendered and coded; then the program is taken for hung."""
 AGAIN = 60.0
-"""Seconds after which a program that failed is tried again."""
+"""Seconds after which a program that failed, or a text that could not be rendered, is tried again."""
+IN_A_ROW = 3
+"""Texts that fail one after the other; then it is the program that fails."""
 _MAX_FILE = 2_000_000
 _VERSION = 1
 
@@ -146,16 +152,25 @@ class Speech:
         self._bell = asyncio.Event()
         self._rest = asyncio.Event()
         self._failed = ""
+        # Texts that could not be rendered although others could, and when they are tried again.
+        self._refused: dict[str, None] = {}
+        self._refused_until = 0.0
+        self._reason = ""
+        # Whoever reads from a process that hangs waits here, and holds up nobody else's work.
+        self._thread = ThreadPoolExecutor(1, "speech")
 
     def fault(self) -> str:
         """What keeps it from speaking, with the mend; "" when nothing does."""
-        return self._speaker.fault() or self._failed
+        if fault := self._speaker.fault() or self._failed:
+            return fault
+        return f"not every announcement can be rendered ({self._reason})" if self._refused else ""
 
     def want(self, texts: Iterable[str]) -> None:
         """Render these as well, if they are not yet; the first wanted come first."""
         for text in texts:
             self._rest.clear()
-            if text and len(self._wanted) + len(self._have) < MOST * len(self._forms):
+            known = len(self._wanted) + len(self._refused) + len(self._have)
+            if text and text[:LONGEST] not in self._refused and known < MOST * len(self._forms):
                 self._wanted.setdefault(text[:LONGEST])
         self._bell.set()
 
@@ -196,8 +211,7 @@ class Speech:
     async def run(self) -> None:
         """Load and render what is wanted, for ever."""
         while True:
-            await self._bell.wait()
-            self._bell.clear()
+            await self._rung()
             while self._wanted:
                 await self._load()
                 if not self._wanted:
@@ -209,6 +223,16 @@ class Speech:
                     self._rest.set()
                     await self._pause()
             self._rest.set()
+
+    async def _rung(self) -> None:
+        """Wait until something is wanted, or it is time for what failed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(self._refused_until if self._refused else None):
+                await self._bell.wait()
+        self._bell.clear()
+        if self._refused and asyncio.get_running_loop().time() >= self._refused_until:
+            self._wanted |= self._refused
+            self._refused.clear()
 
     def _file(self, text: str, form: PayloadFormat) -> Path:
         identity = "\0".join((str(_VERSION), *self._speaker.command, form.value, text))
@@ -222,7 +246,7 @@ class Speech:
             for form in self._forms
             if (text, form) not in self._have
         }
-        self._have |= await asyncio.to_thread(_read, files)
+        self._have |= await self._aside(_read, files)
         for text in list(self._wanted):
             if all((text, form) in self._have for form in self._forms):
                 self._wanted.pop(text, None)
@@ -249,7 +273,7 @@ class Speech:
             for text in texts
         )
         work = Work(command=self._speaker.command, deadline=DEADLINE, jobs=jobs)
-        starting = asyncio.get_running_loop().run_in_executor(None, _start)
+        starting = asyncio.get_running_loop().run_in_executor(self._thread, _start)
         try:
             process = await asyncio.shield(starting)
         except OSError as error:
@@ -266,17 +290,35 @@ class Speech:
 
     async def _collect(self, process: Process, work: Work) -> bool:
         async with asyncio.timeout(DEADLINE):
-            await asyncio.to_thread(_hand, process, msgspec.json.encode(work))
+            await self._aside(_hand, process, msgspec.json.encode(work))
+        in_a_row = 0
         for job in work.jobs:
             async with asyncio.timeout(2 * DEADLINE):
-                line = (await asyncio.to_thread(_answer, process)).strip()
+                line = (await self._aside(_answer, process)).strip()
             if line != b"ok":
-                return self._fail(line.decode(errors="replace")[:200] or "the process ended")
+                in_a_row += 1
+                if not line or in_a_row == IN_A_ROW:
+                    return self._fail(line.decode(errors="replace")[:200] or "the process ended")
+                self._refuse(job.text, line.decode(errors="replace")[:200])
+                continue
+            in_a_row = 0
             files = {(job.text, form): Path(file) for form, file in job.files.items()}
-            self._have |= await asyncio.to_thread(_read, files)
+            self._have |= await self._aside(_read, files)
             self._wanted.pop(job.text, None)
         self._failed = ""
         return True
+
+    def _refuse(self, text: str, reason: str) -> None:
+        """Go on without this text for a while: the others can be said."""
+        if not self._refused:
+            self._refused_until = asyncio.get_running_loop().time() + AGAIN
+            _log.warning("text_not_rendered", reason=reason)
+        self._reason = reason
+        self._refused[text] = None
+        self._wanted.pop(text, None)
+
+    async def _aside(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *args, **kwargs))
 
     def _fail(self, reason: str) -> bool:
         self._failed = f"speech cannot be rendered ({reason}): announcements are tones without words"

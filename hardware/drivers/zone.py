@@ -110,7 +110,9 @@ class Zone:
         self._wanted.pop(key, None)
 
     async def run(self) -> None:
-        """Serve for ever."""
+        """Serve for ever; whatever ended it, what is still wanted is heard when it runs again."""
+        if self._wanted:
+            self._bell.set()
         while True:
             await self._bell.wait()
             self._bell.clear()

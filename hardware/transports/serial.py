@@ -2,13 +2,15 @@
 
 Why not a reader and a writer thread: measured on a pseudo-terminal with 60 octets every 2 ms, the loop on the
 non-blocking descriptor takes 1.5 times the raw descriptor's time one way, two threads 2.5 to 4 times, and there is
-no thread that a stalled line could hold. Opening and closing may take the driver a while, so they leave the loop.
+no thread that a stalled line could hold. Opening and closing may take the driver a while, so they leave the loop, for
+a thread of the line's own: no hung look-up or disk holds them up, and a device that hangs holds up no other.
 """
 
 from __future__ import annotations
 
 import asyncio
 import termios
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import SplitResult, parse_qsl
 
 from serial import Serial, SerialException
@@ -28,11 +30,19 @@ class SerialTransport:
         self._write_deadline = write_deadline
         self._port: Serial | None = None
         self._line: Descriptor | None = None
+        self._thread = ThreadPoolExecutor(1, "serial")
+        self._opening: asyncio.Future[Serial] | None = None
 
     async def open(self) -> None:
         """Open the device. `Unreachable` when it is not there, is no terminal, or is held by somebody else."""
         await self.close()
-        opening = asyncio.get_running_loop().run_in_executor(None, self._open)
+        if self._opening is not None and not self._opening.done():
+            # The last opening hangs: one at a time.
+            await asyncio.wait((self._opening,), timeout=_OPEN_DEADLINE)
+            if not self._opening.done():
+                raise Unreachable(f"{self._path}: did not open within {_OPEN_DEADLINE:g} s")
+        opening = asyncio.get_running_loop().run_in_executor(self._thread, self._open)
+        self._opening = opening
         try:
             async with asyncio.timeout(_OPEN_DEADLINE):
                 port = await asyncio.shield(opening)
@@ -60,7 +70,7 @@ class SerialTransport:
         if self._line is not None:
             self._line.detach()
         if port is not None:
-            await asyncio.to_thread(_shut, port)
+            await asyncio.get_running_loop().run_in_executor(self._thread, _shut, port)
 
     def _opened(self) -> Descriptor:
         if self._line is None:

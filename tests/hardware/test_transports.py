@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from random import Random
 
@@ -479,6 +480,49 @@ async def test_a_driver_that_hangs_does_not_hold_us(
                 await SerialTransport(path=pty.path).open()
     going_on.set()
     assert await asyncio.to_thread(closed.wait, 5)
+
+
+async def test_a_serial_line_is_opened_while_the_loops_own_threads_all_hang(pty: Pty) -> None:
+    """Look-ups of names take those, for as long as a name server is silent."""
+    hung = threading.Event()
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    stuck = loop.run_in_executor(None, hung.wait, 10)
+    line = SerialTransport(path=pty.path)
+    try:
+        async with asyncio.timeout(5):
+            await line.open()
+            await line.close()
+        assert not stuck.done()
+    finally:
+        hung.set()
+        await stuck
+
+
+async def test_a_driver_that_hangs_is_not_asked_again_meanwhile(
+    pty: Pty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Openings that hang do not pile up; once the last one has come to an end the line opens."""
+    going_on, asked = threading.Event(), []
+
+    class Hanging(Serial):
+        def open(self) -> None:
+            asked.append(1)
+            going_on.wait(5)
+            super().open()
+
+    monkeypatch.setattr("hardware.transports.serial.Serial", Hanging)
+    monkeypatch.setattr("hardware.transports.serial._OPEN_DEADLINE", 0.05)
+    line = SerialTransport(path=pty.path)
+    for _ in range(3):
+        with pytest.raises(Unreachable, match="did not open"):
+            await line.open()
+    assert 1 == len(asked)
+    monkeypatch.setattr("hardware.transports.serial._OPEN_DEADLINE", 5.0)
+    going_on.set()
+    await line.open()
+    await line.close()
+    assert 2 == len(asked)
 
 
 async def test_a_far_side_that_does_not_answer_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from belltower.errors import Unreachable
 from floorplans.campus import Campus
 from gateway.psap.voice_link import VoiceLink
 from hardware.codecs.voice import FRAME_OCTETS, PayloadFormat
-from hardware.drivers.speech import Words
+from hardware.drivers.speech import NOTES, Words
 
 
 class Legible:
@@ -24,9 +24,14 @@ class Legible:
     def ready(self, words: Words, form):
         if self.broken or words.text in self.missing:
             return b""
+        if words.text.startswith(NOTES):
+            return b"\x02" * FRAME_OCTETS * 30
         return b"".join(
             letter.encode("ascii", "replace") * FRAME_OCTETS * self.slow for letter in f"{words.text} "
         )
+
+    def complete(self, words, form):
+        return all(self.ready(each, form) for each in words)
 
     def fault(self):
         return self.broken

@@ -203,16 +203,34 @@ async def test_what_could_only_be_relayed_is_not_acknowledged(bench):
     assert [Answer.ACK, Answer.ACK, Answer.NOTHING] == answered
 
 
-async def test_a_retry_of_what_could_only_be_relayed_is_not_acknowledged_either(bench):
-    """No second alarm, and no answer that it was written down."""
+async def test_a_retry_of_what_could_only_be_relayed_is_acknowledged_once_the_journal_is_well(bench):
+    """No second alarm; not while the repeat is in memory alone or in the spool, where the alarm is not."""
+
+    class Ill:
+        """Verbs whose journal takes things down as told, then truly."""
+
+        def __init__(self) -> None:
+            self.durabilities = [Durability.UNRECORDED, Durability.SPOOLED]
+
+        def record(self, fact):
+            if not self.durabilities:
+                return bench.verbs.record(fact)
+            written = asyncio.get_running_loop().create_future()
+            written.set_result(self.durabilities.pop(0))
+            return written
+
     panel = await path(bench)
     await said(panel.received(report("NPA013")))
     (written,) = panel._written.values()
     written[0] = asyncio.get_running_loop().create_future()
     written[0].set_result(Durability.UNRECORDED)
+    panel._verbs = Ill()
+    answers = [await said(panel.received(report("NPA013"))) for _ in range(4)]
 
-    assert Answer.NOTHING is await said(panel.received(report("NPA013")))
+    assert [Answer.NOTHING, Answer.NOTHING, Answer.ACK, Answer.ACK] == answers
     assert 1 == len(await bench.written(facts.AlarmRaised))
+    (note,) = await bench.written(facts.PanelTrouble)
+    assert ("PA", "013", "panic") == (note.code, note.zone, note.means)
 
 
 @pytest.mark.parametrize(

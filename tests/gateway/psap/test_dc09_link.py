@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
+import threading
 
 import pytest
 
 from belltower.clock import SECOND
 from belltower.errors import Unreachable
 from belltower.incident.facts import AlarmKind, Mode, ReceiptLevel, UpdateKind, UpdateOrdered
-from gateway.psap import dc09_text
+from gateway.psap import dc09_clock, dc09_text
 from gateway.psap.dc09_clock import Offsets
 from gateway.psap.link import (
     Answered,
@@ -547,6 +548,28 @@ def test_offsets_that_cannot_be_written_are_still_in_force(tmp_path):
     offsets.written()
 
     assert 300 == offsets.of("r0")
+
+
+def test_an_offset_that_comes_as_the_writer_ends_is_written(tmp_path, monkeypatch):
+    """A writer that has looked for the last time and is not gone yet writes nothing any more."""
+    done, go = threading.Event(), threading.Event()
+
+    class Lingering(threading.Thread):
+        def run(self):
+            super().run()
+            done.set()
+            go.wait(5)
+
+    monkeypatch.setattr(dc09_clock, "Thread", Lingering)
+    file = tmp_path / "x.json"
+    offsets = Offsets(file=file)
+    offsets.set("r0", 300)
+    assert done.wait(5)
+    offsets.set("r0", 301)
+    go.set()
+    offsets.written()
+
+    assert 301 == Offsets(file=file).of("r0")
 
 
 def test_ten_thousand_live_and_exercise_reports_never_change_places():

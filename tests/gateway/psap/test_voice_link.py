@@ -10,6 +10,7 @@ import pytest
 from belltower.errors import SettingsError
 from belltower.ids import PlaceId
 from belltower.incident.facts import AlarmKind, Mode, UpdateKind, UpdateOrdered
+from gateway.psap import voice_text
 from gateway.psap.link import LinkTest, Lost, Opened, Receipt, Spot, admitted, more_of, update_of
 from gateway.psap.voice_settings import VoiceLinkSettings
 from hardware.codecs.voice import PayloadFormat
@@ -149,6 +150,71 @@ def test_without_the_words_that_mark_it_nothing_is_said():
             assert await link.send(link.first(call()))
             await asyncio.sleep(30)
             assert "building B" in air.talks[0]
+
+    in_virtual_time(story())
+
+
+def cancellation(link):
+    """Call 12 is called off."""
+    update = UpdateOrdered(
+        call=order(12).call, incident=order(12).incident, update=1, kind=UpdateKind.CANCEL, place=None
+    )
+    return link.update(update_of(call(), update, spot=None))
+
+
+@pytest.mark.parametrize("missing", ["is cancelled. It was a false alarm.", "Call number", "1, 2"])
+def test_a_cancellation_is_said_whole_or_not_at_all(missing):
+    """Without the one word that makes it one it would be heard as a call."""
+
+    async def story():
+        air = Air()
+        speech = Legible(missing=[missing])
+        link = voice_link(air, speech=speech)
+        async with speaking(link):
+            speech.wanted.clear()
+            assert not await link.send(cancellation(link))
+            assert [] == air.talks
+            assert missing in speech.wanted
+            speech.missing.clear()
+            assert await link.send(cancellation(link))
+            await asyncio.sleep(30)
+            assert 2 == air.talks[0].count("is cancelled")
+
+    in_virtual_time(story())
+
+
+def test_what_can_be_said_is_said_while_one_text_cannot():
+    """The line is open; what is missing stands in its detail."""
+
+    class Torn(Legible):
+        """As after a text that made the program fail, or a program that is gone since it rendered what there is."""
+
+        def fault(self):
+            return "not every announcement can be rendered"
+
+    async def story():
+        air = Air()
+        link = voice_link(air, speech=Torn(missing=["Birch House"]))
+        async with speaking(link) as heard:
+            assert [Opened()] == heard
+            assert await link.send(link.first(call()))
+            assert "not every announcement" in link.detail
+
+    in_virtual_time(story())
+
+
+def test_the_tone_before_a_call_is_rendered_ahead_like_every_word():
+    """Coding it at press time held the loop for a quarter of a second in wideband."""
+
+    async def story():
+        air, speech = Air(), Legible()
+        link = voice_link(air, speech=speech)
+        async with speaking(link):
+            assert voice_text.ATTENTION.text == speech.wanted[0]
+            assert await link.send(link.first(call()))
+            await asyncio.sleep(30)
+            spoken = [frame[:1] for _, frame, _ in air.sent if frame[:1] != b"\xff"]
+            assert [b"\x02"] * 30 + [b"S"] == spoken[:31]
 
     in_virtual_time(story())
 

@@ -7,8 +7,9 @@ import time
 import pytest
 
 from belltower.errors import Unreachable
-from hardware.codecs import polycom_page
+from hardware.codecs import polycom_page, sip
 from hardware.codecs.polycom_page import Codec, Op
+from hardware.codecs.sip import Response
 from hardware.codecs.sound import tone
 from hardware.codecs.voice import PayloadFormat, encode, frames
 from hardware.drivers.page_polycom import PolycomPage
@@ -71,6 +72,50 @@ async def test_a_telephone_that_takes_another_coding_or_is_not_there_is_unreacha
     gone = SIPPage(user="x", host="127.0.0.1", port=port, us="b", random_bytes=os.urandom, answer=0.7)
     with pytest.raises(Unreachable, match="cannot be called|does not answer"):
         await gone.begin()
+
+
+class Telephone(asyncio.DatagramProtocol):
+    """Answers every call at once, with headers of its own."""
+
+    def __init__(self, **headers) -> None:
+        self.headers = headers
+        self.asked = []
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def datagram_received(self, octets, address):
+        request = sip.decode(octets)
+        self.asked.append((request.method, request.uri))
+        if request.method == "ACK":
+            return
+        answered = Response(
+            status=200,
+            reason="OK",
+            headers=(*sip.answer_headers(request, tag="t1"), ("Contact", "<sip:x@127.0.0.1>")),
+            body=b"c=IN IP4 127.0.0.1\r\nm=audio 9 RTP/AVP 0\r\n" if request.method == "INVITE" else b"",
+        )
+        octets = sip.encode(answered)
+        for given, instead in self.headers.items():
+            octets = octets.replace(given.encode(), instead.encode())
+        self.transport.sendto(octets, address)
+
+
+@pytest.mark.parametrize("contact", ["sip:\u00fc@127.0.0.1", "sip:a b", "\u00fc", " "])
+async def test_a_telephone_whose_contact_cannot_be_written_is_hung_up_on_all_the_same(contact):
+    """By the address at which it was called; nothing is raised that is no `LinkError`."""
+    telephone = Telephone(**{"sip:x@127.0.0.1": contact})
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: telephone, local_addr=("127.0.0.1", 0)
+    )
+    port = transport.get_extra_info("sockname")[1]
+    page = SIPPage(user="x", host="127.0.0.1", port=port, us="b", random_bytes=os.urandom)
+    await page.begin()
+    await page.end()
+    transport.close()
+
+    called = f"sip:x@127.0.0.1:{port}"
+    assert [("INVITE", called), ("ACK", called), ("BYE", called)] == telephone.asked
 
 
 async def test_a_polycom_page_has_the_shape_that_telephones_want():

@@ -92,6 +92,43 @@ async def test_a_program_that_fails_is_a_fault(tmp_path):
             assert b"" == made.ready(said("A"), PCMU)
 
 
+PICKY = """
+import sys, wave
+text = sys.stdin.read()
+if "bad" in text: raise SystemExit(3)
+with wave.open(sys.stdout.buffer, "wb") as out:
+    out.setnchannels(1), out.setsampwidth(2), out.setframerate(8000), out.writeframes(b"\\0\\x40" * 4000)
+"""
+
+
+async def test_a_text_that_cannot_be_spoken_holds_up_no_other(tmp_path):
+    """Not those wanted with it, not those wanted later; the fault says that something is missing."""
+    async with speech(tmp_path, CommandSpeaker(command=(sys.executable, "-c", PICKY)), forms=(PCMU,)) as made:
+        made.want(["bad name", "A", "B"])
+        await until(lambda: made.complete([said("A"), said("B")], PCMU), within=20)
+        made.want_words([said("bad name"), said("C")])
+        await until(lambda: made.complete([said("C")], PCMU), within=20)
+        assert made.idle
+        assert not made.complete([said("bad name")], PCMU)
+        assert "not every announcement" in made.fault()
+        assert "ended with 3" in made.fault()
+
+
+async def test_what_failed_is_tried_again(tmp_path, monkeypatch):
+    """After a while; then nothing is at fault any more."""
+    monkeypatch.setattr("hardware.drivers.speech.AGAIN", 0.2)
+    flag = tmp_path / "well"
+    script = f"import pathlib\nif not pathlib.Path({str(flag)!r}).exists(): raise SystemExit(3)\n{PICKY}"
+    async with speech(
+        tmp_path / "kept", CommandSpeaker(command=(sys.executable, "-c", script)), forms=(PCMU,)
+    ) as made:
+        made.want(["A"])
+        await until(made.fault, within=20)
+        flag.touch()
+        await until(lambda: made.complete([said("A")], PCMU), within=20)
+        assert "" == made.fault()
+
+
 def test_names_are_said_and_spelt():
     """A long name by its letters, until it is there."""
     assert ("G", "Y", "M") == named("Gym").instead

@@ -4,6 +4,8 @@ import asyncio
 from contextlib import asynccontextmanager
 from itertools import pairwise
 
+import pytest
+
 from belltower.errors import Unreachable
 from hardware.codecs.voice import PayloadFormat, silent
 from hardware.drivers.zone import Programme, Zone
@@ -149,6 +151,33 @@ def test_a_wire_that_fails_is_told_once_and_tried_again():
             await asyncio.sleep(3)
             assert ["no network", ""] == told
             assert "a" == tape.heard()
+
+    in_virtual_time(story())
+
+
+def test_what_is_wanted_is_heard_again_after_any_error():
+    """Whoever runs the zone runs it again; nobody has to ask for the announcement a second time."""
+
+    async def story():
+        tape = Tape()
+        ends = [ValueError("a Contact that nobody can write")]
+
+        async def end():
+            if ends:
+                raise ends.pop()
+
+        tape.end = end
+        tape.broken = "no network"
+        made = Zone(wire=tape)
+        made.play(programme("a")[0])
+        with pytest.raises(ValueError, match="Contact"):
+            await made.run()
+        tape.broken = ""
+        running = asyncio.get_running_loop().create_task(made.run())
+        await asyncio.sleep(3)
+        assert "a" == tape.heard()
+        running.cancel()
+        await asyncio.wait([running])
 
     in_virtual_time(story())
 
