@@ -105,6 +105,17 @@ def size(text: str) -> int:
     return int(found[1]) * _SIZES[found[2] or "B"]
 
 
+_KNOWN: dict[type[Any], tuple[msgspec.structs.FieldInfo, ...]] = {}
+
+
+def _fields(kind: type[Any]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """The fields of a record, worked out once: a site may have ten thousand of a kind."""
+    known = _KNOWN.get(kind)
+    if known is None:
+        known = _KNOWN[kind] = msgspec.structs.fields(kind)
+    return known
+
+
 class Reader:
     """Turns the tables of one file into records and gathers what is wrong with them."""
 
@@ -168,7 +179,7 @@ class Reader:
             self.fault(at, f"expected a table, found {_found(table)}")
             return None
         before = len(self.faults)
-        fields = msgspec.structs.fields(kind)
+        fields = _fields(kind)
         self.unknown(table, {field.encode_name for field in fields}, at)
         misspelt = len(self.faults)
         values: dict[str, Any] = {}
@@ -204,7 +215,7 @@ class Reader:
             self.fault(_join(at, "kind"), f"{what}; one of: {', '.join(sorted(kinds))}")
             return None
         kind = kinds[name]
-        if "kind" not in {field.encode_name for field in msgspec.structs.fields(kind)}:
+        if "kind" not in {field.encode_name for field in _fields(kind)}:
             table = {key: value for key, value in table.items() if key != "kind"}
         return self.take(kind, table, at)
 

@@ -32,10 +32,12 @@ from belltower.tasks import Crew, together
 from belltower.version import VERSION
 from gateway import damage, kept_site, process
 from gateway import settings as settings_file
-from gateway.alarm_verbs import verbs_offered
+from gateway.alarm_verbs import device_verbs, verbs_offered
 from gateway.alarm_world import World, open_world
 from gateway.control import ControlServer, Status
+from gateway.device_wires import DeviceRoom
 from gateway.intake import panel_path, windows
+from gateway.intake.devices import memory as device_memory
 from gateway.intake.intake import Intake
 from gateway.intake.mqtt_path import MQTTPath, UnitSignIn
 from gateway.intake.panel_path import PanelPath
@@ -67,6 +69,8 @@ from hardware.drivers.speech import Speech
 from hardware.unit_keys import read_keys
 
 _log = log.get("alarm_lane")
+
+_LISTED = 256
 
 PUT_ASIDE_SAID = 86_400 * SECOND
 """How long it is said that a damaged journal was put aside."""
@@ -219,7 +223,9 @@ class AlarmLane:
     async def _open_journal(self, database: Database, stack: AsyncExitStack) -> None:
         world = self._world
         if self._stream.put_aside:  # what was spooled comes with statements on these tables
-            await database.migrate([*incident_store.STEPS, *windows.STEPS, *panel_path.STEPS])
+            await database.migrate(
+                [*incident_store.STEPS, *windows.STEPS, *panel_path.STEPS, *device_memory.STEPS]
+            )
         self.journal: Journal[Fact] = Journal(
             database=database,
             stream=self._stream.name,
@@ -249,6 +255,8 @@ class AlarmLane:
             links=self.calls.answering(),
             units_lost=tuple(self._units[number].record.id for number in sorted(self.supervision.lost)),
             units=len(self._units),
+            devices=len(self.devices.registry.devices),
+            devices_lost=tuple(sorted(self.devices.supervision.lost))[:_LISTED],
             links_proven=dict(self.calls.proven()),
             links_unproven=self.calls.unproven(),
             links_remarks=self.calls.remarks(),
@@ -292,6 +300,15 @@ class AlarmLane:
             rooms=self.rooms,
         )
         await self._open_panels(database)
+        self.devices = DeviceRoom(
+            foreign=site.foreign,
+            places=site.places,
+            verbs=self.verbs,
+            database=database,
+            clock=world.clock,
+            counts=self.intake.counts,
+        )
+        await self.devices.open()
 
     def _crowded(self) -> bool:
         return self.progress.crowded()
@@ -329,6 +346,7 @@ class AlarmLane:
         crew.essential("progress", self.progress.attend)
         crew.essential("rooms", self.rooms.run)
         crew.essential("supervision", self.supervision.watch)
+        crew.essential("devices", self.devices.attend)
         crew.essential("psap", self.calls.run)
         crew.mendable("outputs", self.outputs.run)
         crew.mendable("switching", self.switching.run)
@@ -348,10 +366,16 @@ class AlarmLane:
             self._tune(crew, f"radio-{name}", radio)
         for name, panel in alarm.panels.items():
             self._receive(crew, self._panels[name], panel)
+        for name, way in alarm.devices.items():
+            run, ready = self.devices.way(LinkName(f"devices-{name}"), way, self._world.open_transport)
+            self._mend(crew, LinkName(f"devices-{name}"), run, ready)
         control = ControlServer(
             path=self._settings.state.control,
             follow=lambda after: self.journal.follow_raw(after=after),
-            verbs=verbs_offered(self.verbs, self._site.places, self._site.units.values()),
+            verbs={
+                **verbs_offered(self.verbs, self._site.places, self._site.units.values()),
+                **device_verbs(self.devices),
+            },
             status=self.status,
         )
         crew.essential("control", control.run)
@@ -427,11 +451,13 @@ class AlarmLane:
     def _path_lost(self, name: LinkName, error: Exception) -> None:
         if name not in self._down:
             self._down.add(name)
+            self.devices.supervision.path_lost(name)
             self.verbs.record(facts.LinkLost(link=name, reason=str(error) or type(error).__name__))
 
     def _path_restored(self, name: LinkName) -> None:
         if name in self._down:
             self._down.discard(name)
+            self.devices.supervision.path_restored(name)
             self.verbs.record(facts.LinkRestored(link=name))
 
     async def _serve(self, name: LinkName, run: Callable[[], Awaitable[None]], ready: asyncio.Event) -> None:

@@ -14,6 +14,7 @@ from belltower.incident.facts import Action, AlarmKind, room_of
 from belltower.incident.verbs import Verbs
 from floorplans.place import Place
 from gateway.control import Verb
+from gateway.device_wires import DeviceRoom
 from hardware.codecs.unit_room import clean
 from hardware.unit_record import UnitRecord
 
@@ -133,3 +134,21 @@ def verbs_offered(
         "begin_drill": begin_drill,
         "end_drill": end_drill,
     }
+
+
+def device_verbs(room: DeviceRoom) -> dict[str, Verb]:
+    """The verbs about foreign devices; none of them is about an incident, so asking twice costs nothing."""
+
+    async def devices(verb: VerbId, args: dict[str, Any]) -> str:
+        del verb
+        return room.told(str(args.get("device", "")))
+
+    async def begin_walk_test(verb: VerbId, args: dict[str, Any]) -> str:
+        del verb
+        return room.begin_walk_test(PersonId(args["by"]))
+
+    async def end_walk_test(verb: VerbId, args: dict[str, Any]) -> str:
+        del verb, args
+        return room.end_walk_test()
+
+    return {"devices": devices, "begin_walk_test": begin_walk_test, "end_walk_test": end_walk_test}

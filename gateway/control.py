@@ -74,6 +74,9 @@ class Status(Struct, frozen=True, kw_only=True, tag=True):
     links: dict[LinkName, bool | None]
     units_lost: tuple[UnitId, ...]
     units: int
+    # Foreign devices, and those of them that are lost; at most 256 are named.
+    devices: int = 0
+    devices_lost: tuple[str, ...] = ()
     # When each way to the PSAP was last proven by a test, and which ways were not for 31 days or never.
     links_proven: dict[LinkName, Instant] = {}
     links_unproven: tuple[LinkName, ...] = ()

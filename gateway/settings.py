@@ -22,6 +22,7 @@ from belltower.errors import Malformed, SettingsError
 from belltower.ids import LinkName
 from belltower.values import Count, Octets, Port, Reader, Seconds, Secret
 from gateway.alert_settings import AlertFeedSettings, FeedSettings
+from gateway.intake.devices.settings import DEVICE_WAYS, DeviceWay
 from gateway.intake.panel_settings import PanelSettings
 from gateway.outputs.settings import OUTPUTS
 from gateway.psap.settings import LINKS
@@ -208,6 +209,8 @@ class AlarmSettings(Struct, frozen=True, kw_only=True):
     radio: dict[str, RadioSettings] = {}
     # Existing alarm panels that report by SIA DC-09.
     panels: dict[str, PanelSettings] = {}
+    # Foreign devices, judged by their profiles: "mqtt", "webhook", "tcp-json", "serial".
+    devices: dict[str, Any] = {}
 
 
 class WebSettings(Struct, frozen=True, kw_only=True):
@@ -401,7 +404,12 @@ def named_paths(file: Path) -> tuple[Path, Path] | None:
 
 
 def _ports(reader: Reader, settings: Settings) -> None:
-    """The page and the units' listener cannot share a port of one address."""
+    """The page, the units' listener and the devices' cannot share a port of one address."""
+    taken = {settings.desk.web.port: "desk.web"}
+    for name, way in settings.alarm.devices.items():
+        port = getattr(way, "port", 0)
+        if port and (other := taken.setdefault(port, f"alarm.devices.{name}")) != f"alarm.devices.{name}":
+            reader.fault(f"alarm.devices.{name}.port", f"{port} is the port of {other} too; give it another")
     web, listener = settings.desk.web, settings.alarm.mqtt_listener
     if listener is None or web.port != listener.tcp_port:
         return
@@ -412,11 +420,19 @@ def _ports(reader: Reader, settings: Settings) -> None:
 
 
 def _alarm(reader: Reader, table: Any) -> AlarmSettings:
+    ways: dict[str, DeviceWay] = {}
+    if isinstance(table, dict) and "devices" in table:
+        told = {"devices": table["devices"]}
+        ways = _named(
+            reader, told, "alarm", "devices", lambda each, at: reader.take_kind(DEVICE_WAYS, each, at)
+        )
+        table = {key: value for key, value in table.items() if key != "devices"}
     alarm = reader.take(AlarmSettings, table, "alarm")
     for kind in ("mqtt_broker", "radio", "panels"):
         _names(reader, table.get(kind) if isinstance(table, dict) else None, f"alarm.{kind}")
     if alarm is None:
         return AlarmSettings()
+    alarm = replace(alarm, devices=ways)
     if alarm.mqtt_listener is None and not alarm.mqtt_broker and not alarm.radio:
         return replace(alarm, mqtt_listener=ListenerSettings())
     return alarm

@@ -6,6 +6,8 @@
     response.toml    what an alarm, an action, an acknowledgement and a closing set off
     audiences.toml   who is meant, by name
     wording/*.toml   the district's own texts, where it has them
+    devices.toml     [[device]] id, profile, address, bearer, place, parent, heartbeat, unattended_call; [[variant]]
+    profiles/*.toml  device profiles of the site's own
 
 It is text, and its revision is the hash of its content. It is checked as a whole: a faulty one is refused with every
 fault named by file, table and key, and the one in force stays in force.
@@ -32,6 +34,7 @@ from belltower.values import Reader, Seconds
 from floorplans.campus import Campus, Civic
 from floorplans.place import Place, spoken
 from gateway.psap.link import Spot
+from gateway.site_devices import SiteDevices, load_devices
 from hardware.unit_record import Bearer, UnitRecord
 from notify import words
 from notify.audience import AudienceRule, resolve
@@ -41,6 +44,7 @@ _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 _MAILBOX = re.compile(r"[^@\s<>\",;:]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _FILES = ("site.toml", "units.toml", "people.toml", "response.toml", "audiences.toml")
+_DEVICES = "devices.toml"
 _MOST_NUMBER = 0xFFFF_FFFF
 _LEAST_HEARTBEAT = 5.0
 _LONGEST_LABEL = 32
@@ -73,6 +77,8 @@ class SitePackage(Struct, frozen=True, kw_only=True):
     buildings: dict[str, Building]
     places: dict[PlaceId, Place]
     units: dict[UnitId, UnitRecord]
+    # Foreign devices and the profiles that judge them.
+    foreign: SiteDevices = SiteDevices()
     people: dict[PersonId, Person]
     response: ResponsePlan
     audiences: dict[str, AudienceRule]
@@ -152,7 +158,7 @@ def revision(folder: Path) -> str:
 
 def content(folder: Path) -> list[Path]:
     """The files of a package, in order."""
-    return sorted([*folder.glob("*.toml"), *folder.glob("wording/*.toml")])
+    return sorted([*folder.glob("*.toml"), *folder.glob("wording/*.toml"), *folder.glob("profiles/*.toml")])
 
 
 class _Loader:
@@ -168,9 +174,10 @@ class _Loader:
             return [f"{self._folder}: there is no such folder; name the site package with [site] folder"]
         for file in content(self._folder):
             name = file.relative_to(self._folder).as_posix()
-            if name not in _FILES and not name.startswith("wording/"):
+            if name not in (*_FILES, _DEVICES) and not name.startswith(("wording/", "profiles/")):
+                known = ", ".join((*_FILES, _DEVICES))
                 self._others.append(
-                    f"{self._folder.name}/{name}: not a file of a site package; known are {', '.join(_FILES)} and wording/"
+                    f"{self._folder.name}/{name}: not a file of a site package; known are {known}, wording/ and profiles/"
                 )
         site = self._take("site.toml", _Site)
         units = self._take("units.toml", _Units)
@@ -187,6 +194,7 @@ class _Loader:
         records = self._units(units, places if site is not None else None) if units is not None else {}
         if units is None and site is not None:
             self._places_of_faulty_units(places)
+        foreign = self._foreign(places if site is not None else None)
         if response is not None and wording is not None:
             self._response(response, audiences, staff, wording)
         faults = [fault for reader in self._readers.values() for fault in reader.faults] + self._others
@@ -208,11 +216,23 @@ class _Loader:
             buildings={building.id: building for building in site.building},
             places=places,
             units=records,
+            foreign=foreign,
             people=staff,
             response=response,
             audiences=audiences,
             wording=wording,
         )
+
+    def _foreign(self, places: Mapping[PlaceId, Place] | None) -> SiteDevices:
+        """The foreign devices; a package without any needs no file of them."""
+        if not (self._folder / _DEVICES).exists() and not (self._folder / "profiles").is_dir():
+            return SiteDevices()
+        reader = self._readers[_DEVICES] = Reader(
+            file=self._folder / _DEVICES, name=f"{self._folder.name}/{_DEVICES}"
+        )
+        foreign, faults = load_devices(self._folder, reader, places)
+        self._others += faults
+        return foreign
 
     def _take(self, file: str, kind: type[Any]) -> Any:
         reader = self._readers[file]

@@ -83,6 +83,11 @@ def _summary(settings: Settings, package: SitePackage) -> dict[str, str]:
         "buildings": ", ".join(package.buildings) or "none",
         "places": str(len(package.places)),
         "units": str(len(package.units)),
+        "devices": str(len(package.foreign.devices)),
+        "own profiles": ", ".join(
+            f"{name} ({package.foreign.profiles[name].hash})" for name in package.foreign.own
+        )
+        or "none",
         "people": str(len(package.people)),
         "languages": ", ".join(package.wording.languages),
         "mqtt listener": f"{listener.bind}:{listener.tcp_port}{'' if listener.certificate else ', no TLS'}"
@@ -90,6 +95,7 @@ def _summary(settings: Settings, package: SitePackage) -> dict[str, str]:
         else "off",
         "mqtt brokers": ", ".join(alarm.mqtt_broker) or "none",
         "unit radios": ", ".join(alarm.radio) or "none",
+        "ways of devices": ", ".join(alarm.devices) or "none",
         "psap links": ", ".join(settings.psap_links),
         "channels": ", ".join(settings.channels) or "none",
         "outputs": ", ".join(settings.outputs) or "none",
@@ -108,6 +114,12 @@ def file_faults(settings: Settings) -> list[str]:
         "desk.web": settings.desk.web,
         **{f"alarm.mqtt_broker.{n}": b for n, b in settings.alarm.mqtt_broker.items()},
     }
+    missing_of_ways = [
+        f"{settings.file}: alarm.devices.{name}.{key}: there is no file {path}"
+        for name, way in settings.alarm.devices.items()
+        for key in ("ca", "certificate", "private_key")
+        if (path := getattr(way, key, None)) is not None and not path.is_file()
+    ]
     if settings.alarm.mqtt_listener is not None:
         named["alarm.mqtt_listener"] = settings.alarm.mqtt_listener
     faults = []
@@ -123,7 +135,7 @@ def file_faults(settings: Settings) -> list[str]:
                 record.tls()
             except LinkError as error:
                 faults.append(f"{settings.file}: {at}: {error}")
-    return faults + _key_faults(settings.file, settings.unit_keys)
+    return faults + missing_of_ways + _key_faults(settings.file, settings.unit_keys)
 
 
 def _key_faults(file: Path, keys: Path) -> list[str]:
@@ -159,6 +171,11 @@ def _remarks(settings: Settings, package: SitePackage, *, without_secrets: bool)
         remarks.append("some units travel by radio, and the settings have no [alarm.radio.NAME]")
     if alarm.mqtt_listener is None and not alarm.mqtt_broker:
         remarks.append("units over MQTT reach nobody: there is neither a listener nor a broker")
+    if package.foreign.devices and not alarm.devices:
+        remarks.append("foreign devices reach nobody: there is no [alarm.devices.NAME]")
+    unbound_devices = [name for name, device in package.foreign.devices.items() if device.place is None]
+    if unbound_devices:
+        remarks.append(f"devices without a place alarm with the place unknown: {', '.join(unbound_devices)}")
     if untried := untried_links(settings):
         remarks.append(
             f"links tested against published octets only: {', '.join(untried)}; prove them with: belltower psap test"

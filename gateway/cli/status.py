@@ -29,7 +29,14 @@ def command(config: Path, *, as_json: bool) -> None:
 
     settings = rooms.load(config, secrets=False)
     status = asyncio.run(ControlClient(path=settings.state.control).look())
-    wrong = status.links_lost or status.units_lost or status.trouble or status.put_aside or status.faults
+    wrong = (
+        status.links_lost
+        or status.units_lost
+        or status.devices_lost
+        or status.trouble
+        or status.put_aside
+        or status.faults
+    )
     troubled = bool(wrong) or not all(status.links.values())
     if as_json:
         emit(status)
@@ -46,6 +53,11 @@ def command(config: Path, *, as_json: bool) -> None:
             ("open incidents", str(status.open_incidents)),
             ("units", f"{status.units}, {len(status.units_lost)} silent"),
             *((f"unit {unit}", "SILENT") for unit in status.units_lost),
+            *(
+                (("devices", f"{status.devices}, {len(status.devices_lost)} lost: belltower devices"),)
+                if status.devices
+                else ()
+            ),
             *(
                 (f"link {link}", "answers" if answers else "not known yet")
                 for link, answers in status.links.items()

@@ -11,6 +11,7 @@ from msgspec import Struct
 from belltower.errors import SettingsError
 from belltower.values import Secret
 from gateway import settings as rooms
+from gateway.intake.devices.settings import DEVICE_WAYS
 from gateway.outputs.settings import OUTPUTS
 from gateway.psap.settings import LINKS
 from gateway.settings import Settings, load
@@ -72,6 +73,7 @@ def test_the_example_names_every_key_there_is() -> None:
         (LINKS, example["psap"]["links"]),
         (CHANNELS, example["notify"]["channels"]),
         (OUTPUTS, example["outputs"]),
+        (DEVICE_WAYS, example["alarm"]["devices"]),
     ):
         for kind, record in kinds.items():
             shown = [table for table in tables.values() if table["kind"] == kind]

@@ -1,0 +1,225 @@
+"""The foreign devices of a lane: what the site package says of them, made into one room, and its ways in opened."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+
+import msgspec
+
+from belltower.clock import Clock
+from belltower.errors import NotFound
+from belltower.ids import LinkName, PersonId, PlaceId
+from belltower.incident.verbs import Verbs
+from belltower.store import Database
+from belltower.tasks import together
+from floorplans import Place
+from gateway.intake.devices.health import Devices, health
+from gateway.intake.devices.memory import DeviceMemory
+from gateway.intake.devices.receiving import DeviceIntake, Way
+from gateway.intake.devices.registry import Registry, known_devices
+from gateway.intake.devices.settings import (
+    DeviceWay,
+    MQTTDeviceSettings,
+    SerialDeviceSettings,
+    TCPJSONDeviceSettings,
+    WebhookDeviceSettings,
+)
+from gateway.intake.devices.states import WRITTEN_EVERY, States
+from gateway.intake.devices.supervision import DeviceSupervision
+from gateway.intake.devices.topics import topics_of
+from gateway.intake.devices.troubles import Troubles
+from gateway.intake.devices.walk_test import WalkTest
+from gateway.site_devices import SiteDevices
+from gateway.tls import client_context, server_context
+from hardware.drivers import TLS, Received
+from hardware.drivers.mqtt_broker import BrokerIntake
+from hardware.drivers.serial_lines import SerialLines
+from hardware.drivers.sources import Sources
+from hardware.drivers.tcp_json import TCPJSON
+from hardware.drivers.webhook import Signed, Webhook
+from hardware.profiles.reading import Reader
+from hardware.transports import Transport
+
+Run = Callable[[], Awaitable[None]]
+
+
+class DeviceRoom:
+    """Everything about foreign devices that one lane holds."""
+
+    def __init__(
+        self,
+        *,
+        foreign: SiteDevices,
+        places: Mapping[PlaceId, Place],
+        verbs: Verbs,
+        database: Database,
+        clock: Clock,
+        counts: Counter[str],
+    ) -> None:
+        """Make the room; `open` it before anything is received."""
+        self._foreign = foreign
+        self._clock = clock
+        self._verbs = verbs
+        self.registry = Registry(
+            known_devices(foreign.devices.values(), profiles=foreign.profiles, places=places)
+        )
+        self.memory = DeviceMemory(database=database, clock=clock)
+        self.states = States(database=database, clock=clock)
+        self.supervision = DeviceSupervision(
+            watched={name: device.watched for name, device in self.registry.devices.items()},
+            clock=clock,
+            record=verbs.record,
+            changed=self.states.changed,
+        )
+        self.walk_test = WalkTest(clock=clock)
+        self.intake = DeviceIntake(
+            verbs=verbs,
+            database=database,
+            clock=clock,
+            reader=Reader(foreign.profiles),
+            registry=self.registry,
+            memory=self.memory,
+            states=self.states,
+            supervision=self.supervision,
+            troubles=Troubles(record=verbs.record, clock=clock, counts=counts),
+            walk_test=self.walk_test,
+            counts=counts,
+        )
+
+    async def open(self) -> None:
+        """Load what an earlier process knew."""
+        names = self.registry.devices
+        await self.memory.open(names)
+        await self.states.open(names, self.supervision)
+
+    async def attend(self) -> None:
+        """Watch over all devices and write down what changes, for ever."""
+        await together(devices_watch=self.supervision.watch(), devices_write=self._write())
+
+    async def _write(self) -> None:
+        while True:
+            await asyncio.sleep(WRITTEN_EVERY)
+            await self.memory.write_once()
+            await self.states.write_once(self.supervision)
+
+    def health(self) -> Devices:
+        """How they are."""
+        walk = self.walk_test.going_on(self._authorisation())
+        return health(
+            self.registry,
+            states=self.states,
+            supervision=self.supervision,
+            clock=self._clock,
+            stuck=[name for name in self.registry.devices if self.intake.stuck.stuck(name)],
+            walk_test_by=walk.by if walk is not None else "",
+        )
+
+    def told(self, device: str) -> str:
+        """All devices as JSON, or only one. Raises `NotFound`."""
+        every = self.health()
+        if device and device not in self.registry.devices:
+            raise NotFound(f"the site package has no device {device}")
+        return msgspec.json.encode(every).decode()
+
+    def begin_walk_test(self, by: PersonId) -> str:
+        """Begin a walk-test under the drill that runs. Raises `WrongState` without one."""
+        self.walk_test.begin(by, self._authorisation())
+        return "begun"
+
+    def end_walk_test(self) -> str:
+        """End it; the devices whose press calls for help and that were not proven at their place, by name."""
+        walk = self.walk_test.going_on(self._authorisation())
+        proven = walk.proven if walk is not None else {}
+        self.walk_test.end()
+        return " ".join(
+            sorted(
+                name for name, device in self.registry.devices.items() if device.panic and name not in proven
+            )
+        )
+
+    def _authorisation(self) -> str | None:
+        running = self._verbs.drill
+        return running.authorisation if running is not None else None
+
+    def way(
+        self, name: LinkName, settings: DeviceWay, open_transport: Callable[[str], Transport]
+    ) -> tuple[Run, asyncio.Event]:
+        """How the way in is run, and the event that says that it is open."""
+        only = frozenset(settings.profiles)
+        match settings:
+            case MQTTDeviceSettings():
+                broker = self._mqtt(name, settings, only)
+                return broker.run, broker.connected
+            case WebhookDeviceSettings():
+                hook = Webhook(
+                    on_message=self._takes(Way(name=name, ingress="http", profiles=only)),
+                    clock=self._clock,
+                    host=settings.bind,
+                    port=settings.port,
+                    sources=Sources(settings.sources),
+                    signed=_signed(settings),
+                    tls=_server_tls(settings),
+                    connections=settings.max_clients,
+                    per_second=settings.rate,
+                    longest=settings.max_body,
+                )
+                return hook.run, hook.ready
+            case TCPJSONDeviceSettings():
+                listener = TCPJSON(
+                    on_message=self._takes(Way(name=name, ingress="tcp", profiles=only)),
+                    host=settings.bind,
+                    port=settings.port,
+                    framing=settings.framing,
+                    sources=Sources(settings.sources),
+                    connections=settings.max_clients,
+                    per_second=settings.rate,
+                )
+                return listener.run, listener.ready
+            case SerialDeviceSettings(url=url):
+                line = SerialLines(
+                    name=name,
+                    open_transport=partial(open_transport, url),
+                    on_line=self._takes(Way(name=name, ingress="serial", profiles=only)),
+                )
+                return line.run, line.ready
+
+    def _takes(self, way: Way) -> Callable[[Received], asyncio.Future[bool] | None]:
+        return lambda received: self.intake.receive(received, way)
+
+    def _mqtt(self, name: str, settings: MQTTDeviceSettings, only: frozenset[str]) -> BrokerIntake:
+        topics = settings.topics or topics_of(
+            self.registry.devices.values(), self._foreign.profiles, only=only
+        )
+        tls: TLS | None = None
+        if settings.url.startswith("mqtts:"):
+            tls = partial(
+                client_context,
+                ca=settings.ca,
+                certificate=settings.certificate,
+                private_key=settings.private_key,
+            )
+        return BrokerIntake(
+            url=settings.url,
+            on_publish=self._takes(Way(name=name, ingress="mqtt", profiles=only)),
+            username=settings.username,
+            password=settings.password.reveal() if settings.password is not None else "",
+            client_id=settings.client_id,
+            tls=tls,
+            topics=topics,
+        )
+
+
+def _signed(settings: WebhookDeviceSettings) -> Signed | None:
+    if settings.key is None:
+        return None
+    key = settings.key.reveal().strip().encode()
+    return Signed(key=key, header=settings.signature_header, timestamped=settings.timestamped)
+
+
+def _server_tls(settings: WebhookDeviceSettings) -> TLS | None:
+    if settings.certificate is None or settings.private_key is None:
+        return None
+    return partial(server_context, settings.certificate, settings.private_key)

@@ -1,0 +1,351 @@
+"""A message of any way in: read by its profile, judged by what was heard before, raised, and answered after the commit.
+
+Only what is live, pressed, of a panic class, and of a device that the site package binds becomes an alarm. Everything
+else that may matter is shown to a person. Nothing that arrives here can raise out of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from belltower import log
+from belltower.clock import Clock
+from belltower.errors import StoreError
+from belltower.incident import facts
+from belltower.incident.facts import AlarmKind
+from belltower.incident.verbs import Verbs
+from belltower.journal import Durability
+from belltower.store import Database, Transaction
+from gateway.intake.devices.memory import DeviceMemory, digest_of
+from gateway.intake.devices.registry import KnownDevice, Registry
+from gateway.intake.devices.states import States
+from gateway.intake.devices.stuck import StuckButtons
+from gateway.intake.devices.supervision import DeviceSupervision
+from gateway.intake.devices.troubles import Troubles
+from gateway.intake.devices.walk_test import WalkTest
+from hardware.drivers import Received
+from hardware.profiles.compiled import Reading
+from hardware.profiles.message import Message
+from hardware.profiles.reading import Reader
+from hardware.profiles.signal import PRESSES, Flag, Signal, SignalKind
+
+_log = log.get("devices")
+
+_SAMPLES = 16
+_SAMPLE_SIZE = 256
+_OLD = frozenset({Flag.RETAINED, Flag.HISTORIC})
+_SHOWN = {
+    SignalKind.FIRE: "fire",
+    SignalKind.AUX_ALARM: "detector",
+    SignalKind.ERROR: "error",
+    SignalKind.TROUBLE: "not understood",
+}
+_NO_LIFE = frozenset({SignalKind.OFFLINE, SignalKind.LEAVE, SignalKind.TX_ACK, SignalKind.ERROR})
+
+Written = asyncio.Future[bool]
+"""Resolves once what a message said is written down; False: it could only be relayed."""
+
+
+class Way(Struct, frozen=True, kw_only=True):
+    """One way in: its name in facts, what the engine calls its kind, and the profiles that it may speak."""
+
+    name: str
+    # mqtt, http, tcp, serial.
+    ingress: str
+    profiles: frozenset[str] = frozenset()
+
+
+class DeviceIntake:
+    """Takes the messages of all ways in."""
+
+    def __init__(
+        self,
+        *,
+        verbs: Verbs,
+        database: Database,
+        clock: Clock,
+        reader: Reader,
+        registry: Registry,
+        memory: DeviceMemory,
+        states: States,
+        supervision: DeviceSupervision,
+        troubles: Troubles,
+        walk_test: WalkTest,
+        counts: Counter[str],
+    ) -> None:
+        """Keep what it is made of; `counts` is where messages are counted by what became of them."""
+        self._verbs = verbs
+        self._database = database
+        self._clock = clock
+        self._reader = reader
+        self._registry = registry
+        self._memory = memory
+        self._states = states
+        self._supervision = supervision
+        self._troubles = troubles
+        self._walk_test = walk_test
+        self._counts = counts
+        self.stuck = StuckButtons(clock=clock)
+        self.samples: deque[bytes] = deque(maxlen=_SAMPLES)
+        # By device: the latest of its presses that is being written down.
+        self._writing: dict[str, Written] = {}
+
+    def receive(self, received: Received, way: Way) -> Written | None:
+        """Take a message. What is returned, if anything, resolves once all that it said is written down."""
+        self._counts["device_messages"] += 1
+        waiting: list[Written] = []
+        for device, reading in self._read(received, way):
+            waiting += self._judge(device, reading.signals, received, way)
+        return _all_of(waiting)
+
+    def _read(self, received: Received, way: Way) -> Iterable[tuple[KnownDevice, Reading]]:
+        """What the message says, by the device that says it; what no device of ours says is counted and listed."""
+        message = Message(
+            ingress=way.ingress,
+            topic=received.topic,
+            payload=received.payload,
+            retained=received.retain,
+            device=received.client,
+        )
+        carried = self._reader.unwrap(message)
+        if carried is not None and _spoken(carried[0].id, way):
+            return self._carried(*carried, way)
+        found: dict[str, tuple[KnownDevice, Reading]] = {}
+        strange: Reading | None = None
+        for reading in self._reader.readings(message):
+            if not _spoken(reading.profile, way):
+                continue
+            for device, signals in self._owners(reading).items():
+                said = Reading(signals=tuple(signals), matched=True, why=reading.why, profile=reading.profile)
+                found[device] = (self._registry.devices[device], said)
+            if reading.signals and (strange is None or reading.evidence > strange.evidence):
+                strange = reading
+        if not found:
+            if strange is not None:
+                self._stranger(strange.profile, strange.signals, way)
+            else:
+                self._not_understood(received)
+        return found.values()
+
+    def _owners(self, reading: Reading) -> dict[str, list[Signal]]:
+        owned: dict[str, list[Signal]] = {}
+        for signal in reading.signals:
+            device = self._registry.of(reading.profile, signal.device)
+            device = device or self._registry.carried(reading.profile, signal.device)
+            if device is not None:
+                owned.setdefault(device.id, []).append(signal)
+        return owned
+
+    def _carried(
+        self, bearer: object, inner: Message, refused: Reading | None, way: Way
+    ) -> list[tuple[KnownDevice, Reading]]:
+        name = str(getattr(bearer, "id", ""))
+        address = refused.signals[0].device if refused is not None and refused.signals else inner.device
+        device = self._registry.carried(name, address)
+        if device is None:
+            uplink = Signal(kind=SignalKind.RAW_UPLINK, device=address)
+            self._stranger(name, (uplink,), way)
+            return []
+        return [(device, refused if refused is not None else device.profile.read(inner))]
+
+    def _stranger(self, profile: str, signals: tuple[Signal, ...], way: Way) -> None:
+        self._counts["device_unknown"] += 1
+        said = next((one for one in signals if one.kind in PRESSES), signals[0])
+        known = self._registry.stranger(
+            profile, said.device, path=way.name, said=said.kind.value, at=self._clock.now()
+        )
+        if said.kind in PRESSES and said.live:
+            address = said.device[:60] or "without a name"
+            self._troubles.note(f"{profile} {address}", "unbound press", why="devices.toml does not name it")
+        elif known.count == 1:
+            _log.info("device_unknown", profile=profile, path=way.name)
+
+    def _not_understood(self, received: Received) -> None:
+        self._counts["device_not_understood"] += 1
+        self.samples.append(received.payload[:_SAMPLE_SIZE])
+
+    def _judge(
+        self, device: KnownDevice, signals: Iterable[Signal], received: Received, way: Way
+    ) -> list[Written]:
+        before = self._memory.of(device.id)
+        judged = self._memory.judge(device, signals)
+        digest = digest_of(received.topic, received.payload)
+        again = received.dup and self._memory.alarmed_by(device.id, digest)
+        waiting: list[Written] = []
+        for signal in judged.signals:
+            if signal.kind in PRESSES and device.panic:
+                waiting += self._press(device, signal, digest, way, again=again)
+            else:
+                self._note(device, signal)
+        if any(self._alive(signal) for signal in judged.signals):
+            self._states.of(device.id).heard = self._clock.now()
+            self._supervision.heard(device.id, way.name)
+        if judged.changed and not waiting:
+            waiting += self._remember(device, tells=self._memory.tells_presses(device.id, before))
+        return waiting
+
+    @staticmethod
+    def _alive(signal: Signal) -> bool:
+        return not signal.flags & _OLD and signal.kind not in _NO_LIFE
+
+    def _press(
+        self, device: KnownDevice, signal: Signal, digest: str, way: Way, *, again: bool
+    ) -> list[Written]:
+        pending = self._writing.get(device.id)
+        if again or not signal.live:
+            self._counts["device_repeated"] += 1
+            if signal.flags & {Flag.RETAINED, Flag.FOUND}:
+                self._trouble(device, "found active", "it was so before anybody listened")
+            elif Flag.HISTORIC in signal.flags:
+                self._trouble(device, "late press", "the device had kept it")
+            return [pending] if pending is not None else []
+        alarms, just_stuck = self.stuck.pressed(device.id)
+        if just_stuck:
+            self._trouble(device, "stuck", "it presses faster than a hand can")
+        if not alarms:
+            self._counts["device_stuck"] += 1
+            return [pending] if pending is not None else []
+        return [self._raise(device, signal, digest, way)]
+
+    def _raise(self, device: KnownDevice, signal: Signal, digest: str, way: Way) -> Written:
+        self._counts["device_presses"] += 1
+        tx = Transaction()
+        self._memory.pressed(tx, device.id, digest)
+        running = self._verbs.drill
+        exercise, walk = self._walk_test.takes(
+            device.id, running.authorisation if running is not None else None
+        )
+        raised = self._verbs.raise_alarm(
+            kind=AlarmKind.PANIC,
+            place=device.place,
+            building=device.building,
+            path=way.name,
+            exercise=exercise,
+            counter=max(signal.counter or 0, 0),
+            device=device.id,
+            profile=device.profile.hash,
+            unproven=device.unproven,
+            tx=tx,
+        )
+        if walk is not None and device.place is not None:
+            state = self._states.of(device.id)
+            state.tested_at, state.tested_place, state.tested_by = self._clock.now(), device.place, walk.by
+            self._states.changed(device.id)
+            self._verbs.record(facts.WalkTested(device=device.id, place=device.place, by=walk.by))
+        self._memory.unwritten[device.id] += 1
+        written: Written = asyncio.get_running_loop().create_future()
+        self._writing[device.id] = written
+        raised.durability.add_done_callback(lambda done: self._written(device.id, written, done))
+        return written
+
+    def _written(self, device: str, written: Written, durability: asyncio.Future[Durability]) -> None:
+        if self._writing.get(device) is written:
+            del self._writing[device]
+        if durability.cancelled():
+            written.cancel()
+            return
+        recorded = durability.result() is not Durability.UNRECORDED
+        if recorded:
+            self._memory.unwritten[device] -= 1
+        if not written.done():
+            written.set_result(recorded)
+
+    def _remember(self, device: KnownDevice, *, tells: bool) -> list[Written]:
+        """Write down what is remembered: at once where a press could be mistaken after a restart, else in turns."""
+        if not tells or self._memory.unwritten[device.id] > 0:
+            self._memory.later(device.id)
+            return []
+        tx = Transaction()
+        self._memory.keep(tx, device.id)
+        written: Written = asyncio.get_running_loop().create_future()
+
+        def settle(done: asyncio.Future[None]) -> None:
+            if written.done():
+                return
+            if done.cancelled():
+                written.cancel()
+            else:
+                failed = done.exception()
+                if isinstance(failed, StoreError):
+                    self._memory.later(device.id)
+                written.set_result(failed is None)
+
+        self._database.submit(tx).add_done_callback(settle)
+        return [written]
+
+    def _note(self, device: KnownDevice, signal: Signal) -> None:
+        """Take in what is no press."""
+        state = self._states.of(device.id)
+        if signal.battery is not None and not signal.flags & _OLD:
+            state.battery = round(signal.battery)
+        kind = signal.kind
+        if kind is SignalKind.BATTERY_LOW and not signal.flags & _OLD:
+            state.low = 2
+            if Flag.REFRESH not in signal.flags:
+                self._trouble(device, "low battery", "")
+        elif state.low and signal.battery is not None and signal.battery > 20:
+            state.low = 0
+            self._troubles.over(device.id, "low battery")
+        if kind in _SHOWN:
+            if signal.live or kind is SignalKind.TROUBLE:
+                self._trouble(device, _SHOWN[kind] if not _said(signal) else _said(signal), signal.why)
+        elif kind is SignalKind.TAMPER and not signal.flags & _OLD:
+            if not state.tampered:
+                state.tampered = True
+                self._trouble(device, "tamper", "")
+        elif kind is SignalKind.TAMPER_CLEAR and not signal.flags & _OLD:
+            state.tampered = False
+            self._troubles.over(device.id, "tamper")
+        elif kind is SignalKind.OFFLINE and Flag.HISTORIC not in signal.flags:
+            self._supervision.offline(device.id)
+        elif kind is SignalKind.LEAVE and not signal.flags & _OLD and device.panic:
+            self._trouble(device, "left", "it left its network")
+            self._supervision.offline(device.id)
+        self._counts[f"device_{kind}"] += 1
+
+    def _trouble(self, device: KnownDevice, kind: str, why: str) -> None:
+        state = self._states.of(device.id)
+        state.trouble, state.trouble_at = kind, self._clock.now()
+        self._states.changed(device.id)
+        self._troubles.note(device.id, kind, why=why, profile=device.profile.hash)
+
+
+def _said(signal: Signal) -> str:
+    """The short name of a trouble that the engine's memory found."""
+    if signal.kind is not SignalKind.TROUBLE:
+        return ""
+    if Flag.FOUND in signal.flags:
+        return "found active"
+    return next((kind for kind in ("late press", "left") if signal.why.startswith(kind)), "")
+
+
+def _spoken(profile: str, way: Way) -> bool:
+    return not way.profiles or profile in way.profiles
+
+
+def _all_of(waiting: list[Written]) -> Written | None:
+    """One future for all of them; False when one of them could only be relayed."""
+    if len(waiting) < 2:
+        return waiting[0] if waiting else None
+    told: Written = asyncio.get_running_loop().create_future()
+    left = len(waiting)
+
+    def settle(done: Written) -> None:
+        nonlocal left
+        left -= 1
+        if told.done():
+            return
+        if done.cancelled():
+            told.cancel()
+        elif not done.result():
+            told.set_result(False)
+        elif left == 0:
+            told.set_result(True)
+
+    for each in waiting:
+        each.add_done_callback(settle)
+    return told

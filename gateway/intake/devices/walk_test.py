@@ -1,0 +1,61 @@
+"""A walk-test: somebody presses each device at its place, and it is written down that it was heard.
+
+It is an exercise and needs a running drill: without one a press is a press. Within it the first press of each device
+is its proof; what the same device says a while later is live again, and ends the drill.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from belltower.clock import Clock
+from belltower.errors import WrongState
+from belltower.ids import PersonId
+
+STILL_THE_SAME = 30.0
+"""Seconds after its proof in which a device's presses still belong to it: hands press twice."""
+
+
+class Walk(Struct, kw_only=True):
+    """One walk-test, under the drill of this authorisation."""
+
+    by: PersonId
+    authorisation: str
+    proven: dict[str, float] = {}
+
+
+class WalkTest:
+    """The walk-test that is going on, if any."""
+
+    def __init__(self, *, clock: Clock) -> None:
+        self._clock = clock
+        self._walk: Walk | None = None
+
+    def begin(self, by: PersonId, authorisation: str | None) -> None:
+        """Begin one. `WrongState` without a running drill."""
+        if authorisation is None:
+            raise WrongState("a walk-test is an exercise: begin a drill first, with its token")
+        self._walk = Walk(by=by, authorisation=authorisation)
+
+    def end(self) -> None:
+        """From here on every press is live."""
+        self._walk = None
+
+    def going_on(self, authorisation: str | None) -> Walk | None:
+        """The walk-test under the drill that runs now; it ends with its drill."""
+        walk = self._walk
+        if walk is not None and walk.authorisation != authorisation:
+            walk = self._walk = None
+        return walk
+
+    def takes(self, device: str, authorisation: str | None) -> tuple[bool, Walk | None]:
+        """Whether the device's press is part of the walk-test; and the test itself where this press is the proof."""
+        walk = self.going_on(authorisation)
+        if walk is None:
+            return False, None
+        now = self._clock.monotonic()
+        first = walk.proven.get(device)
+        if first is None:
+            walk.proven[device] = now
+            return True, walk
+        return now - first <= STILL_THE_SAME, None
