@@ -122,7 +122,7 @@ class DeviceIntake:
             for device, signals in self._owners(reading).items():
                 said = Reading(signals=tuple(signals), matched=True, why=reading.why, profile=reading.profile)
                 found[device] = (self._registry.devices[device], said)
-            if reading.signals and (strange is None or reading.evidence > strange.evidence):
+            if _names(reading) and (strange is None or reading.evidence > strange.evidence):
                 strange = reading
         if not found:
             if strange is not None:
@@ -321,6 +321,11 @@ def _said(signal: Signal) -> str:
     if Flag.FOUND in signal.flags:
         return "found active"
     return next((kind for kind in ("late press", "left") if signal.why.startswith(kind)), "")
+
+
+def _names(reading: Reading) -> bool:
+    """Whether the profile understood it, and who said it."""
+    return any(one.kind is not SignalKind.TROUBLE and one.device for one in reading.signals)
 
 
 def _spoken(profile: str, way: Way) -> bool:
