@@ -164,6 +164,8 @@ def _leveled(memory: Remembered, signal: Signal) -> tuple[Remembered, list[Signa
     level = bool(signal.level)
     memory = _at(memory, signal.channel, level=level)
     rises, falls = signal.rises or SignalKind.PRESS, signal.falls or SignalKind.CLEAR
+    if signal.kind in {rises, falls}:  # what the level would mean, said of one message by itself
+        signal = replace(signal, kind=SignalKind.STATE)
     own = [] if signal.kind is SignalKind.STATE else [replace(signal, level=None, rises=None, falls=None)]
     if not level:
         return memory, [*own, replace(signal, kind=falls)] if last else own or [signal]

@@ -141,6 +141,27 @@ def test_an_alarm_mode_that_repeats_itself_is_one_alarm() -> None:
     assert ["press"] == alarms(heard("dragino-trackerd", frames, every=60))
 
 
+def test_an_sos_level_alarms_once_when_it_rises() -> None:
+    """The bridge repeats it with every other value of the device."""
+    said = [False, True, True, False, True]
+    messages = [
+        Message(topic="zigbee2mqtt/p4", payload=json.dumps({"sos": sos, "linkquality": 70}).encode())
+        for sos in said
+    ]
+
+    assert ["press", "press"] == alarms(heard("zigbee2mqtt", messages, every=30))
+
+
+def test_an_sos_level_that_is_first_seen_active_is_left_to_a_person() -> None:
+    """Nobody saw it become so."""
+    message = Message(topic="zigbee2mqtt/p4", payload=b'{"sos":true,"linkquality":70}')
+
+    worth = heard("zigbee2mqtt", [message, message])
+
+    assert [] == alarms(worth)
+    assert any("found active" in signal.why for signal in worth)
+
+
 def test_a_wired_input_alarms_when_it_closes_and_is_found_when_it_was() -> None:
     """Of a snapshot only the edge is news; what is active at first sight a person decides."""
     snapshots = [
