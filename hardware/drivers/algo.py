@@ -11,11 +11,12 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from email.utils import formatdate
+from functools import partial
 
 import msgspec
 
 from belltower.clock import SECOND, Clock
-from belltower.errors import Rejected, Uncertain
+from belltower.errors import Rejected
 from belltower.ids import RandomBytes
 from hardware.drivers.http_answer import Answer, asked
 from hardware.drivers.switch import Ask, Reach, Reached
@@ -94,13 +95,13 @@ class AlgoControl:
         nonce = str(int.from_bytes(self._random_bytes(6)))
         headers = signed_headers(self._password, uri=uri, body=body, timestamp=now, nonce=nonce)
         reach(Reached.QUEUED)
-        try:
-            answer = await asked(self._url + uri, body=body, headers=headers, fingerprint=self._fingerprint)
-        except Uncertain:
-            reach(Reached.SENT)
-            raise
-        reach(Reached.SENT)
-        return answer
+        return await asked(
+            self._url + uri,
+            body=body,
+            headers=headers,
+            left=partial(reach, Reached.SENT),
+            fingerprint=self._fingerprint,
+        )
 
     def _body(self, ask: Ask) -> bytes:
         return msgspec.json.encode(

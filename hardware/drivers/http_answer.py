@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 
 import aiohttp
@@ -24,16 +24,24 @@ class Answer(Struct, frozen=True, kw_only=True):
     clock: float | None
 
 
-async def asked(url: str, *, body: bytes, headers: Mapping[str, str], fingerprint: str = "") -> Answer:
-    """POST `body` once; no redirect is followed. `fingerprint`: the SHA-256 of the certificate that is expected, in hex.
+async def asked(
+    url: str, *, body: bytes, headers: Mapping[str, str], left: Callable[[], None], fingerprint: str = ""
+) -> Answer:
+    """POST `body` once; no redirect is followed. `left` is told once it has begun to leave. `fingerprint`: the SHA-256 of the certificate that is expected, in hex.
 
     `Unreachable`: no connection, so nothing left. `Uncertain`: it left, and no whole answer came.
     """
     tls: aiohttp.Fingerprint | bool = aiohttp.Fingerprint(bytes.fromhex(fingerprint)) if fingerprint else True
+
+    async def sent(*_: object) -> None:
+        left()
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(sent)
     try:
         async with (
             aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=None), auto_decompress=False
+                timeout=aiohttp.ClientTimeout(total=None), auto_decompress=False, trace_configs=[trace]
             ) as session,
             session.post(url, data=body, headers=headers, allow_redirects=False, ssl=tls) as answer,
         ):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from functools import partial
 
 import msgspec
 from msgspec import Struct
@@ -50,14 +51,8 @@ class HTTPNotice:
         body = msgspec.json.encode({"request": ask.request, "on": ask.on, "text": ask.text, "at": at})
         signed = hmac.new(self._key, body, hashlib.sha256).hexdigest()
         reach(Reached.QUEUED)
-        try:
-            answer = await asked(
-                self._url, body=body, headers={"Content-Type": "application/json", SIGNATURE: signed}
-            )
-        except Uncertain:
-            reach(Reached.SENT)
-            raise
-        reach(Reached.SENT)
+        headers = {"Content-Type": "application/json", SIGNATURE: signed}
+        answer = await asked(self._url, body=body, headers=headers, left=partial(reach, Reached.SENT))
         if answer.status != 200:
             raise Rejected(f"it says no: HTTP {answer.status}")
         try:
