@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.cli.profile_drivers import driven
 from hardware.profiles.compiled import Profile, Reading
 from hardware.profiles.message import Message
 from hardware.profiles.reading import Reader
@@ -68,7 +69,8 @@ class Lines:
                 return Reading(
                     why="no profile is for that device, and bytes are not guessed at; say which profile"
                 )
-        return self._reader.read(message)
+        reading = self._reader.read(message)
+        return reading if reading.signals or message.ingress == "frame" else driven(message) or reading
 
 
 def _message(line: dict[str, Any]) -> Message:

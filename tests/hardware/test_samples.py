@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from gateway.cli.profile_lines import Lines
 from hardware.codecs import dc09, dc09_events
 from hardware.profiles.compiled import Profile
 from hardware.profiles.loading import SHIPPED, load_all
@@ -318,6 +319,22 @@ def test_every_covered_uplink_yields_its_kind_its_signals_and_its_values(
     assert len(covered) / len(told) >= 0.95, {
         name: what for name, what in told.items() if name not in covered
     }
+
+
+def test_the_tool_tells_the_kind_of_at_least_95_in_100_uplinks(profiles: dict[str, Profile]) -> None:
+    """`belltower profile decode --jsonl`, with nothing named but the line's own words; no alarm from another line."""
+    tool = Lines(profiles)
+    answers = {line["id"]: (line, tool.answer(line)) for line in lines() if line["direction"] == "uplink"}
+
+    told = [name for name, (line, answer) in answers.items() if line["kind"] in answer["signals"]]
+    false = [
+        name
+        for name, (line, answer) in answers.items()
+        if line["kind"] not in CALLS_FOR_HELP and CALLS_FOR_HELP & set(answer["signals"])
+    ]
+
+    assert [] == false
+    assert len(told) / len(answers) >= 0.95, sorted(answers.keys() - told)
 
 
 def test_no_line_that_is_no_press_yields_a_live_press_under_any_profile(profiles: dict[str, Profile]) -> None:
