@@ -13,6 +13,8 @@ from hardware.profiles.signal import NO_FLAGS, Flag, Signal, SignalKind
 
 _CLEAR = 3
 """How much more must speak for one profile than for others, where nobody says which device it is."""
+_SURE = 5
+"""How much must speak for a profile that reads bytes of nobody knows whom."""
 _DULL = frozenset({SignalKind.STATE, SignalKind.IGNORE, SignalKind.HEARTBEAT, SignalKind.TROUBLE})
 _KEPT_TOPICS = 4096
 
@@ -123,7 +125,7 @@ class Reader:
             rivals = [
                 one for one in ranked if _kinds(one) != _kinds(best) and one.evidence + _CLEAR > best.evidence
             ]
-            if rivals or (message.ingress == "frame" and best.evidence < _CLEAR):
+            if rivals or (message.ingress == "frame" and best.evidence < _SURE):
                 names = tuple(sorted({best.profile, *(one.profile for one in rivals)}))
                 return Reading(why=f"it could be of {', '.join(names)}; say which profile", candidates=names)
         return _changed(best, candidates=tuple(one.profile for one in ranked[1:]))
