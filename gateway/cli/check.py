@@ -187,6 +187,9 @@ def _remarks(settings: Settings, package: SitePackage, *, without_secrets: bool)
     named.update(*response.outputs.values())
     if missing := sorted(named - set(settings.outputs)):
         remarks.append(f"response.toml names outputs that the settings have not: {', '.join(missing)}")
+    zones = {place.paging for place in package.places.values() if place.paging}
+    if silent := sorted(zones - set(settings.outputs)):
+        remarks.append(f"site.toml names paging that the settings have no output for: {', '.join(silent)}")
     if settings.outputs and (mute := settings.speech.speaker().fault()):
         remarks.append(mute)
     unbound = [unit.id for unit in package.units.values() if unit.place is None]
