@@ -18,11 +18,12 @@ from belltower.errors import Unreachable
 from belltower.ids import LinkName, RandomBytes
 from belltower.incident.facts import ReceiptLevel
 from belltower.tasks import together
+from gateway.psap.bucket import Bucket
 from gateway.psap.eido.notifier import Answered as EventAnswered
 from gateway.psap.eido.notifier import Lapsed, Notifier, Subscribed
 from gateway.psap.eido.standing import Standing
 from gateway.psap.eido.writing import Issuer
-from gateway.psap.eido_flow import Bucket, bell_or, send
+from gateway.psap.eido_flow import bell_or, send
 from gateway.psap.eido_responders import CountyEar
 from gateway.psap.eido_sockets import Dial, Door, Wire
 from gateway.psap.link import (
@@ -240,10 +241,10 @@ class EIDOLink:
 
     async def _hear(self, system: _System, report: Report) -> None:
         loop = asyncio.get_running_loop()
-        bucket = Bucket(now=loop.time())
+        bucket = Bucket(now=loop.time(), cut=system.wire.abort)
         while True:
             octets = await system.wire.receive()
-            await bucket.take(system.wire)
+            await bucket.take()
             system.notifier.receive(octets, loop.time())
             self._note(system, report)
             system.bell.set()

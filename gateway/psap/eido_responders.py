@@ -12,11 +12,12 @@ from belltower.errors import Malformed, Unreachable
 from belltower.ids import LinkName
 from belltower.incident.facts import ResponseStatus
 from belltower.tasks import together
+from gateway.psap.bucket import Bucket
 from gateway.psap.eido import reading
 from gateway.psap.eido.standing import Standing
 from gateway.psap.eido.subscriber import Notified, Subscriber
 from gateway.psap.eido.writing import Issuer
-from gateway.psap.eido_flow import Bucket, bell_or, send
+from gateway.psap.eido_flow import bell_or, send
 from gateway.psap.eido_sockets import Dial, Wire
 from gateway.psap.link import PersonAnswered, ReadBack, Report, ResponseSaid
 
@@ -98,10 +99,10 @@ class CountyEar:
 
     async def _listen(self, county: _County, report: Report) -> None:
         loop = asyncio.get_running_loop()
-        bucket = Bucket(now=loop.time())
+        bucket = Bucket(now=loop.time(), cut=county.wire.abort)
         while True:
             octets = await county.wire.receive()
-            await bucket.take(county.wire)
+            await bucket.take()
             notified = county.subscriber.receive(octets, loop.time())
             if county.subscriber.subscription:
                 self.trouble = ""

@@ -17,6 +17,7 @@ from belltower import log
 from belltower.errors import Uncertain, Unreachable
 from belltower.ids import LinkName, RandomBytes
 from belltower.tasks import together
+from gateway.psap.bucket import Bucket
 from gateway.psap.sip_request import BRANCH
 from gateway.psap.sip_settings import SIPTarget
 from hardware.codecs import sip, sip_digest
@@ -136,6 +137,8 @@ class SIPLine:
         self._replies: deque[bytes] = deque(maxlen=_REPLIES)
         self._bell = asyncio.Event()
         self._cseq = 0
+        # A ping by CR LF is out and not answered yet.
+        self._pinged = False
         self._challenge: tuple[str, Challenge] | None = None
         self._answers = 0
 
@@ -180,6 +183,7 @@ class SIPLine:
         self._pending.clear()
         self._replies.clear()
         self._heard_at = float("-inf")
+        self._pinged = False
         self._transport = transport
         self._heeding.opened()
 
@@ -236,21 +240,28 @@ class SIPLine:
 
     async def _listen(self, transport: Transport) -> None:
         decoder = Decoder()
+        bucket = Bucket(now=asyncio.get_running_loop().time())
         while True:
             for each in decoder.feed(await transport.read()):
+                await bucket.take()
                 match each:
                     case Response():
-                        await self._responded(each)
+                        if await self._responded(each):
+                            bucket.spare()
                     case Request():
+                        # Asking proves that it speaks, not that it hears us.
                         self.counts["requests"] += 1
                         self._requested(each)
                     case Blank():
-                        self._alive()
+                        if self._pinged:
+                            self._pinged = False
+                            self._alive()
                     case Garbled(sample=sample):
                         self.counts["garbled"] += 1
                         self.samples.append(sample)
 
-    async def _responded(self, response: Response) -> None:
+    async def _responded(self, response: Response) -> bool:
+        """Whether it settles what we had asked."""
         self.counts["responses"] += 1
         branch = sip.parameters(sip.header(response, "Via"))[1].get("branch", "")
         asked = self._pending.get(branch)
@@ -262,15 +273,16 @@ class SIPLine:
             or method.strip() != asked.template.method
         ):
             self.counts["stray"] += 1
-            return
+            return False
         self._alive()
         if response.status < 200:
-            return
+            return False
         if response.status in (401, 407) and await self._again(asked, response):
-            return
+            return False
         self._pending.pop(branch, None)
         if asked.errand:
             self._heeding.responded(self, asked.errand, response)
+        return True
 
     async def _again(self, asked: _Asked, response: Response) -> bool:
         """Prove who we are, where that is asked for and has not just failed. Whether it was tried."""
@@ -298,7 +310,6 @@ class SIPLine:
         return await self._send(again)
 
     def _requested(self, request: Request) -> None:
-        self._alive()
         answer = self._heeding.requested(request)
         if isinstance(answer, Response):
             self._reply(answer)
@@ -351,7 +362,7 @@ class SIPLine:
 
     async def _ask_for_life(self) -> None:
         if not self._by_options:
-            await self._write(_BLANK_PING)
+            self._pinged = await self._write(_BLANK_PING)
             return
         self._cseq += 1
         tag = self._random_bytes(6).hex()

@@ -87,14 +87,14 @@ _NAME = re.compile(_CHARACTER + "{1,64}")
 _REQUEST_LINE = rf"([A-Z]{_CHARACTER}{{0,31}}) ([A-Za-z][A-Za-z0-9+.\-]*:[!-~]{{1,2000}}) SIP/2\.0"
 _REQUEST = re.compile(_REQUEST_LINE)
 _RESPONSE = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: ([^\x00-\x08\x0a-\x1f\x7f]{0,1000}))?")
-_FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
+_FOLD = re.compile(r"(?<![ \t])[ \t]*\r\n[ \t]+")
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 _CONTROL_IN_HEAD = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n")
 _LENGTH = re.compile(rb"\r\n(?:content-length|l)[ \t]*:[ \t]*([0-9]{1,9})[ \t]*(?=\r\n|$)", re.IGNORECASE)
 _START = re.compile(rb"\r\n(?=" + _REQUEST_LINE.encode() + rb"\r\n|SIP/2\.0 [1-6][0-9]{2} )")
 _START_KEPT = 2_100
-_PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|<[^>]*>|[^"<]+|.', re.DOTALL)
-_ANGLE = re.compile(r"<([^>]*)>")
+_MARK = re.compile(r'["<,;]')
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 
 
 # ---- writing
@@ -354,8 +354,9 @@ def unquoted(text: str) -> str:
 
 def bracketed(value: str) -> str:
     """The URI between angle brackets, or what stands before the first `;`."""
-    found = _ANGLE.search(value)
-    return found[1] if found else value.partition(";")[0].strip()
+    _, opened, rest = value.partition("<")
+    inside, closed, _ = rest.partition(">")
+    return inside if opened and closed else value.partition(";")[0].strip()
 
 
 def replaced(headers: Headers, new: Mapping[str, str | None]) -> Headers:
@@ -382,21 +383,34 @@ def answer_headers(request: Request, *, tag: str) -> Headers:
 
 
 def split(value: str, by: str) -> list[str]:
-    """The parts of `value` between separators that stand neither in quotes nor in angle brackets."""
+    """The parts of `value` between separators, commas or semicolons, that stand neither in quotes nor in angle brackets.
+
+    A quote or bracket that nothing closes is a character like any other, and so are all of its kind after it.
+    """
     if by not in value:
         return [value.strip()] if value.strip() else []
     if '"' not in value and "<" not in value:
         return [part.strip() for part in value.split(by) if part.strip()]
-    parts, current = [], ""
-    for found in _PIECE.finditer(value):
-        piece = found[0]
-        if piece[0] in '"<':
-            current += piece
-            continue
-        first, *rest = piece.split(by)
-        current += first
-        for each in rest:
-            parts.append(current.strip())
-            current = each
-    parts.append(current.strip())
+    parts = []
+    begin = at = 0
+    closing = {'"', "<"}
+    # Where nothing closes there is no second look, or a hostile header would cost its length squared.
+    while found := _MARK.search(value, at):
+        at = found.end()
+        if found[0] == by:
+            parts.append(value[begin : found.start()].strip())
+            begin = at
+        elif found[0] in closing and (end := _closed(value, found.start())):
+            at = end
+        else:
+            closing.discard(found[0])
+    parts.append(value[begin:].strip())
     return [part for part in parts if part]
+
+
+def _closed(value: str, at: int) -> int:
+    """Where that which opens at `at` is over; 0: nowhere."""
+    if value[at] == "<":
+        return value.find(">", at) + 1
+    found = _QUOTED.match(value, at)
+    return found.end() if found else 0

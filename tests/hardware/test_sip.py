@@ -1,5 +1,6 @@
 """SIP messages and bodies of several parts as octets, whole and on a stream."""
 
+import time
 from pathlib import Path
 from random import Random
 
@@ -291,3 +292,25 @@ def test_spoilt_messages_are_malformed_and_nothing_else():
 def test_a_million_spoilt_messages_are_malformed_and_nothing_else():
     """The same for long."""
     spoil(1_000_000)
+
+
+def cost(value):
+    """Nanoseconds of computing for which a header with this value is read."""
+
+    def once():
+        began = time.thread_time_ns()
+        each = sip.Response(status=200, reason="", headers=sip.read_headers(f"Via: {value}"))
+        sip.parameters(sip.header(each, "Via"))
+        sip.values(each, "Via")
+        sip.bracketed(sip.header(each, "Via"))
+        return time.thread_time_ns() - began
+
+    return min(once() for _ in range(3))
+
+
+@pytest.mark.parametrize("piece", ['"\\"', '\\"', "<", '<"', "a;", ",", "  "])
+def test_a_hostile_header_costs_no_more_than_its_length(piece):
+    """Sixteen times the length costs about sixteen times as much, not two hundred and fifty-six times."""
+    short, long = (cost(f'\r\n ;,"{piece * count}x') for count in (1_000, 16_000))
+
+    assert long < 80 * max(short, 50_000)

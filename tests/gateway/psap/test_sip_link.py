@@ -625,6 +625,52 @@ def test_a_line_may_be_supervised_by_empty_lines():
     in_virtual_time(story())
 
 
+def test_what_a_server_says_by_itself_proves_nothing():
+    """Its own requests, and empty lines that answer no ping, do not show that it hears us."""
+
+    async def story(say, **options):
+        server = SIPServer(deaf=True)
+        async with running(server, **options) as house:
+            for _ in range(100):
+                await say(server)
+                await asyncio.sleep(1)
+            assert ([], 1) == (house.of(Answered), len(house.of(Lost)))
+
+    async def asks(server):
+        await server.say(
+            Request(
+                method="OPTIONS",
+                uri="sip:school@lincoln.example",
+                headers=(
+                    ("Via", "SIP/2.0/TLS a;branch=z9hG4bK1"),
+                    ("From", "<sip:a>"),
+                    ("CSeq", "1 OPTIONS"),
+                ),
+            )
+        )
+
+    async def pings(server):
+        await server.cable.far.write(b"\r\n")
+
+    in_virtual_time(story(asks))
+    in_virtual_time(story(pings))
+
+
+def test_a_server_that_floods_us_is_cut_and_comes_back():
+    """Five hundred strange answers at once end the connection; it opens again."""
+
+    async def story():
+        server = SIPServer()
+        async with running(server) as house:
+            stray = b"SIP/2.0 200 OK\r\nVia: SIP/2.0/TLS a;branch=z9hG4bK1\r\nContent-Length: 0\r\n\r\n"
+            await server.cable.far.write(500 * stray)
+            await asyncio.sleep(5)
+            assert ["it floods us"] == [each.reason.rpartition(": ")[2] for each in house.of(Lost)]
+            assert 2 == len(house.of(Answered))
+
+    in_virtual_time(story())
+
+
 def test_one_server_that_does_not_answer_is_no_loss_and_is_tried_last():
     """The link is lost when none answers."""
 
