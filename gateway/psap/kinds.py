@@ -48,7 +48,7 @@ def _kiss(name: LinkName, settings: KISSLinkSettings, around: Around) -> KISSLin
         )
     return KISSLink(
         name=name,
-        transport=open_transport(settings.url),
+        transport=open_transport(settings.url, around.addresses),
         key=link_key(settings.key),
         us=settings.from_,
         them=settings.to,
@@ -62,7 +62,7 @@ def _kiss(name: LinkName, settings: KISSLinkSettings, around: Around) -> KISSLin
 def _modem(name: LinkName, settings: ModemLinkSettings, around: Around) -> ModemLink:
     return ModemLink(
         name=name,
-        transport=open_transport(settings.url),
+        transport=open_transport(settings.url, around.addresses),
         number=settings.number,
         test_number=settings.test_number,
         exercise_number=settings.exercise_number,
@@ -112,7 +112,7 @@ def _line(receiver: Receiver, url: str, addresses: AddressBook) -> Line:
 def _tetra(name: LinkName, settings: TetraLinkSettings, around: Around) -> TetraLink:
     return TetraLink(
         name=name,
-        transport=open_transport(settings.url),
+        transport=open_transport(settings.url, around.addresses),
         to=settings.to,
         station_counts=settings.station_counts,
         heartbeat=settings.heartbeat,
@@ -123,7 +123,7 @@ def _tetra(name: LinkName, settings: TetraLinkSettings, around: Around) -> Tetra
 def _fleetsync(name: LinkName, settings: FleetSyncLinkSettings, around: Around) -> FleetSyncLink:
     return FleetSyncLink(
         name=name,
-        transport=open_transport(settings.url),
+        transport=open_transport(settings.url, around.addresses),
         to=settings.to.replace("-", ""),
         long=settings.long,
         campus=where(around.campus),
@@ -133,7 +133,7 @@ def _fleetsync(name: LinkName, settings: FleetSyncLinkSettings, around: Around) 
 def _nexedge(name: LinkName, settings: NexedgeLinkSettings, around: Around) -> FleetSyncLink:
     return FleetSyncLink(
         name=name,
-        transport=open_transport(settings.url),
+        transport=open_transport(settings.url, around.addresses),
         to=settings.to[1:],
         nexedge=True,
         group=settings.to.startswith("G"),

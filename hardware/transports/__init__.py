@@ -1,7 +1,8 @@
 """A pipe of bytes to the outside, by URL.
 
     serial:///dev/ttyUSB0?baud=9600   a serial line or pseudo-terminal, 8N1     serial
-    tcp://192.0.2.7:8001              a TCP connection; a number needs no DNS   tcp
+    tcp://192.0.2.7:8001              a TCP connection; a name is looked up     tcp
+                                      ahead, or aside, never in the way
     (in code only)                    datagrams to and from one address         udp
     (in code only)                    two ends in memory, with faults           memory
     (in code only)                    numeric addresses, looked up ahead        addresses
@@ -18,6 +19,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from belltower.errors import SettingsError
 from hardware.transports import serial, tcp
+from hardware.transports.addresses import AddressBook
 
 
 class Transport(Protocol):
@@ -44,18 +46,21 @@ class Transport(Protocol):
         ...
 
 
-def open_transport(url: str) -> Transport:
-    """The transport that `url` names, not yet opened. `SettingsError` says what is wrong with the URL."""
+def open_transport(url: str, addresses: AddressBook | None = None) -> Transport:
+    """The transport that `url` names, not yet opened; `addresses` looks names up ahead.
+
+    `SettingsError` says what is wrong with the URL.
+    """
     try:
         parts = urlsplit(url)
         kind = _SCHEMES[parts.scheme]
     except (ValueError, KeyError):
         known = ", ".join(f"{scheme}://" for scheme in _SCHEMES)
         raise SettingsError(f"transport {url!r}: expected a URL of {known}") from None
-    return kind(url, parts)
+    return kind(url, parts, addresses)
 
 
-_SCHEMES: dict[str, Callable[[str, SplitResult], Transport]] = {
-    "serial": serial.from_url,
+_SCHEMES: dict[str, Callable[[str, SplitResult, AddressBook | None], Transport]] = {
+    "serial": lambda url, parts, _: serial.from_url(url, parts),
     "tcp": tcp.from_url,
 }

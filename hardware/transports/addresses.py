@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from tempfile import mkstemp
 from threading import Thread
+from typing import Protocol
 
 import msgspec
 
@@ -37,6 +38,18 @@ _MAX_FILE = 65_536
 Found = tuple[str, ...]
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
 """Looks one host up: its numeric addresses, best first. `OSError` when there is no answer."""
+
+
+class AddressBook(Protocol):
+    """Numeric addresses of named hosts, looked up ahead: never while something is sent."""
+
+    def watch(self, host: str, /) -> None:
+        """Keep the address of this host fresh from now on; a numeric one needs nothing."""
+        ...
+
+    def of(self, host: str, /) -> str | None:
+        """The last good address, from memory; None if there never was one."""
+        ...
 
 
 class Addresses:

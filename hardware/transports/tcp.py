@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ipaddress
 import os
 import socket
 from urllib.parse import SplitResult
 
 from belltower.errors import SettingsError, Unreachable
+from hardware.transports.addresses import AddressBook, system_resolver
 from hardware.transports.descriptor import Descriptor
 
 _OPEN_DEADLINE = 5.0
@@ -19,13 +19,21 @@ _UNANSWERED = 10_000
 
 
 class TCPTransport:
-    """One connection. A name is resolved at each opening; if that fails, the last address found is used."""
+    """One connection.
 
-    def __init__(self, *, host: str, port: int, write_deadline: float = 5.0) -> None:
+    With `addresses` a name's address is the one that was looked up ahead. Without, it is looked up at each opening, in
+    a thread of its own, never in the loop's pool, which hung look-ups would fill; if that fails, the last one is used.
+    """
+
+    def __init__(
+        self, *, host: str, port: int, write_deadline: float = 5.0, addresses: AddressBook | None = None
+    ) -> None:
         self._host = host
         self._port = port
         self._write_deadline = write_deadline
         self._name = f"tcp://{host}:{port}"
+        self._addresses = addresses
+        self._look_up = system_resolver()
         self._last: tuple[socket.AddressFamily, str] | None = None
         self._socket: socket.socket | None = None
         self._line: Descriptor | None = None
@@ -79,27 +87,41 @@ class TCPTransport:
         return self._line
 
     async def _resolve(self) -> tuple[socket.AddressFamily, str]:
-        with contextlib.suppress(ValueError):
-            number = ipaddress.ip_address(self._host)
-            return (socket.AF_INET if number.version == 4 else socket.AF_INET6), self._host
+        if (known := _numeric(self._host)) is not None:
+            return known
+        if self._addresses is not None:
+            if (known := _numeric(self._addresses.of(self._host) or "")) is None:
+                raise Unreachable(f"{self._name}: its address was never found")
+            return known
         try:
             async with asyncio.timeout(_RESOLVE_DEADLINE):
-                loop = asyncio.get_running_loop()
-                found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+                found = await self._look_up(self._host)
         except (OSError, UnicodeError) as error:  # TimeoutError is an OSError
             if self._last is None:
                 raise Unreachable(f"{self._name}: the name was not resolved") from error
         else:
-            self._last = found[0][0], str(found[0][4][0])
+            self._last = next(filter(None, map(_numeric, found)), self._last)
+        if self._last is None:
+            raise Unreachable(f"{self._name}: the name was not resolved")
         return self._last
 
 
-def from_url(url: str, parts: SplitResult) -> TCPTransport:
-    """The connection of `tcp://host:port`."""
+def _numeric(host: str) -> tuple[socket.AddressFamily, str] | None:
+    try:
+        number = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    return (socket.AF_INET if number.version == 4 else socket.AF_INET6), host
+
+
+def from_url(url: str, parts: SplitResult, addresses: AddressBook | None = None) -> TCPTransport:
+    """The connection of `tcp://host:port`; `addresses` looks the host up ahead from now on."""
     try:
         host, port = parts.hostname, parts.port
     except ValueError:
         host, port = None, None
     if not host or not port or parts.path or parts.query or parts.fragment or parts.username is not None:
         raise SettingsError(f"transport {url!r}: expected tcp://host:port and nothing else")
-    return TCPTransport(host=host, port=port)
+    if addresses is not None:
+        addresses.watch(host)
+    return TCPTransport(host=host, port=port, addresses=addresses)

@@ -345,6 +345,59 @@ async def test_without_a_name_server_the_last_address_serves(monkeypatch: pytest
             await TCPTransport(host="localhost", port=1).open()
 
 
+async def test_a_name_is_never_looked_up_in_the_loop_s_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hung look-ups of as many lines as there may be pool threads hold up nobody; with an address book there is none."""
+    hung = threading.Event()
+    asked: list[str] = []
+
+    def hang(host: str, *_: object, **__: object) -> list[object]:
+        asked.append(host)
+        hung.wait(10)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    monkeypatch.setattr("hardware.transports.tcp._RESOLVE_DEADLINE", 0.05)
+    pool = ThreadPoolExecutor(1)
+    asyncio.get_running_loop().set_default_executor(pool)
+    try:
+        line = TCPTransport(host="tnc.example", port=1)
+        for _ in range(3):
+            with pytest.raises(Unreachable, match="not resolved"):
+                await line.open()
+        async with asyncio.timeout(5):
+            assert 7 == await asyncio.get_running_loop().run_in_executor(None, lambda: 7)
+        assert ["tnc.example"] == asked
+    finally:
+        hung.set()
+
+
+class _Book:
+    def __init__(self, **known: str) -> None:
+        self.known = known
+        self.watched: list[str] = []
+
+    def watch(self, host: str) -> None:
+        self.watched.append(host)
+
+    def of(self, host: str) -> str | None:
+        return self.known.get(host)
+
+
+async def test_with_an_address_book_nothing_is_looked_up_when_a_line_is_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The book watches the host from the start; a host it never found is unreachable, at once."""
+    monkeypatch.setattr(socket, "getaddrinfo", None)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        book = _Book(tnc="127.0.0.1")
+        line = open_transport(f"tcp://tnc:{listener.getsockname()[1]}", book)
+        assert ["tnc"] == book.watched
+        await line.open()
+        await line.close()
+        with pytest.raises(Unreachable, match="never found"):
+            await open_transport("tcp://other:1", book).open()
+
+
 @pytest.mark.parametrize(
     ("url", "fault"),
     [
