@@ -45,6 +45,8 @@ _log = log.get("psap")
 
 SYSTEMS_MOST = 8
 """Dispatch systems at once."""
+SUBSCRIBED_WITHIN = 10.0
+"""Seconds after which whoever has not subscribed is cut off."""
 _REMEMBERED = 1_024
 _SENT_WITHIN = 3.0
 _REOPEN = (0.2, 2.0)
@@ -53,9 +55,11 @@ _REOPEN = (0.2, 2.0)
 class _System:
     """One dispatch system that is connected."""
 
-    def __init__(self, *, notifier: Notifier, wire: Wire) -> None:
+    def __init__(self, *, notifier: Notifier, wire: Wire, settles: bool) -> None:
         self.notifier = notifier
         self.wire = wire
+        # Its answers are the centre's; another's are counted, and settle nothing.
+        self.settles = settles
         self.bell = asyncio.Event()
         self.sent: list[asyncio.Future[bool]] = []
         self.was_subscribed = False
@@ -73,10 +77,13 @@ class EIDOLink:
         clock: Clock,
         random_bytes: RandomBytes,
         dial: Dial | None = None,
+        centre_names: frozenset[str] = frozenset(),
         heartbeat: float = 30.0,
         exercise: bool = False,
     ) -> None:
         self._name = name
+        # Whose answers count, by the names in their certificates; none: everybody's who may come in.
+        self._centre_names = centre_names
         self._issuer = issuer
         self._door = door
         self._random_bytes = random_bytes
@@ -92,7 +99,7 @@ class EIDOLink:
         self._accepted: OrderedDict[str, None] = OrderedDict()
         self._answering: bool | None = None
         self.counts: Counter[str] = Counter()
-        """What came: malformed, refused, busy, events, foreign, people."""
+        """What came: malformed, refused, silent, busy, others, events, foreign, people."""
         self.samples: deque[bytes] = deque(maxlen=8)
         """The last documents that were not understood, cut short."""
         self._standing = Standing(issuer=issuer, clock=clock, exercise=exercise)
@@ -167,7 +174,8 @@ class EIDOLink:
                 sent: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
                 system.sent.append(sent)
                 system.bell.set()
-                waiting.add(sent)
+                if system.settles:
+                    waiting.add(sent)
         until = now + _SENT_WITHIN
         while waiting:
             left = until - asyncio.get_running_loop().time()
@@ -204,14 +212,14 @@ class EIDOLink:
 
     async def _watch(self, report: Report) -> None:
         await asyncio.sleep(self._heartbeat)
-        if not any(system.notifier.subscribed for system in self._systems):
+        if not any(system.settles and system.notifier.subscribed for system in self._systems):
             self._lose(report, "no dispatch system is subscribed")
         await asyncio.Event().wait()
 
     # ---- systems that subscribe to us
 
     async def _meet(self, report: Report, wire: Wire) -> None:
-        if len(self._systems) >= SYSTEMS_MOST:
+        if len(self._systems) >= SYSTEMS_MOST and not self._make_room():
             self.counts["refused"] += 1
             await wire.close()
             return
@@ -221,23 +229,44 @@ class EIDOLink:
             active=self._standing.active,
             heartbeat=self._heartbeat,
         )
-        system = _System(notifier=notifier, wire=wire)
+        settles = not self._centre_names or not self._centre_names.isdisjoint(wire.names)
+        system = _System(notifier=notifier, wire=wire, settles=settles)
         self._systems.append(system)
         reason = "the dispatch system is gone"
         try:
             await together(
-                psap_system_hear=self._hear(system, report), psap_system_speak=self._speak(system, report)
+                psap_system_hear=self._hear(system, report),
+                psap_system_speak=self._speak(system, report),
+                psap_system_wait=self._expect_subscription(system),
             )
         except Unreachable as error:
             reason = str(error)
         finally:
-            self._systems.remove(system)
+            if system in self._systems:
+                self._systems.remove(system)
             for sent in system.sent:
                 if not sent.done():
                     sent.set_result(False)
             if system.was_subscribed and not any(other.was_subscribed for other in self._systems):
                 self._lose(report, reason)
             await wire.close()
+
+    def _make_room(self) -> bool:
+        """Cut off whoever has waited longest without subscribing; False: everybody has subscribed."""
+        silent = next((system for system in self._systems if not system.notifier.in_use), None)
+        if silent is None:
+            return False
+        self.counts["silent"] += 1
+        self._systems.remove(silent)
+        silent.wire.abort()
+        return True
+
+    async def _expect_subscription(self, system: _System) -> None:
+        await asyncio.sleep(SUBSCRIBED_WITHIN)
+        if not system.notifier.in_use:
+            self.counts["silent"] += 1
+            system.wire.abort()
+            raise Unreachable(f"nothing was subscribed to within {SUBSCRIBED_WITHIN:g} s")
 
     async def _hear(self, system: _System, report: Report) -> None:
         loop = asyncio.get_running_loop()
@@ -272,6 +301,8 @@ class EIDOLink:
     def _note(self, system: _System, report: Report) -> None:
         for noticed in system.notifier.noticed():
             match noticed:
+                case _ if not system.settles:
+                    self.counts["others"] += 1
                 case Subscribed():
                     if not any(other.was_subscribed for other in self._systems):
                         report(Opened())

@@ -31,8 +31,10 @@ class EIDOLinkSettings(Struct, frozen=True, kw_only=True):
     certificate: Path | None = None
     private_key: Path | None = None
     client_ca: Path | None = None
-    # Which names those certificates may have; none: whoever the authority has signed.
+    # Which names those certificates may have; with client_ca there is at least one.
     client_names: tuple[str, ...] = ()
+    # Those of them that are the centre's own systems: only their answers are the PSAP's receipt. None: all of them.
+    centre_names: tuple[str, ...] = ()
     # Systems may connect without certificates from other machines: only on a network that carries nothing else.
     allow_plain: bool = False
     # The county's own notifier, "wss://cad.county.example/IncidentData/Ent": how responders and the person who has the
@@ -68,6 +70,13 @@ class EIDOLinkSettings(Struct, frozen=True, kw_only=True):
             faults.append("client_ca: those who connect can show certificates only if we have one as well")
         if self.client_names and self.client_ca is None:
             faults.append("client_names: names mean something only with client_ca")
+        if self.client_ca is not None and not self.client_names:
+            faults.append(
+                "client_names: an authority has signed others as well; name the systems that may come in, "
+                'client_names = ["cad.county.example"]'
+            )
+        if not set(self.centre_names) <= set(self.client_names):
+            faults.append("centre_names: each of them stands in client_names as well")
         faults += self._subscription_faults()
         if self.heartbeat < 1:
             faults.append('heartbeat: it is at least "1s"; "30s" is usual')

@@ -31,6 +31,11 @@ _RECEIVED_AT_ONCE = 4096
 class Wire(Protocol):
     """One open WebSocket."""
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Who is at the other end, by the certificate they showed; nobody knows where they showed none."""
+        ...
+
     async def send(self, octets: bytes) -> None:
         """Return once the operating system has taken the message; `Unreachable` when the socket is gone."""
         ...
@@ -138,7 +143,8 @@ class WebDoor:
             return socket_
         # So that `drain` waits for the last octet; with 0 a TLS transport would pause for ever.
         request.transport.set_write_buffer_limits(high=1)
-        wire = ServerWire(socket_=socket_, writer=writer, transport=request.transport)
+        names = names_in(request.get_extra_info("peercert") or {})
+        wire = ServerWire(socket_=socket_, writer=writer, transport=request.transport, names=names)
         self._wires.add(wire)
         try:
             await self._meet(wire)
@@ -165,8 +171,14 @@ class ServerWire:
     """A WebSocket that came in."""
 
     def __init__(
-        self, *, socket_: web.WebSocketResponse, writer: AbstractStreamWriter, transport: asyncio.Transport
+        self,
+        *,
+        socket_: web.WebSocketResponse,
+        writer: AbstractStreamWriter,
+        transport: asyncio.Transport,
+        names: frozenset[str] = frozenset(),
     ) -> None:
+        self.names = names
         self._socket = socket_
         self._writer = writer
         self._transport = transport
@@ -206,6 +218,7 @@ class DialledWire:
     """A WebSocket that we opened, with its session."""
 
     def __init__(self, *, session: aiohttp.ClientSession, socket_: aiohttp.ClientWebSocketResponse) -> None:
+        self.names: frozenset[str] = frozenset()
         self._session = session
         self._socket = socket_
 
@@ -331,8 +344,9 @@ def server_tls(certificate: Path, private_key: Path, client_ca: Path | None) -> 
 
 def client_tls(ca: Path | None, certificate: Path | None, private_key: Path | None) -> ssl.SSLContext:
     """Whom we trust, by default whom this machine trusts, and who we are; `Unreachable` names what is wrong."""
-    context = ssl.create_default_context()
-    if ca is not None:
+    if ca is None:
+        context = ssl.create_default_context()
+    else:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         _trust(context, ca)
     if certificate is not None and private_key is not None:

@@ -25,7 +25,9 @@ def eido_link(name: LinkName, settings: EIDOLinkSettings, around: Around) -> EID
             url=settings.subscribe_url,
             host=settings.subscribe_host,
             addresses=around.addresses,
-            tls=partial(client_tls, settings.subscribe_ca, certificate, private_key),
+            tls=partial(client_tls, settings.subscribe_ca, certificate, private_key)
+            if settings.subscribe_url.startswith("wss:")
+            else None,
         )
     return EIDOLink(
         name=name,
@@ -40,6 +42,7 @@ def eido_link(name: LinkName, settings: EIDOLinkSettings, around: Around) -> EID
         clock=around.clock,
         random_bytes=around.random_bytes,
         dial=dial,
+        centre_names=frozenset(settings.centre_names),
         heartbeat=settings.heartbeat,
         exercise=settings.exercise,
     )

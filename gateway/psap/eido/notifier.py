@@ -129,6 +129,11 @@ class Notifier:
         """Whether somebody wants to be told of new incidents."""
         return any(not one.incident for one in self._subscriptions.values())
 
+    @property
+    def in_use(self) -> bool:
+        """Whether there is a subscription of any kind."""
+        return bool(self._subscriptions)
+
     def outgoing(self) -> list[bytes]:
         """What is to be sent now, in order."""
         out = list(self._out)

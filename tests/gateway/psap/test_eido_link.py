@@ -75,7 +75,7 @@ class Wired:
             port=0,
             path=PATH,
             tls=tls,
-            client_names=frozenset({"cad.county.example"} if authority else ()),
+            client_names=frozenset({"cad.county.example", "recorder.county.example"} if authority else ()),
         )
         self.link = EIDOLink(
             name=LinkName("cad"),
@@ -84,6 +84,7 @@ class Wired:
             clock=self.clock,
             random_bytes=os.urandom,
             dial=self.dial_county,
+            centre_names=frozenset({"cad.county.example"} if authority else ()),
             heartbeat=heartbeat,
             exercise=exercise,
         )
@@ -426,6 +427,50 @@ async def test_only_certificates_of_our_authority_and_of_expected_names_come_in(
                         raise aiohttp.ClientConnectionError
                 assert status == getattr(refused.value, "status", 0)
         assert [] == house.of(Opened)
+
+
+async def test_only_the_centre_s_own_systems_settle_a_call(authority):
+    """A recorder has it and says 200; the CAD answers 503: that is no receipt, and the recorder alone is no link."""
+    recorder = authority.issue("127.0.0.1", "recorder.county.example")
+    async with alone(authority=authority) as house, aiohttp.ClientSession() as session:
+        socket_ = await session.ws_connect(
+            house.url(house.door),
+            protocols=(conveyance.SUBPROTOCOL,),
+            ssl=client_tls(authority.path, *recorder),
+        )
+        await socket_.send_str('{"subscribe":{"requestId":"r","requestType":"EIDO"}}')
+        await socket_.receive(timeout=5)
+        assert [] == house.of(Opened)
+        frame = house.link.first(a_call(now=house.clock))
+        assert not await house.link.send(frame)
+        house.end.fault = Fault.parse("busy", house.end.faults)
+        house.start("end")
+        await until(lambda: house.of(Opened), within=5)
+        assert await house.link.send(frame)
+        while not (event := (await socket_.receive_json(timeout=5))["event"])["notification"]:
+            pass
+        answer = {"transactionId": event["transactionId"], "statusCode": 200, "statusText": "OK"}
+        await socket_.send_str(json.dumps({"eventResponse": answer}))
+        await until(lambda: house.link.counts["others"] > 1 and house.link.counts["busy"], within=5)
+        assert [] == house.of(Receipt)
+        house.end.fault = None
+        assert await house.link.send(frame)
+        await until(lambda: house.of(Receipt), within=5)
+
+
+async def test_silent_sockets_do_not_shut_the_door(monkeypatch):
+    """Eight that say nothing: the ninth comes in at once, and the others are cut off after a while."""
+    protocols = (conveyance.SUBPROTOCOL,)
+    async with alone() as house, aiohttp.ClientSession() as session:
+        silent = [await session.ws_connect(house.url(house.door), protocols=protocols) for _ in range(8)]
+        house.start("end")
+        await house.subscribed()
+        assert WSMsgType.TEXT is not (await silent[0].receive(timeout=5)).type
+        assert 1 == house.link.counts["silent"]
+        monkeypatch.setattr("gateway.psap.eido_link.SUBSCRIBED_WITHIN", 0.05)
+        late = await session.ws_connect(house.url(house.door), protocols=protocols)
+        assert WSMsgType.TEXT is not (await late.receive(timeout=5)).type
+        assert [] == house.of(Lost)
 
 
 async def test_a_message_beyond_65536_octets_ends_the_socket_and_one_of_just_that_many_does_not():

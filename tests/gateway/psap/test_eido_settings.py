@@ -26,6 +26,8 @@ PAIR = {"certificate": Path("a.crt"), "private_key": Path("a.key")}
         ({"certificate": Path("a.crt")}, "belong together"),
         ({"client_ca": Path("ca.crt")}, "client_ca:"),
         ({"client_names": ("cad.example",)}, "client_names:"),
+        ({"client_ca": Path("ca.crt"), **PAIR}, "client_names:"),
+        ({"centre_names": ("cad.example",)}, "centre_names:"),
         ({"path": "IncidentData"}, "path:"),
         ({"path": "/a?b"}, "path:"),
         ({"subscribe_url": "https://cad.example/"}, "wss://"),
