@@ -100,7 +100,13 @@ class DeskLane:
                 journal=journal,
                 stream=stream,
                 site=lambda: notice_site(site, url=url),
-                channels=make_channels(settings.channels, public_url=url, board=board, clock=clock),
+                channels=make_channels(
+                    settings.channels,
+                    public_url=url,
+                    board=board,
+                    clock=clock,
+                    state=settings.state.folder / "links",
+                ),
                 clock=clock,
                 ids=ids,
                 random=Random(),  # noqa: S311 - jitter, not a secret

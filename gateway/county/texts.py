@@ -141,7 +141,8 @@ class TextEnd(Generic[Way]):
         match event:
             case Acknowledged(number=number, by=by):
                 self.answer(way, f"ACK {number} {by}")
-            case ReadBack(number=number, by=by):
-                self.answer(way, f"READBACK {number} {by}")
+            case ReadBack(number=number, by=by, update=update):
+                which = f"{number}-{update}" if update else f"{number}"
+                self.answer(way, f"READBACK {which} {by}")
             case _:
                 pass  # there is no agreed word for it

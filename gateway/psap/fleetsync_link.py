@@ -232,7 +232,10 @@ class FleetSyncLink:
             return
         self.counts["people"] += 1
         by = reply.by or "radio"
-        self._report((ReadBack if reply.read_back else PersonAnswered)(number=reply.number, key="", by=by))
+        if reply.read_back:
+            self._report(ReadBack(number=reply.number, update=reply.update, key="", by=by))
+        else:
+            self._report(PersonAnswered(number=reply.number, key="", by=by))
 
     def _alive(self) -> None:
         if self._answering is not True:

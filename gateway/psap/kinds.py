@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from belltower.clock import SECOND
 from belltower.errors import Unreachable
 from belltower.ids import LinkName
 from gateway.psap.channel import Channel
@@ -27,6 +28,7 @@ from gateway.psap.sip_wiring import sip_link
 from gateway.psap.tetra_link import TetraLink
 from gateway.psap.voice_settings import VoiceLinkSettings
 from gateway.psap.voice_wiring import voice_link
+from hardware.drivers.refused_pin import RefusedPIN
 from hardware.transports import Transport, open_transport
 from hardware.transports.tcp import TCPTransport
 from hardware.transports.udp import UDPTransport
@@ -70,6 +72,7 @@ def _modem(name: LinkName, settings: ModemLinkSettings, around: Around) -> Modem
         status_reports=settings.status_reports,
         heartbeat=settings.heartbeat,
         campus=where(around.campus),
+        refused_pin=RefusedPIN(file=around.state / f"pin-{name}"),
     )
 
 
@@ -117,6 +120,7 @@ def _tetra(name: LinkName, settings: TetraLinkSettings, around: Around) -> Tetra
         station_counts=settings.station_counts,
         heartbeat=settings.heartbeat,
         campus=where(around.campus),
+        begin=around.clock.now() // SECOND & 0xFF,
     )
 
 

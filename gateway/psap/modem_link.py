@@ -38,6 +38,7 @@ from hardware.codecs import sms_pdu
 from hardware.codecs.parts import Joiner
 from hardware.codecs.sms_pdu import Deliver, StatusReport
 from hardware.drivers.modem import Down, Modem, NotTaken, State, Taken, Unsure, Up
+from hardware.drivers.refused_pin import RefusedPIN
 from hardware.transports import Transport
 
 _log = log.get("psap")
@@ -48,6 +49,10 @@ _BOUND = 8.0
 _AGAIN = (1.0, 3.0)
 _VALID = sms_pdu.validity_of(900.0)
 _QUEUE = 64
+_REPORTED_WITHIN = 1_200.0
+"""Seconds after which a report on a text is of another one: it was valid for less, and there are only 256 references."""
+_WHOLE_NUMBER = 7
+"""Digits from which on a number with a country's code and the same without one are taken for the same."""
 
 
 class _Handing:
@@ -82,13 +87,19 @@ class ModemLink:
         status_reports: bool = True,
         heartbeat: float = 30.0,
         campus: str = "",
+        refused_pin: RefusedPIN | None = None,
     ) -> None:
         self._name = name
         self._number = number
         self._exercise_number = exercise_number
         self._status_reports = status_reports
         self._modem = Modem(
-            transport=transport, heard=self._heard, state=self._stand, pin=pin, every=heartbeat
+            transport=transport,
+            heard=self._heard,
+            state=self._stand,
+            pin=pin,
+            refused_pin=refused_pin,
+            every=heartbeat,
         )
         self._frames = TextFrames(
             room=sms_pdu.SEPTETS,
@@ -110,7 +121,8 @@ class ModemLink:
         self._joiner = Joiner()
         self._queue: deque[_Handing] = deque()
         self._bell = asyncio.Event()
-        self._references: dict[int, str] = {}
+        # The frame of each reference, to whom it went, and when.
+        self._references: dict[int, tuple[Frame, sms_pdu.Number, float]] = {}
         # Reports that came before the answer that tells their reference.
         self._early: dict[int, StatusReport] = {}
         self._report: Report = lambda _: None
@@ -239,7 +251,8 @@ class ModemLink:
         self._repeats.said(frame.id, asyncio.get_running_loop().time())
         if reference is None:
             return
-        self._references[reference] = frame.id
+        to = sms_pdu.decode_submit(frame.octets).to
+        self._references[reference] = frame, to, asyncio.get_running_loop().time()
         early = self._early.pop(reference, None)
         if early is not None:
             self._reported(early)
@@ -275,11 +288,12 @@ class ModemLink:
                 self._text(sender, text)
 
     def _reported(self, report: StatusReport) -> None:
-        frame_id = self._references.get(report.reference)
-        if frame_id is None:
+        found = self._references.get(report.reference)
+        if found is None or not self._about(report, *found[1:]):
             self._early[report.reference] = report
             self.counts["stray"] += 1
             return
+        frame_id = found[0].id
         match report.outcome:
             case sms_pdu.Outcome.DELIVERED:
                 self._repeats.delivered(frame_id)
@@ -290,6 +304,11 @@ class ModemLink:
                 self._reports.tell(Refusal(frame=frame_id, reason=reason))
             case sms_pdu.Outcome.PENDING:
                 pass
+
+    def _about(self, report: StatusReport, to: sms_pdu.Number, at: float) -> bool:
+        """Whether the report is on what went there then, not on an older text under the same reference."""
+        fresh = asyncio.get_running_loop().time() - at <= _REPORTED_WITHIN
+        return fresh and _same_telephone(report.recipient.digits, to.digits)
 
     def _text(self, sender: sms_pdu.Number, text: str) -> None:
         if _same(sender, self._number):
@@ -306,9 +325,15 @@ class ModemLink:
         self.counts["people"] += 1
         by = reply.by or "text"
         if reply.read_back:
-            self._report(ReadBack(number=reply.number, key="", by=by))
+            self._report(ReadBack(number=reply.number, update=reply.update, key="", by=by))
         else:
             self._report(PersonAnswered(number=reply.number, key="", by=by))
+
+
+def _same_telephone(one: str, other: str) -> bool:
+    """Networks write the recipient with its country's code or without."""
+    short, long = sorted((one.lstrip("0"), other.lstrip("0")), key=len)
+    return short == long or (len(short) >= _WHOLE_NUMBER and long.endswith(short))
 
 
 def _same(sender: sms_pdu.Number, number: str) -> bool:

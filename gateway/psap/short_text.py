@@ -8,8 +8,8 @@ and in brief, where a radio shows 48 characters:
 
     PANIC B 204 C12 I3 K0A1B2C3D
 
-A person answers `ACK 12` or `READBACK 12`, perhaps with a code of their own: `ACK 12 T7`. Nothing else counts as an
-answer: carriers and centres send texts of their own by machine, and quote what they answer.
+A person answers `ACK 12`, or `READBACK 12-2` to update 2 of that call, perhaps with a code of their own: `ACK 12 T7`.
+A bare `READBACK 12` names no update. Nothing else counts as an answer: carriers and centres send texts of their own by machine, and quote what they answer.
 """
 
 from __future__ import annotations
@@ -54,18 +54,20 @@ _MORE = re.compile(rf"MORE CALL {_N} presses {_RANGES}\. INC {_N} BLDG {_BUILDIN
 _BRIEF_MORE = re.compile(rf"MORE C{_N} {_RANGES} I{_N} K{_KEY}")
 _CANCEL = re.compile(
     rf"CANCEL CALL {_N} UPDATE {_N}: {_KIND} {_PLACE} was a false alarm\. INC {_N} BLDG {_BUILDING} KEY {_KEY}\."
-    rf"(?: Reply READBACK {_N})?"
+    rf"(?: Reply READBACK {_N[1:-1]}-{_N[1:-1]})?"
 )
 _BRIEF_CANCEL = re.compile(rf"CANCEL {_PLACE} C{_N} U{_N} I{_N} K{_KEY}")
 _CORRECT = re.compile(
     rf"CORRECT CALL {_N} UPDATE {_N}: {_KIND} is at {_PLACE}, not {_PLACE}\. INC {_N} BLDG {_BUILDING} KEY {_KEY}\."
-    rf"(?: Reply READBACK {_N})?"
+    rf"(?: Reply READBACK {_N[1:-1]}-{_N[1:-1]})?"
 )
 _BRIEF_CORRECT = re.compile(rf"CORRECT {_PLACE} C{_N} U{_N} I{_N} K{_KEY}")
 _TEST = re.compile(rf"TEST {_N} KEY {_KEY}(?: from [ -~]{{1,100}})?\. Nobody needs help\.")
 _BRIEF_TEST = re.compile(rf"TEST T{_N} K{_KEY} NOBODY NEEDS HELP")
 _UNSPEAKABLE = re.compile(r"[^A-Za-z0-9 .,'&+?-]")
-_REPLY = re.compile(r"(ACK|READBACK) ?#?([0-9]{1,9})(?: (?:by )?([A-Za-z0-9-]{1,16}))?\.?", re.IGNORECASE)
+_REPLY = re.compile(
+    r"(ACK|READBACK) ?#?([0-9]{1,9})(?:-([0-9]{1,9}))?(?: (?:by )?([A-Za-z0-9-]{1,16}))?\.?", re.IGNORECASE
+)
 
 Said = CallText | MoreText | CancelText | CorrectText | LinkTestText
 
@@ -76,6 +78,8 @@ class Reply(Struct, frozen=True, kw_only=True):
     number: int
     # Whether an update was read back, or the call taken.
     read_back: bool
+    # Which update was read back; 0 where none was named.
+    update: int = 0
     # The person's code; "" where none was given.
     by: str
 
@@ -135,7 +139,7 @@ def update_text(update: Update, *, room: int) -> str:
         return head + _fit(place, room - len(head) - len(tail)) + tail
     building = order.building or call.building
     tail = f" INC {call.incident_number} BLDG {short(building)} KEY {key_of(call.call)}."
-    reply = f" Reply READBACK {call.number}"
+    reply = f" Reply READBACK {call.number}-{order.update}"
     kind, was = call.kind.upper(), plain(update.call.place, room=32)
     verb = "CANCEL" if cancel else "CORRECT"
     head = f"{prefix}{verb} CALL {call.number} UPDATE {order.update}: {kind} "
@@ -176,7 +180,10 @@ def parse_reply(text: str) -> Reply | None:
     found = _REPLY.fullmatch(" ".join(text.split()))
     if found is None:
         return None
-    return Reply(number=int(found[2]), read_back=found[1].upper() == "READBACK", by=found[3] or "")
+    read_back = found[1].upper() == "READBACK"
+    if found[3] and not read_back:
+        return None
+    return Reply(number=int(found[2]), read_back=read_back, update=int(found[3] or 0), by=found[4] or "")
 
 
 def _call(found: re.Match[str], exercise: bool) -> Said:
@@ -219,7 +226,7 @@ def _brief_more(found: re.Match[str], exercise: bool) -> Said:
 
 
 def _cancel(found: re.Match[str], exercise: bool) -> Said:
-    number, update, kind, place, incident, building, key, _ = found.groups()
+    number, update, kind, place, incident, building, key = found.groups()
     return CancelText(
         exercise=exercise,
         kind=AlarmKind(kind.lower()),
@@ -247,7 +254,7 @@ def _brief_cancel(found: re.Match[str], exercise: bool) -> Said:
 
 
 def _correct(found: re.Match[str], exercise: bool) -> Said:
-    number, update, kind, place, was, incident, building, key, _ = found.groups()
+    number, update, kind, place, was, incident, building, key = found.groups()
     return CorrectText(
         exercise=exercise,
         kind=AlarmKind(kind.lower()),

@@ -43,6 +43,8 @@ _log = log.get("psap")
 
 _REFERENCE = 2
 _REPEATS = (30.0, 60.0, 120.0)
+_REPORTED_WITHIN = 600.0
+"""Seconds after which a report on a text is of another one: there are only 256 references."""
 _PENDING = frozenset({ReportStatus.CONGESTION, ReportStatus.STORED, ReportStatus.STORED_NOT_REACHABLE})
 
 
@@ -58,7 +60,13 @@ class TetraLink:
         station_counts: bool = False,
         heartbeat: float = 30.0,
         campus: str = "",
+        begin: int = 0,
     ) -> None:
+        """A radio that says texts to one terminal.
+
+        `begin` is where its references begin: another number in each process, seconds of the clock for instance, lest
+        a late report on a text of the last process count for one of this.
+        """
         self._name = name
         self._to = tetra_pei.issi(to)
         self._radio = TetraRadio(transport=transport, heard=self._heard, state=self._stand, every=heartbeat)
@@ -81,8 +89,9 @@ class TetraLink:
         )
         self._repeats = Repeats(waits=_REPEATS)
         self._joiner = Joiner()
-        self._references: dict[int, str] = {}
-        self._reference = -1
+        # The frame of each reference, and when it was handed over.
+        self._references: dict[int, tuple[str, float]] = {}
+        self._reference = begin - 1
         self._report: Report = lambda _: None
         self._reports = Reports()
         self._up: bool | None = None
@@ -129,7 +138,7 @@ class TetraLink:
         if not self._repeats.due(frame.id, loop.time()):
             return True
         reference = self._reference = (self._reference + 1) & 0xFF
-        self._references[reference] = frame.id
+        self._references[reference] = frame.id, loop.time()
         pdu = frame.octets[:_REFERENCE] + bytes([reference]) + frame.octets[_REFERENCE + 1 :]
         self._repeats.said(frame.id, loop.time())  # a report may come before the radio's own OK
         with self._reports.handing(frame.id):
@@ -186,8 +195,8 @@ class TetraLink:
 
     def _reported(self, reference: int, status: int) -> None:
         self.counts["reports"] += 1
-        frame_id = self._references.get(reference)
-        if frame_id is None:
+        frame_id, at = self._references.get(reference, ("", 0.0))
+        if not frame_id or asyncio.get_running_loop().time() - at > _REPORTED_WITHIN:
             self.counts["stray"] += 1
         elif status in {ReportStatus.RECEIVED, ReportStatus.ACKNOWLEDGED}:
             self._repeats.delivered(frame_id)
@@ -218,7 +227,11 @@ class TetraLink:
             return
         self.counts["people"] += 1
         by = reply.by or "console"
-        heard = (ReadBack if reply.read_back else PersonAnswered)(number=reply.number, key="", by=by)
+        heard = (
+            ReadBack(number=reply.number, update=reply.update, key="", by=by)
+            if reply.read_back
+            else PersonAnswered(number=reply.number, key="", by=by)
+        )
         written = self._report(heard)
         if written is not None and transfer.reports & tetra_pei.Reports.CONSUMED:
             written.add_done_callback(partial(self._confirm, transfer))

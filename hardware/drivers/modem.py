@@ -18,6 +18,7 @@ from belltower.tasks import together
 from belltower.values import Secret
 from hardware.codecs import at, sms_pdu
 from hardware.drivers.at_dialogue import PROMPT_WITHIN, Answer, Dialogue, NoPromptError
+from hardware.drivers.refused_pin import RefusedPIN
 from hardware.transports import Transport
 
 _log = log.get("modem")
@@ -99,6 +100,7 @@ class Modem:
         heard: Callable[[sms_pdu.Incoming], None],
         state: Callable[[State], None],
         pin: Secret | None = None,
+        refused_pin: RefusedPIN | None = None,
         every: float = 30.0,
         prompt_within: float = PROMPT_WITHIN,
         answer_within: float = ANSWER_WITHIN,
@@ -107,7 +109,7 @@ class Modem:
         self._heard = heard
         self._tell = state
         self._pin = pin
-        self._pin_refused = False
+        self._refused_pin = refused_pin or RefusedPIN()
         self._every = every
         self._prompt_within = prompt_within
         self._answer_within = answer_within
@@ -148,11 +150,6 @@ class Modem:
     def ready(self) -> bool:
         """Whether it is set up; it may still be looking for a network."""
         return self._ready
-
-    @property
-    def pin_refused(self) -> bool:
-        """Whether the SIM has refused the PIN: whoever makes a modem anew must not give it again."""
-        return self._pin_refused
 
     async def send(self, pdu: bytes, *, handed: Callable[[], None] = lambda: None) -> Outcome:
         """Hand one SMS-SUBMIT over. Bounded: at most the wait for the prompt and for the answer."""
@@ -240,17 +237,19 @@ class Modem:
         answer = await self._dialogue.ask("AT+CPIN?", within=10.0)
         state = _first(answer, "+CPIN")
         if state == "READY":
+            self._refused_pin.forget()  # whoever unlocked it gave it its three tries back
             return
         if state != "SIM PIN":
             raise Unreachable(f"the SIM is not usable: {state or 'it is missing or faulty'}")
         if self._pin is None or not self._pin.reveal():
             raise Unreachable("the SIM asks for its PIN, and the settings hold none")
-        if self._pin_refused:
+        if self._refused_pin.is_this(self._pin):
             raise Unreachable("the SIM refused the PIN; it is not tried again, for three wrong ones lock it")
-        self._pin_refused = True
+        # Before it is given: the process may be killed before the answer.
+        self._refused_pin.note(self._pin)
         if not (await self._dialogue.ask(f'AT+CPIN="{self._pin.reveal()}"', within=20.0)).done:
             raise Unreachable("the SIM refused the PIN; it is not tried again, for three wrong ones lock it")
-        self._pin_refused = False
+        self._refused_pin.forget()
 
     async def _registered(self) -> None:
         states = []

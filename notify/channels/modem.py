@@ -15,6 +15,7 @@ from belltower.tasks import together
 from hardware.codecs import sms_pdu
 from hardware.codecs.sms_pdu import StatusReport
 from hardware.drivers.modem import Modem, NotTaken, State, Taken, Unsure, Up
+from hardware.drivers.refused_pin import RefusedPIN
 from hardware.transports import Transport
 from notify import delivery
 from notify.channels.channel import Answer, Later, Message, Refused, Settled, Uncertain
@@ -31,13 +32,14 @@ class ModemSMS:
 
     name = "sms"
 
-    def __init__(self, *, settings: ModemSettings, make: Callable[[], Transport]) -> None:
+    def __init__(
+        self, *, settings: ModemSettings, make: Callable[[], Transport], refused_pin: RefusedPIN | None = None
+    ) -> None:
         self._settings = settings
         self._make = make
         self._turn = asyncio.Lock()
         self._reference = 0
-        # Not given again once it was refused: three wrong ones lock the SIM.
-        self._pin = settings.pin
+        self._refused_pin = refused_pin or RefusedPIN()
 
     async def open(self) -> None:
         """Nothing: the modem is opened for each message."""
@@ -65,13 +67,11 @@ class ModemSMS:
                     transport=self._make(),
                     heard=sending.heard,
                     state=sending.stand,
-                    pin=self._pin,
+                    pin=self._settings.pin,
+                    refused_pin=self._refused_pin,
                 )
                 sending.modem = modem
-                try:
-                    await together(notify_modem=modem.run(), notify_text=sending.run())
-                finally:
-                    self._pin = None if modem.pin_refused else self._pin
+                await together(notify_modem=modem.run(), notify_text=sending.run())
         except _Finished as finished:
             return finished.answer
         except TimeoutError:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
 from msgspec import Struct
 
 from belltower.clock import Clock
 from belltower.errors import SettingsError
+from hardware.drivers.refused_pin import RefusedPIN
 from hardware.transports import open_transport
 from notify.callbacks import PATH
 from notify.channels.channel import Channel
@@ -21,16 +23,29 @@ from notify.settings import ConsoleSettings, ModemSettings, SMTPSettings, Twilio
 
 
 def make_channels(
-    settings: Mapping[str, Struct], *, public_url: str, board: Board, clock: Clock
+    settings: Mapping[str, Struct],
+    *,
+    public_url: str,
+    board: Board,
+    clock: Clock,
+    state: Path | None = None,
 ) -> list[tuple[Channel, Pace]]:
     """The channels of these settings, each with its pace. `public_url` is where carriers reach the desk; "": nowhere.
+
+    `state` is a folder for small things that must survive a restart, such as a PIN that a SIM has refused.
 
     Raises:
         SettingsError: two channels serve the same kind of address.
     """
     made: dict[str, tuple[str, Channel, Pace]] = {}
     for name, one in settings.items():
-        channel, pace = _make(one, public_url=public_url, board=board, clock=clock)
+        channel, pace = _make(
+            one,
+            public_url=public_url,
+            board=board,
+            clock=clock,
+            pin=state / f"sms-pin-{name}" if state else None,
+        )
         if channel.name in made:
             raise SettingsError(
                 f"[notify.channels.{name}] kind: [notify.channels.{made[channel.name][0]}] serves {channel.name}"
@@ -40,7 +55,9 @@ def make_channels(
     return [(channel, pace) for _, channel, pace in made.values()]
 
 
-def _make(settings: Struct, *, public_url: str, board: Board, clock: Clock) -> tuple[Channel, Pace]:
+def _make(
+    settings: Struct, *, public_url: str, board: Board, clock: Clock, pin: Path | None
+) -> tuple[Channel, Pace]:
     match settings:
         case TwilioSettings():
             base = (settings.callback_url or public_url).rstrip("/")
@@ -50,9 +67,12 @@ def _make(settings: Struct, *, public_url: str, board: Board, clock: Clock) -> t
         case SMTPSettings():
             return SMTPChannel(settings=settings), Pace(at_once=settings.connections)
         case ModemSettings():
-            return ModemSMS(settings=settings, make=partial(open_transport, settings.url)), Pace(
-                at_once=1, per_second=settings.rate
+            modem = ModemSMS(
+                settings=settings,
+                make=partial(open_transport, settings.url),
+                refused_pin=RefusedPIN(file=pin),
             )
+            return modem, Pace(at_once=1, per_second=settings.rate)
         case ConsoleSettings():
             return ConsoleChannel(board=board, clock=clock), Pace(at_once=1_000)
         case _:

@@ -132,7 +132,7 @@ async def test_a_call_goes_there_and_a_person_comes_back(kind, line, tmp_path):
             assert await link.send(link.update(update_of(CALL, update, spot=spot)))
             await road.wants(Receipt)
             screen.read_back(7, "T5")
-            assert ReadBack(number=7, key="", by="T5") == await road.wants(ReadBack)
+            assert ReadBack(number=7, update=number, key="", by="T5") == await road.wants(ReadBack)
         assert ("cancelled", "C 101") == (screen.calls[7].state, screen.calls[7].place)
 
         assert await link.send(link.test(LinkTest(number=3, key="0A1B2C3D", at=Instant(0))))

@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from belltower.clock import Instant
+from belltower.clock import Instant, SystemClock
 from belltower.errors import SettingsError
 from belltower.ids import DeliveryId, NoticeId
 from belltower.values import Secret
 from gateway.settings import load
 from hardware.simulators.modem import SimulatedModem
 from notify.channels.channel import Later, Message, Refused, Settled, Uncertain
+from notify.channels.console import Board
 from notify.channels.modem import ModemSMS
+from notify.channels.table import make_channels
 from notify.delivery import State
 from notify.settings import ModemSettings
 from tests.peers.answering import answering_cable
@@ -102,6 +104,18 @@ def test_a_wrong_pin_is_given_once_however_many_messages_wait():
 
     assert [Later(reason="modem:down", everyone=True)] * 4 == answers
     assert 1 == modem.pins_tried
+
+
+def test_a_wrong_pin_is_not_given_by_the_next_process_either(tmp_path):
+    """Its hash stands beside the channel's name."""
+    given = {"staff": ModemSettings(url="serial:///dev/ttyUSB6", pin=Secret("0000"))}
+    for expected in (False, True):
+        [(channel, _)] = make_channels(
+            given, public_url="", board=Board(), clock=SystemClock(), state=tmp_path / "links"
+        )
+        assert expected == channel._refused_pin.is_this(Secret("0000"))
+        channel._refused_pin.note(Secret("0000"))
+    assert ["sms-pin-staff"] == [file.name for file in (tmp_path / "links").iterdir()]
 
 
 @pytest.mark.parametrize("address", ["", "teacher@school.example", "+1 206 555 0111", "+" + "1" * 21])

@@ -166,7 +166,9 @@ def _said(text: str) -> str:
     except Malformed:
         reply = short_text.parse_reply(text)
         if reply is not None:
-            what = "read an update back of" if reply.read_back else "has"
+            what = "has"
+            if reply.read_back:
+                what = f"read update {reply.update} back of" if reply.update else "read an update back of"
             return f"a person {what} call {reply.number}."
         return f"{printable(text.encode())}."
     kind = type(said).__name__.removesuffix("Text").lower()

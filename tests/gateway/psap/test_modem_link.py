@@ -27,6 +27,7 @@ from gateway.psap.link import (
 from gateway.psap.modem_link import ModemLink
 from gateway.psap.modem_settings import ModemLinkSettings
 from hardware.codecs import sms_pdu
+from hardware.drivers.refused_pin import RefusedPIN
 from hardware.simulators.modem import SimulatedModem
 from tests.gateway.psap.house import INCIDENT, order
 from tests.peers.answering import answering_cable
@@ -43,7 +44,7 @@ TEXT = "PANIC B 204 at Lincoln High, 12 Elm St, Linden. CALL 7 INC 12 BLDG B KEY
 class Desk:
     """A link on a simulated modem, and what it reported."""
 
-    def __init__(self, *, fault="", measure=0.0, pin="", link_pin=None, known=True) -> None:
+    def __init__(self, *, fault="", measure=0.0, pin="", link_pin=None, known=True, refused_pin=None) -> None:
         self.modem = SimulatedModem(pin=pin)
         self.cable = answering_cable(self.modem, fault=fault, measure=measure)
         self.heard = []
@@ -55,6 +56,7 @@ class Desk:
             test_number=TESTS,
             exercise_number=EXERCISES,
             pin=link_pin,
+            refused_pin=refused_pin,
             campus="Lincoln High, 12 Elm St, Linden",
         )
 
@@ -117,6 +119,33 @@ def test_a_repeat_waits_a_minute_and_ends_with_the_delivery():
         await asyncio.sleep(3600)
         assert await desk.link.send(frame)
         assert 2 == len(desk.modem.sent)
+
+    at_the_desk(story, fault="no-report")
+
+
+@pytest.mark.parametrize(
+    ("recipient", "after", "receipts"),
+    [
+        (PSAP, 5, 1),
+        ("2065550100", 5, 1),
+        ("02065550100", 5, 1),
+        ("+12065550199", 5, 0),
+        ("5550100", 5, 1),
+        ("0100", 5, 0),
+        (PSAP, 1_300, 0),
+    ],
+)
+def test_a_report_is_on_a_text_only_if_it_went_there_of_late(recipient, after, receipts):
+    """References come again after 256 texts, also those to other numbers of whoever has the modem."""
+
+    async def story(desk):
+        await desk.link.send(desk.link.first(CALL))
+        await asyncio.sleep(after)
+        desk.modem.report(msgspec.structs.replace(desk.modem.sent[0], to=sms_pdu.number(recipient)))
+        await asyncio.sleep(1)
+
+        assert receipts == len(desk.of(Receipt))
+        assert 1 - receipts == desk.link.counts["stray"]
 
     at_the_desk(story, fault="no-report")
 
@@ -248,14 +277,18 @@ def test_a_cancellation_is_read_back_by_text():
         )
         frame = desk.link.update(update_of(CALL, cancel, spot=None))
         assert await desk.link.send(frame)
-        desk.modem.arrive(PSAP, "READBACK 7 T9")
+        desk.modem.arrive(PSAP, "READBACK 7-1 T9")
+        desk.modem.arrive(PSAP, "READBACK 7 T8")
         await asyncio.sleep(1)
 
         assert (
-            "CANCEL CALL 7 UPDATE 1: PANIC B 204 was a false alarm. INC 12 BLDG B KEY ZZ000007. Reply READBACK 7"
+            "CANCEL CALL 7 UPDATE 1: PANIC B 204 was a false alarm. INC 12 BLDG B KEY ZZ000007. Reply READBACK 7-1"
             == desk.modem.sent[0].text
         )
-        assert [ReadBack(number=7, key="", by="T9")] == desk.of(ReadBack)
+        assert [
+            ReadBack(number=7, update=1, key="", by="T9"),
+            ReadBack(number=7, update=0, key="", by="T8"),
+        ] == desk.of(ReadBack)
 
     at_the_desk(story)
 
@@ -428,6 +461,41 @@ def test_the_pin_is_given_once():
     at_the_desk(right, pin="7391", link_pin=Secret("7391"))
     at_the_desk(wrong, pin="7391", link_pin=Secret("0000"))
     at_the_desk(none, pin="7391")
+
+
+def test_a_refused_pin_is_not_given_again_after_a_restart(tmp_path):
+    """Three restarts would lock the SIM. Another PIN is tried; whoever unlocks the SIM gives it its tries back."""
+    file = tmp_path / "links" / "pin-text"
+    tried = []
+
+    async def story(desk):
+        tried.append(desk.modem.pins_tried)
+        return [type(each) for each in desk.heard]
+
+    def start(**about):
+        return at_the_desk(story, refused_pin=RefusedPIN(file=file), **about)
+
+    for _ in range(3):
+        assert [Lost] == start(pin="7391", link_pin=Secret("0000"))
+    assert "0000" not in file.read_text()
+    assert 0o600 == file.stat().st_mode & 0o777
+    assert [Opened, Answered] == start(pin="7391", link_pin=Secret("7391"))
+    assert not file.exists()
+    start(pin="7391", link_pin=Secret("0000"))
+    start(pin="", link_pin=Secret("0000"))
+    start(pin="7391", link_pin=Secret("0000"))
+
+    assert [1, 0, 0, 1, 1, 0, 1] == tried
+
+
+def test_a_refused_pin_that_cannot_be_kept_is_still_not_given_again(tmp_path):
+    """Until the process ends: a full disk, a folder that is a file."""
+    (tmp_path / "links").write_text("")
+    refused = RefusedPIN(file=tmp_path / "links" / "pin-text")
+    refused.note(Secret("0000"))
+
+    assert refused.is_this(Secret("0000"))
+    assert not refused.is_this(Secret("7391"))
 
 
 def test_no_text_is_longer_than_one_message():

@@ -159,6 +159,29 @@ def test_a_report_of_another_text_or_terminal_is_nothing(fault):
     tetra(story, fault=fault)
 
 
+def test_a_late_report_on_a_text_of_an_earlier_process_is_nothing():
+    """References begin elsewhere in each; and a report on a text of long ago is on another."""
+
+    async def story(desk):
+        frame = desk.link.first(CALL)
+        await desk.link.send(frame)
+        [(_, transfer)] = desk.radio.sent
+        assert 0xFE == transfer.reference
+        for old in (0, 1, 0xFD):
+            desk.radio.report(TERMINAL, Transfer(reference=old, text=""), ReportStatus.CONSUMED)
+        await asyncio.sleep(610)
+        desk.radio.report(TERMINAL, transfer, ReportStatus.CONSUMED)
+        await asyncio.sleep(0.1)
+        assert [] == desk.of(Receipt)
+        assert 4 == desk.link.counts["stray"]
+        await desk.link.send(frame)
+        desk.radio.report(TERMINAL, desk.radio.sent[-1][1], ReportStatus.CONSUMED)
+        await asyncio.sleep(0.1)
+        assert [Receipt(frame=frame.id, level=ReceiptLevel.STATION)] == desk.of(Receipt)
+
+    tetra(story, fault="no-report", begin=1_790_000_254 - 1_790_000_254 % 256 + 0xFE)
+
+
 def test_a_terminal_out_of_reach_is_a_refusal():
     """And the text may go again."""
 
@@ -185,11 +208,11 @@ def test_a_person_answers_from_the_console():
         desk.radio.arrive(TERMINAL, tetra_pei.encode(pdu))
         desk.radio.arrive("7654321", tetra_pei.encode(pdu))
         desk.radio.arrive_text(TERMINAL, "on our way")
-        desk.radio.arrive_text(TERMINAL, "READBACK 7")
+        desk.radio.arrive_text(TERMINAL, "READBACK 7-3")
         await asyncio.sleep(0.1)
         assert [
             PersonAnswered(number=7, key="", by="T2"),
-            ReadBack(number=7, key="", by="console"),
+            ReadBack(number=7, update=3, key="", by="console"),
         ] == desk.of(PersonAnswered, ReadBack)
         told = [(report.reference, report.status) for _, report in desk.radio.reports]
         assert [(5, 0), (1, 0), (2, 0), (5, 2)] == told

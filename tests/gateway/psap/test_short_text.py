@@ -12,6 +12,7 @@ from floorplans.campus import Campus, Civic
 from gateway.psap import short_text
 from gateway.psap.link import LinkTest, Spot, admitted, more_of, update_of
 from gateway.psap.radio_text import CallText, CancelText, CorrectText, LinkTestText, MoreText, plain, short
+from gateway.psap.short_text import Reply
 from hardware.codecs import sms_pdu
 from tests.gateway.psap.house import INCIDENT, order
 
@@ -126,6 +127,27 @@ def test_hardly_any_text_is_an_answer(text):
     reply = short_text.parse_reply(text)
 
     assert reply is None or text.split()[0].upper().startswith(("ACK", "READBACK"))
+
+
+@pytest.mark.parametrize(
+    ("text", "update", "by"),
+    [
+        ("READBACK 12-2", 2, ""),
+        ("readback #12-2 T7", 2, "T7"),
+        ("READBACK 12-10 by T-7.", 10, "T-7"),
+        ("READBACK 12 T7", 0, "T7"),
+        ("READBACK 12", 0, ""),
+    ],
+)
+def test_a_read_back_names_its_update(text, update, by):
+    """Without a number it names none, and never the latest."""
+    assert Reply(number=12, read_back=True, update=update, by=by) == short_text.parse_reply(text)
+
+
+@pytest.mark.parametrize("text", ["ACK 12-2", "READBACK 12-", "READBACK 12-x-", "READBACK 12-2-3"])
+def test_what_names_no_update_rightly_is_no_answer(text):
+    """Rather asked again than credited to another."""
+    assert short_text.parse_reply(text) is None
 
 
 def test_the_place_is_written_as_by_radio():
