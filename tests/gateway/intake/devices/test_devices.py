@@ -42,6 +42,9 @@ class NoNames:
     def person(self, person: object) -> str:
         return str(person)
 
+    def rooms(self) -> tuple[()]:
+        return ()
+
     def places(self) -> tuple[()]:
         return ()
 
