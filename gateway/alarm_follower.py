@@ -124,6 +124,7 @@ class AlarmFollower:
             recording_trouble=status.trouble or desk_trouble,
             record_broken=self._broken(status),
             units_lost=len(status.units_lost),
+            devices_lost=len(status.devices_lost),
             unproven=status.links_unproven,
             channels_pausing=channels_pausing,
             faults=(*status.faults, *(fault for fault in faults if fault not in status.faults)),

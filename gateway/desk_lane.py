@@ -11,11 +11,13 @@ import asyncio
 import os
 import sys
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from random import Random
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+import msgspec
 from aiohttp import web
 
 from belltower import log
@@ -33,6 +35,7 @@ from gateway.alarm_follower import AlarmFollower, AlarmVerbs
 from gateway.alert_watch import AlertWatch
 from gateway.control import ControlClient
 from gateway.desk_channels import DeskNotices, SiteNames, callback_end, notice_site
+from gateway.intake.devices.health import Devices
 from gateway.invitation import FIRST
 from gateway.settings import Settings, WebSettings
 from gateway.signing import open_signer
@@ -52,6 +55,14 @@ STREAM = StreamName("desk")
 
 NICENESS = 10
 """How far the lane steps back behind the alarm lane."""
+
+
+async def _devices(client: ControlClient, ids: Ids) -> Devices:
+    """How the foreign devices are, as the alarm lane says."""
+    try:
+        return msgspec.json.decode(await client.ask("devices", ids.verb()), type=Devices)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise Unreachable("the alarm lane says it in a way of its own") from error
 
 
 class DeskLane:
@@ -150,6 +161,7 @@ class DeskLane:
                 on_account=lambda: (settings.state.folder / FIRST).unlink(missing_ok=True),
                 machine_routes=callbacks.routes() if token else [],
                 feed=_feed(settings, site),
+                devices=partial(_devices, client, ids),
             )
             async with Crew() as crew:
                 crew.essential("journal", journal.run)

@@ -17,6 +17,7 @@ from belltower.tasks import Crew
 from gateway.web import store
 from gateway.web.alert_feed import AlertFeed, FeedPlan
 from gateway.web.desk import DeskView
+from gateway.web.device_page import AskDevices, DevicePage
 from gateway.web.guard import guard
 from gateway.web.live import Live
 from gateway.web.pages import Pages
@@ -76,6 +77,7 @@ def make_web(
     hasher: argon2.PasswordHasher | None = None,
     machine_routes: Sequence[web.RouteDef] = (),
     feed: FeedPlan | None = None,
+    devices: AskDevices | None = None,
 ) -> Web:
     """The live page over `desk`, its accounts in `database` (migrated by `gateway.web.store.STEPS`).
 
@@ -83,7 +85,8 @@ def make_web(
     are held to https when it says so. `account_names` is filled with the names of people who make an account, for
     the desk's `Names`; see `gateway.web.store.names`. `on_account` is called when a one-time link was used. `machine_routes` are for machines that prove themselves in
     their own way (a carrier's signed reports): neither a sign-in nor a form of ours is asked of them. `feed` is how our
-    own alerts are published; None: they are not.
+    own alerts are published; None: they are not. `devices` asks the alarm lane how the foreign devices are; None: there is
+    no page of them.
     """
     if public_origin is not None and urlsplit(public_origin).scheme not in ("http", "https"):
         raise ValueError("public_origin is a scheme and a host, https://belltower.school.example")
@@ -135,6 +138,9 @@ def make_web(
         client_max_size=FORM,
     )
     app.add_routes([*pages.routes(), *sign_in.routes(), *machine_routes])
+    if devices is not None:
+        pages.devices = True
+        app.add_routes(DevicePage(pages=pages, names=desk.names, ask=devices, clock=clock).routes())
     if feed is not None:
         app.add_routes(AlertFeed(plan=feed, live=live, sessions=sessions, clock=clock).routes())
 

@@ -27,6 +27,8 @@ class LaneState(Struct, frozen=True, kw_only=True):
     record_broken: str = ""
     # How many units have not been heard for longer than they may be silent.
     units_lost: int = 0
+    # How many foreign devices are lost.
+    devices_lost: int = 0
     # Ways to the PSAP that no test has proven for 31 days.
     unproven: Sequence[LinkName] = ()
     # What is not as the settings want it, in either lane.

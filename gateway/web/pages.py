@@ -56,6 +56,8 @@ class Pages:
         self._ids = ids
         self._clock = clock
         self._static = static
+        # Whether there is a page of devices to point at.
+        self.devices = False
 
     def routes(self) -> list[web.RouteDef]:
         """Where the pages stand."""
@@ -125,6 +127,7 @@ class Pages:
             "none_closed": NONE_CLOSED,
             "console": self._live.console,
             "alerts": self._live.alerts(),
+            "devices": self.devices,
         }
         return self.page(request, "list.html", values, session, status=200 if readable else 503)
 

@@ -287,6 +287,9 @@ def banner(lane: LaneState, *, reading: str, now: Instant, zone: tzinfo) -> list
     if lane.units_lost:
         units = "1 unit has" if lane.units_lost == 1 else f"{lane.units_lost} units have"
         lines.append(BannerLine(tone=Tone.WAITING, text=f"{units} not been heard lately."))
+    if lane.devices_lost:
+        devices = "1 device is" if lane.devices_lost == 1 else f"{lane.devices_lost} devices are"
+        lines.append(BannerLine(tone=Tone.WAITING, text=f"{devices} not heard; see Devices."))
     return lines
 
 

@@ -155,13 +155,13 @@ class DeviceIntake:
     def _stranger(self, profile: str, signals: tuple[Signal, ...], way: Way) -> None:
         self._counts["device_unknown"] += 1
         said = next((one for one in signals if one.kind in PRESSES), signals[0])
-        known = self._registry.stranger(
+        self._registry.stranger(
             profile, said.device, path=way.name, said=said.kind.value, at=self._clock.now()
         )
         if said.kind in PRESSES and said.live:
             address = said.device[:60] or "without a name"
             self._troubles.note(f"{profile} {address}", "unbound press", why="devices.toml does not name it")
-        elif known.count == 1:
+        if self._registry.heard_of_strangers == 1:
             _log.info("device_unknown", profile=profile, path=way.name)
 
     def _not_understood(self, received: Received) -> None:

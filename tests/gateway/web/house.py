@@ -14,7 +14,7 @@ import argon2
 from aiohttp import web
 
 from belltower.clock import SECOND, Instant
-from belltower.errors import StoreError
+from belltower.errors import StoreError, Unreachable
 from belltower.ids import CallId, Ids, IncidentId, NoticeId, PersonId, PlaceId, StreamName, VerbId
 from belltower.incident import facts
 from belltower.incident.encoding import FactEncoding
@@ -22,6 +22,7 @@ from belltower.incident.facts import Action, AlarmKind, Fact, Mode
 from belltower.journal import Copy, Draft, Journal, SpoolFile
 from belltower.store import Database, Transaction, open_database
 from belltower.tasks import Crew
+from gateway.intake.devices.health import Devices
 from gateway.web import store
 from gateway.web.alert_feed import FeedPlan
 from gateway.web.app import Web, first_invitation, make_web
@@ -96,6 +97,7 @@ class House:
         self.texts: list[RoomText] = []
         self.nearby: AlertsNearby | None = None
         self.feed: FeedPlan | None = None
+        self.devices: Devices | None = None
         self.alarm_database: Database
         self.database: Database
         self.alarm: Journal[Fact]
@@ -144,8 +146,15 @@ class House:
             account_names=self.names.people,
             hasher=QUICK,
             feed=self.feed,
+            devices=self.how_devices_are if self.devices is not None else None,
         )
         return self.page
+
+    async def how_devices_are(self) -> Devices:
+        """What the test laid down."""
+        if self.refuse is not None or self.devices is None:
+            raise self.refuse or Unreachable("nothing laid down")
+        return self.devices
 
     async def pump(self) -> None:
         """Copy the alarm stream to the desk, for ever."""

@@ -1,0 +1,101 @@
+"""The page of devices: who is heard and who is not, what is wrong first; asked of the alarm lane whenever it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from msgspec import Struct
+
+from belltower.clock import Clock
+from belltower.errors import BelltowerError
+from belltower.ids import PlaceId
+from gateway.intake.devices.health import DeviceHealth, Devices
+from gateway.web.desk import Names
+from gateway.web.headline import Tone
+from gateway.web.pages import Pages
+
+MOST_IN_ORDER = 200
+"""Devices in order that are listed; those with something wrong always are."""
+
+AskDevices = Callable[[], Awaitable[Devices]]
+"""How the devices are. Raises `BelltowerError` where the alarm lane does not say."""
+
+_SECOND = 1_000_000
+
+
+class DeviceLine(Struct, frozen=True, kw_only=True):
+    """One device as people read it."""
+
+    id: str
+    place: str
+    tone: Tone
+    said: str
+    heard: str
+    battery: str
+    model: str
+    note: str = ""
+
+
+class DevicePage:
+    """Serves `/devices`."""
+
+    def __init__(self, *, pages: Pages, names: Names, ask: AskDevices, clock: Clock) -> None:
+        self._pages = pages
+        self._names = names
+        self._ask = ask
+        self._clock = clock
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where it stands."""
+        return [web.get("/devices", self._show)]
+
+    async def _show(self, request: web.Request) -> web.Response:
+        session = await self._pages.signed_in(request)
+        try:
+            devices = await self._ask()
+        except BelltowerError:
+            values = {"known": False}
+            return self._pages.page(request, "devices.html", values, session, status=503)
+        lines = [(each.rank, self._line(each)) for each in devices.devices]
+        good = [line for rank, line in lines if rank == 2]
+        return self._pages.page(
+            request,
+            "devices.html",
+            {
+                "known": True,
+                "wrong": [line for rank, line in lines if rank < 2],
+                "good": good[:MOST_IN_ORDER],
+                "more": len(good) - MOST_IN_ORDER,
+                "count": len(lines),
+                "out": len(devices.out_of_service),
+                "unknown": devices.unknown,
+                "walk_test": devices.walk_test_by,
+            },
+            session,
+        )
+
+    def _line(self, each: DeviceHealth) -> DeviceLine:
+        tones = {0: Tone.LOUD, 1: Tone.WAITING, 2: Tone.QUIET}
+        return DeviceLine(
+            id=each.id,
+            place=self._names.place(PlaceId(each.place) if each.place else None),
+            tone=tones[each.rank],
+            said=", ".join(each.remarks) or "in order",
+            heard=ago(self._clock.now() - each.heard) if each.heard else "never heard",
+            battery=f"{each.battery} %" if each.battery >= 0 else "",
+            model=each.profile,
+            note=f"{each.unproven}: its press calls nobody without a person." if each.unproven else "",
+        )
+
+
+def ago(microseconds: int) -> str:
+    """How long ago, in one unit."""
+    seconds = max(microseconds // _SECOND, 0)
+    if seconds < 90:
+        return f"heard {seconds} s ago"
+    if seconds < 5400:
+        return f"heard {round(seconds / 60)} min ago"
+    if seconds < 36 * 3600:
+        return f"heard {round(seconds / 3600)} h ago"
+    return f"heard {round(seconds / 86_400)} days ago"
