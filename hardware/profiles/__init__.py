@@ -16,6 +16,7 @@ compiled     a profile, ready to read
 examples     the examples, run at load
 loading      TOML files into profiles; every fault named
 reading      the engine: messages by whichever profile knows them
+ordering     what a device is told, and what proves that it did it
 memory       edges, repeats, counters, clocks and batteries: a pure fold over what was heard before
 shipped/     the profiles that come with Belltower
 
