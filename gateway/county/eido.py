@@ -196,7 +196,7 @@ class EIDOEnd:
         elif told.case.asked == "correct":
             screen.correct(self.name, name.number, name.key, place=told.place, building=told.building)
         known = self._cases.get(told.case.id, told.case)
-        self._keep(replace(known, asked=told.case.asked))
+        self._keep(replace(known, asked=told.case.asked, update=told.case.update))
         return shown and not self._is("negative")
 
     # ---- what the school is told
@@ -209,7 +209,7 @@ class EIDOEnd:
                 case Acknowledged(by=by):
                     changed = replace(case, by=by)
                 case ReadBack(by=by):
-                    changed = replace(case, read_by=by)
+                    changed = replace(case, read_by=by, read=case.asked, read_update=case.update)
                 case _:
                     changed = replace(case, status=event.status)
             self._keep(changed)

@@ -17,6 +17,7 @@ from gateway.psap.eido.document import (
     Document,
     IncidentInformation,
     IncidentStatus,
+    Note,
     Reference,
 )
 from gateway.psap.eido.writing import CallName
@@ -42,9 +43,13 @@ class Case(Struct, frozen=True, kw_only=True):
     type: str
     # What the school asks to have read back: "cancel", "correct" or "".
     asked: str = ""
-    # Who answered, who read back last, and how far responders are; empty: nobody, nothing.
+    # The number of that update; 0: there is none.
+    update: int = 0
+    # Who answered, who read back last and which update, and how far responders are; empty: nobody, nothing.
     by: str = ""
     read_by: str = ""
+    read: str = ""
+    read_update: int = 0
     status: ResponseStatus | None = None
 
     @property
@@ -85,6 +90,7 @@ def read(told: Document) -> Told:
             name=name,
             type=type_,
             asked=asked or ("correct" if "CORRECTED PLACE" in words else ""),
+            update=max((number for _, number in writing.updates_named_in(words)), default=0),
         ),
         kind=_KINDS.get(type_) or ("medical" if "Medical alarm" in words else "panic"),
         place=place,
@@ -102,7 +108,7 @@ def write(case: Case, *, element: str, now: Instant) -> Document:
     if case.status is not None:
         states.append(_STATES[case.status])
     if case.read_by:
-        states.append(IncidentStatus.CANCELLED if case.asked == "cancel" else IncidentStatus.NEW_LOCATION)
+        states.append(IncidentStatus.CANCELLED if case.read == "cancel" else IncidentStatus.NEW_LOCATION)
     answer = {
         "$id": f"{case.id}#answer",
         "lastUpdateTimeStamp": stamp,
@@ -149,6 +155,19 @@ def write(case: Case, *, element: str, now: Instant) -> Document:
             for by in dict.fromkeys(by for by in (case.by, case.read_by) if by)
         ),
         call_component=(answer,) if case.by else (),
+        notes_component=(
+            (
+                Note(
+                    id=f"{case.id}#read-back",
+                    last_update_time_stamp=stamp,
+                    updated_by_agency_reference=ours,
+                    updated_by_agent_reference=Reference(ref=_agent(case.read_by, agency)),
+                    notes_action_comments=f"Read back: {case.name.spoken} U{case.read_update}",
+                ),
+            )
+            if case.read_update
+            else ()
+        ),
     )
 
 

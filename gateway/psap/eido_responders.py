@@ -136,13 +136,17 @@ class CountyEar:
 
     def _heard(self, said: reading.Said, report: Report) -> list[asyncio.Future[bool]]:
         noted: list[asyncio.Future[bool] | None] = []
-        for call in said.calls:
-            known = call.number, call.key
+        for call in said.own:
             if said.person:
                 self._counts["people"] += 1
                 noted.append(report(PersonAnswered(number=call.number, key=call.key, by=said.person)))
-            if said.read_back is not None and said.read_back is self._standing.asked(call):
-                noted.append(report(ReadBack(number=call.number, key=call.key, by=said.read_by)))
+            kind, number = said.read_back, said.read_number
+            if kind is not None and self._standing.asked(call, kind, number):
+                noted.append(
+                    report(ReadBack(number=call.number, update=number, key=call.key, by=said.read_by))
+                )
+        for call in said.calls:
+            known = call.number, call.key
             if said.status is not None and self._said.get(known) is not said.status:
                 self._remember(known, said.status)
                 report(ResponseSaid(number=call.number, key=call.key, status=said.status))

@@ -7,9 +7,11 @@ the rest would pass our schema. A document is about our call when
     2. its linkComponent (unless UNLINK) or mergeComponent (unless SPLIT) names our call's id, or
     3. its internalIncidentId or a note names the call as our documents do: C12 I3 K0A1B2C3D
 
-and a *person* has the call only when a callComponent has an answerDate and an agentReference to an agent of the
-document who belongs to an agency of the document that is not ours, in a role of `PERSON_ROLES`. An update is read back
-when such an agent is also the incidentComponent's updatedByAgentReference and the state is what the update asks for.
+and a *person* has the call only when it is so by 1 or by a merge: links and notes tell of another call as well, which
+somebody else may have. Then a callComponent has an answerDate and an agentReference to an agent of the document who
+belongs to an agency of the document that is not ours, in a role of `PERSON_ROLES`. An update is read back when such an
+agent is also the incidentComponent's updatedByAgentReference and the state is what the update asks for; which update
+it was is known only from a note of such an agent that names it: C12 I3 K0A1B2C3D U2
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from msgspec import Struct, field
 from belltower.errors import Malformed
 from belltower.incident.facts import ResponseStatus, UpdateKind
 from gateway.psap.eido.document import MOST, IncidentStatus
-from gateway.psap.eido.writing import CallName, named_by, named_in
+from gateway.psap.eido.writing import CallName, named_by, named_in, updates_named_in
 
 PERSON_ROLES = frozenset({"calltaking", "dispatching"})
 """Roles that a person has, without spaces and in small letters. Ours, an automaton's, is not among them."""
@@ -37,11 +39,15 @@ class Said(Struct, frozen=True, kw_only=True):
 
     calls: tuple[CallName, ...]
     status: ResponseStatus | None
-    # Who has the call: a position or a code, never a name; "" for nobody.
+    # Those of them that it is about as a whole: its own id is theirs, or it is merged with them.
+    own: tuple[CallName, ...]
+    # Who has those calls: a position or a code, never a name; "" for nobody.
     person: str
     # Which update a person has evidently understood, and that person.
     read_back: UpdateKind | None
     read_by: str
+    # The number of that update, where a person's note says it; 0: it is not said.
+    read_number: int = 0
 
 
 class _Reference(Struct, frozen=True):
@@ -78,6 +84,7 @@ class _Agent(Struct, frozen=True, rename="camel"):
 
 class _Note(Struct, frozen=True, rename="camel"):
     notes_action_comments: str | None = None
+    updated_by_agent_reference: _Reference | None = None
 
 
 class _Document(Struct, frozen=True, rename="camel"):
@@ -110,20 +117,36 @@ def read(octets: bytes, *, element: str, agency: str) -> Said | None:
         raise Malformed(f"EIDO: {error}") from None
     except RecursionError:
         raise Malformed("EIDO: it is nested too deeply") from None
-    calls = _distinct(_calls(document, element))
+    own = _distinct(_own(document, element))
+    calls = _distinct((*own, *_mentioned(document, element)))
     if not calls:
         return None
     incident = document.incident_component or _Incident()
     states = frozenset(incident.incident_status_common_registry_text or ())
-    people = dict(_people(document, agency))
+    people = dict(_people(document, agency)) if own else {}
     updater = people.get(_ref(incident.updated_by_agent_reference), "")
     return Said(
         calls=calls,
         status=_status(states),
+        own=own,
         person=_answerer(document, people),
         read_back=_read_back(states) if updater else None,
         read_by=updater,
+        read_number=_number(document, own, people) if updater else 0,
     )
+
+
+def _number(document: _Document, own: tuple[CallName, ...], people: dict[str, str]) -> int:
+    """The latest update that a person names in a note of their own."""
+    names = {(name.number, name.key) for name in own}
+    said = [
+        number
+        for note in document.notes_component or ()
+        if _ref(note.updated_by_agent_reference) in people
+        for name, number in updates_named_in(note.notes_action_comments or "")
+        if (name.number, name.key) in names
+    ]
+    return max(said, default=0)
 
 
 def _distinct(names: Iterable[CallName]) -> tuple[CallName, ...]:
@@ -135,25 +158,26 @@ def _distinct(names: Iterable[CallName]) -> tuple[CallName, ...]:
     return tuple(found.values())
 
 
-def _calls(document: _Document, element: str) -> Iterator[CallName]:
+def _own(document: _Document, element: str) -> Iterator[CallName]:
+    yield from _named(document.id, element)
+    for one in document.merge_component or ():
+        if one.incident_merge_direction_code != "SPLIT":
+            yield from _named(one.incident_tracking_identifier or "", element)
+
+
+def _mentioned(document: _Document, element: str) -> Iterator[CallName]:
+    for one in document.link_component or ():
+        if one.link_direction_code != "UNLINK":
+            yield from _named(one.incident_tracking_identifier or "", element)
     incident = document.incident_component or _Incident()
-    ids = [document.id]
-    ids += [
-        one.incident_tracking_identifier or ""
-        for one in document.link_component or ()
-        if one.link_direction_code != "UNLINK"
-    ]
-    ids += [
-        one.incident_tracking_identifier or ""
-        for one in document.merge_component or ()
-        if one.incident_merge_direction_code != "SPLIT"
-    ]
-    for id_ in ids:
-        if (name := named_by(id_, element)) is not None:
-            yield name
     yield from named_in(incident.internal_incident_id or "")
     for note in document.notes_component or ():
         yield from named_in(note.notes_action_comments or "")
+
+
+def _named(id_: str, element: str) -> Iterator[CallName]:
+    if (name := named_by(id_, element)) is not None:
+        yield name
 
 
 def _people(document: _Document, agency: str) -> Iterator[tuple[str, str]]:

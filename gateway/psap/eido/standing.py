@@ -36,6 +36,8 @@ class _State(Struct, frozen=True, kw_only=True):
     document: bytes
     further: Ranges = NONE
     update: Update | None = None
+    # All updates that were sent, by their numbers.
+    updates: dict[int, UpdateKind] = field(default_factory=dict)
     closed_at: float | None = None
 
 
@@ -90,9 +92,11 @@ class Standing:
         call, number = update.call, update.order.update
         octets = document.encode(writing.write(self._issuer, call, update=update))
         frame_id = radio_text.text_frame_id("U", f"{self._id(call)} {number}")
-        known = self._states.get(self._id(call))
+        id_ = self._id(call)
+        known = self._states.get(id_)
         if known is None or known.update is None or known.update.order.update < number:
             self._restate(call, frame_id, known.further if known is not None else NONE, update)
+        self._states[id_].updates[number] = update.order.kind
         return Frame(
             id=frame_id, octets=b"[" + octets + b"]", text=_text(call, f"{update.order.kind} {number} of")
         )
@@ -106,12 +110,14 @@ class Standing:
         state = self._states.get(id_)
         return state.document if state is not None and self._is_told(state) else None
 
-    def asked(self, call: CallName) -> UpdateKind | None:
-        """What the school's latest update of that call asks to be read back."""
+    def asked(self, call: CallName, kind: UpdateKind, number: int) -> bool:
+        """Whether an update of that call asks that `kind` be read back: this one, or with 0 the only one there is."""
         for id_ in self._ids(call):
-            if (state := self._states.get(id_)) is not None and state.update is not None:
-                return state.update.order.kind
-        return None
+            if (state := self._states.get(id_)) is not None and state.updates:
+                if not number:
+                    return [kind] == list(state.updates.values())
+                return state.updates.get(number) is kind
+        return False
 
     def close(self, call: CallName, now: float) -> None:
         """The county has closed it."""
@@ -156,6 +162,7 @@ class Standing:
             document=document.encode(written),
             further=further,
             update=update,
+            updates=known.updates if known is not None else {},
             closed_at=known.closed_at if known is not None else None,
         )
         self._remember(id_, state)

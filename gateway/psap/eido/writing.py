@@ -43,7 +43,7 @@ EXERCISE_TYPE = "NONEMERG"
 """What an exercise is to whoever reads the type alone."""
 
 _ID = re.compile(r"urn:emergency:uid:[Ii]ncidentid:(EX-)?C([0-9]{1,19})-I([0-9]{1,19})-K([0-9A-Z]{8}):(.+)")
-_TOKEN = re.compile(r"\bC([0-9]{1,19}) I([0-9]{1,19}) K([0-9A-Z]{8})\b")
+_TOKEN = re.compile(r"\bC([0-9]{1,19}) I([0-9]{1,19}) K([0-9A-Z]{8})\b(?: U([0-9]{1,9})\b)?")
 
 
 class Issuer(Struct, frozen=True, kw_only=True):
@@ -99,7 +99,16 @@ def named_in(text: str) -> tuple[CallName, ...]:
     """The calls that are named in a note."""
     return tuple(
         CallName(number=int(number), incident=int(incident), key=key)
-        for number, incident, key in _TOKEN.findall(text)
+        for number, incident, key, _ in _TOKEN.findall(text)
+    )
+
+
+def updates_named_in(text: str) -> tuple[tuple[CallName, int], ...]:
+    """The updates of calls that are named in a note: `C12 I3 K0A1B2C3D U2`."""
+    return tuple(
+        (CallName(number=int(number), incident=int(incident), key=key), int(update))
+        for number, incident, key, update in _TOKEN.findall(text)
+        if update
     )
 
 
@@ -135,7 +144,8 @@ def write(
             pass
         case other:
             assert_never(other)
-    return _document(issuer, call, notes, moved, stamp if notes else timestamp(call.at))
+    number = update.order.update if update is not None else 0
+    return _document(issuer, call, notes, moved, number, stamp if notes else timestamp(call.at))
 
 
 def timestamp(at: Instant) -> str:
@@ -144,7 +154,7 @@ def timestamp(at: Instant) -> str:
 
 
 def _document(
-    issuer: Issuer, call: Call, added: list[tuple[str, str]], moved: Spot | None, stamp: str
+    issuer: Issuer, call: Call, added: list[tuple[str, str]], moved: Spot | None, update: int, stamp: str
 ) -> Document:
     name = name_of(call)
     id_ = incident_id(name, issuer.element)
@@ -173,7 +183,10 @@ def _document(
     notes = [note("note", _words(issuer.campus, call, name), first)]
     status: tuple[IncidentStatus, ...] = (IncidentStatus.ACTIVE,)
     opening = "EXERCISE. " if isinstance(call, ExerciseCall) else ""
-    notes += [note(part, f"{opening}{words} [{name.spoken}]", stamp) for part, words in added]
+    notes += [
+        note(part, f"{opening}{words} [{name.spoken}{f' U{update}' if part == 'update' else ''}]", stamp)
+        for part, words in added
+    ]
     locations: tuple[Location, ...]
     if moved is None:
         locations = (place("CurrentIncident", "place", call.spot, first),)

@@ -9,6 +9,7 @@ import socket
 import aiohttp
 import pytest
 from aiohttp import WSMsgType
+from msgspec.structs import replace
 
 from belltower.clock import Instant, SystemClock
 from belltower.errors import Unreachable
@@ -218,9 +219,29 @@ async def test_further_alarms_updates_and_a_read_back():
         assert [] == house.of(ReadBack)
         house.screen.read_back(7, "T9")
         await until(lambda: house.of(ReadBack), within=5)
-        assert ReadBack(number=7, key="ZZ000007", by="T9") == house.of(ReadBack)[0]
+        assert ReadBack(number=7, update=1, key="ZZ000007", by="T9") == house.of(ReadBack)[0]
         assert more.id != cancel.id
         assert writing.UNSTAMPED.encode() in more.octets
+
+
+async def test_a_read_back_of_the_first_update_is_not_one_of_the_second():
+    """What the county says again after a second correction still names the first, until a person reads that back."""
+    async with wired() as house:
+        call = a_call(now=house.clock)
+        first = an_update(call, UpdateKind.PLACE, Spot(spoken="Gym"))
+        second = replace(first, order=replace(first.order, update=2), spot=Spot(spoken="Hall"))
+        assert await house.link.send(house.link.first(call))
+        assert await house.link.send(house.link.update(first))
+        await until(lambda: 2 == len(house.of(Receipt)), within=5)
+        house.screen.read_back(7, "T9")
+        await until(lambda: house.of(ReadBack), within=5)
+        assert await house.link.send(house.link.update(second))
+        await until(lambda: 3 == len(house.of(Receipt)), within=5)
+        house.screen.status(7, "enroute")
+        await until(lambda: house.of(ResponseSaid), within=5)
+        assert {1} == {each.update for each in house.of(ReadBack)}
+        house.screen.read_back(7, "T9")
+        await until(lambda: {1, 2} == {each.update for each in house.of(ReadBack)}, within=5)
 
 
 async def test_a_corrected_place_is_the_current_one():

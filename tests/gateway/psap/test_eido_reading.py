@@ -158,6 +158,68 @@ def test_an_update_is_read_back_by_a_person_who_changed_the_incident():
         assert None is read(incidentComponent=incident, **fields).read_back
 
 
+@pytest.mark.parametrize(
+    ("fields", "person"),
+    [
+        ({"mergeComponent": [{"incidentTrackingIdentifier": OURS}]}, "POS-3"),
+        ({"linkComponent": [{"incidentTrackingIdentifier": OURS}]}, ""),
+        ({"notesComponent": [{"notesActionComments": "see C7 I12 K0A1B2C3D"}]}, ""),
+        ({"incidentComponent": {"internalIncidentId": "C7 I12 K0A1B2C3D"}}, ""),
+    ],
+)
+def test_who_has_another_call_has_ours_only_when_they_are_merged(fields, person):
+    """A link or a note tells how far responders are, never who answered."""
+    incident = {
+        "incidentStatusCommonRegistryText": ["ResourcesEnroute", "Cancelled"],
+        "updatedByAgentReference": {"$ref": PERSON["$id"]},
+        **fields.pop("incidentComponent", {}),
+    }
+    said = read(
+        **{
+            "$id": THEIRS,
+            "agencyComponent": [AGENCY],
+            "agentComponent": [PERSON],
+            "callComponent": [ANSWERED],
+        },
+        incidentComponent=incident,
+        **fields,
+    )
+
+    assert (1, ResponseStatus.CLOSED) == (len(said.calls), said.status)
+    assert (person, person, bool(person)) == (said.person, said.read_by, bool(said.own))
+
+
+@pytest.mark.parametrize(
+    ("note", "number"),
+    [
+        ({"notesActionComments": "read back C7 I12 K0A1B2C3D U2"}, 0),
+        (
+            {
+                "notesActionComments": "read back C7 I12 K0A1B2C3D U2",
+                "updatedByAgentReference": {"$ref": "x"},
+            },
+            0,
+        ),
+        ({"notesActionComments": "read back C7 I12 K0A1B2C3D U2", "updatedByAgentReference": PERSON}, 2),
+        ({"notesActionComments": "read back C8 I12 K0A1B2C3D U2", "updatedByAgentReference": PERSON}, 0),
+        ({"notesActionComments": "read back C7 I12 K0A1B2C3D", "updatedByAgentReference": PERSON}, 0),
+    ],
+)
+def test_which_update_was_read_back_is_said_by_a_person_s_note(note, number):
+    """A machine's copy of ours says nothing."""
+    if note.get("updatedByAgentReference") is PERSON:
+        note = {**note, "updatedByAgentReference": {"$ref": PERSON["$id"]}}
+    incident = {
+        "incidentStatusCommonRegistryText": ["NewLocation"],
+        "updatedByAgentReference": {"$ref": PERSON["$id"]},
+    }
+    said = read(
+        agencyComponent=[AGENCY], agentComponent=[PERSON], incidentComponent=incident, notesComponent=[note]
+    )
+
+    assert (UpdateKind.PLACE, number) == (said.read_back, said.read_number)
+
+
 def test_a_field_that_matters_and_is_of_another_type_is_malformed_and_the_rest_does_not_matter():
     """Lenient in form."""
     assert read(vehicleComponent=5, eidoVersion=None, agencyComponent=None).calls
