@@ -75,7 +75,8 @@ class Lines:
 
 def _message(line: dict[str, Any]) -> Message:
     """The message that a line writes down; ValueError says what is wrong with it."""
-    payload, encoding = line["payload"], line.get("payload_encoding") or "json"
+    payload, encoding = line["payload"], line.get("payload_encoding")
+    encoding = encoding or ("text" if isinstance(payload, str) else "json")
     topic = line.get("topic")
     if topic is not None and not isinstance(topic, str):
         raise ValueError("topic: expected text or null")

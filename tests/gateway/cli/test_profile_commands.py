@@ -170,3 +170,10 @@ def test_no_sample_that_is_no_press_is_read_as_one() -> None:
         assert sample["id"] == answer["id"]
         if not pressing & {sample["kind"], *sample["signals"]}:
             assert not pressing & set(answer["signals"]), answer
+
+
+def test_a_text_without_an_encoding_is_a_text() -> None:
+    """As it stood on the wire."""
+    said = lines({"id": 1, "topic": "zigbee2mqtt/b204/action", "payload": "emergency"})
+
+    assert ["press"] == answers(typed("decode", "--jsonl", "-", said=said))[0]["signals"]
