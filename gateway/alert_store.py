@@ -54,6 +54,16 @@ def forget(tx: Transaction, before: Instant) -> None:
     tx.add("DELETE FROM alert_seen WHERE expires < :before", before=before)
 
 
+def drop(tx: Transaction, sender: str, identifier: str, sent: Instant) -> None:
+    """Drop one alert."""
+    tx.add(
+        "DELETE FROM alert_seen WHERE sender = :sender AND identifier = :identifier AND sent = :sent",
+        sender=sender,
+        identifier=identifier,
+        sent=sent,
+    )
+
+
 async def every(database: Database) -> list[AlertSeen]:
     """All that is kept, the latest first."""
     rows = await database.read(f"SELECT {_COLUMNS} FROM alert_seen ORDER BY sent DESC")  # noqa: S608 - as above

@@ -54,6 +54,12 @@ LONGEST_WAIT = 300.0
 KEPT = 7 * 86_400 * SECOND
 """How long an expired alert is remembered, so that it is not taken for a new one."""
 
+LONGEST = 31 * 86_400 * SECOND
+"""How long an alert stands at the most, whatever it says of its end."""
+
+MOST_KNOWN = 2_000
+"""Alerts that are remembered; the ones that were taken first are forgotten first."""
+
 MOST_SHOWN = 50
 """Alerts that stand at once; the latest."""
 
@@ -95,7 +101,8 @@ class AlertWatch:
     async def open(self) -> None:
         """Read what is known already. Raises `StoreError`."""
         await self._journal.database.migrate(alert_store.STEPS)
-        self._known = {key(seen): seen for seen in await alert_store.every(self._journal.database)}
+        kept = await alert_store.every(self._journal.database)
+        self._known = {key(seen): seen for seen in reversed(kept)}
         for feed in self._feeds.values():
             self._addresses.watch(urlsplit(feed.settings.url).hostname or "")
 
@@ -228,6 +235,9 @@ class AlertWatch:
         """Write down what is new in it, once."""
         if sighting.key in self._known:
             return
+        latest = Instant(self._clock.now() + LONGEST)
+        if sighting.seen.expires > latest:
+            sighting = replace(sighting, seen=replace(sighting.seen, expires=latest))
         changed = [
             replace(known, cancelled=True)
             for one in sighting.replaces
@@ -246,13 +256,21 @@ class AlertWatch:
         for one in (*changed, *over, seen):
             alert_store.keep(tx, one)
         alert_store.forget(tx, Instant(now - KEPT))
+        fresh = {key(one): one for one in (*changed, *over, seen)}
+        surplus = list(self._known)[: max(len(self._known | fresh) - MOST_KNOWN, 0)]
+        for forgotten in surplus:
+            alert_store.drop(tx, *forgotten)
         if told:
             drafts = [Draft(id=self._ids.fact(), at=now, subject="", fact=one) for one in told]
             await self._journal.commit(tx, drafts)
         else:
             await self._journal.database.submit(tx)
-        self._known.update({key(one): one for one in (*changed, *over, seen)})
-        self._known = {one: known for one, known in self._known.items() if known.expires >= now - KEPT}
+        self._known.update(fresh)
+        self._known = {
+            one: known
+            for one, known in self._known.items()
+            if known.expires >= now - KEPT and one not in surplus
+        }
 
 
 def _ended(one: Key, by: AlertSeen) -> AlertSeen:

@@ -21,8 +21,9 @@ from belltower.incident.facts import AlertSeen
 from belltower.journal import Journal, SpoolFile
 from belltower.store import open_database
 from belltower.tasks import Crew
+from gateway import alert_store
 from gateway.alert_settings import AlertFeedSettings
-from gateway.alert_watch import LIMIT, AlertWatch
+from gateway.alert_watch import LIMIT, LONGEST, AlertWatch
 from gateway.psap.cap import Alert, MessageType, Named, Reference, Status, Time, build
 from gateway.psap.cap.atom import write_index
 from hardware.transports.addresses import Addresses
@@ -264,6 +265,22 @@ async def test_what_is_over_already_is_not_shown_though_it_comes_later(tmp_path:
             await desk.look()
             assert ["W3"] == [seen.identifier for seen in await desk.facts()]
             assert ["W3"] == [seen.identifier for seen in desk.watch.standing()]
+
+
+async def test_what_is_remembered_is_bounded_whatever_a_feed_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alerts until the year 9998 stand for a month at the most, and the earliest taken make room."""
+    monkeypatch.setattr("gateway.alert_watch.MOST_KNOWN", 5)
+    never = Time(Instant(253_300_000_000 * SECOND))
+    service = WeatherService()
+    async with serving(service), desk_of(tmp_path, feed(service)) as desk:
+        service.index(*(warning(f"W{n}", infos=(plain_info(expires=never),)) for n in range(12)))
+        assert await desk.watch.look("weather", desk.client)
+        standing = desk.watch.standing()
+        rows = await alert_store.every(desk.journal.database)
+        assert (5, 5) == (len(standing), len(rows))
+        assert max(seen.expires for seen in rows) <= desk.clock.now() + LONGEST
 
 
 def reference(alert: Alert) -> Reference:
