@@ -95,7 +95,7 @@ class AlarmLane:
         self._keys = keys
         self._drill_keys = drill_keys
         self._world = world
-        self._faults = (*faults, *world.faults, *self._unplaced())
+        self._faults = (*faults, *world.faults, *settings.unplaced(site.places))
         self._trouble = ""
         self._opened = False
         self._lost: dict[LinkName, str] = {}
@@ -330,15 +330,6 @@ class AlarmLane:
                 counts=self.intake.counts,
             )
             await path.open()
-
-    def _unplaced(self) -> tuple[str, ...]:
-        """What the settings say of panels and the site package does not know."""
-        return tuple(
-            f"alarm.panels.{name}.{key}: the site package has no place {place}; its alarms say place unknown"
-            for name, panel in self._settings.alarm.panels.items()
-            for key, place in panel.places()
-            if place not in self._site.places
-        )
 
     def _start(self, crew: Crew) -> None:
         crew.essential("journal", self.journal.run)

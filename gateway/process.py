@@ -16,6 +16,7 @@ from typing import Any
 
 from belltower import log
 from belltower.errors import LinkError, SettingsError
+from belltower.store import Taken
 
 _log = log.get("process")
 
@@ -27,6 +28,11 @@ SETTINGS_EXIT = 78
 
 NO_ANSWER_EXIT = 69
 """How a process ends that did not get what it needs, a port for instance (sysexits.h, EX_UNAVAILABLE)."""
+
+TAKEN_EXIT = 75
+"""How a lane ends that meets another one on its state folder, perhaps one that is just ending (sysexits.h, EX_TEMPFAIL)."""
+
+ANOTHER_RUNS = "another Belltower runs with this state folder"
 
 TIED = "BELLTOWER_TIED"
 """Set in the environment of a process that ends when the pipe on its standard input is closed."""
@@ -94,6 +100,9 @@ def run_lane(lane: Lane, config: Path) -> int:
     except* SettingsError as faults:
         _say(faults)
         code = SETTINGS_EXIT
+    except* Taken:
+        print(ANOTHER_RUNS, file=sys.stderr)  # noqa: T201 - as below
+        code = TAKEN_EXIT
     except* LinkError as faults:
         _say(faults)
         code = NO_ANSWER_EXIT

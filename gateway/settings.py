@@ -8,7 +8,7 @@ while a lane runs: what changes at run time is the site package, swapped whole.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -19,12 +19,14 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from belltower.errors import Malformed, SettingsError
-from belltower.ids import LinkName
+from belltower.ids import LinkName, PlaceId
 from belltower.values import Count, Octets, Port, Reader, Seconds, Secret
 from gateway.alert_settings import AlertFeedSettings, FeedSettings
 from gateway.intake.devices.settings import DEVICE_WAYS, DeviceWay
 from gateway.intake.panel_settings import PanelSettings
 from gateway.outputs.settings import OUTPUTS
+from gateway.psap.dc09_settings import DC09LinkSettings
+from gateway.psap.eido_settings import EIDOLinkSettings
 from gateway.psap.settings import LINKS
 from gateway.tls import client_context, server_context
 from hardware.codecs.ax25 import Address
@@ -322,6 +324,23 @@ class Settings(Struct, frozen=True, kw_only=True):
             if self.psap_centres[centre].after
         }
 
+    def unplaced(self, places: Container[PlaceId]) -> tuple[str, ...]:
+        """What is said here of places that the site package does not know, `table.key: message` each."""
+        panels = [
+            f"alarm.panels.{name}.{key}: the site package has no place {place}; its alarms say place unknown"
+            for name, panel in self.alarm.panels.items()
+            for key, place in panel.places()
+            if place not in places
+        ]
+        zones = [
+            f"psap.links.{name}.zones.{place}: the site package has no place {place}"
+            for name, link in self.psap_links.items()
+            if isinstance(link, DC09LinkSettings)
+            for place in link.zones
+            if PlaceId(place) not in places
+        ]
+        return (*panels, *zones)
+
     @property
     def unit_keys(self) -> Path:
         """The file of unit keys in force."""
@@ -380,6 +399,7 @@ def load(
         log=reader.take(LogSettings, tables.get("log", {}), "log") or LogSettings(),
     )
     _ports(reader, settings)
+    _serial_lines(reader, settings)
     reader.raise_if_faulty()
     return settings
 
@@ -404,19 +424,48 @@ def named_paths(file: Path) -> tuple[Path, Path] | None:
 
 
 def _ports(reader: Reader, settings: Settings) -> None:
-    """The page, the units' listener and the devices' cannot share a port of one address."""
-    taken = {settings.desk.web.port: "desk.web"}
+    """Two that listen cannot share a port of one address: the page, the units' listener, devices, EIDO links."""
+    ports = {settings.desk.web.port: "desk.web"}
     for name, way in settings.alarm.devices.items():
-        port = getattr(way, "port", 0)
-        if port and (other := taken.setdefault(port, f"alarm.devices.{name}")) != f"alarm.devices.{name}":
-            reader.fault(f"alarm.devices.{name}.port", f"{port} is the port of {other} too; give it another")
+        number = getattr(way, "port", 0)
+        if (
+            number
+            and (holder := ports.setdefault(number, f"alarm.devices.{name}")) != f"alarm.devices.{name}"
+        ):
+            reader.fault(
+                f"alarm.devices.{name}.port", f"{number} is the port of {holder} too; give it another"
+            )
     web, listener = settings.desk.web, settings.alarm.mqtt_listener
-    if listener is None or web.port != listener.tcp_port:
-        return
-    if web.bind == listener.bind or {web.bind, listener.bind} & {"0.0.0.0", "::"}:  # noqa: S104 - compared only
-        reader.fault(
-            "desk.web.port", f"{web.port} is the port of alarm.mqtt_listener too; 8080 is usual for the page"
+    listening = [("desk.web.port", "8080 is usual for the page", web.bind, web.port)]
+    if listener is not None:
+        listening.insert(
+            0, ("alarm.mqtt_listener", "8883 is usual for units", listener.bind, listener.tcp_port)
         )
+    listening += [
+        (f"psap.links.{name}.port", "16000 is usual for EIDO", link.bind, link.port)
+        for name, link in settings.psap_links.items()
+        if isinstance(link, EIDOLinkSettings)
+    ]
+    for place, (at, usual, bind, port) in enumerate(listening):
+        for other, _, there, taken in listening[:place]:
+            both = bind == there or {bind, there} & {"0.0.0.0", "::"}  # noqa: S104 - compared only
+            if port and port == taken and both:
+                reader.fault(at, f"{port} is the port of {other.removesuffix('.port')} too; {usual}")
+
+
+def _serial_lines(reader: Reader, settings: Settings) -> None:
+    """A serial line is one link's, or one radio's: what two write to it at once, nobody can read."""
+    used: dict[str, str] = {}
+    named = [(f"psap.links.{name}", link) for name, link in settings.psap_links.items()]
+    named += [(f"alarm.radio.{name}", radio) for name, radio in settings.alarm.radio.items()]
+    for at, record in named:
+        url = getattr(record, "url", None)
+        if not isinstance(url, str) or not url.startswith("serial:"):
+            continue
+        line = urlsplit(url).path
+        if line in used:
+            reader.fault(f"{at}.url", f"{line} is the line of {used[line]} too; each needs a line of its own")
+        used.setdefault(line, at)
 
 
 def _alarm(reader: Reader, table: Any) -> AlarmSettings:
@@ -471,7 +520,10 @@ def _psap(reader: Reader, psap: Any) -> dict[str, Any]:
             known = ", ".join(sorted(centres)) or "none"
             reader.fault(f"psap.links.{name}.centre", f"there is no [psap.centres.{centre}]; known: {known}")
     faultless = all(isinstance(centre, str) and centre in centres for centre in leads.values())
-    if links and faultless and all(name in leads and centres[leads[name]].after for name in links):
+    late = bool(centres) and all(centre.after for centre in centres.values())
+    if links and faultless and late and (not leads or leads.keys() >= links.keys()):
+        reader.fault("psap.centres", 'every centre has "after"; leave it out of the first one')
+    elif links and faultless and all(name in leads and centres[leads[name]].after for name in links):
         reader.fault("psap.centres", 'nobody is called at once; leave out "after" of the first centre')
     return {"psap_links": links, "psap_centres": centres, "link_centres": leads}
 

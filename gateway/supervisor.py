@@ -2,21 +2,24 @@
 
 The alarm lane comes first and goes last. A lane that ends because its settings are wrong (exit 78) is not started
 again by itself at once: it would end again; it is tried every minute, and the other lane runs on. The supervisor
-keeps no state. Should it be killed, its lanes end too (their standard input is a pipe that only it holds open), so
+keeps no state but a lock on the state folder, so that a second one says so and ends. Should it be killed, its lanes end too (their standard input is a pipe that only it holds open), so
 that whoever starts the supervisor again never meets a lane of the last one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from belltower import log
+from belltower.errors import SettingsError
 from belltower.tasks import Crew
-from gateway.process import SETTINGS_EXIT, end_with_parent
+from gateway.process import ANOTHER_RUNS, SETTINGS_EXIT, end_with_parent
 
 _log = log.get("supervisor")
 
@@ -26,6 +29,25 @@ _HEALTHY_AFTER = 10.0
 _SETTINGS_WAIT = 60.0
 _LAST_CALL = 10.0
 _LANES = ("alarm", "desk")
+
+
+def hold(folder: Path) -> int | None:
+    """Be the one supervisor of a state folder, as long as the descriptor is open. Raises `SettingsError`.
+
+    None: the folder cannot be written, so that nothing can be said; that must not keep the lanes from running.
+    """
+    lock = None
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(folder / "supervisor.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        if lock is not None:
+            os.close(lock)
+        raise SettingsError(f"{ANOTHER_RUNS}: {folder}") from error
+    except OSError:
+        return lock
+    return lock
 
 
 class Lane:

@@ -6,7 +6,7 @@
     sqlite.py         SQLiteDatabase: the engine in a writer thread, WAL, full sync, ballast
     inline.py         InlineDatabase: the engine on the event loop, for simulated time and disks
     postgres.py       PostgresDatabase: the same contract over asyncpg
-    faults.py         what a database can suffer: DiskFull DiskFailed Damaged Overloaded Unavailable
+    faults.py         what a database can suffer: DiskFull DiskFailed Damaged Overloaded Unavailable Taken
 
 A `Transaction` is gathered in memory and handed to the writer, which commits many at once with one full sync; alarms
 overtake bulk work, which goes in chunks of 1,000 rows. A transaction that fails its `expect` is rolled back alone.
@@ -22,7 +22,7 @@ room each, which brings its numbered `Step`s to `migrate`; what only one engine 
 from __future__ import annotations
 
 from belltower.store.database import Anchor, Database, Done, Progress, Step
-from belltower.store.faults import Damaged, DiskFailed, DiskFull, Overloaded, Unavailable
+from belltower.store.faults import Damaged, DiskFailed, DiskFull, Overloaded, Taken, Unavailable
 from belltower.store.inline import Flush, InlineDatabase
 from belltower.store.opening import open_beside, open_database
 from belltower.store.postgres import PostgresDatabase
@@ -52,6 +52,7 @@ __all__ = [
     "SQLiteEngine",
     "Statement",
     "Step",
+    "Taken",
     "Transaction",
     "Unavailable",
     "open_beside",

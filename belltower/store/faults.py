@@ -23,3 +23,7 @@ class Overloaded(StoreError):
 
 class Unavailable(StoreError):
     """The server or the lock on the file could not be had, or the database is closed."""
+
+
+class Taken(Unavailable):
+    """Another process has the database for writing alone, and keeps it as long as it lives."""

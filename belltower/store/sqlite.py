@@ -21,7 +21,7 @@ from belltower import log
 from belltower.errors import StoreError
 from belltower.store.ballast import Ballast
 from belltower.store.database import Anchor, Done, Job, Step, Verbs, Waiting, overloaded, settle
-from belltower.store.faults import DiskFailed, DiskFull, Unavailable
+from belltower.store.faults import DiskFailed, DiskFull, Taken, Unavailable
 from belltower.store.sqlite_engine import SQLiteEngine, connect, refuse_old_library, translated
 from belltower.store.statement import Priority, SQLValue, Transaction
 
@@ -79,7 +79,7 @@ class SQLiteDatabase(Verbs):
         self._ended = asyncio.Event()
 
     async def start(self) -> None:
-        """Open the file and start the writer. Raises `Unavailable` when another process writes here."""
+        """Open the file and start the writer. Raises `Taken` when another process writes here."""
         refuse_old_library()
         self._loop = asyncio.get_running_loop()
         if self._read_only:
@@ -367,4 +367,5 @@ class SQLiteDatabase(Verbs):
             if self._lock is not None:
                 os.close(self._lock)
                 self._lock = None
-            raise Unavailable(f"{self._path} cannot be had for writing alone: {error.strerror}") from error
+            said = f"{self._path} cannot be had for writing alone: {error.strerror}"
+            raise (Taken if isinstance(error, BlockingIOError) else Unavailable)(said) from error

@@ -54,6 +54,8 @@ def command(config: Path, site: Path | None, *, without_secrets: bool, as_json: 
         faults += file_faults(settings)
     elif paths and not without_secrets:
         faults += _key_faults(config, paths[1])
+    if settings is not None and package is not None:
+        faults += [f"{config}: {line}" for line in settings.unplaced(package.places)]
     if faults and as_json:
         for line in faults:
             emit(_fault(line))

@@ -19,6 +19,11 @@ _HINT = 40
 _NEAR = 30
 _DEEPEST = 20
 _SURE = 60
+_FAINT = 30
+"""What is rated below looks like the format by chance: it is named only when all of it fits."""
+_SHORT = 8
+"""Below so many octets, nearly anything fits something."""
+_ANY = frozenset({"any_xml", "any_json"})
 
 
 class Piece(Struct, frozen=True, kw_only=True):
@@ -31,6 +36,8 @@ class Piece(Struct, frozen=True, kw_only=True):
     hint: str = ""
     # The key that stands beside it in the source, as example files have it.
     key: str = ""
+    # Whether its end was not read: then nothing is said of its last frame.
+    cut: bool = False
 
 
 class Found(Struct, frozen=True, kw_only=True):
@@ -43,11 +50,18 @@ class Found(Struct, frozen=True, kw_only=True):
     # False: it looks like nothing known, and the explanation is the closest one.
     known: bool = True
     tried: tuple[str, ...] = ()
+    # Whether its end was not read, so that nothing can be said of it.
+    severed: bool = False
 
     @property
     def in_order(self) -> bool:
         """Whether it is a known frame without a fault."""
-        return self.known and not self.explanation.faults
+        return self.known and not self.severed and not self.explanation.faults
+
+    @property
+    def wrong(self) -> bool:
+        """Whether it is not in order, and was read to its end."""
+        return not self.in_order and not self.severed
 
 
 def octets_of(typed: bytes) -> bytes:
@@ -89,15 +103,25 @@ def explained(piece: Piece, *, name: str = "", key: str = "") -> Iterator[Found]
     key = key or piece.key
     chosen = name or _chosen(piece, key)
     if not chosen:
-        closest = min(
-            (explain_as(piece.octets, one) for one in formats()),
-            key=lambda said: (len(said.faults), -len(said.lines)),
+        unknown = Explanation(format="", summary="", faults=("it begins as no format that is known",))
+        yield Found(
+            explanation=unknown, name=piece.name, known=False, tried=tuple(formats()), severed=piece.cut
         )
-        yield Found(explanation=closest, name=piece.name, known=False, tried=tuple(formats()))
         return
     at = 0
+    sure = bool(name) or dict(candidates(piece.octets)).get(chosen, 0) >= _FAINT or chosen in _ANY
     for octets in frames(piece.octets, chosen):
-        yield Found(explanation=explain_as(octets, chosen, key=key), at=at, name=piece.name)
+        said = explain_as(octets, chosen, key=key)
+        severed = piece.cut and at + len(octets) == len(piece.octets)
+        known = sure or (not said.faults and len(piece.octets) >= _SHORT)
+        yield Found(
+            explanation=said,
+            at=at,
+            name=piece.name,
+            known=known,
+            tried=() if known else tuple(formats()),
+            severed=severed,
+        )
         at += len(octets)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
+from msgspec import structs
 
 from gateway.cli.output import config_option, emit, json_option
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from gateway.cli.frames import Found
 
 _SHOWN = 400
+_OCTET = re.compile(r"\boctet (\d{1,7})\b")
+_MANY = 50
+"""More frames than so many are told in plain lines: drawing a table for each takes longer than explaining it."""
 
 
 @click.command(short_help="Explain frames of any link in plain words.")
@@ -41,7 +46,7 @@ def command(what: str, name: str | None, key: str | None, config: Path, *, as_js
       some-tool | belltower psap decode -
 
     What is given may be a file, octets in hexadecimal (with blanks, colons or 0x), or text with \\n and \\r written
-    so. A file may hold several frames one after another, lines of hexadecimal, or JSON whose fields frame, hex, host,
+    so. Of a file the first 1 MiB is read, and nothing is said of a frame severed there. A file may hold several frames one after another, lines of hexadecimal, or JSON whose fields frame, hex, host,
     radio and pdu are frames. Exits with 1 when a frame is not in order, or is nothing known.
     """
     from gateway.cli.frames import explained, octets_of, pieces
@@ -51,31 +56,32 @@ def command(what: str, name: str | None, key: str | None, config: Path, *, as_js
         raise click.BadParameter(
             f'there is no format "{name}"; there are {", ".join(formats())}', param_hint="--as"
         )
-    data, typed = _read(what)
+    data, typed, unread = _read(what)
     secret = _key(key, config)
-    found = [
-        one
-        for piece in pieces(octets_of(data) if typed else data)
-        for one in explained(piece, name=name or "", key=secret)
-    ]
+    held = pieces(octets_of(data) if typed else data) if data.strip() else []
+    if unread and held:
+        held[-1] = structs.replace(held[-1], cut=True)
+    found = [one for piece in held for one in explained(piece, name=name or "", key=secret)]
+    if unread:
+        click.echo(unread, err=True)
     if as_json:
         for one in found:
             emit(_record(one))
     else:
         _show(found)
-    if not found or any(not one.in_order for one in found):
+    if not found or any(one.wrong for one in found):
         raise click.exceptions.Exit(1)
 
 
-def _read(what: str) -> tuple[bytes, bool]:
-    """The octets, and whether they were typed in rather than read from a file."""
-    from gateway.psap.explain import MOST
-
+def _read(what: str) -> tuple[bytes, bool, str]:
+    """The octets; whether they were typed in rather than read from a file; what is said when not all was read."""
     if what == "-":
-        return sys.stdin.buffer.read(MOST), False
+        return _first(sys.stdin.buffer)
+    if not what.strip():
+        return b"", True, ""
     try:
         with Path(what).open("rb") as file:
-            return file.read(MOST), False
+            return _first(file)
     except IsADirectoryError:
         raise click.BadParameter(f"{what} is a folder", param_hint="FILE|HEX") from None
     except PermissionError:
@@ -85,7 +91,34 @@ def _read(what: str) -> tuple[bytes, bool]:
             r"[0-9a-fA-F. ]+", what
         ):
             raise click.BadParameter(f"there is no file {what}", param_hint="FILE|HEX") from None
-        return what.encode("utf-8", "surrogateescape"), True
+        return what.encode("utf-8", "surrogateescape"), True, ""
+
+
+def _first(file: BinaryIO) -> tuple[bytes, bool, str]:
+    """What of a file is looked at; a line of hexadecimal that is severed is left out."""
+    from gateway.cli.frames import octets_of
+    from gateway.psap.explain import MOST
+
+    data = file.read(MOST + 1)
+    if len(data) <= MOST:
+        return data, False, ""
+    try:
+        size = os.fstat(file.fileno()).st_size
+    except OSError:
+        size = 0
+    said = f"only the first 1 MiB of {size / 1_000_000:.1f} MB was read" if size > MOST else ""
+    data = data[:MOST]
+    first, _, _ = data.partition(b"\n")
+    if len(first) < MOST and first.strip() and octets_of(first.strip()) == _hexadecimal(first):
+        data = data.rpartition(b"\n")[0]
+    return data, False, said or "only the first 1 MiB was read"
+
+
+def _hexadecimal(line: bytes) -> bytes | None:
+    try:
+        return bytes.fromhex(re.sub(r"0[xX]|[\s:,]", "", line.decode("ascii")))
+    except ValueError:
+        return None
 
 
 def _key(key: str | None, config: Path) -> str:
@@ -118,9 +151,13 @@ def _record(one: Found) -> dict[str, object]:
     return {
         "name": one.name,
         "at": one.at,
+        "severed": one.severed,
         "format": said.format if one.known else None,
         "summary": said.summary,
-        "lines": [{"at": line.at, "octets": line.octets.hex(), "says": line.says} for line in said.lines],
+        "lines": [
+            {"at": line.at, "file_at": one.at + line.at, "octets": line.octets.hex(), "says": line.says}
+            for line in said.lines
+        ],
         "faults": list(said.faults),
         "tried": list(one.tried),
     }
@@ -132,13 +169,57 @@ def _show(found: list[Found]) -> None:
 
     console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
     for number, one in enumerate(found, start=1):
-        _show_one(console, one, number, len(found))
+        if len(found) > _MANY:
+            click.echo(_plain(one, number))
+        else:
+            _show_one(console, one, number, len(found))
     if not found:
-        console.print(Text("There is nothing to explain."))
+        console.print(Text("There is nothing in it."))
     elif len(found) > 1:
-        wrong = sum(not one.in_order for one in found)
+        wrong = sum(one.wrong for one in found)
         verdict = f"{wrong} of them not" if wrong else "all"
-        console.print(Text(f"{len(found)} frames, {verdict} in order.", style="bold"))
+        severed = "; the last was not read to its end" if found[-1].severed else ""
+        console.print(Text(f"{len(found)} frames, {verdict} in order{severed}.", style="bold"))
+
+
+def _head(one: Found, number: int, of: int) -> str:
+    said = one.explanation
+    what = f"{number}. " if of > 1 else ""
+    what += f"{one.name}: " if one.name else ""
+    where = f", from octet {one.at} of the whole" if one.at else ""
+    return f"{what}{said.format if one.known else 'not recognised'}{where}"
+
+
+def _summary(one: Found) -> str:
+    if one.known:
+        return one.explanation.summary
+    near = f" The closest is {one.explanation.format}, but:" if one.explanation.format else ""
+    return f"Tried {', '.join(one.tried)}.{near}"
+
+
+def _verdict(one: Found) -> list[str]:
+    if one.severed:
+        return ["Not read to its end: nothing can be said of it."]
+    return [f"WRONG: {_placed(fault, one.at)}" for fault in one.explanation.faults] or ["In order."]
+
+
+def _placed(fault: str, at: int) -> str:
+    """A fault of a frame behind others, its octet also counted from the very first."""
+    return (
+        _OCTET.sub(lambda found: f"{found[0]} ({at + int(found[1])} of the whole)", fault, count=1)
+        if at
+        else fault
+    )
+
+
+def _plain(one: Found, number: int) -> str:
+    lines = [_head(one, number, 2), _summary(one)]
+    if one.known and not one.severed:
+        lines += [
+            f"{one.at + line.at:>8}  {_octets(line.octets):<48}  {line.says}"
+            for line in one.explanation.lines[:_SHOWN]
+        ]
+    return "\n".join([*lines, *_verdict(one), ""])
 
 
 def _show_one(console: Console, one: Found, number: int, of: int) -> None:
@@ -146,31 +227,23 @@ def _show_one(console: Console, one: Found, number: int, of: int) -> None:
     from rich.text import Text
 
     said = one.explanation
-    head = Text()
-    if of > 1:
-        head.append(f"{number}. ", style="bold")
-    if one.name:
-        head.append(f"{one.name}: ")
-    head.append(said.format if one.known else "not recognised", style="bold")
-    console.print(head)
-    if one.known:
-        console.print(Text(said.summary))
-    else:
-        console.print(Text(f"Tried {', '.join(one.tried)}. The closest is {said.format}, but:"))
+    console.print(Text(_head(one, number, of), style="bold"))
+    console.print(Text(_summary(one)))
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     drawn.add_column("octet", justify="right")
+    if one.at:
+        drawn.add_column("of the whole", justify="right")
     drawn.add_column("octets", overflow="fold", ratio=2)
     drawn.add_column("meaning", overflow="fold", ratio=3)
     for line in said.lines[:_SHOWN]:
-        drawn.add_row(str(line.at), Text(_octets(line.octets)), Text(line.says))
-    if said.lines and one.known:
+        where = (str(line.at), str(one.at + line.at)) if one.at else (str(line.at),)
+        drawn.add_row(*where, Text(_octets(line.octets)), Text(line.says))
+    if said.lines and one.known and not one.severed:
         console.print(drawn)
         if len(said.lines) > _SHOWN:
             console.print(Text(f"and {len(said.lines) - _SHOWN} lines more; --json has them all"))
-    for fault in said.faults:
-        console.print(Text(f"WRONG: {fault}", style="bold red"))
-    if one.in_order:
-        console.print(Text("In order.", style="green"))
+    for verdict in _verdict(one):
+        console.print(Text(verdict, style="green" if one.in_order else "" if one.severed else "bold red"))
     console.print()
 
 

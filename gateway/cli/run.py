@@ -32,7 +32,8 @@ def command(only: str | None, config: Path, *, unattended: bool) -> None:
     Settings, the files they name, and the site package are checked first: with a fault in them nothing starts, and
     the exit code is 78. With --unattended only the settings file must be in order: nobody may be there to mend it, so
     a faulty site package leaves the last good one in force, a missing certificate costs its wire, and a missing
-    secret the lane that needs it; `belltower status` and the page say so.
+    secret the lane that needs it; `belltower status` and the page say so. While another Belltower runs with the same
+    state folder, this one says so and exits with 78.
     Ends in order on SIGINT or SIGTERM. The log goes to standard error, one event a line.
     """
     from belltower import log
@@ -49,6 +50,8 @@ def command(only: str | None, config: Path, *, unattended: bool) -> None:
         from gateway import alarm_lane, desk_lane, process
 
         lane = {"alarm": alarm_lane.run, "desk": desk_lane.run}[only]
-        sys.exit(process.run_lane(lane, config))
+        code = process.run_lane(lane, config)
+        sys.exit(process.SETTINGS_EXIT if code == process.TAKEN_EXIT else code)
+    supervisor.hold(settings.state.folder)  # until the process ends
     log.configure(lane="supervisor", level=settings.log.level)
     sys.exit(asyncio.run(supervisor.run(config)))

@@ -22,7 +22,8 @@ def command(config: Path, *, as_json: bool) -> None:
 
     Exits with 69 when no alarm lane answers, 1 when something is not in order: a link lost or not heard yet, a unit
     silent, a journal that cannot keep what happens, one found damaged within the last day, or a part that is not as it
-    was set up. A way to the PSAP that no `belltower psap test` has proven for 31 days is named too.
+    was set up. A way to the PSAP that no `belltower psap test` has proven for 31 days is named too, in
+    the title as well; that alone exits with 0.
     """
     from gateway import settings as rooms
     from gateway.control import ControlClient
@@ -71,6 +72,7 @@ def command(config: Path, *, as_json: bool) -> None:
             ),
             *((f"count {name}", str(count)) for name, count in sorted(status.counts.items())),
         ]
-        table("In trouble" if troubled else "In order", ("", ""), rows)
+        unproven = f", but not proven: {', '.join(status.links_unproven)}" if status.links_unproven else ""
+        table("In trouble" if troubled else f"In order{unproven}", ("", ""), rows)
     if troubled:
         raise click.exceptions.Exit(1)

@@ -125,7 +125,6 @@ def tell(fact: Fact, places: Mapping[PlaceId, Place]) -> tuple[str, str]:
             facts.LinkLost()
             | facts.LinkRestored()
             | facts.SignalSuspect()
-            | facts.UnitLost()
             | facts.UnitRestored()
             | facts.TamperSeen()
             | facts.DeviceRestored()
@@ -137,6 +136,13 @@ def tell(fact: Fact, places: Mapping[PlaceId, Place]) -> tuple[str, str]:
             | facts.RecordingRestored()
         ):
             return str(type(fact).__struct_config__.tag).replace(".", " "), ""
+        case facts.UnitLost():
+            since = (
+                "never heard since the lane started"
+                if fact.silent_for < 0
+                else f"silent for {fact.silent_for:g} s"
+            )
+            return f"unit {fact.unit} lost, {since}", ""
         case facts.UnknownFact():
             return f"{fact.unknown_tag}, written by a newer version", ""
         case other:

@@ -9,6 +9,7 @@ import pytest
 from msgspec import Struct
 
 from belltower.errors import SettingsError
+from belltower.ids import PlaceId
 from belltower.values import Secret
 from gateway import settings as rooms
 from gateway.intake.devices.settings import DEVICE_WAYS
@@ -324,3 +325,52 @@ def test_a_value_that_cannot_work_is_refused_at_once(tmp_path: Path, table: str,
         ": ".join(fault.split(": ")[:2])
         for fault in faults(tmp_path, written({**tables, key: line.split(" = ", 1)[1]}))
     ]
+
+
+@pytest.mark.parametrize("leads", ["", 'centre = "first"\n'])
+def test_when_every_centre_comes_later_nobody_is_called_at_once(tmp_path: Path, leads: str) -> None:
+    """The only centre with `after`, whether or not a link leads to it."""
+    said = faults(tmp_path, f'{MINIMAL}{leads}[psap.centres.first]\nname = "First"\nafter = "5s"\n')
+
+    assert ["config.toml: psap.centres"] == [line.rpartition(": ")[0] for line in said]
+
+
+def test_a_serial_line_serves_one_link(tmp_path: Path) -> None:
+    """Two that write to it at once would spoil each other's frames."""
+    one = MINIMAL.replace("tcp://127.0.0.1:8001", "serial:///dev/ttyUSB0?baud=9600")
+    assert "serial" in one
+    second = one.replace("[psap.links.county]", "[psap.links.second]").replace("9600", "19200")
+    said = faults(tmp_path, one + second)
+
+    assert 1 == len(said)
+    assert "psap.links.second.url: /dev/ttyUSB0 is the line of psap.links.county too" in said[0]
+
+
+def test_an_eido_link_does_not_share_a_port(tmp_path: Path) -> None:
+    """Neither the page's nor the units'."""
+    text = f"""{MINIMAL}
+[psap.links.cad]
+kind = "eido"
+element = "belltower.school.example"
+port = 1883
+[desk.web]
+port = 1883
+"""
+    said = faults(tmp_path, text)
+
+    assert 3 == len(said)
+    assert any("psap.links.cad.port: 1883 is the port of desk.web too" in line for line in said)
+
+
+def test_places_that_are_not_on_the_plan_are_named(tmp_path: Path) -> None:
+    """Zones of a link to a monitoring station."""
+    text = f"""{MINIMAL}
+[psap.links.station]
+kind = "dc09"
+receivers = ["tcp://127.0.0.1:9000"]
+account = "12345A"
+zones = {{ nowhere = 3, b204 = 4 }}
+"""
+    said = settings(tmp_path, text).unplaced({PlaceId("b204")})
+
+    assert ("psap.links.station.zones.nowhere: the site package has no place nowhere",) == said

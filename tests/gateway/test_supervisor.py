@@ -5,10 +5,12 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
 from structlog.testing import capture_logs
 
+from belltower.errors import SettingsError
 from belltower.tasks import Crew
-from gateway.supervisor import Lane
+from gateway.supervisor import Lane, hold
 
 
 def test_a_lane_that_the_machine_cannot_start_now_is_started_later(tmp_path: Path) -> None:
@@ -36,3 +38,15 @@ def test_a_lane_that_the_machine_cannot_start_now_is_started_later(tmp_path: Pat
         asyncio.run(story())
 
     assert ["lane_cannot_start"] == [log["event"] for log in logs if log["log_level"] == "error"]
+
+
+def test_a_second_supervisor_on_a_state_folder_says_so(tmp_path: Path) -> None:
+    """And may have it once the first has ended."""
+    first = hold(tmp_path / "var")
+    with pytest.raises(SettingsError, match="another Belltower runs with this state folder"):
+        hold(tmp_path / "var")
+    assert first is not None
+    os.close(first)
+    again = hold(tmp_path / "var")
+    assert again is not None
+    os.close(again)

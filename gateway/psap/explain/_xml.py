@@ -9,12 +9,23 @@ from gateway.psap.explain._building import Lines
 _ELEMENT = re.compile(rb"<([A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)(?:\s[^<>]*)?>([^<>]*)</\1?\2>")
 
 
+_BEFORE = re.compile(
+    rb"(?:(?:<\?[^>]{0,200}\?>|<!--.{0,2000}?-->|<!DOCTYPE[^<>\[]{0,500}(?:\[[^\]]{0,3000}\]\s{0,20})?>)\s*){0,9}",
+    re.DOTALL,
+)
+
+
+def root(octets: bytes) -> bytes:
+    """The name of the root element without its prefix; empty when there is none."""
+    head = octets[:8192].lstrip(b"\xef\xbb\xbf \t\r\n")
+    before = _BEFORE.match(head)
+    found = re.match(rb"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)", head[before.end() if before else 0 :])
+    return found[1] if found is not None else b""
+
+
 def begins_with(octets: bytes, *names: bytes) -> bool:
     """Whether the root element has one of these names, whatever its prefix."""
-    head = octets[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
-    head = re.sub(rb"^(?:(?:<\?[^>]{0,200}\?>|<!--.{0,2000}?-->)\s*){0,9}", b"", head, flags=re.DOTALL)
-    found = re.match(rb"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)", head)
-    return found is not None and found[1] in names
+    return root(octets) in names
 
 
 def add_elements(lines: Lines, octets: bytes, known: dict[str, str], *, at: int = 0) -> None:

@@ -79,7 +79,10 @@ def _explain(octets: bytes, lines: Lines, keys: Sequence[bytes]) -> str:
     start = 1 if octets[:1] == b"\n" else 0
     end = len(octets) - (octets[-1:] == b"\r")
     lines.add(0, start, "LF, a frame begins")
-    if not start:
+    bare = _bare(octets)
+    if bare:
+        end = len(octets.rstrip(b"\n"))
+    if not start and not bare:
         lines.fault("octet 0: a frame begins with LF")
     if _UNFRAMED.fullmatch(octets.strip()):
         lines.add(start, end, "an answer without a frame around it; it receipts nothing")
@@ -100,9 +103,20 @@ def _explain(octets: bytes, lines: Lines, keys: Sequence[bytes]) -> str:
     summary = _body(text, body, lines, keys)
     if octets[-1:] == b"\r":
         lines.add(end, len(octets), "CR, it ends")
+    elif bare:
+        lines.add(end, len(octets), "the end of the line")
+        summary += " (without its LF and CR, as documents show frames; on the wire it has both)"
     else:
         lines.fault(f"octet {len(octets)}: a frame ends with CR")
     return summary
+
+
+def _bare(octets: bytes) -> bool:
+    """Whether it is a whole frame but for LF and CR, as documents show them."""
+    text = octets.rstrip(b"\n")
+    if octets[:1] == b"\n" or b"\r" in octets or not _SUMS.fullmatch(text[:8]):
+        return False
+    return int(text[4:8], 16) == len(text) - 8 and int(text[:4], 16) == dc09.crc16(text[8:])
 
 
 def _sums(octets: bytes, start: int, body: int, end: int, lines: Lines) -> None:

@@ -83,7 +83,7 @@ def likely(octets: bytes) -> int:
         return 95
     if b'"eidoVersion"' in octets or b"urn:emergency:uid:incidentid:" in head:
         return 95
-    return 15 if b'"$id"' in head else 5
+    return 15 if b'"$id"' in head else 0
 
 
 def explain(octets: bytes) -> Explanation:

@@ -56,6 +56,8 @@ def explain(octets: bytes) -> Explanation:
 def explain_with(octets: bytes, key: str) -> Explanation:
     """One KISS frame, a MAC in it checked with the link's key of 64 hex digits."""
     start = len(octets) - len(octets.lstrip(b"\xc0"))
+    if start == len(octets) > 1:
+        start -= 1  # C0 C0 is an empty frame, and the last one ends it
     end = octets.find(kiss.FEND, start)
     whole = end >= 0
     end = end if whole else len(octets)

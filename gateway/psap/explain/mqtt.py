@@ -38,7 +38,34 @@ def likely(octets: bytes) -> int:
         return 0
     if octets[0] == 0x10 and octets[found[1] : found[1] + 6] == b"\x00\x04MQTT":
         return 98
-    return 60 if found[0] + found[1] == len(octets) else 5
+    if found[0] + found[1] < len(octets):
+        return 15 if all(_sound(packet) for packet in split(octets[:4096])[:-1]) else 0
+    return 45 if _sound(octets) else 0
+
+
+def _sound(octets: bytes) -> bool:
+    """Whether what stands behind the length is of the packet's kind: octets that mean nothing of ours often fit a head."""
+    found = _length(octets, 1)
+    if found is None or not _fits(octets[0]):
+        return False
+    length, at = found
+    match octets[0] >> 4:
+        case 1:
+            return length >= 10
+        case 2:
+            return length >= 2 and octets[at] <= 1
+        case 3:
+            topic, end = _text(octets, at)
+            return bool(topic) and len(topic) == end - at - 2 and topic.isascii() and b"\0" not in topic
+        case 8 | 10:
+            size = int.from_bytes(octets[at + 2 : at + 4])
+            return length > 4 and 0 < size <= length - 4
+        case 12 | 13:
+            return length == 0
+        case 14:
+            return length <= 2
+        case _:
+            return length >= 2
 
 
 def split(octets: bytes) -> tuple[bytes, ...]:

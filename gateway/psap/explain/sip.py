@@ -47,6 +47,24 @@ _HEADERS = {
     "Server": "the server's program",
     "Expires": "how long it holds",
 }
+_METHODS = frozenset(
+    [
+        "ACK",
+        "BYE",
+        "CANCEL",
+        "INFO",
+        "INVITE",
+        "MESSAGE",
+        "NOTIFY",
+        "OPTIONS",
+        "PRACK",
+        "PUBLISH",
+        "REFER",
+        "REGISTER",
+        "SUBSCRIBE",
+        "UPDATE",
+    ]
+)
 _HIDDEN = frozenset({"Authorization", "Proxy-Authorization"})
 _SERVICES = {
     LiveService.SOS.value: "a call for help",
@@ -186,6 +204,10 @@ def _request(message: Request, octets: bytes, body_at: int, lines: Lines) -> str
     for name in ("Via", "From", "To", "Call-ID", "CSeq", "Max-Forwards"):
         if not sip.header(message, name):
             lines.fault(f"there is no {name}, which every request needs")
+    if message.method not in _METHODS and message.uri.lower() in _SERVICES:
+        lines.fault(
+            f"{printable(message.method.encode())} is no method of SIP; a call for help is a MESSAGE or an INVITE"
+        )
     if message.method != "MESSAGE" or (not message.body and message.uri not in _SERVICES):
         lines.add(body_at, len(octets), "the body")
         return "Are you there?" if message.method == "OPTIONS" else f"A request, {message.method}."

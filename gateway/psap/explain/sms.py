@@ -31,8 +31,22 @@ def likely(octets: bytes) -> int:
             return 10
         return rated + 10 if any(name in text for name in ("+CMG", "+CMT", "+CDS", "+CMS")) else rated // 2
     if re.fullmatch(r"[0-9A-Fa-f]{16,}\s*", text):
-        return 60 if _readable(at.octets(text.strip()) if len(text.strip()) % 2 == 0 else b"") else 0
-    return 45 if _readable(octets) else 0
+        pdu = at.octets(text.strip()[: len(text.strip()) // 2 * 2])
+        return 60 if _readable(pdu) and len(text.strip()) % 2 == 0 else 45 if _shaped(pdu) else 0
+    return 45 if _readable(octets) else 40 if _shaped(octets) else 0
+
+
+def _shaped(pdu: bytes) -> bool:
+    """Whether it begins as a PDU does: a centre, a first octet, and an address whose digits are digits."""
+    if not pdu or pdu[0] > 12 or (pdu[0] and pdu[1:2] < b"\x80"):
+        return False
+    start = 1 + pdu[0]
+    start += 1 if pdu[start : start + 1] and not pdu[start] & 3 else 2
+    size, kind = pdu[start : start + 1], pdu[start + 1 : start + 2]
+    if not size or not 3 <= size[0] <= 20 or kind not in (b"\x81", b"\x91", b"\xa1"):
+        return False
+    digits = pdu[start + 2 : start + 2 + (size[0] + 1) // 2].hex()
+    return len(digits) > 3 and re.fullmatch(r"(?:[0-9a-c]{2})*(?:[0-9a-cf]{2})?", digits) is not None
 
 
 def explain(octets: bytes) -> Explanation:

@@ -4,8 +4,11 @@ import json
 from random import Random
 
 import pytest
+from click.testing import CliRunner
 
 from gateway.cli.frames import explained, octets_of, pieces
+from gateway.cli.psap_decode import command
+from gateway.psap import explain
 from gateway.psap.explain import candidates, explain_as, formats, frames
 from tests.gateway.cli.house import belltower
 from tests.gateway.psap.explain.test_radio_frames import on_air
@@ -97,6 +100,77 @@ def test_what_is_nothing_known_says_what_was_tried():
     assert "kiss" in done.stdout
     assert 2 == belltower("psap", "decode", "no/such/file.bin").returncode
     assert 2 == belltower("psap", "decode", "--as", "telex", "00").returncode
+
+
+@pytest.mark.parametrize(
+    ("data", "named", "faults"),
+    [
+        (bytes.fromhex("0001000B915155214365F700000A"), "SMS", 1),
+        (bytes.fromhex("82062A0150414243"), "TETRA PEI", 0),
+        (b"\xc0\xc0", "KISS with AX.25", 0),
+        (b'<?xml version="1.0"?><xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"/>', "XML", 1),
+        (b'<rss version="2.0"><channel/></rss>', "XML", 1),
+        (b"<not really", "XML", 1),
+        (b'<!DOCTYPE a [<!ENTITY b "c">]><alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"/>', "CAP", 1),
+        (b'{"a": 1}', "JSON", 1),
+        ((b"FOO urn:service:sos SIP/2.0\r\nVia: SIP/2.0/TCP a;branch=z9hG4bKa\r\nFrom: <sip:a@b>;tag=1\r\n"
+         b"To: <urn:service:sos>\r\nCall-ID: a\r\nCSeq: 1 FOO\r\nMax-Forwards: 70\r\n"
+         b"Content-Length: 0\r\n\r\n"), "SIP", 1),
+        ((b'1A8B005C"SIA-DCS"0004R0L0#12345A[#12345A|Nri1/PA000^C7 I12 KZZ000007 now B 305^]'
+         b"_00:32:34,11-22-2026"), "SIA DC-09", 0),
+    ],
+)  # fmt: skip
+def test_what_looks_alike_is_named_rightly(data, named, faults):
+    """Formats of PSAP links before MQTT, documents by their root, a damaged text as a text."""
+    (piece,) = pieces(data)
+    (found,) = explained(piece)
+
+    assert (named, True) == (found.explanation.format, found.known)
+    assert bool(faults) == bool(found.explanation.faults), found.explanation.faults
+
+
+def test_short_octets_by_chance_name_no_format():
+    """Of 2,000 random runs of 1 to 7 octets hardly one is called something, and none by a faint likeness."""
+    random = Random(3)
+    runs = [random.randbytes(random.randrange(1, 8)) for _ in range(2_000)]
+    named = [data for data in runs for piece in pieces(data) for one in explained(piece) if one.known]
+
+    assert len(named) <= 40, [data.hex() for data in named]
+
+
+@pytest.mark.parametrize("empty", [b"", b" ", b"\n"])
+def test_nothing_is_said_to_be_nothing(tmp_path, empty):
+    """An empty file, and an empty word on the command line."""
+    file = tmp_path / "empty"
+    file.write_bytes(empty)
+    for what in (file, empty.decode()):
+        done = belltower("psap", "decode", what)
+        assert (1, "There is nothing in it.\n") == (done.returncode, done.stdout)
+
+
+def test_a_long_file_is_said_to_be_read_in_part(tmp_path, monkeypatch):
+    """Nothing is said against the severed frame; each has its place in the file."""
+    monkeypatch.setattr(explain, "MOST", 100 * len(FRAME) + 7)
+    file = tmp_path / "capture.bin"
+    file.write_bytes(FRAME * 1_000)
+    done = CliRunner().invoke(command, [str(file)])
+
+    assert 0 == done.exit_code, done.output
+    assert "only the first 1 MiB of" in done.stderr
+    assert "101 frames, all in order; the last was not read to its end." in done.stdout
+    assert "WRONG" not in done.stdout
+    assert f"2. KISS with AX.25, from octet {len(FRAME)} of the whole" in done.stdout
+
+
+def test_lines_of_hexadecimal_are_cut_between_two_lines(tmp_path, monkeypatch):
+    """The line that was severed is not a frame with a fault."""
+    monkeypatch.setattr(explain, "MOST", 1_000)
+    file = tmp_path / "capture.hex"
+    file.write_text(f"{FRAME.hex()}\n" * 100)
+    done = CliRunner().invoke(command, [str(file)])
+
+    assert 0 == done.exit_code, done.output
+    assert "WRONG" not in done.stdout
 
 
 def fuzz(seeds: list[bytes], *, rounds: int, seed: int) -> int:
