@@ -171,14 +171,18 @@ class DeviceIntake:
     def _judge(
         self, device: KnownDevice, signals: Iterable[Signal], received: Received, way: Way
     ) -> list[Written]:
+        digest = digest_of(received.topic, received.payload)
+        if received.dup and self._memory.alarmed_by(device.id, digest):
+            # It changes no memory either: else the next press would count as its repetition.
+            self._counts["device_repeated"] += 1
+            pending = self._writing.get(device.id)
+            return [pending] if pending is not None else []
         before = self._memory.of(device.id)
         judged = self._memory.judge(device, signals)
-        digest = digest_of(received.topic, received.payload)
-        again = received.dup and self._memory.alarmed_by(device.id, digest)
         waiting: list[Written] = []
         for signal in judged.signals:
             if signal.kind in PRESSES and device.panic:
-                waiting += self._press(device, signal, digest, way, again=again)
+                waiting += self._press(device, signal, digest, way)
             else:
                 self._note(device, signal)
         if any(self._alive(signal) for signal in judged.signals):
@@ -192,11 +196,9 @@ class DeviceIntake:
     def _alive(signal: Signal) -> bool:
         return not signal.flags & _OLD and signal.kind not in _NO_LIFE
 
-    def _press(
-        self, device: KnownDevice, signal: Signal, digest: str, way: Way, *, again: bool
-    ) -> list[Written]:
+    def _press(self, device: KnownDevice, signal: Signal, digest: str, way: Way) -> list[Written]:
         pending = self._writing.get(device.id)
-        if again or not signal.live:
+        if not signal.live:
             self._counts["device_repeated"] += 1
             if signal.flags & {Flag.RETAINED, Flag.FOUND}:
                 self._trouble(device, "found active", "it was so before anybody listened")
