@@ -10,22 +10,22 @@ from random import Random
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from msgspec import Struct
 
 from belltower.clock import Clock
 from belltower.ids import LinkName, PlaceId, UnitId
 from belltower.incident.plan import NoticePlan, Response, ResponsePlan
 from belltower.tasks import Crew
-from floorplans.campus import Campus as OnEarth
-from floorplans.place import Place, spoken
+from floorplans.campus import Campus
+from floorplans.place import Place
 from gateway import alarm_lane
 from gateway.alarm_lane import AlarmLane
 from gateway.alarm_world import World as LaneWorld
 from gateway.psap.kiss_link import KISSLink
-from gateway.psap.link import Spot
 from gateway.settings import AlarmSettings, DeskSettings, LogSettings, Settings, SiteSettings, StateSettings
+from gateway.site_package import SitePackage
 from hardware.codecs.unit import derive_key
 from hardware.unit_record import Bearer, UnitRecord
+from notify.wording import WordingSet
 from tests.sim.disk import SimDisk
 from tests.sim.pipes import SimCable
 
@@ -38,25 +38,6 @@ DRILL_KEYS = {name: key.public_key() for name, key in AUTHORISERS.items()}
 _KEYS: dict[int, bytes] = {}
 
 
-class Campus(Struct, frozen=True, kw_only=True):
-    """What the alarm lane reads of a site package."""
-
-    id: str
-    revision: str
-    places: dict[PlaceId, Place]
-    units: dict[UnitId, UnitRecord]
-    response: ResponsePlan
-    on_earth: OnEarth = OnEarth(id=SITE, name="Simulated School")
-
-    def spot(self, place: PlaceId | None, building: str) -> Spot:
-        """Where help is needed."""
-        return Spot(
-            spoken=spoken(self.places.get(place) if place is not None else None),
-            place=place,
-            building=building,
-        )
-
-
 def unit_key(number: int) -> bytes:
     """The key of a unit of the simulated campus."""
     if number not in _KEYS:
@@ -64,7 +45,7 @@ def unit_key(number: int) -> bytes:
     return _KEYS[number]
 
 
-def campus(*, units: int, buildings: int, heartbeat: float) -> Campus:
+def campus(*, units: int, buildings: int, heartbeat: float) -> SitePackage:
     """A campus with `units` units in so many buildings, the last one bound to no place."""
     places: dict[PlaceId, Place] = {}
     records: dict[UnitId, UnitRecord] = {}
@@ -80,8 +61,16 @@ def campus(*, units: int, buildings: int, heartbeat: float) -> Campus:
             id=unit, number=number, place=bound, heartbeat=heartbeat, bearer=bearers[number % 3]
         )
     told = Response(notices=(NoticePlan(template="staff-alarm", audience="all-staff"),))
-    return Campus(
+    return SitePackage(
         id=SITE,
+        name="Simulated School",
+        campus="Simulated School",
+        timezone="UTC",
+        on_earth=Campus(id=SITE, name="Simulated School"),
+        buildings={},
+        people={},
+        audiences={},
+        wording=WordingSet(languages={}),
         revision="0" * 12,
         places=places,
         units=records,
@@ -164,7 +153,7 @@ class Life:
         cable: SimCable,
         clock: Clock,
         random: Random,
-        site: Campus,
+        site: SitePackage,
         down: Callable[[str, int, bytes], None],
         link_heartbeat: float,
         lane: type[SimLane] = SimLane,
