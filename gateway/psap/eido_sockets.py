@@ -10,6 +10,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -115,7 +116,7 @@ class WebDoor:
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, keepalive_timeout=15.0)
         await self._runner.setup()
         try:
-            context = self._tls() if self._tls is not None else None
+            context = await _built(self._tls)
             site = web.TCPSite(self._runner, self._bind, self._port, ssl_context=context, reuse_address=True)
             await site.start()
         except OSError as error:
@@ -277,7 +278,7 @@ class WebDial:
         if self._addresses is not None:
             self._addresses.watch(self._host)
             resolver = _Resolver(self._addresses)
-        context = self._tls() if self._tls is not None else None
+        context = await _built(self._tls)
         connector = aiohttp.TCPConnector(
             resolver=resolver,
             use_dns_cache=False,
@@ -330,6 +331,16 @@ class _Resolver(AbstractResolver):
 
     async def close(self) -> None:
         """Nothing is held."""
+
+
+_BUILDER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="eido-tls")
+
+
+async def _built(tls: Callable[[], ssl.SSLContext] | None) -> ssl.SSLContext | None:
+    """Read certificates in a thread of their own: a trust store takes tens of milliseconds."""
+    if tls is None:
+        return None
+    return await asyncio.get_running_loop().run_in_executor(_BUILDER, tls)
 
 
 def server_tls(certificate: Path, private_key: Path, client_ca: Path | None) -> ssl.SSLContext:

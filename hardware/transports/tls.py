@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from belltower.errors import Uncertain, Unreachable
@@ -39,14 +40,17 @@ class TLSTransport:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._turn = asyncio.Lock()
+        self._builder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tls")
 
     async def open(self) -> None:
         """Connect and check the other side's certificate. `Unreachable` when that is not done within 5 s."""
         await self.close()
         try:
             async with asyncio.timeout(_OPEN_DEADLINE):
+                # Reading a trust store takes tens of milliseconds, which the loop does not have.
+                context = await asyncio.get_running_loop().run_in_executor(self._builder, self._context)
                 self._reader, self._writer = await asyncio.open_connection(
-                    self._address, self._port, ssl=self._context(), server_hostname=self._host
+                    self._address, self._port, ssl=context, server_hostname=self._host
                 )
         except TimeoutError:
             raise Unreachable(f"{self._name}: no connection within {_OPEN_DEADLINE:g} s") from None

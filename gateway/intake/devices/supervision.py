@@ -140,6 +140,8 @@ class DeviceSupervision:
 
     async def watch(self) -> None:
         """Look for silent devices for ever."""
+        if not self._watched:
+            await asyncio.get_running_loop().create_future()  # there is nobody to look for
         while True:
             await asyncio.sleep(LOOK_EVERY)
             self.look()
