@@ -8,6 +8,8 @@ SHELL := /bin/bash
 BIN := .venv/bin
 # What the tests speak to for real; the product itself needs none of it.
 SYSTEM := gammu kamailio kamailio-tls-modules sip-tester mosquitto mosquitto-clients direwolf libhamlib-utils espeak-ng ffmpeg baresip-core socat chromium fonts-dejavu-core postgresql gcc libc6-dev
+# What `make test` tries of the 200 simulated days and of the 20 seeds at each point of death; `make soak` tries all.
+SOME := SIM_SEEDS=60 BELLTOWER_KILL_SEEDS=6
 # Files or options for pytest: make test TESTS=tests/gateway
 TESTS :=
 # pytest exits with 5 when none of the tests asked for bears the mark.
@@ -37,7 +39,7 @@ gates: setup
 test: setup
 	@tools/system-packages $(SYSTEM)
 	@$(MAKE) --no-print-directory gates
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak" $(TESTS)
+	$(SOME) $(BIN)/python -m pytest -n 3 --dist worksteal -m "not soak" $(TESTS)
 
 bench: setup
 	@$(BIN)/belltower bench
@@ -45,6 +47,7 @@ bench: setup
 soak: setup
 	@tools/system-packages $(SYSTEM)
 	$(BIN)/python -m pytest -m soak $(TESTS) || $(NONE)
+	$(BIN)/python -m pytest -n 2 tests/sim tests/stories/test_kill_anywhere.py
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
