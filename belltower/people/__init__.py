@@ -1,9 +1,7 @@
 """Who people are: persons, their roles and their contacts.
 
-- `person`: the records.
-
-The site package brings staff with their contacts. Rosters, guardians, students, grants and encryption at rest will
-live here too.
+- `person`: staff with their contacts, as the site package brings them.
+- `roster`: what a roster says: schools, classes, students, staff, guardians and the links between them.
 """
 
 from belltower.people.person import Contact, ContactKind, Person
