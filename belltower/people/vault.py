@@ -1,0 +1,179 @@
+"""The vault: what is known of people, unreadable to whoever has the database but not the keys.
+
+A personal field is sealed with AES-256-GCM under the current key and bears that key's id, so that the keys can be
+turned while old fields still open. What stands in one table, row and field opens nowhere else: they are authenticated
+with it. A telephone number or mailbox is found by its mark, an HMAC under a key of its own.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import stat
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from pathlib import Path
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from msgspec import Struct
+
+from belltower.errors import SettingsError, StoreError
+from belltower.ids import RandomBytes
+
+_KEY = 32
+_NONCE = 12
+_NONCES_AT_ONCE = 1_024
+_MARK = 16
+_FORM = 1
+
+
+class Unreadable(StoreError):
+    """A sealed field does not open: its key is not in the ring, or it is not as it was written here."""
+
+
+class KeyRing(Struct, frozen=True, kw_only=True):
+    """All keys of the vault. Never printed."""
+
+    # Id of the key that seals from now on.
+    current: str
+    # Every key that still opens something, by id.
+    keys: dict[str, bytes]
+    # What marks are made with. It is not turned: all marks would have to be made again.
+    marking: bytes
+
+    def __repr__(self) -> str:
+        """The ids; no key."""
+        return f"KeyRing(current={self.current!r}, keys={sorted(self.keys)})"
+
+    def turned(self, random_bytes: RandomBytes = os.urandom) -> KeyRing:
+        """The ring with a new current key. The old ones stay, to open with."""
+        number = 1 + max(int(name[1:]) for name in self.keys)
+        name = f"k{number}"
+        return KeyRing(current=name, keys={**self.keys, name: random_bytes(_KEY)}, marking=self.marking)
+
+    def reduced(self) -> KeyRing:
+        """The ring without any but the current key, for when nothing is sealed with the others any more."""
+        return KeyRing(
+            current=self.current, keys={self.current: self.keys[self.current]}, marking=self.marking
+        )
+
+
+def new_ring(random_bytes: RandomBytes = os.urandom) -> KeyRing:
+    """A ring of one key."""
+    return KeyRing(current="k1", keys={"k1": random_bytes(_KEY)}, marking=random_bytes(_KEY))
+
+
+class _RingFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    current: str
+    keys: dict[str, str]
+    marking: str
+
+
+def write_ring(path: Path, ring: KeyRing) -> None:
+    """Write the ring where only its owner can read it; the file is the old or the new one, never half of each."""
+    plain = _RingFile(
+        current=ring.current,
+        keys={name: b64encode(key).decode() for name, key in ring.keys.items()},
+        marking=b64encode(ring.marking).decode(),
+    )
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "wb") as file:  # noqa: PTH123 - made with its mode, before a key is in it
+        file.write(msgspec.json.format(msgspec.json.encode(plain)) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def read_ring(path: Path) -> KeyRing:
+    """The ring of a file. Raises `SettingsError`: not there, readable for others, or not a ring."""
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            raw = file.read(1 << 16)
+    except OSError as error:
+        raise SettingsError(f"key ring {path}: {error.strerror}") from error
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise SettingsError(f"key ring {path}: others than its owner may read or change it; chmod 600 {path}")
+    try:
+        plain = msgspec.json.decode(raw, type=_RingFile)
+        keys = {name: b64decode(key, validate=True) for name, key in plain.keys.items()}
+        marking = b64decode(plain.marking, validate=True)
+    except (msgspec.MsgspecError, UnicodeDecodeError, Base64Error, ValueError) as error:
+        raise SettingsError(f"key ring {path}: not a key ring; take it from the backup") from error
+    named = all(name[:1] == "k" and name[1:].isascii() and name[1:].isdigit() for name in keys)
+    if not named or plain.current not in keys or {_KEY} != {len(key) for key in (*keys.values(), marking)}:
+        raise SettingsError(
+            f"key ring {path}: want keys k1, k2 .. of {_KEY} octets in base64, and current among them"
+        )
+    return KeyRing(current=plain.current, keys=keys, marking=marking)
+
+
+class Vault:
+    """Seals and opens fields with the keys of one ring."""
+
+    def __init__(self, *, ring: KeyRing, random_bytes: RandomBytes = os.urandom) -> None:
+        self._ring = ring
+        self._random_bytes = random_bytes
+        self._ciphers = {name: AESGCM(key) for name, key in ring.keys.items()}
+        self._head = bytes((_FORM, len(ring.current))) + ring.current.encode()
+        self._nonces = b""
+        self._at = 0
+
+    @property
+    def current(self) -> str:
+        """Id of the key that seals."""
+        return self._ring.current
+
+    def seal(self, table: str, row: str, field: str, plain: bytes) -> bytes:
+        """`plain`, to be kept in this very place: form, key id, nonce, then text and tag."""
+        if self._at == len(self._nonces):
+            self._nonces, self._at = self._random_bytes(_NONCE * _NONCES_AT_ONCE), 0
+        nonce = self._nonces[self._at : self._at + _NONCE]
+        self._at += _NONCE
+        sealed = self._ciphers[self._ring.current].encrypt(nonce, plain, _place(table, row, field))
+        return self._head + nonce + sealed
+
+    def open(self, table: str, row: str, field: str, sealed: bytes) -> bytes:
+        """What was sealed in this place. Raises `Unreadable`."""
+        name = key_of(sealed)
+        cipher = self._ciphers.get(name)
+        if cipher is None:
+            raise Unreadable(f"{table}.{field}: sealed with key {name}, which is not in the ring")
+        start = 2 + len(name)
+        try:
+            return cipher.decrypt(
+                sealed[start : start + _NONCE], sealed[start + _NONCE :], _place(table, row, field)
+            )
+        except (InvalidTag, ValueError) as error:
+            raise Unreadable(f"{table}.{field}: not as it was sealed there") from error
+
+    def mark(self, purpose: str, normalised: str | bytes) -> bytes:
+        """What `normalised` is found by without being known: equal for equal text and purpose."""
+        text = normalised.encode() if isinstance(normalised, str) else normalised
+        return hmac.digest(self._ring.marking, purpose.encode() + b"\0" + text, "sha256")[:_MARK]
+
+
+def key_of(sealed: bytes) -> str:
+    """Id of the key it was sealed with. Raises `Unreadable`."""
+    if len(sealed) < 2 or sealed[0] != _FORM or len(sealed) < 2 + sealed[1] + _NONCE:
+        raise Unreadable("not a sealed field")
+    try:
+        return sealed[2 : 2 + sealed[1]].decode("ascii")
+    except UnicodeDecodeError as error:
+        raise Unreadable("not a sealed field") from error
+
+
+def _place(table: str, row: str, field: str) -> bytes:
+    """Unambiguous: none of the three holds the octet that parts them."""
+    if "\0" in row:
+        raise ValueError("a row's key with a NUL in it")
+    return f"{table}\0{row}\0{field}".encode()
