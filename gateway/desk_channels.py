@@ -20,6 +20,7 @@ from notify.store import DeliveryTables
 _OUTCOMES = {
     State.ACCEPTED: Outcome.ACCEPTED,
     State.DELIVERED: Outcome.DELIVERED,
+    State.READ: Outcome.READ,
     State.REFUSED: Outcome.REFUSED,
     State.UNCERTAIN: Outcome.UNCERTAIN,
     State.SUPERSEDED: Outcome.SUPERSEDED,

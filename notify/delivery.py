@@ -1,6 +1,6 @@
 """One notice to one address: what is known of it, and in which order it can become known. Pure.
 
-pending ──> sending ──> accepted ──> delivered
+pending ──> sending ──> accepted ──> delivered ──> read
    │           │  └───> uncertain ─> accepted, delivered, refused
    │           ├──────> refused       accepted ─> refused (the carrier gave up)
    │           └──────> pending       refused ──> delivered (the handset knows better)
@@ -29,6 +29,8 @@ class State(StrEnum):
     ACCEPTED = "accepted"
     # The handset, the mailbox's own server or the console has it.
     DELIVERED = "delivered"
+    # Somebody opened it. That is neither understood nor safe.
+    READ = "read"
     # It will not arrive, and why is known.
     REFUSED = "refused"
     # It may have been taken. Never sent again by this channel.
@@ -39,22 +41,24 @@ class State(StrEnum):
 
 NEXT: dict[State, frozenset[State]] = {
     State.PENDING: frozenset(
-        {State.SENDING, State.ACCEPTED, State.DELIVERED, State.REFUSED, State.SUPERSEDED}
+        {State.SENDING, State.ACCEPTED, State.DELIVERED, State.READ, State.REFUSED, State.SUPERSEDED}
     ),
     State.SENDING: frozenset(
-        {State.PENDING, State.ACCEPTED, State.DELIVERED, State.REFUSED, State.UNCERTAIN}
+        {State.PENDING, State.ACCEPTED, State.DELIVERED, State.READ, State.REFUSED, State.UNCERTAIN}
     ),
-    State.UNCERTAIN: frozenset({State.ACCEPTED, State.DELIVERED, State.REFUSED}),
-    State.ACCEPTED: frozenset({State.DELIVERED, State.REFUSED}),
-    State.REFUSED: frozenset({State.DELIVERED}),
-    State.SUPERSEDED: frozenset({State.ACCEPTED, State.DELIVERED}),
-    State.DELIVERED: frozenset(),
+    State.UNCERTAIN: frozenset({State.ACCEPTED, State.DELIVERED, State.READ, State.REFUSED}),
+    State.ACCEPTED: frozenset({State.DELIVERED, State.READ, State.REFUSED}),
+    State.REFUSED: frozenset({State.DELIVERED, State.READ}),
+    State.SUPERSEDED: frozenset({State.ACCEPTED, State.DELIVERED, State.READ}),
+    State.DELIVERED: frozenset({State.READ}),
+    State.READ: frozenset(),
 }
 """Where a delivery may go from each state. Only `sending` may return, to `pending`, and only its sender does that."""
 
 OUTCOMES: dict[State, Outcome] = {
     State.ACCEPTED: Outcome.ACCEPTED,
     State.DELIVERED: Outcome.DELIVERED,
+    State.READ: Outcome.READ,
     State.REFUSED: Outcome.REFUSED,
     State.UNCERTAIN: Outcome.UNCERTAIN,
     State.SUPERSEDED: Outcome.SUPERSEDED,

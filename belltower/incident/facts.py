@@ -104,9 +104,22 @@ class Outcome(StrEnum):
 
     ACCEPTED = "accepted"
     DELIVERED = "delivered"
+    READ = "read"
     REFUSED = "refused"
     UNCERTAIN = "uncertain"
     SUPERSEDED = "superseded"
+
+
+class Reply(StrEnum):
+    """What a person answered to a notice, or did about being told at all."""
+
+    SAFE = "safe"
+    NEED_HELP = "need_help"
+    # Heard and understood: a key pressed in a call, a tap, a click.
+    ACKNOWLEDGED = "acknowledged"
+    TEXT = "text"
+    STOP = "stop"
+    START = "start"
 
 
 # ---- alarms and incidents
@@ -215,14 +228,21 @@ class NoticeOrdered(Struct, frozen=True, kw_only=True, tag="notice.ordered"):
     notice: NoticeId
     # Raised when the notice is corrected or superseded.
     revision: int
+    # "": it belongs to no incident, as a weather notice does.
     incident: IncidentId
     mode: Mode
     # The template in the wording set: staff-alarm, staff-action, staff-closed ..
     template: str
-    # The audience rule of the site package: all-staff ..
+    # The audience rule of the site package: all-staff ..; "": the rule is kept in the notice room, under `notice`.
     audience: str
     # Typed slots: place id, action, incident number. Never free text.
     slots: dict[str, str]
+    # Who had it sent; None: the response plan.
+    by: PersonId | None = None
+    # It goes to everyone to whom one of these was attempted, by the same channels, besides its audience.
+    corrects: tuple[NoticeId, ...] = ()
+    # May wait behind whatever is about somebody in danger.
+    routine: bool = False
 
 
 class OutputOrdered(Struct, frozen=True, kw_only=True, tag="output.ordered"):
@@ -629,6 +649,42 @@ class DeliverySettled(Struct, frozen=True, kw_only=True, tag="delivery.settled")
     begun_at: Instant = Instant(0)
 
 
+class NoticeApproved(Struct, frozen=True, kw_only=True, tag="notice.approved"):
+    """What a second person must see was let go: by that person, or by the first one's panic reason."""
+
+    notice: NoticeId
+    incident: IncidentId
+    by: PersonId
+    # None: nobody else was asked, and all administrators were told why.
+    second: PersonId | None = None
+
+
+class DeliveryEscalated(Struct, frozen=True, kw_only=True, tag="delivery.escalated"):
+    """Somebody did not acknowledge in time, and the next step was taken."""
+
+    notice: NoticeId
+    incident: IncidentId
+    person: PersonId
+    # The n-th step of the ladder, from 1.
+    step: int
+    # A channel, "next person" or "runner".
+    to: str
+    # Who is told instead.
+    next_person: PersonId | None = None
+
+
+class ReplyHeard(Struct, frozen=True, kw_only=True, tag="reply.heard"):
+    """A person answered. What they wrote lies in the desk's store, under `text`."""
+
+    person: PersonId
+    channel: str
+    reply: Reply
+    incident: IncidentId | None = None
+    # The notice they most likely answer; None where none was sent to this address lately.
+    notice: NoticeId | None = None
+    text: str = ""
+
+
 class AlertSeen(Struct, frozen=True, kw_only=True, tag="alert.seen"):
     """A public alert of the weather service or a neighbour that concerns this campus: for a person to judge."""
 
@@ -705,6 +761,9 @@ Fact = (
     | RecordingRestored
     | NoticePlanned
     | DeliverySettled
+    | NoticeApproved
+    | DeliveryEscalated
+    | ReplyHeard
     | AlertSeen
     | UnknownFact
 )

@@ -326,6 +326,9 @@ class Incident(Struct, frozen=True, kw_only=True):
                 | facts.RecordingFailed()
                 | facts.RecordingRestored()
                 | facts.DeliverySettled()
+                | facts.NoticeApproved()
+                | facts.DeliveryEscalated()
+                | facts.ReplyHeard()
                 | facts.UnknownFact()
             ):
                 return self

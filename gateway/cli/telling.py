@@ -121,6 +121,14 @@ def tell(fact: Fact, places: Mapping[PlaceId, Place]) -> tuple[str, str]:
             return f"{fact.channel} to {fact.person}: {fact.outcome}" + (
                 f" ({fact.reason})" if fact.reason else ""
             ), ""
+        case facts.NoticeApproved():
+            how = f"confirmed by {fact.second}" if fact.second else "sent without a second person"
+            return f"notice {fact.notice} of {fact.by} {how}", ""
+        case facts.DeliveryEscalated():
+            whom = f" {fact.next_person}" if fact.next_person else ""
+            return f"{fact.person} has not acknowledged: {fact.to}{whom}", ""
+        case facts.ReplyHeard():
+            return f"{fact.person} answered by {fact.channel}: {fact.reply.replace('_', ' ')}", ""
         case (
             facts.LinkLost()
             | facts.LinkRestored()

@@ -83,6 +83,7 @@ _OUTPUT_LEVELS = {
 _OUTCOME = {
     Outcome.ACCEPTED: (Stage.MACHINE, "accepted by {carrier}, not known to have arrived"),
     Outcome.DELIVERED: (Stage.MACHINE, "delivered"),
+    Outcome.READ: (Stage.MACHINE, "opened"),
     Outcome.REFUSED: (Stage.FAILED, "refused"),
     Outcome.UNCERTAIN: (Stage.UNKNOWN, "unknown whether they went out"),
 }

@@ -297,6 +297,7 @@ _OUTCOME_WORDS = {
     None: (Stage.RECORDED, "no word yet"),
     Outcome.ACCEPTED: (Stage.MACHINE, "with {carrier}, not known to have arrived"),
     Outcome.DELIVERED: (Stage.MACHINE, "delivered"),
+    Outcome.READ: (Stage.MACHINE, "opened"),
     Outcome.REFUSED: (Stage.FAILED, "refused"),
     Outcome.UNCERTAIN: (Stage.UNKNOWN, "unknown"),
     Outcome.SUPERSEDED: (Stage.RECORDED, "superseded"),
