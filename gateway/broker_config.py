@@ -9,6 +9,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from gateway.broker_users import BrokerUser, BrokerUsers
+
+TAKEOVERS = "$SYS/broker/log/E"
+"""Where mosquitto says that a second connection took a name."""
+
 
 class BrokerPlan(Struct, frozen=True, kw_only=True):
     """What differs from school to school."""
@@ -25,6 +30,10 @@ class BrokerPlan(Struct, frozen=True, kw_only=True):
     private_key: Path | None = Path("/etc/mosquitto/belltower/broker.key")
     username: str = "belltower"
     """Our own name at the broker."""
+    devices_username: str = "belltower-devices"
+    """Our other name, under which we read foreign devices."""
+    users: BrokerUsers = BrokerUsers()
+    """Who else publishes there: the foreign devices of the site, each under its own topics."""
     max_connections: int = 12_000
     message_octets: int = 65_536
     """The longest message; our frames have at most 247 octets, other devices' more."""
@@ -79,6 +88,9 @@ max_queued_bytes {plan.queued_octets}
 max_inflight_messages 1000
 max_inflight_bytes 0
 
+# --- what may be kept -----------------------------------------------------------------------------
+{_retain(plan)}
+
 # --- what may be sent -----------------------------------------------------------------------------
 message_size_limit {plan.message_octets}
 max_packet_size {plan.message_octets + 4_096}
@@ -88,6 +100,8 @@ sys_interval 0
 set_tcp_nodelay true
 
 log_dest stderr
+# Belltower reads the errors: two connections that throw each other off a name are one of them.
+log_dest topic
 log_type error
 log_type warning
 log_type notice
@@ -116,19 +130,56 @@ def render_acl(plan: BrokerPlan) -> str:
 # What mosquitto cannot forbid:
 # * SUBSCRIBE to "#" is answered as granted; what may not be read is left out when it is delivered.
 # * A refused publish is acknowledged to MQTT 3.1.1 clients like any other, and dropped.
-# * RETAIN: a unit may leave a retained press under its own topic. Belltower takes a retained press for
-#   an old one and never raises an alarm from it.
-# * Several subscribers in a $share group: Belltower must be the only one to use its name.
+{_retained(plan)}# * Several subscribers in a $share group: Belltower must be the only one to use its name.
 
 user {plan.username}
 topic read up/#
 topic read state/#
+topic read {TAKEOVERS}
 topic write down/#
-
+{"".join(_user(user) for user in _foreign(plan))}
 # For everybody, %u being the user name. Names with + # or / are refused when a unit is made.
 pattern write up/%u
 pattern write state/%u
 pattern read down/%u
+"""
+
+
+def _foreign(plan: BrokerPlan) -> tuple[BrokerUser, ...]:
+    users = plan.users
+    if not users.publishers:
+        return ()
+    ours = BrokerUser(name=plan.devices_username, write=users.told, read=(*users.heard, TAKEOVERS))
+    return (ours, *users.publishers)
+
+
+def _user(user: BrokerUser) -> str:
+    both = [one for one in user.write if one in user.read]
+    lines = [f"topic readwrite {one}" for one in both]
+    lines += [f"topic write {one}" for one in user.write if one not in both]
+    lines += [f"topic read {one}" for one in user.read if one not in both]
+    return f"\nuser {user.name}\n" + "".join(f"{line}\n" for line in lines)
+
+
+def _retain(plan: BrokerPlan) -> str:
+    if plan.users.publishers:
+        return (
+            "# Bridges and devices keep what they last said, so this broker must. A press that was kept alarms nobody.\n"
+            "retain_available true"
+        )
+    return (
+        "# Nothing: a unit that sets the retain flag, in a message or in its last will, is disconnected.\n"
+        "retain_available false"
+    )
+
+
+def _retained(plan: BrokerPlan) -> str:
+    if not plan.users.publishers:
+        return ""
+    return """\
+# * RETAIN: on a broker that keeps messages a unit may leave a retained press under its own topic. Belltower
+#   takes a retained press for an old one and never raises an alarm from it. A broker for units alone
+#   (belltower broker-config without --site) keeps nothing.
 """
 
 

@@ -107,7 +107,7 @@ class ConnectedUnit:
                     await writer.wait_closed()
 
     async def _sign_in(self, reader: asyncio.StreamReader, parser: mqtt.Parser) -> None:
-        will = mqtt_packets.Will(topic=f"state/{self.name}", payload=b"offline", qos=1, retain=True)
+        will = mqtt_packets.Will(topic=f"state/{self.name}", payload=b"offline", qos=1)
         self._send(
             mqtt_packets.Connect(
                 version=_VERSION,
@@ -125,9 +125,7 @@ class ConnectedUnit:
         while not isinstance(await self._next(reader, parser), mqtt_packets.SubAck):
             pass
         self._send(
-            mqtt_packets.Publish(
-                topic=f"state/{self.name}", payload=b"online", qos=1, retain=True, mid=self._next_mid()
-            )
+            mqtt_packets.Publish(topic=f"state/{self.name}", payload=b"online", qos=1, mid=self._next_mid())
         )
 
     async def _next(self, reader: asyncio.StreamReader, parser: mqtt.Parser) -> mqtt_packets.Packet:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from gateway.broker_config import BrokerPlan, render, render_acl, render_config
-from hardware.codecs.mqtt_packets import ConnAck, Disconnect, PubAck, Publish, SubAck, Subscribe
-from tests.hardware.mqtt.houses import BrokerHouse
+from hardware.codecs.mqtt_packets import ConnAck, Disconnect, PubAck, Publish
+from tests.hardware.mqtt.houses import KEEPING, BrokerHouse
 
 
 @pytest.fixture
@@ -76,30 +76,18 @@ async def test_what_a_unit_may_publish(house: BrokerHouse, topic: str, allowed: 
     assert (2 if allowed else 0) == sum(one.payload in {b"five", b"three"} for one in house.intake.received)
 
 
-@pytest.mark.parametrize("wanted", ["#", "down/u2", "down/+", "up/#", "$SYS/#"])
-async def test_what_a_unit_may_read(house: BrokerHouse, wanted: str) -> None:
-    """Mosquitto grants the subscription and then delivers nothing: what it cannot forbid it filters."""
-    spy, unit = await house.unit("u1", version=5), await house.unit("u2")
-    spy.tell(Subscribe(mid=1, filters=((wanted, 1),)))
-    assert isinstance(await spy.hears(), SubAck)
-    unit.presses("u2")
-    await unit.hears()
-    await house.intake.wants(1)
-    assert house.publish("down/u2", b"secret", qos=1)
-    await spy.is_alive()
-
-
-async def test_a_retained_press_cannot_be_forbidden(house: BrokerHouse) -> None:
+async def test_where_bridges_keep_what_they_say_a_retained_press_cannot_be_forbidden(tmp_path: Path) -> None:
     """So it is marked when it comes again, and the intake takes it for old."""
-    unit = await house.unit()
-    unit.presses(retain=True)
-    await unit.hears()
-    await house.intake.wants(1)
-    await house.kill()
-    await house.start()
+    async with BrokerHouse(tmp_path, users=KEEPING) as house:
+        unit = await house.unit()
+        unit.presses(retain=True)
+        await unit.hears()
+        await house.intake.wants(1)
+        await house.kill()
+        await house.start()
 
-    received = await house.intake.wants(2)
-    assert [False, True] == [one.retain for one in received]
+        received = await house.intake.wants(2)
+        assert [False, True] == [one.retain for one in received]
 
 
 async def test_nobody_takes_anothers_session(house: BrokerHouse) -> None:

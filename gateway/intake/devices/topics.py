@@ -32,9 +32,9 @@ def topics_of(
         if only and name not in only:
             continue
         for topic in _topics(profile):
-            filters.add(_filter(topic, profile.tables.settings))
+            filters.add(filter_of(topic, profile.tables.settings))
             filters |= {
-                _filter(topic, {**profile.tables.settings, "device": address})
+                filter_of(topic, {**profile.tables.settings, "device": address})
                 for address in addresses.get(name, ())
             }
     least = [one for one in filters if not any(other != one and covers(other, one) for other in filters)]
@@ -49,7 +49,7 @@ def _topics(profile: Profile) -> Iterable[str]:
         yield profile.tables.bearer.topic
 
 
-def _filter(topic: str, settings: Mapping[str, str]) -> str:
+def filter_of(topic: str, settings: Mapping[str, str]) -> str:
     """`{name}` is what the settings say, or any one level; a level that is partly a name is any one level too."""
     said = _NAME.sub(lambda found: settings.get(found[1], "\0"), topic)
     levels = ["+" if "\0" in level else level for level in said.split("/")]

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from belltower.tasks import Crew
 from gateway.broker_config import BrokerPlan, render_acl, render_config
+from gateway.broker_users import BrokerUser, BrokerUsers
 from hardware.drivers import MQTTIntake
 from hardware.drivers.mqtt_broker import BrokerIntake
 from hardware.drivers.mqtt_listener import MQTTListener
@@ -16,6 +17,9 @@ from tests.hardware.mqtt.peer import WAIT, Intake, Unit, authenticate
 from tests.servers.mosquitto import Mosquitto, make_passwords
 
 UNITS = ("u1", "u2", "u3")
+NOBODY = BrokerUsers()
+KEEPING = BrokerUsers(publishers=(BrokerUser(name="bridge", write=("bridge/#",)),))
+"""Somebody foreign is there, so the broker keeps what is retained."""
 
 
 class House:
@@ -96,14 +100,18 @@ class BrokerHouse(House):
 
     keeps_messages = True
 
-    def __init__(self, folder: Path, certificate: Path | None = None) -> None:
+    def __init__(self, folder: Path, certificate: Path | None = None, users: BrokerUsers = NOBODY) -> None:
         super().__init__()
-        make_passwords(folder / "passwords", {name: name for name in (*UNITS, "belltower")})
+        names = [*UNITS, "belltower"]
+        if users.publishers:
+            names += ["belltower-devices", *(user.name for user in users.publishers)]
+        make_passwords(folder / "passwords", {name: name for name in names})
         plan = BrokerPlan(
             folder=folder,
             data=folder,
             bind="127.0.0.1",
             port=1,
+            users=users,
             certificate=certificate,
             private_key=certificate and certificate.with_name("key.pem"),
         )

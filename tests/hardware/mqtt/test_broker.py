@@ -15,7 +15,7 @@ from belltower.errors import LinkError, Rejected, SettingsError, Unreachable
 from hardware.codecs.mqtt_packets import PubAck, Publish, Subscribe
 from hardware.drivers.mqtt_broker import BrokerIntake
 from tests.hardware.mqtt.certificate import write_certificate
-from tests.hardware.mqtt.houses import BrokerHouse
+from tests.hardware.mqtt.houses import KEEPING, BrokerHouse
 from tests.hardware.mqtt.peer import WAIT, Intake
 from tests.servers.mosquitto import free_port
 
@@ -43,8 +43,13 @@ async def fails(intake: BrokerIntake) -> LinkError:
     return caught.value
 
 
-async def test_a_stored_state_is_marked_as_retained_and_news_is_not(house: BrokerHouse) -> None:
+async def test_a_stored_state_is_marked_as_retained_and_news_is_not(tmp_path: Path) -> None:
     """What the broker kept is old; what comes in while we listen is not, whatever flag it bore."""
+    async with BrokerHouse(tmp_path, users=KEEPING) as house:
+        await _state_kept(house)
+
+
+async def _state_kept(house: BrokerHouse) -> None:
     unit = await house.unit()
     unit.tell(Publish(topic="state/u1", payload=b"online", qos=1, mid=1, retain=True))
     await unit.hears()

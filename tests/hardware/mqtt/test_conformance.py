@@ -112,33 +112,6 @@ async def test_a_unit_hears_what_is_published_to_it(house: House) -> None:
     await two.is_alive()
 
 
-@VERSIONS
-async def test_a_unit_cannot_speak_for_another(house: House, version: int) -> None:
-    """Nor send orders."""
-    for topic in ("up/u2", "state/u2", "down/u1", "down/u2", "up/u1/x"):
-        liar = await house.unit("u1", version=version)
-        liar.tell(Publish(topic=topic, payload=b"lie", qos=1, mid=1))
-    unit = await house.unit("u3")
-    unit.presses("u3")
-
-    assert ["up/u3"] == [received.topic for received in await house.intake.wants(1)]
-
-
-@pytest.mark.parametrize("wanted", ["#", "down/+", "down/u2", "+/u2", "up/#", "$SYS/#"])
-async def test_a_unit_cannot_listen_to_another(house: House, wanted: str) -> None:
-    """Whatever it asks for."""
-    spy, unit = await house.unit("u1"), await house.unit("u2")
-    for who, topic in ((spy, wanted), (unit, "down/u2")):
-        who.tell(Subscribe(mid=1, filters=((topic, 1),)))
-        assert isinstance(await who.hears(), SubAck)
-    unit.presses("u2")
-    assert PubAck(mid=1) == await unit.hears()
-    house.publish("down/u2", b"secret", qos=1)
-
-    assert isinstance(await unit.hears(), Publish)
-    await spy.is_alive()
-
-
 async def test_a_wildcard_is_no_topic(house: House) -> None:
     """PUBLISH to one ends the connection (MQTT-3.1.1 §3.3.2.1)."""
     unit = await house.unit()
@@ -172,7 +145,7 @@ async def test_an_announced_flood_is_refused(house: House) -> None:
 
 async def test_a_will_comes_when_the_unit_is_killed(house: House) -> None:
     """Under the will's topic."""
-    unit = await house.unit(will=Will(topic="state/u1", payload=b"offline", qos=1, retain=True))
+    unit = await house.unit(will=Will(topic="state/u1", payload=b"offline", qos=1))
     unit.hang_up()
 
     received = (await house.intake.wants(1))[0]
