@@ -8,7 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from belltower.ids import PersonId, PlaceId
-from belltower.people.person import Contact, Person
+from belltower.people.person import Contact, ContactKind, Person
 from floorplans.place import Place
 
 
@@ -20,14 +20,37 @@ class Within(StrEnum):
     CAMPUS = "campus"
 
 
-class AudienceRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who is meant. In TOML: `all-staff = { roles = ["staff"] }`, `here = { roles = ["staff"], within = "building" }`."""
+FROM_ROSTER = frozenset({"student", "guardian", "contact"})
+"""The roles of people whom only a roster knows. A rule that names none of them means nobody of the roster."""
 
-    # Any one of these; empty: any role.
+
+class AudienceRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who is meant: whoever fits every key that is given.
+
+    In TOML: `all-staff = { roles = ["staff"] }`, `here = { roles = ["staff"], within = "building" }`,
+    `families-7b = { roles = ["guardian"], classes = ["7b"] }`. A guardian has the places, classes and schools of the
+    children.
+    """
+
+    # Any one of these; empty: any role of the school's own people.
     roles: frozenset[str] = frozenset()
     within: Within = Within.CAMPUS
-    # Everyone there is, whatever their roles and places.
+    # All of the school's own people, whatever their roles and places.
     everyone: bool = False
+    # Any one of these; empty: it does not matter. Who has no place belongs to all.
+    places: frozenset[PlaceId] = frozenset()
+    classes: frozenset[str] = frozenset()
+    schools: frozenset[str] = frozenset()
+    languages: frozenset[str] = frozenset()
+    # True leaves out who is known to be elsewhere; who is not known to be anywhere is told rather than not.
+    on_site: bool = False
+    # Only these ways; empty: every address there is.
+    channels: frozenset[ContactKind] = frozenset()
+
+    @property
+    def asks_roster(self) -> bool:
+        """Whether people of the roster can be meant."""
+        return bool(self.roles & FROM_ROSTER)
 
 
 class Recipient(Struct, frozen=True, kw_only=True):
@@ -51,9 +74,11 @@ def matches(rule: AudienceRule, person: Person, *, at: Place | None, places: Map
     An incident without a known place concerns the whole campus, and so does a person without places; a person's
     place that no plan knows does not leave that person out.
     """
+    if person.roles & FROM_ROSTER and not rule.roles & person.roles:
+        return False
     if rule.everyone:
         return True
-    if rule.roles and not rule.roles & person.roles:
+    if not _fits(rule, person):
         return False
     if rule.within is Within.CAMPUS or at is None or not person.places:
         return True
@@ -61,6 +86,25 @@ def matches(rule: AudienceRule, person: Person, *, at: Place | None, places: Map
         return at.id in person.places
     known = [places[place] for place in person.places if place in places]
     return not known or any(place.building == at.building for place in known)
+
+
+def _fits(rule: AudienceRule, person: Person) -> bool:
+    """Whether the person fits every key that asks nothing of the incident's place."""
+    return (
+        (not rule.roles or bool(rule.roles & person.roles))
+        and (not rule.places or not person.places or bool(rule.places & person.places))
+        and (not rule.classes or bool(rule.classes & person.classes))
+        and (not rule.schools or bool(rule.schools & person.schools))
+        and (not rule.languages or person.language in rule.languages)
+        and not (rule.on_site and person.on_site is False)
+    )
+
+
+def addresses(rule: AudienceRule, person: Person) -> tuple[Contact, ...]:
+    """The addresses of `person` that the rule lets be used."""
+    if not rule.channels:
+        return person.contacts
+    return tuple(contact for contact in person.contacts if contact.kind in rule.channels)
 
 
 def resolve(
@@ -71,7 +115,9 @@ def resolve(
     return Snapshot(
         people=len(meant),
         recipients=tuple(
-            Recipient(person=person.id, contact=contact) for person in meant for contact in person.contacts
+            Recipient(person=person.id, contact=contact)
+            for person in meant
+            for contact in addresses(rule, person)
         ),
-        unreachable=tuple(person.id for person in meant if not person.contacts),
+        unreachable=tuple(person.id for person in meant if not addresses(rule, person)),
     )

@@ -85,6 +85,10 @@ class Delivery(Struct, frozen=True, kw_only=True):
     attempts: int = 0
     # When the newest attempt began; 0: none has.
     begun_at: Instant = Instant(0)
+    # Of the text; "" where it is older than languages are.
+    language: str = ""
+    # Parts of a short message on the air.
+    parts: int = 1
 
 
 class Evidence(Struct, frozen=True, kw_only=True):

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct
-
 from belltower import log
 from belltower.clock import Clock, aware
-from belltower.ids import DeliveryId, Ids, PersonId, PlaceId, StreamName
+from belltower.ids import Ids, PlaceId, StreamName
 from belltower.incident.entry import Draft, Entry
 from belltower.incident.facts import DeliverySettled, Fact, Mode, NoticeOrdered, NoticePlanned, Outcome
 from belltower.journal import UNPLACED, Durability, Journal
-from belltower.people.person import ContactKind, Person
-from belltower.store import CHUNK, Params, Transaction
+from belltower.people.person import ContactKind
+from belltower.store import CHUNK, Transaction
 from floorplans.place import spoken
-from notify.audience import AudienceRule, matches
-from notify.delivery import State
+from notify.audience import AudienceRule
 from notify.ledger import At, nowhere
 from notify.segments import segments
 from notify.site import NoticeSite
-from notify.store import ADD_DELIVERY, ADD_PERSON, DeliveryTables, Ordered
-from notify.wording import CAMPUS, FALLBACK, MOST_PARTS, Slots, Text
+from notify.snapshot import Batch, Snapshot, Unsendable
+from notify.store import ADD_DELIVERY, ADD_PERSON, DeliveryTables, Ordered, Words
+from notify.wording import CAMPUS, FALLBACK, MOST_PARTS, Slots
 
 _log = log.get("notify")
 
@@ -36,22 +34,12 @@ SUPERSEDES: dict[str, frozenset[str]] = {
 """Which earlier notices of the same incident a template makes pointless where they have not left yet."""
 
 _ROUTINE = frozenset({"test"})
-_PEOPLE_AT_ONCE = 1_000
+_PEOPLE_AT_ONCE = 500
 _FACTS_AT_ONCE = 500
 
 
-class Plan(Struct):
-    """What one notice comes to; filled chunk by chunk."""
-
-    people: int = 0
-    rows: list[Params] = []
-    others: list[Params] = []
-    unreachable: int = 0
-    unsendable: list[tuple[DeliveryId, PersonId, str, str]] = []
-
-
 class Planner:
-    """Follows the alarm stream and plans every notice ordered there. Planning twice adds nothing."""
+    """Follows one stream and plans every notice ordered there. Planning twice adds nothing."""
 
     def __init__(
         self,
@@ -88,30 +76,105 @@ class Planner:
         assert isinstance(order, NoticeOrdered)  # noqa: S101 - asked for by kind
         self._at("planner.got")
         site = self._site()
-        place = order.slots.get("place", "") or await self._tables.place_of(order.incident)
-        ordered = self._ordered(entry, order, place, site)
-        plan = await self._resolve(order, ordered, site)
-        self._at("planner.resolved")
+        ordered = await self._ordered(entry, order)
         tx = Transaction()
         self._tables.add_notice(tx, ordered)
         self._tables.supersede(tx, ordered, SUPERSEDES.get(order.template, frozenset()))
-        if len(plan.rows) + len(plan.others) > CHUNK:
+        if order.corrects:
+            # Before the attempts are read: what has not begun by now never will.
             await self._record(tx, [])
-            self._at("planner.between_chunks")
-            await self._tables.add_many(ADD_DELIVERY, plan.rows, progress=self._progress)
-            await self._tables.add_many(ADD_PERSON, plan.others)
             tx = Transaction()
-        else:
-            tx.rows(ADD_DELIVERY, plan.rows)
-            tx.rows(ADD_PERSON, plan.others)
-        await self._tell_unsendable(order, plan)
+        snapshot = await self._snapshot(order, ordered, site)
+        tx = await self._resolve(tx, snapshot, order, site)
         if entry.position != UNPLACED:
             self._journal.keep_bookmark(tx, bookmark(self._stream), entry.position)
         self._at("planner.before_commit")
-        await self._record(tx, [self._planned(order, plan)])
+        await self._record(tx, [self._planned(order, snapshot)])
         self._at("planner.after_commit")
         self._bell()
-        _log.info("notice_planned", notice=order.notice, people=plan.people, deliveries=len(plan.rows))
+        _log.info(
+            "notice_planned", notice=order.notice, people=snapshot.people, deliveries=snapshot.deliveries
+        )
+
+    async def _snapshot(self, order: NoticeOrdered, ordered: Ordered, site: NoticeSite) -> Snapshot:
+        rule = await self._rule(order, site)
+        slots = slots_of(order, ordered, site)
+        snapshot = Snapshot(
+            ordered=ordered,
+            rule=rule,
+            at=None if everywhere(order) else site.places.get(PlaceId(ordered.place)),
+            places=site.places,
+            served=self._channels,
+            language=site.language,
+            render=lambda kind, language: _words(order, site, slots, kind, language),
+            new_id=self._ids.delivery,
+        )
+        async for channel, address, id_, person in self._tables.planned(order.notice, order.revision):
+            snapshot.recall(channel, address, id_, person)
+        return snapshot
+
+    async def _rule(self, order: NoticeOrdered, site: NoticeSite) -> AudienceRule:
+        if not order.audience:
+            kept = await self._tables.rule_of(order.notice)
+            if kept is not None:
+                return kept
+        rule = site.audiences.get(order.audience)
+        if rule is None:  # rather too many of the staff than nobody; `belltower check` refuses such a package
+            _log.error("audience_unknown", notice=order.notice, audience=order.audience)
+            return AudienceRule(everyone=True)
+        return rule
+
+    async def _resolve(
+        self, tx: Transaction, snapshot: Snapshot, order: NoticeOrdered, site: NoticeSite
+    ) -> Transaction:
+        """Write down all but what `tx` can still take; returns the transaction that ends the planning."""
+        pending: list[Batch] = []
+        size = 0
+        async for batch in self._batches(snapshot, order, site):
+            pending.append(batch)
+            size += len(batch.rows) + len(batch.others)
+            if size > CHUNK:
+                await self._write(tx, pending, order)
+                tx, pending, size = Transaction(), [], 0
+        self._at("planner.resolved")
+        for batch in pending:
+            self._put(tx, batch, order)
+            await self._tell_unsendable(order, batch.unsendable)
+        return tx
+
+    async def _batches(
+        self, snapshot: Snapshot, order: NoticeOrdered, site: NoticeSite
+    ) -> AsyncIterator[Batch]:
+        """The whole audience, some hundred people at a time; never longer on the loop than those take."""
+        people = iter(site.people.values())
+        while chunk := list(islice(people, _PEOPLE_AT_ONCE)):
+            yield snapshot.add(chunk)
+            await asyncio.sleep(0)
+        if site.roster is not None and snapshot.rule.asks_roster:
+            async for more in site.roster.people():
+                yield snapshot.add(more)
+                await asyncio.sleep(0)
+        for notice in order.corrects:
+            async for attempted in self._tables.attempted(notice):
+                yield snapshot.add_attempted(attempted)
+                await asyncio.sleep(0)
+
+    async def _write(self, tx: Transaction, batches: list[Batch], order: NoticeOrdered) -> None:
+        """The texts first: a delivery may be sent as soon as its row stands."""
+        for batch in batches:
+            self._tables.add_words(tx, order.notice, order.revision, batch.words)
+        if tx.parts:
+            await self._record(tx, [])
+        self._at("planner.between_chunks")
+        for batch in batches:
+            await self._tables.add_many(ADD_DELIVERY, batch.rows, progress=self._progress)
+            await self._tables.add_many(ADD_PERSON, batch.others)
+            await self._tell_unsendable(order, batch.unsendable)
+
+    def _put(self, tx: Transaction, batch: Batch, order: NoticeOrdered) -> None:
+        self._tables.add_words(tx, order.notice, order.revision, batch.words)
+        tx.rows(ADD_DELIVERY, batch.rows)
+        tx.rows(ADD_PERSON, batch.others)
 
     def _progress(self, _done: int, _total: int) -> None:
         self._bell()
@@ -122,129 +185,55 @@ class Planner:
         if durable is Durability.UNRECORDED:
             _log.error("plan_unrecorded")
 
-    def _planned(self, order: NoticeOrdered, plan: Plan) -> Draft:
+    def _planned(self, order: NoticeOrdered, snapshot: Snapshot) -> Draft:
         return Draft(
             id=self._ids.fact(),
             at=self._clock.now(),
-            subject=order.incident,
+            subject=order.incident or order.notice,
             fact=NoticePlanned(
                 notice=order.notice,
                 revision=order.revision,
-                people=plan.people,
-                deliveries=len(plan.rows),
-                unreachable=plan.unreachable,
+                people=snapshot.people,
+                deliveries=snapshot.deliveries,
+                unreachable=snapshot.unreachable,
             ),
         )
 
-    async def _tell_unsendable(self, order: NoticeOrdered, plan: Plan) -> None:
-        for start in range(0, len(plan.unsendable), _FACTS_AT_ONCE):
+    async def _tell_unsendable(self, order: NoticeOrdered, unsendable: list[Unsendable]) -> None:
+        for start in range(0, len(unsendable), _FACTS_AT_ONCE):
             await self._record(
                 Transaction(),
                 [
                     Draft(
                         id=self._ids.fact(),
                         at=self._clock.now(),
-                        subject=order.incident,
+                        subject=order.incident or order.notice,
                         fact=DeliverySettled(
-                            delivery=delivery,
+                            delivery=one.delivery,
                             notice=order.notice,
                             revision=order.revision,
-                            person=person,
-                            channel=channel,
+                            person=one.person,
+                            channel=one.channel,
                             outcome=Outcome.REFUSED,
-                            reason=reason,
+                            reason=one.reason,
                         ),
                     )
-                    for delivery, person, channel, reason in plan.unsendable[start : start + _FACTS_AT_ONCE]
+                    for one in unsendable[start : start + _FACTS_AT_ONCE]
                 ],
             )
 
-    async def _resolve(self, order: NoticeOrdered, ordered: Ordered, site: NoticeSite) -> Plan:
-        rule = site.audiences.get(order.audience)
-        if rule is None:  # rather too many than nobody; `belltower check` refuses such a package
-            _log.error("audience_unknown", notice=order.notice, audience=order.audience)
-            rule = AudienceRule(everyone=True)
-        at = None if _everywhere(order) else site.places.get(PlaceId(ordered.place))
-        plan = Plan()
-        seen: dict[tuple[str, str], DeliveryId] = {}
-        people = iter(site.people.values())
-        while chunk := list(islice(people, _PEOPLE_AT_ONCE)):
-            for person in chunk:
-                if matches(rule, person, at=at, places=site.places):
-                    self._add(plan, seen, ordered, person)
-            await asyncio.sleep(0)
-        return plan
-
-    def _add(
-        self, plan: Plan, seen: dict[tuple[str, str], DeliveryId], ordered: Ordered, person: Person
-    ) -> None:
-        plan.people += 1
-        if not person.contacts:
-            plan.unreachable += 1
-            plan.others.append(self._other(ordered, person, "", "no_address"))
-        for contact in person.contacts:
-            key = (contact.kind.value, contact.address)
-            shared = seen.get(key)
-            if shared is not None:
-                plan.others.append(self._other(ordered, person, shared, "shared"))
-                continue
-            id_ = seen[key] = self._ids.delivery()
-            reason = self._unsendable(ordered, contact.kind)
-            if reason:
-                plan.unsendable.append((id_, person.id, contact.kind.value, reason))
-            plan.rows.append(
-                {
-                    "id": id_,
-                    "notice": ordered.notice,
-                    "revision": ordered.revision,
-                    "incident": ordered.incident,
-                    "person": person.id,
-                    "channel": contact.kind.value,
-                    "address": contact.address,
-                    "state": State.REFUSED.value if reason else State.PENDING.value,
-                    "reason": reason,
-                    "urgency": ordered.urgency,
-                }
-            )
-
-    def _unsendable(self, ordered: Ordered, kind: ContactKind) -> str:
-        if kind.value not in self._channels:
-            return "no_channel"
-        return "" if kind.value in ordered.texts else "too_long"
-
-    @staticmethod
-    def _other(ordered: Ordered, person: Person, delivery: str, reason: str) -> Params:
-        return {
-            "notice": ordered.notice,
-            "revision": ordered.revision,
-            "person": person.id,
-            "delivery": delivery,
-            "reason": reason,
-        }
-
-    def _ordered(self, entry: Entry, order: NoticeOrdered, place: str, site: NoticeSite) -> Ordered:
-        slots = Slots(
-            school=site.school,
-            place=_spoken(order, place, site),
-            time=aware(entry.at).astimezone(ZoneInfo(site.timezone)).strftime("%H:%M"),
-            action=order.slots.get("action", ""),
-            incident=order.slots.get("incident", ""),
-            url=site.incident_url.replace("{incident}", order.incident),
-        )
+    async def _ordered(self, entry: Entry, order: NoticeOrdered) -> Ordered:
+        routine = order.routine or order.template in _ROUTINE or order.mode is Mode.EXERCISE
         return Ordered(
             notice=order.notice,
             revision=order.revision,
             incident=order.incident,
             template=order.template,
-            place=place,
+            place=order.slots.get("place", "") or await self._tables.place_of(order.incident),
             mode=order.mode,
-            urgency=1 if order.template in _ROUTINE or order.mode is Mode.EXERCISE else 0,
+            urgency=int(routine),
             ordered_at=entry.at,
-            texts={
-                channel: (text.subject, text.body)
-                for channel, text in _texts(order, site, slots)
-                if text.body
-            },
+            corrects=order.corrects,
         )
 
 
@@ -253,24 +242,45 @@ def bookmark(stream: StreamName) -> str:
     return f"notify.planner:{stream}"
 
 
-def _everywhere(order: NoticeOrdered) -> bool:
+def slots_of(order: NoticeOrdered, ordered: Ordered, site: NoticeSite) -> Slots:
+    """What the texts of a notice may name."""
+    return Slots(
+        school=site.school,
+        place=_spoken(order, ordered.place, site),
+        time=aware(ordered.ordered_at).astimezone(ZoneInfo(site.timezone)).strftime("%H:%M"),
+        action=order.slots.get("action", ""),
+        incident=order.slots.get("incident", ""),
+        url=site.incident_url.replace("{incident}", order.incident),
+    )
+
+
+def everywhere(order: NoticeOrdered) -> bool:
+    """Whether the notice is about no one place: an action for the whole campus."""
     return order.template == "staff-action" and not order.slots.get("place")
 
 
 def _spoken(order: NoticeOrdered, place: str, site: NoticeSite) -> str:
-    if _everywhere(order):
+    if everywhere(order):
         return CAMPUS
     known = site.places.get(PlaceId(place))
     return spoken(known) if known is not None else ""
 
 
-def _texts(order: NoticeOrdered, site: NoticeSite, slots: Slots) -> Iterator[tuple[str, Text]]:
-    for kind in ContactKind:
-        for template in (order.template, FALLBACK):
-            text = site.wording.render(
-                template=template, channel=kind.value, language=site.language, mode=order.mode, slots=slots
+def _words(
+    order: NoticeOrdered, site: NoticeSite, slots: Slots, kind: ContactKind, language: str
+) -> Words | None:
+    """The filled text in that language, or in the school's own; None where nothing fits the way."""
+    language = site.wording.of(language).language
+    for template in (order.template, FALLBACK):
+        text = site.wording.render(
+            template=template, channel=kind.value, language=language, mode=order.mode, slots=slots
+        )
+        parts = segments(text.body).parts if kind is ContactKind.SMS else 1
+        if not text.body:
+            continue
+        if parts <= MOST_PARTS:
+            return Words(
+                channel=kind.value, language=language, subject=text.subject, body=text.body, parts=parts
             )
-            if kind is not ContactKind.SMS or segments(text.body).parts <= MOST_PARTS:
-                yield kind.value, text
-                break
-            _log.error("notice_too_long", notice=order.notice, template=template)
+        _log.error("notice_too_long", notice=order.notice, template=template, language=language)
+    return None

@@ -91,18 +91,19 @@ class NotifyRoom:
                 at=self._at,
             )
             tasks.append(crew.mendable(f"notify.resolver.{channel.name}", resolver.run))
-        planner = Planner(
-            journal=self._journal,
-            stream=self._stream,
-            tables=self.tables,
-            site=self._site,
-            channels=frozenset(channel.name for channel, _ in self._channels),
-            clock=self._clock,
-            ids=self._ids,
-            bell=self.ring,
-            at=self._at,
-        )
-        tasks.append(crew.mendable("notify.planner", planner.run))
+        for stream in dict.fromkeys((self._stream, self._journal.stream)):
+            planner = Planner(
+                journal=self._journal,
+                stream=stream,
+                tables=self.tables,
+                site=self._site,
+                channels=frozenset(channel.name for channel, _ in self._channels),
+                clock=self._clock,
+                ids=self._ids,
+                bell=self.ring,
+                at=self._at,
+            )
+            tasks.append(crew.mendable(f"notify.planner.{stream}", planner.run))
         return tasks
 
     def ring(self) -> None:

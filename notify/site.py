@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -11,6 +12,14 @@ from belltower.people.person import Person
 from floorplans.place import Place
 from notify.audience import AudienceRule
 from notify.wording import WordingSet
+
+
+class Roster(Protocol):
+    """The people whom a roster knows: students, guardians, contacts."""
+
+    def people(self) -> AsyncIterator[Sequence[Person]]:
+        """All of them, some hundreds at a time, always in the same order. Raises `StoreError`."""
+        ...
 
 
 class NoticeSite(Struct, frozen=True, kw_only=True):
@@ -22,6 +31,8 @@ class NoticeSite(Struct, frozen=True, kw_only=True):
     places: Mapping[PlaceId, Place]
     audiences: Mapping[str, AudienceRule]
     wording: WordingSet
+    roster: Roster | None = None
+    # What people read whose own language is not known.
     language: str = "en"
     # IANA name of the zone in which people read times.
     timezone: str = "UTC"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from belltower.clock import Instant
 from belltower.ids import DeliveryId, IncidentId, NoticeId, PersonId
 from belltower.incident.facts import Mode
-from belltower.store import Database, Params, Progress, Statement, Step, Transaction
+from belltower.store import Database, Progress, SQLValue, Statement, Step, Transaction
+from notify.audience import AudienceRule
 from notify.delivery import Delivery, State
 
 STEPS = (
@@ -54,20 +56,47 @@ STEPS = (
         );
         """,
     ),
+    Step(
+        room="notify",
+        number=2,
+        sql="""
+        CREATE TABLE notice_words (
+            notice TEXT NOT NULL, revision BIGINT NOT NULL, channel TEXT NOT NULL, language TEXT NOT NULL,
+            subject TEXT NOT NULL, body TEXT NOT NULL,
+            PRIMARY KEY (notice, revision, channel, language)
+        );
+        INSERT INTO notice_words (notice, revision, channel, language, subject, body)
+            SELECT notice, revision, channel, '', subject, body FROM notice_text;
+        DROP TABLE notice_text;
+        CREATE TABLE notice_rule (notice TEXT PRIMARY KEY, rule TEXT NOT NULL);
+        ALTER TABLE notice_delivery ADD COLUMN language TEXT NOT NULL DEFAULT '';
+        ALTER TABLE notice_delivery ADD COLUMN parts BIGINT NOT NULL DEFAULT 1;
+        ALTER TABLE notice_delivery ADD COLUMN provider TEXT NOT NULL DEFAULT '';
+        ALTER TABLE notice_delivery ADD COLUMN acknowledged_at BIGINT NOT NULL DEFAULT 0;
+        """,
+    ),
 )
 """`notice_person` holds the people of the snapshot whom no delivery of their own names: those who share an address
-with somebody (`delivery`), and those whom nothing reaches (`reason`)."""
+with somebody (`delivery`), and those whom nothing reaches (`reason`). `notice_words` holds the filled texts, `notice_rule` the audiences that stand in no
+site package."""
+
+_PAGE = 1_000
 
 _COLUMNS = (
-    "id, notice, revision, incident, person, channel, address, state, reason, provider_id, attempts, begun_at"
+    "id, notice, revision, incident, person, channel, address, state, reason, provider_id, attempts, begun_at,"
+    " language, parts"
 )
+_WIDTH = len(_COLUMNS.split(","))
 
 ADD_DELIVERY = """
 INSERT INTO notice_delivery (id, notice, revision, incident, person, channel, address, state, reason, provider_id,
-    attempts, begun_at, due_at, urgency, lease, asking)
-VALUES (:id, :notice, :revision, :incident, :person, :channel, :address, :state, :reason, '', 0, 0, 0, :urgency, '', 0)
+    attempts, begun_at, due_at, urgency, lease, asking, language, parts)
+VALUES (:id, :notice, :revision, :incident, :person, :channel, :address, :state, :reason, '', 0, 0, 0, :urgency, '', 0,
+    :language, :parts)
 ON CONFLICT DO NOTHING
 """
+"""Its parameters may be given in this order: id, notice, revision, incident, person, channel, address, state, reason,
+urgency, language, parts."""
 
 _ADD_NOTICE = """
 INSERT INTO notice (notice, revision, incident, template, place, mode, urgency, ordered_at)
@@ -79,13 +108,32 @@ SELECT place FROM notice WHERE incident = :incident AND place <> '' ORDER BY ord
 """
 
 _ADD_TEXT = """
-INSERT INTO notice_text (notice, revision, channel, subject, body)
-VALUES (:notice, :revision, :channel, :subject, :body) ON CONFLICT DO NOTHING
+INSERT INTO notice_words (notice, revision, channel, language, subject, body)
+VALUES (:notice, :revision, :channel, :language, :subject, :body) ON CONFLICT DO NOTHING
 """
 
 ADD_PERSON = """
 INSERT INTO notice_person (notice, revision, person, delivery, reason)
 VALUES (:notice, :revision, :person, :delivery, :reason) ON CONFLICT DO NOTHING
+"""
+
+_ADD_RULE = "INSERT INTO notice_rule (notice, rule) VALUES (:notice, :rule) ON CONFLICT DO NOTHING"
+
+_PLANNED = """
+SELECT channel, address, id, person FROM notice_delivery
+WHERE notice = :notice AND revision = :revision AND (channel, address) > (:channel, :address)
+ORDER BY channel, address LIMIT :count
+"""
+
+_ATTEMPTED = """
+SELECT revision, channel, address, person, language FROM notice_delivery
+WHERE notice = :notice AND (revision, channel, address) > (:revision, :channel, :address)
+    AND (attempts > 0 OR state NOT IN ('pending', 'superseded'))
+ORDER BY revision, channel, address LIMIT :count
+"""
+
+_SUPERSEDE_NOTICE = """
+UPDATE notice SET superseded_by = :by WHERE notice = :notice AND notice <> :by AND superseded_by = ''
 """
 
 _SUPERSEDE_REVISIONS = """
@@ -117,7 +165,8 @@ SELECT {", ".join("d." + name for name in _COLUMNS.split(", "))},
     t.subject, t.body, n.ordered_at, n.superseded_by
 FROM notice_delivery d
 JOIN notice n ON n.notice = d.notice AND n.revision = d.revision
-JOIN notice_text t ON t.notice = d.notice AND t.revision = d.revision AND t.channel = d.channel
+JOIN notice_words t ON t.notice = d.notice AND t.revision = d.revision AND t.channel = d.channel
+    AND t.language = d.language
 WHERE d.lease = :lease ORDER BY d.urgency, d.notice, d.revision, d.id
 """  # noqa: S608 - the columns are a constant
 
@@ -150,9 +199,9 @@ _ASKING = (
 _ONE = f"SELECT {_COLUMNS} FROM notice_delivery WHERE id IN (%s)"  # noqa: S608 - constant
 
 _TEXT = """
-SELECT t.subject, t.body, n.ordered_at FROM notice_text t
+SELECT t.subject, t.body, n.ordered_at FROM notice_words t
 JOIN notice n ON n.notice = t.notice AND n.revision = t.revision
-WHERE t.notice = :notice AND t.revision = :revision AND t.channel = :channel
+WHERE t.notice = :notice AND t.revision = :revision AND t.channel = :channel AND t.language = :language
 """
 
 _KNOWN_IDS = "SELECT provider_id FROM notice_delivery WHERE address = :address AND channel = :channel AND provider_id <> ''"
@@ -171,8 +220,28 @@ class Ordered(Struct, frozen=True, kw_only=True):
     # 0: somebody may be in danger; 1: may wait behind those.
     urgency: int
     ordered_at: Instant
-    # Channel -> (subject, body).
-    texts: dict[str, tuple[str, str]]
+    # The notices in whose place it stands.
+    corrects: tuple[NoticeId, ...] = ()
+
+
+class Words(Struct, frozen=True, kw_only=True):
+    """A filled text of a notice, for one kind of contact in one language."""
+
+    channel: str
+    language: str
+    body: str
+    subject: str = ""
+    # Of a short message: how many parts it takes on the air.
+    parts: int = 1
+
+
+class Attempted(Struct, frozen=True, kw_only=True):
+    """An address to which something may have gone."""
+
+    channel: str
+    address: str
+    person: PersonId
+    language: str
 
 
 class Leased(Struct, frozen=True, kw_only=True):
@@ -220,15 +289,58 @@ class DeliveryTables:
             urgency=ordered.urgency,
             ordered_at=ordered.ordered_at,
         )
-        for channel, (subject, body) in ordered.texts.items():
+
+    def add_words(self, tx: Transaction, notice: NoticeId, revision: int, words: Iterable[Words]) -> None:
+        """Keep filled texts of the notice; once is enough."""
+        for one in words:
             tx.add(
                 _ADD_TEXT,
-                notice=ordered.notice,
-                revision=ordered.revision,
-                channel=channel,
-                subject=subject,
-                body=body,
+                notice=notice,
+                revision=revision,
+                channel=one.channel,
+                language=one.language,
+                subject=one.subject,
+                body=one.body,
             )
+
+    def add_rule(self, tx: Transaction, notice: NoticeId, rule: AudienceRule) -> None:
+        """Keep the audience of a notice whose rule stands in no site package."""
+        tx.add(_ADD_RULE, notice=notice, rule=msgspec.json.encode(rule).decode())
+
+    async def rule_of(self, notice: NoticeId) -> AudienceRule | None:
+        """The rule that was kept for the notice."""
+        rows = await self._database.read("SELECT rule FROM notice_rule WHERE notice = :notice", notice=notice)
+        return msgspec.json.decode(rows[0][0], type=AudienceRule) if rows else None
+
+    async def planned(
+        self, notice: NoticeId, revision: int
+    ) -> AsyncIterator[tuple[str, str, DeliveryId, PersonId]]:
+        """Channel, address, delivery and person of what an earlier life has already planned."""
+        channel = address = ""
+        while True:
+            rows = await self._database.read(
+                _PLANNED, notice=notice, revision=revision, channel=channel, address=address, count=_PAGE
+            )
+            for channel, address, id_, person in rows:
+                yield channel, address, DeliveryId(id_), PersonId(person)
+            if len(rows) < _PAGE:
+                return
+
+    async def attempted(self, notice: NoticeId) -> AsyncIterator[Sequence[Attempted]]:
+        """Everybody to whom something of this notice may have gone, whatever became of it."""
+        revision, channel, address = 0, "", ""
+        while True:
+            rows = await self._database.read(
+                _ATTEMPTED, notice=notice, revision=revision, channel=channel, address=address, count=_PAGE
+            )
+            if rows:
+                revision, channel, address = rows[-1][:3]
+                yield [
+                    Attempted(channel=row[1], address=row[2], person=PersonId(row[3]), language=row[4])
+                    for row in rows
+                ]
+            if len(rows) < _PAGE:
+                return
 
     async def place_of(self, incident: IncidentId) -> str:
         """The id of the place that the incident's first notice was about; "" where none is known."""
@@ -236,7 +348,9 @@ class DeliveryTables:
         return str(rows[0][0]) if rows else ""
 
     def supersede(self, tx: Transaction, ordered: Ordered, templates: Collection[str]) -> None:
-        """Stop what is still waiting of earlier revisions, and of earlier notices by `templates` of the incident."""
+        """Stop what still waits of earlier revisions, of what it corrects, and of `templates` in the incident."""
+        for notice in ordered.corrects:
+            tx.add(_SUPERSEDE_NOTICE, by=ordered.notice, notice=notice)
         tx.add(_SUPERSEDE_REVISIONS, by=ordered.notice, notice=ordered.notice, revision=ordered.revision)
         for template in sorted(templates):
             tx.add(
@@ -247,7 +361,9 @@ class DeliveryTables:
                 ordered_at=ordered.ordered_at,
             )
 
-    async def add_many(self, sql: str, rows: Sequence[Params], *, progress: Progress | None = None) -> None:
+    async def add_many(
+        self, sql: str, rows: Sequence[tuple[SQLValue, ...]], *, progress: Progress | None = None
+    ) -> None:
         """Write rows by `ADD_DELIVERY` or `ADD_PERSON` in chunks, behind whatever is urgent."""
         await self._database.bulk(sql, rows, progress=progress)
 
@@ -262,11 +378,11 @@ class DeliveryTables:
             tx.add(_BEGIN_ATTEMPTS, lease=lease)
         return [
             Leased(
-                delivery=_delivery(row[:12]),
-                subject=row[12],
-                body=row[13],
-                ordered_at=Instant(row[14]),
-                superseded_by=row[15],
+                delivery=_delivery(row[:_WIDTH]),
+                subject=row[_WIDTH],
+                body=row[_WIDTH + 1],
+                ordered_at=Instant(row[_WIDTH + 2]),
+                superseded_by=row[_WIDTH + 3],
             )
             for row in await self._database.read(_LEASED, lease=lease)
         ]
@@ -338,7 +454,11 @@ class DeliveryTables:
     async def text(self, delivery: Delivery) -> tuple[str, str, Instant]:
         """Subject, body and time of the order."""
         rows = await self._database.read(
-            _TEXT, notice=delivery.notice, revision=delivery.revision, channel=delivery.channel
+            _TEXT,
+            notice=delivery.notice,
+            revision=delivery.revision,
+            channel=delivery.channel,
+            language=delivery.language,
         )
         subject, body, ordered_at = rows[0] if rows else ("", "", 0)
         return subject, body, Instant(ordered_at)
@@ -364,7 +484,9 @@ class DeliveryTables:
 
 
 def _delivery(row: Sequence[Any]) -> Delivery:
-    id_, notice, revision, incident, person, channel, address, state, reason, provider, attempts, begun = row
+    id_, notice, revision, incident, person, channel, address, state, reason, provider, attempts, begun = row[
+        :12
+    ]
     return Delivery(
         id=DeliveryId(id_),
         notice=NoticeId(notice),
@@ -378,4 +500,6 @@ def _delivery(row: Sequence[Any]) -> Delivery:
         provider_id=provider,
         attempts=attempts,
         begun_at=Instant(begun),
+        language=row[12],
+        parts=row[13],
     )

@@ -59,7 +59,9 @@ class Database(Protocol):
         """Rows of a query, on a connection of its own; sees everything committed before it was called."""
         ...
 
-    async def bulk(self, sql: str, rows: Sequence[Params], *, progress: Progress | None = None) -> None:
+    async def bulk(
+        self, sql: str, rows: Sequence[Params | tuple[SQLValue, ...]], *, progress: Progress | None = None
+    ) -> None:
         """Execute `sql` for each of `rows`, each 1,000 as a transaction of its own that alarms overtake."""
         ...
 
@@ -160,7 +162,9 @@ class Verbs:
         yield tx
         await self.submit(tx, priority=priority)
 
-    async def bulk(self, sql: str, rows: Sequence[Params], *, progress: Progress | None = None) -> None:
+    async def bulk(
+        self, sql: str, rows: Sequence[Params | tuple[SQLValue, ...]], *, progress: Progress | None = None
+    ) -> None:
         """See `Database.bulk`."""
         for start in range(0, len(rows), CHUNK):
             tx = Transaction()

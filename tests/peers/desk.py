@@ -38,7 +38,7 @@ from notify.ledger import nowhere
 from notify.room import NotifyRoom
 from notify.sender import Pace
 from notify.settings import SMTPSettings, TwilioSettings
-from notify.site import NoticeSite
+from notify.site import NoticeSite, Roster
 
 ALARM = StreamName("alarm")
 CODEC = FactEncoding()
@@ -71,15 +71,30 @@ def staff(count: int, *, kinds: tuple[str, ...] = ("sms", "email")) -> dict[Pers
     }
 
 
-def site(people: dict[PersonId, Person]) -> NoticeSite:
+class RosterOf:
+    """A roster that stands in memory; two at a time, as pages of a store would come."""
+
+    def __init__(self, *people: Person) -> None:
+        self._people = people
+
+    async def people(self):
+        for start in range(0, len(self._people), 2):
+            yield self._people[start : start + 2]
+
+
+def site(people: dict[PersonId, Person], roster: Roster | None = None) -> NoticeSite:
     """A small school."""
     place = Place(id=PlaceId("b204"), label="204", building="B")
     return NoticeSite(
         school="Jefferson",
         people=people,
         places={place.id: place},
-        audiences={"all-staff": AudienceRule(roles=frozenset({"staff"}))},
+        audiences={
+            "all-staff": AudienceRule(roles=frozenset({"staff"})),
+            "families-7b": AudienceRule(roles=frozenset({"guardian"}), classes=frozenset({"7b"})),
+        },
         wording=WORDS,
+        roster=roster,
     )
 
 
@@ -206,7 +221,7 @@ class DeskOptions(msgspec.Struct, kw_only=True):
 
 @asynccontextmanager
 async def desk(
-    options: DeskOptions, *, clock: Clock | None = None, at=nowhere, people=None, channels=None
+    options: DeskOptions, *, clock: Clock | None = None, at=nowhere, people=None, channels=None, roster=None
 ) -> AsyncIterator[Desk]:
     """A running desk."""
     clock = clock or SystemClock()
@@ -226,7 +241,7 @@ async def desk(
     callback_url = ""
     if options.callback_port:
         callback_url = f"http://127.0.0.1:{options.callback_port}"
-    current = site(people if people is not None else staff(options.people, kinds=options.kinds))
+    current = site(people if people is not None else staff(options.people, kinds=options.kinds), roster)
     if channels is None:
         channels = [(ConsoleChannel(board=board, clock=clock), Pace())]
         if options.sms_url:

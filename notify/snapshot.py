@@ -1,0 +1,154 @@
+"""The frozen snapshot of a notice: one row for each address, in the language its reader knows. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from msgspec import Struct
+
+from belltower.ids import DeliveryId, PersonId, PlaceId
+from belltower.people.person import Contact, ContactKind, Person
+from belltower.store import SQLValue
+from floorplans.place import Place
+from notify.audience import AudienceRule, addresses, matches
+from notify.delivery import State
+from notify.store import Attempted, Ordered, Words
+
+Render = Callable[[ContactKind, str], Words | None]
+"""The filled text for a kind of contact and a language; None where none fits its way."""
+
+
+class Unsendable(Struct, frozen=True, kw_only=True):
+    """A delivery that is refused before it is tried, and why."""
+
+    delivery: DeliveryId
+    person: PersonId
+    channel: str
+    reason: str
+
+
+class Batch(Struct, kw_only=True):
+    """What some people add to a snapshot."""
+
+    # Parameters of `notify.store.ADD_DELIVERY`, in its order.
+    rows: list[tuple[SQLValue, ...]] = []
+    # Of `notify.store.ADD_PERSON`: who shares an address, and whom nothing reaches.
+    others: list[tuple[SQLValue, ...]] = []
+    # Texts that none before these people needed.
+    words: list[Words] = []
+    unsendable: list[Unsendable] = []
+
+
+class Snapshot:
+    """Counts a notice's people and gives every address one delivery, however many people share it.
+
+    Addresses, not people, decide what is one: two parents with one telephone get one message, and it is written
+    down whose it was.
+    """
+
+    def __init__(
+        self,
+        *,
+        ordered: Ordered,
+        rule: AudienceRule,
+        at: Place | None,
+        places: Mapping[PlaceId, Place],
+        served: frozenset[str],
+        language: str,
+        render: Render,
+        new_id: Callable[[], DeliveryId],
+    ) -> None:
+        self._ordered = ordered
+        self.rule = rule
+        self._at = at
+        self._places = places
+        self._served = served
+        self._language = language
+        self._render = render
+        self._new_id = new_id
+        # Channel -> address -> delivery and the person it is for.
+        self._seen: dict[str, dict[str, tuple[DeliveryId, PersonId]]] = {}
+        self._words: dict[tuple[str, str], Words | None] = {}
+        self.people = 0
+        self.deliveries = 0
+        self.unreachable = 0
+
+    def recall(self, channel: str, address: str, delivery: DeliveryId, person: PersonId) -> None:
+        """An earlier life has planned this already."""
+        self._seen.setdefault(channel, {})[address] = (delivery, person)
+        self.deliveries += 1
+
+    def add(self, people: Iterable[Person]) -> Batch:
+        """Everybody of these whom the rule means."""
+        batch = Batch()
+        for person in people:
+            if matches(self.rule, person, at=self._at, places=self._places):
+                self._person(batch, person)
+        return batch
+
+    def add_attempted(self, attempted: Iterable[Attempted]) -> Batch:
+        """Everybody to whom what this notice corrects may have gone, at the same address."""
+        batch = Batch()
+        for one in attempted:
+            if not self._known(batch, one.channel, one.address, one.person):
+                self.people += 1
+                self._address(batch, one.channel, one.address, one.person, one.language)
+        return batch
+
+    def _person(self, batch: Batch, person: Person) -> None:
+        self.people += 1
+        contacts: tuple[Contact, ...] = addresses(self.rule, person)
+        if not contacts:
+            self.unreachable += 1
+            batch.others.append(self._other(person.id, "", "no_address"))
+        language = person.language or self._language
+        for contact in contacts:
+            channel = contact.kind.value
+            if not self._known(batch, channel, contact.address, person.id):
+                self._address(batch, channel, contact.address, person.id, language)
+
+    def _known(self, batch: Batch, channel: str, address: str, person: PersonId) -> bool:
+        """Whether the address has its delivery; it may be somebody else's too."""
+        known = self._seen.get(channel, {}).get(address)
+        if known is None:
+            return False
+        if known[1] != person:
+            batch.others.append(self._other(person, known[0], "shared"))
+        return True
+
+    def _address(self, batch: Batch, channel: str, address: str, person: PersonId, language: str) -> None:
+        id_ = self._new_id()
+        self._seen.setdefault(channel, {})[address] = (id_, person)
+        self.deliveries += 1
+        words = self._said(batch, channel, language)
+        reason = "no_channel" if channel not in self._served else "" if words is not None else "too_long"
+        if reason:
+            batch.unsendable.append(Unsendable(delivery=id_, person=person, channel=channel, reason=reason))
+        ordered = self._ordered
+        batch.rows.append(
+            (
+                id_,
+                ordered.notice,
+                ordered.revision,
+                ordered.incident,
+                person,
+                channel,
+                address,
+                State.REFUSED.value if reason else State.PENDING.value,
+                reason,
+                ordered.urgency,
+                words.language if words is not None else "",
+                words.parts if words is not None else 1,
+            )
+        )
+
+    def _said(self, batch: Batch, channel: str, language: str) -> Words | None:
+        key = (channel, language)
+        if key not in self._words:
+            words = self._words[key] = self._render(ContactKind(channel), language)
+            if words is not None:
+                batch.words.append(words)
+        return self._words[key]
+
+    def _other(self, person: PersonId, delivery: str, reason: str) -> tuple[SQLValue, ...]:
+        return (self._ordered.notice, self._ordered.revision, person, delivery, reason)

@@ -1,0 +1,141 @@
+"""Who gets which words: rosters, languages, corrections, and notices that no alarm ordered."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from belltower.ids import Ids, IncidentId, NoticeId, PersonId, PlaceId
+from belltower.incident.entry import Draft
+from belltower.incident.facts import NoticePlanned
+from belltower.people.person import Contact, ContactKind, Person
+from belltower.store import Transaction
+from notify.audience import AudienceRule
+from notify.channels.channel import Later, Settled
+from notify.sender import Pace
+from tests.peers.desk import DeskOptions, RosterOf, desk, order, staff
+
+
+def reader(name: str, number: int, *, language: str = "", roles: tuple[str, ...] = ("guardian",)) -> Person:
+    return Person(
+        id=PersonId(name),
+        name=name,
+        roles=frozenset(roles),
+        classes=frozenset({"7b"}),
+        language=language,
+        contacts=(Contact(kind=ContactKind.SMS, address=f"+1555{number:07}"),),
+    )
+
+
+async def until(true) -> None:
+    """Wait for something in memory."""
+    async with asyncio.timeout(15):
+        while not true():  # noqa: ASYNC110 - a list rings no bell
+            await asyncio.sleep(0.01)
+
+
+class Takes:
+    """A channel that takes what it is told to, and keeps it."""
+
+    name = "sms"
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str]] = []
+        self.down_for: set[str] = set()
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def find(self, message, *, known):
+        return None
+
+    async def send(self, message):
+        if message.address in self.down_for:
+            return Later(reason="down", after=60.0)
+        self.sent.append((message.address, message.body))
+        return Settled()
+
+    def to(self, number: int) -> list[str]:
+        return [body for address, body in self.sent if address == f"+1555{number:07}"]
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> DeskOptions:
+    return DeskOptions(database=str(tmp_path / "desk.db"))
+
+
+async def test_nobody_of_the_roster_gets_what_is_meant_for_the_staff(options: DeskOptions) -> None:
+    """A rule without roles, or for everyone, means the school's own people; families only where they are named."""
+    sms = Takes()
+    families = RosterOf(*(reader(f"g{n}", n) for n in range(5)))
+    async with desk(
+        options, people=staff(1, kinds=("sms",)), roster=families, channels=[(sms, Pace())]
+    ) as running:
+        await running.is_ordered(order(1, audience="no-such-rule"), order(2, audience="families-7b"))
+        await running.is_settled(6)
+
+    assert 1 == len(sms.to(100))
+    assert [1] * 5 == [len(sms.to(n)) for n in range(5)]
+
+
+async def test_everybody_reads_their_own_language_and_one_that_is_not_there_in_the_schools(
+    options: DeskOptions,
+) -> None:
+    """One notice, two texts; an unknown language falls back."""
+    sms = Takes()
+    families = RosterOf(reader("es", 1, language="es"), reader("en", 2), reader("vi", 3, language="vi"))
+    async with desk(options, people={}, roster=families, channels=[(sms, Pace())]) as running:
+        await running.is_ordered(order(1, audience="families-7b"))
+        await running.is_settled(3)
+        languages = await running.database.read("SELECT person, language FROM notice_delivery")
+
+    assert {"es": "es", "en": "en", "vi": "en"} == dict(languages)
+    assert sms.to(2) == sms.to(3)
+    assert sms.to(1) != sms.to(2)
+
+
+async def test_a_correction_goes_to_all_whom_the_first_may_have_reached_and_stops_the_rest(
+    options: DeskOptions,
+) -> None:
+    """The audience has moved on; whoever was tried is corrected at the same address, and what waits never leaves."""
+    sms = Takes()
+    tried, waiting, moved = (reader(f"g{n}", n) for n in range(3))
+    sms.down_for = {"+15550000000"}  # tried, and surely not taken: who knows what they heard
+    async with desk(
+        options, people={}, roster=RosterOf(tried, waiting, moved), channels=[(sms, Pace())]
+    ) as running:
+        await running.is_ordered(order(1, audience="families-7b"))
+        await until(lambda: len(sms.sent) == 2)
+        sms.down_for = set()
+        await running.is_ordered(
+            order(2, audience="all-staff", template="staff-notice", corrects=(NoticeId("ntc_001"),))
+        )
+        await running.is_settled(6)
+        states = dict(
+            await running.database.read("SELECT person, state FROM notice_delivery WHERE notice = 'ntc_001'")
+        )
+        planned = [fact for fact in await running.facts() if isinstance(fact, NoticePlanned)]
+
+    assert "superseded" == states["g0"]
+    assert [1, 2, 2] == [len(sms.to(n)) for n in range(3)]
+    assert 3 == planned[-1].people
+
+
+async def test_a_notice_of_the_desks_own_needs_no_alarm_lane(options: DeskOptions) -> None:
+    """It stands in the desk's stream, its rule in the room's own table, and it belongs to no incident."""
+    sms = Takes()
+    async with desk(options, people=staff(3, kinds=("sms",)), channels=[(sms, Pace())]) as running:
+        notice = order(1, audience="", incident=IncidentId(""), template="test", slots={}, routine=True)
+        rule = AudienceRule(roles=frozenset({"staff"}), places=frozenset({PlaceId("b204")}))
+        async with running.database.begin() as tx:
+            running.room.tables.add_rule(tx, notice.notice, rule)
+        draft = Draft(
+            id=Ids(clock=running.clock).fact(), at=running.clock.now(), subject=notice.notice, fact=notice
+        )
+        await running.journal.commit(Transaction(), [draft])
+        await until(lambda: len(sms.sent) == 3)
+        await running.is_settled(3)
+        (planned,) = [fact for fact in await running.facts() if isinstance(fact, NoticePlanned)]
+
+    assert (3, 3) == (planned.people, planned.deliveries)
