@@ -35,9 +35,10 @@ from gateway import settings as settings_file
 from gateway.alarm_verbs import device_verbs, verbs_offered
 from gateway.alarm_world import World, open_world
 from gateway.control import ControlServer, Status
-from gateway.device_wires import DeviceRoom
+from gateway.device_wires import DeviceRoom, path_of
 from gateway.intake import panel_path, windows
 from gateway.intake.devices import memory as device_memory
+from gateway.intake.devices.wires import unwired
 from gateway.intake.intake import Intake
 from gateway.intake.mqtt_path import MQTTPath, UnitSignIn
 from gateway.intake.panel_path import PanelPath
@@ -95,7 +96,14 @@ class AlarmLane:
         self._keys = keys
         self._drill_keys = drill_keys
         self._world = world
-        self._faults = (*faults, *world.faults, *settings.unplaced(site.places))
+        self._faults = (
+            *faults,
+            *world.faults,
+            *settings.unplaced(site.places),
+            *unwired(
+                site.foreign.devices.values(), profiles=site.foreign.profiles, ways=settings.alarm.devices
+            ),
+        )
         self._trouble = ""
         self._opened = False
         self._lost: dict[LinkName, str] = {}
@@ -358,8 +366,8 @@ class AlarmLane:
         for name, panel in alarm.panels.items():
             self._receive(crew, self._panels[name], panel)
         for name, way in alarm.devices.items():
-            run, ready = self.devices.way(LinkName(f"devices-{name}"), way, self._world.open_transport)
-            self._mend(crew, LinkName(f"devices-{name}"), run, ready)
+            run, ready = self.devices.way(name, way, self._world.open_transport, self._world.lines)
+            self._mend(crew, path_of(name), run, ready)
         control = ControlServer(
             path=self._settings.state.control,
             follow=lambda after: self.journal.follow_raw(after=after),

@@ -9,7 +9,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from belltower.clock import Clock, SystemClock
 from belltower.ids import LinkName, RandomBytes
@@ -23,6 +23,7 @@ from gateway.psap.kinds import link_from
 from gateway.psap.link import NUMERIC_ONLY, AddressBook, Around, PSAPLink
 from gateway.settings import Settings
 from gateway.signing import open_signer
+from hardware.drivers.lines import SharedLines
 from hardware.drivers.switch import Switches
 from hardware.drivers.zone import PageWire
 from hardware.transports import Transport, open_transport
@@ -50,6 +51,8 @@ class World(Struct, frozen=True, kw_only=True):
     open_link: Callable[[LinkName, Any, Around], PSAPLink] = link_from
     open_wire: Callable[[Any, RandomBytes], PageWire] = wire_from
     open_switches: Callable[[Mapping[str, Any], Clock, RandomBytes], Switches] = switches_from
+    # Lines that inputs and outputs share.
+    lines: SharedLines = field(default_factory=SharedLines)
     # Numeric addresses of the hosts that links call, and what keeps them fresh.
     addresses: AddressBook = NUMERIC_ONLY
     look_up: Callable[[], Awaitable[None]] | None = None
@@ -62,6 +65,7 @@ def open_world(settings: Settings) -> World:
     settings.state.links.mkdir(exist_ok=True, mode=0o700)
     meanwhile = Meanwhile(loop=asyncio.get_running_loop())
     signer, unsigned = open_signer(settings.state.signing_key, clock=clock, notes=settings.state.checkpoints)
+    lines = SharedLines()
     addresses = Addresses(path=settings.state.links / "addresses.json")
     return World(
         clock=clock,
@@ -71,6 +75,8 @@ def open_world(settings: Settings) -> World:
         random_bytes=os.urandom,
         open_database=partial(open_database, settings.alarm_url, before_commit=meanwhile.begin),
         meanwhile=meanwhile,
+        lines=lines,
+        open_switches=partial(switches_from, lines=lines),
         spool=SpoolFile(path=settings.state.spool),
         signer=signer,
         faults=(unsigned,) if unsigned else (),

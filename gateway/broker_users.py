@@ -53,6 +53,8 @@ def broker_users(site: SiteDevices) -> BrokerUsers:
 
     for device in site.devices.values():
         profile = site.profiles[device.profile]
+        if profile.wire:  # a driver of ours brings it
+            continue
         topics = _topics(profile)
         if profile.layouts or profile.bearer is not None:
             for bearer in [profile] if profile.bearer is not None else _bearers(device, site.profiles):

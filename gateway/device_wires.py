@@ -18,10 +18,11 @@ from belltower.tasks import together
 from floorplans import Place
 from gateway.intake.devices.health import Devices, health
 from gateway.intake.devices.memory import DeviceMemory
-from gateway.intake.devices.receiving import DeviceIntake, Way
+from gateway.intake.devices.receiving import DeviceIntake, DriverTeller, Way
 from gateway.intake.devices.registry import Registry, known_devices
 from gateway.intake.devices.settings import (
     DeviceWay,
+    ModbusDeviceSettings,
     MQTTDeviceSettings,
     SerialDeviceSettings,
     TCPJSONDeviceSettings,
@@ -35,6 +36,7 @@ from gateway.intake.devices.walk_test import WalkTest
 from gateway.site_devices import SiteDevices
 from gateway.tls import client_context, server_context
 from hardware.drivers import TLS, Received
+from hardware.drivers.lines import SharedLines
 from hardware.drivers.mqtt_broker import BrokerIntake
 from hardware.drivers.serial_lines import SerialLines
 from hardware.drivers.sources import Sources
@@ -145,11 +147,28 @@ class DeviceRoom:
         return running.authorisation if running is not None else None
 
     def way(
-        self, name: LinkName, settings: DeviceWay, open_transport: Callable[[str], Transport]
+        self,
+        name: str,
+        settings: DeviceWay,
+        open_transport: Callable[[str], Transport],
+        lines: SharedLines,
     ) -> tuple[Run, asyncio.Event]:
-        """How the way in is run, and the event that says that it is open."""
-        only = frozenset(settings.profiles)
+        """How the way in `[alarm.devices.NAME]` is run, and the event that says that it is open."""
+        label, name = name, path_of(name)
+        only = frozenset(getattr(settings, "profiles", ()))
         match settings:
+            case ModbusDeviceSettings():
+                from gateway.intake.devices.contacts import Contacts, modules_of  # noqa: PLC0415
+
+                self.supervision.wired.add(name)
+                contacts = Contacts(
+                    line=lines.modbus(settings.url),
+                    modules=modules_of(label, self.registry.devices.values()),
+                    teller=DriverTeller(self.intake, Way(name=name, ingress="modbus")),
+                    poll=settings.poll,
+                    as_coils=settings.read == "coils",
+                )
+                return contacts.run, contacts.ready
             case MQTTDeviceSettings():
                 broker = self._mqtt(name, settings, only)
                 return broker.run, broker.connected
@@ -210,6 +229,11 @@ class DeviceRoom:
             tls=tls,
             topics=topics,
         )
+
+
+def path_of(name: str) -> LinkName:
+    """What `[alarm.devices.NAME]` is called in facts."""
+    return LinkName(f"devices-{name}")
 
 
 def _signed(settings: WebhookDeviceSettings) -> Signed | None:

@@ -211,7 +211,7 @@ class AlarmSettings(Struct, frozen=True, kw_only=True):
     radio: dict[str, RadioSettings] = {}
     # Existing alarm panels that report by SIA DC-09.
     panels: dict[str, PanelSettings] = {}
-    # Foreign devices, judged by their profiles: "mqtt", "webhook", "tcp-json", "serial".
+    # Foreign devices, judged by their profiles: "mqtt", "webhook", "tcp-json", "serial", "modbus".
     devices: dict[str, Any] = {}
 
 

@@ -37,6 +37,8 @@ def command(config: Path, site: Path | None, *, without_secrets: bool, as_json: 
     from gateway import site_package
 
     faults: list[str] = []
+    from gateway.intake.devices.wires import unwired
+
     settings: Settings | None = None
     package: SitePackage | None = None
     try:
@@ -55,7 +57,9 @@ def command(config: Path, site: Path | None, *, without_secrets: bool, as_json: 
     elif paths and not without_secrets:
         faults += _key_faults(config, paths[1])
     if settings is not None and package is not None:
-        faults += [f"{config}: {line}" for line in settings.unplaced(package.places)]
+        foreign, ways = package.foreign, settings.alarm.devices
+        loose = unwired(foreign.devices.values(), profiles=foreign.profiles, ways=ways)
+        faults += [f"{config}: {line}" for line in (*settings.unplaced(package.places), *loose)]
     if faults and as_json:
         for line in faults:
             emit(_fault(line))

@@ -18,18 +18,22 @@ from gateway.outputs.switch_settings import (
     OSDPSettings,
     SwitchSettings,
 )
+from hardware.drivers.lines import SharedLines
 from hardware.drivers.switch import Switch, Switches, Work
 
 
-def switches_from(outputs: Mapping[str, Any], clock: Clock, random_bytes: RandomBytes) -> Switches:
-    """The switches that settings records describe, not yet opened. Outputs on one line share it."""
-    lines: dict[str, Any] = {}
+def switches_from(
+    outputs: Mapping[str, Any], clock: Clock, random_bytes: RandomBytes, lines: SharedLines | None = None
+) -> Switches:
+    """The switches that settings records describe, not yet opened. Outputs on one line share it, also with inputs."""
+    lines = SharedLines() if lines is None else lines
+    ends: dict[str, Work] = {}
     work: dict[str, Work] = {}
     switches: dict[str, Switch] = {}
     for name, settings in outputs.items():
         match settings:
             case ModbusSettings():
-                switches[name] = _coil(settings, lines)
+                switches[name] = _coil(settings, lines, ends)
             case AlgoSettings():
                 switches[name] = _control(settings, clock, random_bytes)
             case NoticeSettings():
@@ -43,13 +47,14 @@ def switches_from(outputs: Mapping[str, Any], clock: Clock, random_bytes: Random
                 raise TypeError(f"{type(settings).__name__} describes no switch")
             case _:
                 pass  # announced, not switched
-    return Switches(switches=switches, work=work, ends=tuple(line.close for line in lines.values()))
+    return Switches(switches=switches, work=work, ends=tuple(ends.values()))
 
 
-def _coil(settings: ModbusSettings, lines: dict[str, Any]) -> Switch:
-    from hardware.drivers.modbus import Coil, ModbusLine
+def _coil(settings: ModbusSettings, lines: SharedLines, ends: dict[str, Work]) -> Switch:
+    from hardware.drivers.modbus import Coil
 
-    line: ModbusLine = lines.setdefault(settings.url, ModbusLine(url=settings.url))
+    line = lines.modbus(settings.url)
+    ends[settings.url] = line.close
     return Coil(line=line, device=settings.device, coil=settings.coil, inverted=settings.inverted)
 
 
@@ -73,15 +78,14 @@ def _control(settings: AlgoSettings, clock: Clock, random_bytes: RandomBytes) ->
     )
 
 
-def _contact(settings: OSDPSettings, lines: dict[str, Any], work: dict[str, Work]) -> Switch:
+def _contact(settings: OSDPSettings, lines: SharedLines, work: dict[str, Work]) -> Switch:
     try:
-        from hardware.drivers.osdp import OSDPLine, OSDPOutput
+        from hardware.drivers.osdp import OSDPOutput
     except ImportError as error:
         raise SettingsError('outputs of kind "osdp" need libosdp: pip install "belltower[osdp]"') from error
 
-    line = lines.get(settings.url)
-    if line is None:
-        line = lines[settings.url] = OSDPLine(url=settings.url)
+    line = lines.osdp(settings.url)
+    if lines.serve(settings.url):
         work[f"osdp line {len(work) + 1}"] = line.run
     try:
         line.add(settings.address, bytes.fromhex(settings.key.reveal()))

@@ -22,7 +22,6 @@ from pymodbus.pdu import ModbusPDU
 from belltower import log
 from belltower.errors import LinkError, Rejected, SettingsError, Uncertain, Unreachable
 from hardware.drivers.switch import Ask, Reach, Reached
-from hardware.profiles.signal import Flag, Signal, SignalKind
 
 _log = log.get("modbus")
 
@@ -63,24 +62,6 @@ class InputSeen(Struct, frozen=True, kw_only=True):
     edge: bool
 
 
-def signal_of(seen: InputSeen, *, device: str) -> Signal:
-    """What a panic contact's input means: an edge presses or clears; one found closed is a trouble, for nobody saw it."""
-    if seen.edge:
-        kind = SignalKind.PRESS if seen.closed else SignalKind.CLEAR
-        return Signal(kind=kind, device=device, channel=seen.name, value=seen.closed)
-    if seen.closed:
-        why = "found active: nobody saw it become so"
-        return Signal(
-            kind=SignalKind.TROUBLE,
-            device=device,
-            channel=seen.name,
-            value=True,
-            why=why,
-            flags=frozenset({Flag.FOUND}),
-        )
-    return Signal(kind=SignalKind.STATE, device=device, channel=seen.name, value=False)
-
-
 OnInput = Callable[[InputSeen], None]
 """Told of every edge, and of every level that was found. It must not raise and not wait."""
 
@@ -104,11 +85,20 @@ class ModbusLine:
         if client is not None:
             client.close()
 
-    async def read_inputs(self, device: int, first: int, count: int) -> list[bool]:
-        """The levels of `count` discrete inputs from `first` on."""
-        answer = await self._ask(
-            lambda client: client.read_discrete_inputs(first, count=count, device_id=device), device
-        )
+    async def connect(self) -> None:
+        """Connect if it is not connected: `Unreachable`. Every request does so by itself."""
+        async with self._lock:
+            await self._connected()
+
+    async def read_inputs(self, device: int, first: int, count: int, *, as_coils: bool = False) -> list[bool]:
+        """The levels of `count` discrete inputs from `first` on; `as_coils`: they stand among the device's coils."""
+
+        def ask(client: AnyClient) -> Awaitable[ModbusPDU]:
+            if as_coils:
+                return client.read_coils(first, count=count, device_id=device)
+            return client.read_discrete_inputs(first, count=count, device_id=device)
+
+        answer = await self._ask(ask, device)
         return self._bits(answer, count)
 
     async def read_coil(self, device: int, coil: int) -> bool:
@@ -172,7 +162,38 @@ class ModbusLine:
 
 
 def client_of(url: str, turn: float = TURN) -> AnyClient:
-    """The client that `url` names, not connected. `SettingsError` says what is wrong with it."""
+    """The client that `url` names, not connected, made in a running loop. `SettingsError` says what is wrong with it."""
+    line = line_of(url)
+    # One try each, and no reconnecting behind our back: what is tried again is decided above.
+    if line.path:
+        return AsyncModbusSerialClient(
+            line.path,
+            framer=FramerType.RTU,
+            baudrate=line.baud,
+            parity=line.parity,
+            timeout=turn,
+            retries=0,
+            reconnect_delay=0,
+        )
+    framer = FramerType.RTU if line.rtu else FramerType.SOCKET
+    return AsyncModbusTcpClient(
+        line.host, port=line.port, framer=framer, timeout=turn, retries=0, reconnect_delay=0
+    )
+
+
+class LineParts(Struct, frozen=True, kw_only=True):
+    """The parts of a line's address: a host and a port, or the path of a serial line."""
+
+    host: str = ""
+    port: int = 502
+    rtu: bool = True
+    path: str = ""
+    baud: int = 19_200
+    parity: str = "N"
+
+
+def line_of(url: str) -> LineParts:
+    """The parts of `url`. `SettingsError` says what is wrong with it."""
     try:
         parts = urlsplit(url)
         options = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
@@ -180,24 +201,12 @@ def client_of(url: str, turn: float = TURN) -> AnyClient:
     except ValueError as error:
         raise SettingsError(f"{url!r} is no address: {error}") from None
     if parts.scheme in {"tcp", "rtu+tcp"} and parts.hostname and not options:
-        framer = FramerType.SOCKET if parts.scheme == "tcp" else FramerType.RTU
-        # One try each, and no reconnecting behind our back: what is tried again is decided above.
-        return AsyncModbusTcpClient(
-            parts.hostname, port=port or 502, framer=framer, timeout=turn, retries=0, reconnect_delay=0
-        )
+        return LineParts(host=parts.hostname, port=port or 502, rtu=parts.scheme == "rtu+tcp")
     if parts.scheme == "serial" and parts.path and not parts.netloc and options.keys() <= {"baud", "parity"}:
         baud, parity = options.get("baud", "19200"), options.get("parity", "N")
         if not baud.isdecimal() or parity not in {"N", "E", "O"}:
             raise SettingsError(f'{url!r}: baud is a number, parity "N", "E" or "O"')
-        return AsyncModbusSerialClient(
-            parts.path,
-            framer=FramerType.RTU,
-            baudrate=int(baud),
-            parity=parity,
-            timeout=turn,
-            retries=0,
-            reconnect_delay=0,
-        )
+        return LineParts(path=parts.path, baud=int(baud), parity=parity)
     raise SettingsError(
         f"{url!r} is no Modbus line; write tcp://HOST:502, rtu+tcp://HOST:PORT or serial:///dev/ttyUSB0?baud=19200"
     )
@@ -271,6 +280,7 @@ class Inputs:
         names: Mapping[int, str],
         on_input: OnInput,
         inverted: bool = False,
+        as_coils: bool = False,
         poll: float = POLL,
     ) -> None:
         """Poll the inputs `names` tells, by address, every `poll` seconds; `inverted`: a 0 is a closed contact.
@@ -288,8 +298,11 @@ class Inputs:
         self._count = max(names) - self._first + 1
         self._on_input = on_input
         self._inverted = inverted
+        self._as_coils = as_coils
         self._poll = poll
         self._levels: dict[int, bool] = {}
+        self.polls = 0
+        """How often the device has answered."""
 
     async def run(self) -> None:
         """Poll for ever; a failure forgets all levels, so that nothing found afterwards is an edge."""
@@ -297,7 +310,10 @@ class Inputs:
         due = loop.time()
         try:
             while True:
-                bits = await self._line.read_inputs(self._device, self._first, self._count)
+                bits = await self._line.read_inputs(
+                    self._device, self._first, self._count, as_coils=self._as_coils
+                )
+                self.polls += 1
                 for address, name in self._names.items():
                     self._seen(address, name, closed=bits[address - self._first] is not self._inverted)
                 due = max(due + self._poll, loop.time())

@@ -118,6 +118,11 @@ class Profile:
         return self.tables.profile.authenticity
 
     @property
+    def wire(self) -> str:
+        """The driver that alone brings its messages; "" where any way in may."""
+        return self.tables.profile.wire
+
+    @property
     def retained(self) -> Retained:
         """What a retained message is good for."""
         return self.tables.profile.retained

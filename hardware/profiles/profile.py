@@ -51,6 +51,8 @@ class Head(Struct, frozen=True, kw_only=True, rename={"cls": "class"}):
     models: tuple[str, ...] = ()
     retained: Retained = Retained.IGNORE
     authenticity: Authenticity = Authenticity.NONE
+    # The driver that alone brings its messages (modbus, osdp, inovonics); "": any way in may.
+    wire: str = ""
     # A model behind another wire: the profile whose [bearer] carries it may be any, so nothing is said here.
     note: str = ""
 

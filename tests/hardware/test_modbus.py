@@ -6,9 +6,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from belltower.errors import LinkError, Rejected, SettingsError, Uncertain, Unreachable
-from hardware.drivers.modbus import Coil, Inputs, InputSeen, ModbusLine, client_of, signal_of
+from hardware.drivers.modbus import Coil, Inputs, ModbusLine, client_of
 from hardware.drivers.switch import Ask, Reached
-from hardware.profiles.signal import SignalKind
 from tests.servers.modbus import rtu_device, tcp_device
 
 ON, OFF = Ask(on=True, request="1"), Ask(on=False, request="2")
@@ -171,20 +170,6 @@ async def test_inputs_are_edges_once_their_level_is_known():
         assert {("office", True, False), ("gym", True, False)} == again
         task.cancel()
         await asyncio.wait([task])
-
-
-def test_only_an_edge_of_a_panic_contact_presses():
-    """One that is found closed is a trouble that a person looks at."""
-    meant = {
-        (closed, edge): signal_of(InputSeen(name="office", closed=closed, edge=edge), device="m1")
-        for closed in (True, False)
-        for edge in (True, False)
-    }
-    assert meant[True, True].alarms
-    assert [meant[True, True]] == [each for each in meant.values() if each.alarms]
-    assert SignalKind.TROUBLE is meant[True, False].kind
-    assert SignalKind.CLEAR is meant[False, True].kind
-    assert SignalKind.STATE is meant[False, False].kind
 
 
 async def test_inputs_of_a_lost_device_end_the_poll():

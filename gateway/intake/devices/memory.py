@@ -18,7 +18,7 @@ from belltower.clock import SECOND, Clock, Instant
 from belltower.errors import StoreError
 from belltower.store import CHUNK, Database, Priority, SQLValue, Step, Transaction
 from gateway.intake.devices.registry import KnownDevice
-from hardware.profiles.memory import Judged, Remembered, judge
+from hardware.profiles.memory import Judged, Remembered, after_gap, judge
 from hardware.profiles.signal import Signal
 
 _log = log.get("devices")
@@ -88,6 +88,12 @@ class DeviceMemory:
         if judged.changed:
             self._memories[device.id] = judged.memory
         return judged
+
+    def after_gap(self, device: str) -> None:
+        """It was away: the levels of its inputs as they are found now are no edges."""
+        before = self._memories.get(device)
+        if before is not None:
+            self._memories[device] = after_gap(before)
 
     def tells_presses(self, device: str, before: Remembered | None) -> bool:
         """Whether what changed since `before` tells a press from its repetition: that cannot wait for its turn."""

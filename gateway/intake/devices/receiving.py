@@ -46,6 +46,9 @@ _SHOWN = {
 }
 _NO_LIFE = frozenset({SignalKind.OFFLINE, SignalKind.LEAVE, SignalKind.TX_ACK, SignalKind.ERROR})
 
+WIRES = frozenset({"modbus", "osdp", "inovonics"})
+"""What drivers of ours speak: the profiles of a wire say so, and hear nothing else."""
+
 Written = asyncio.Future[bool]
 """Resolves once what a message said is written down; False: it could only be relayed."""
 
@@ -54,7 +57,7 @@ class Way(Struct, frozen=True, kw_only=True):
     """One way in: its name in facts, what the engine calls its kind, and the profiles that it may speak."""
 
     name: str
-    # mqtt, http, tcp, serial.
+    # mqtt, http, tcp, serial; or the wire of a driver: modbus, osdp, inovonics.
     ingress: str
     profiles: frozenset[str] = frozenset()
 
@@ -102,6 +105,12 @@ class DeviceIntake:
             waiting += self._judge(device, reading.signals, received, way)
         return _all_of(waiting)
 
+    def found(self, profile: str, address: str) -> None:
+        """What the inputs of this device are from now on, nobody saw them become: it was away, or is new to us."""
+        device = self._registry.of(profile, address)
+        if device is not None:
+            self._memory.after_gap(device.id)
+
     def _read(self, received: Received, way: Way) -> Iterable[tuple[KnownDevice, Reading]]:
         """What the message says, by the device that says it; what no device of ours says is counted and listed."""
         message = Message(
@@ -112,12 +121,12 @@ class DeviceIntake:
             device=received.client,
         )
         carried = self._reader.unwrap(message)
-        if carried is not None and _spoken(carried[0].id, way):
+        if carried is not None and self._spoken(carried[0].id, way):
             return self._carried(*carried, way)
         found: dict[str, tuple[KnownDevice, Reading]] = {}
         strange: Reading | None = None
         for reading in self._reader.readings(message):
-            if not _spoken(reading.profile, way):
+            if not self._spoken(reading.profile, way):
                 continue
             for device, signals in self._owners(reading).items():
                 said = Reading(signals=tuple(signals), matched=True, why=reading.why, profile=reading.profile)
@@ -130,6 +139,13 @@ class DeviceIntake:
             else:
                 self._not_understood(received)
         return found.values()
+
+    def _spoken(self, profile: str, way: Way) -> bool:
+        """Whether the way may speak for the profile: what a driver brings, nobody else can say, and nothing else it."""
+        wire = self._reader.profiles[profile].wire
+        if wire or way.ingress in WIRES:
+            return wire == way.ingress
+        return not way.profiles or profile in way.profiles
 
     def _owners(self, reading: Reading) -> dict[str, list[Signal]]:
         owned: dict[str, list[Signal]] = {}
@@ -316,6 +332,24 @@ class DeviceIntake:
         self._troubles.note(device.id, kind, why=why, profile=device.profile.hash)
 
 
+class DriverTeller:
+    """Takes what a driver of ours says, as messages of its wire: nothing is answered, for contacts are polled."""
+
+    def __init__(self, intake: DeviceIntake, way: Way) -> None:
+        """Keep what it is made of."""
+        self._intake = intake
+        self._way = way
+
+    def tell(self, topic: str, payload: bytes) -> None:
+        """One message of one device."""
+        said = Received(client="", topic=topic, payload=payload, retain=False, dup=False, qos=0)
+        self._intake.receive(said, self._way)
+
+    def found(self, profile: str, address: str) -> None:
+        """What this device's inputs are told to be next, nobody saw them become."""
+        self._intake.found(profile, address)
+
+
 def _said(signal: Signal) -> str:
     """The short name of a trouble that the engine's memory found."""
     if signal.kind is not SignalKind.TROUBLE:
@@ -328,10 +362,6 @@ def _said(signal: Signal) -> str:
 def _names(reading: Reading) -> bool:
     """Whether the profile understood it, and who said it."""
     return any(one.kind is not SignalKind.TROUBLE and one.device for one in reading.signals)
-
-
-def _spoken(profile: str, way: Way) -> bool:
-    return not way.profiles or profile in way.profiles
 
 
 def _all_of(waiting: list[Written]) -> Written | None:

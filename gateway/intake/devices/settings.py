@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from belltower.errors import SettingsError
-from belltower.values import Count, Octets, Port, Secret
+from belltower.values import Count, Octets, Port, Seconds, Secret
 from hardware.drivers.sources import network_of
 from hardware.transports import open_transport
 
@@ -112,15 +112,44 @@ class SerialDeviceSettings(Struct, frozen=True, kw_only=True):
             raise SettingsError(f"url: {error}") from None
 
 
+class ModbusDeviceSettings(Struct, frozen=True, kw_only=True):
+    """`kind = "modbus"`: dry contacts on the inputs of modules that we poll."""
+
+    # "tcp://192.0.2.30:502", "rtu+tcp://192.0.2.31:4001" or "serial:///dev/ttyUSB4?baud=19200&parity=E".
+    url: str
+    # Seconds between two polls.
+    poll: Seconds = 0.1
+    # Where the modules show their inputs: among their discrete inputs (function 2), or their coils (function 1).
+    read: Literal["inputs", "coils"] = "inputs"
+
+    def __post_init__(self) -> None:
+        """Refuse an address that is none, and a poll that sees no hand."""
+        from hardware.drivers.modbus import line_of  # noqa: PLC0415 - a lane without Modbus need not load it
+
+        try:
+            line_of(self.url)
+        except SettingsError as error:
+            raise SettingsError(f"url: {error}") from None
+        if not 0.02 <= self.poll <= 0.25:
+            raise SettingsError('poll: 20 to 250 ms; write "100ms"')
+
+
 DEVICE_WAYS: dict[str, type[Any]] = {
     "mqtt": MQTTDeviceSettings,
     "webhook": WebhookDeviceSettings,
     "tcp-json": TCPJSONDeviceSettings,
     "serial": SerialDeviceSettings,
+    "modbus": ModbusDeviceSettings,
 }
 """The kinds of `[alarm.devices.NAME]`."""
 
-DeviceWay = MQTTDeviceSettings | WebhookDeviceSettings | TCPJSONDeviceSettings | SerialDeviceSettings
+DeviceWay = (
+    MQTTDeviceSettings
+    | WebhookDeviceSettings
+    | TCPJSONDeviceSettings
+    | SerialDeviceSettings
+    | ModbusDeviceSettings
+)
 
 
 def _check_pair(certificate: Path | None, private_key: Path | None) -> None:

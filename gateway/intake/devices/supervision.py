@@ -90,6 +90,8 @@ class DeviceSupervision:
         self._down: set[str] = set()
         self._recent: dict[str, deque[tuple[float, str]]] = {}
         self._jam_shown: dict[str, float] = {}
+        self.wired: set[str] = set()
+        """Paths that are cables: nothing can be jammed there."""
 
     def of(self, device: str) -> Heard:
         """What is known of the device; it is not to be changed."""
@@ -206,7 +208,7 @@ class DeviceSupervision:
         self._record(facts.DeviceLost(device=device, silent_for=silent, parent=because))
         self._changed(device)
         self._orphan(device, is_path=False)
-        if not because and heard.path:
+        if not because and heard.path and heard.path not in self.wired:
             self._suspect_jam(heard.path, device, now)
 
     def _suspect_jam(self, path: str, device: str, now: float) -> None:

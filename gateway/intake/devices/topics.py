@@ -20,6 +20,8 @@ def topics_of(
     wanted: dict[str, Profile] = {}
     addresses: dict[str, set[str]] = {}
     for device in devices:
+        if device.profile.wire:
+            continue
         wanted[device.profile.id] = device.profile
         if "/" in device.record.address:
             addresses.setdefault(device.profile.id, set()).add(device.record.address)
