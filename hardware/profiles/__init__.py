@@ -12,6 +12,8 @@ binary       [decode]: fields, tag-length-value, shifts
 bearer       [bearer]: network servers that carry a model's bytes
 profile      what stands in a profile's file, as records
 rule         one rule, ready to fire
+needs        what a message must have for a rule to be about it
+narrowing    the rules of a topic, narrowed by the keys that a message has
 compiled     a profile, ready to read
 examples     the examples, run at load
 loading      TOML files into profiles; every fault named

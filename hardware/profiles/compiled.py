@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -11,6 +12,7 @@ from hardware.profiles import document
 from hardware.profiles.bearer import Bearer
 from hardware.profiles.binary import Layout
 from hardware.profiles.message import Message
+from hardware.profiles.narrowing import Matched, Topical, Topics
 from hardware.profiles.profile import (
     Authenticity,
     DedupeTable,
@@ -48,10 +50,6 @@ class Reading(Struct, frozen=True, kw_only=True):
     evidence: int = 0
 
 
-Matched = tuple[tuple[Rule, dict[str, str]], ...]
-"""The rules about a topic, with what its names stand for."""
-
-
 class Profile:
     """One model of device. `read` is the whole of it; the rest is what the file says."""
 
@@ -60,7 +58,7 @@ class Profile:
         self.tables = tables
         self.hash = digest
         self.file = file
-        self._topics: dict[str, Matched] = {}
+        self._topics: dict[str, Topical] = {}
         faults: list[str] = []
 
         def built(at: str, make: Any) -> Any:
@@ -93,9 +91,12 @@ class Profile:
         ]
         if faults:
             raise ValueError("\n".join(faults))
-        self._topicless: Matched = tuple((rule, {}) for rule in self.rules if rule.pattern is None)
+        self._shapes = Topics()
+        self._topicless = self._shapes.topical(
+            tuple((rule, {}) for rule in self.rules if rule.pattern is None)
+        )
+        self._all = self._shapes.topical(tuple((rule, {}) for rule in self.rules))
         self._leveled = any(rule.table.edge or rule.table.level for rule in self.rules)
-        self._all: Matched = tuple((rule, {}) for rule in self.rules)
 
     @property
     def id(self) -> str:
@@ -149,13 +150,16 @@ class Profile:
 
     def rules_of(self, topic: str | None) -> Matched:
         """The rules about `topic`; None is a topic that nobody wrote down."""
+        return self._topical(topic).matched
+
+    def _topical(self, topic: str | None) -> Topical:
         if topic is None:
             return self._all
         if not topic:
             return self._topicless
         known = self._topics.get(topic)
         if known is None:
-            known = self._matching(topic)
+            known = self._shapes.topical(self._matching(topic))
             if len(self._topics) >= _KEPT_TOPICS:
                 self._topics.clear()
             self._topics[topic] = known
@@ -178,7 +182,8 @@ class Profile:
 
         `forms` keeps the payload as it was parsed, for the next profile that reads the same message.
         """
-        rules = self.rules_of(message.topic)
+        about = self._topical(message.topic)
+        rules = about.matched
         if not rules:
             why = f'no rule of {self.id} is about the topic "{(message.topic or "")[:120]}"'
             return Reading(why=why, profile=self.id)
@@ -192,7 +197,7 @@ class Profile:
         evidence, why = (
             self._framed(message, rules, out)
             if framed
-            else self._told(message, rules, out, {} if forms is None else forms)
+            else self._told(message, about, out, {} if forms is None else forms)
         )
         if not evidence:
             return self._not_understood(message, rules, why or "no rule is about what it says")
@@ -201,41 +206,43 @@ class Profile:
         return Reading(signals=tuple(out), matched=True, profile=self.id, evidence=evidence)
 
     def _told(
-        self, message: Message, rules: Matched, out: list[Signal], forms: dict[str, Any]
+        self, message: Message, about: Topical, out: list[Signal], forms: dict[str, Any]
     ) -> tuple[int, str]:
         """Add what a message says to `out`; how much spoke for it, and what was not understood."""
         flags = _RETAINED if message.retained else NO_FLAGS
         known = message.topic is not None
-        evidence, why = 0, ""
-        for rule, captures in rules:
-            form = rule.form
-            whole: Any = forms.get(form)
-            if whole is None:
-                try:
-                    whole = document.FORMS[form](message.payload)
-                except Malformed as error:
-                    whole = _Fault(str(error))
-                forms[form] = whole
-            if (gate := rule.gate) is not None:  # most rules are passed by here
-                if type(whole) is not dict or (found := whole.get(gate, whole)) is whole:
-                    why = why or (whole.text if type(whole) is _Fault else "")
-                    continue
-                if (allowed := rule.allowed) is not None and type(found) is str and found not in allowed:
-                    continue
+        rules, evidence, why = about.matched, 0, ""
+        numbers: Sequence[int] = range(len(rules))
+        table = None
+        if about.form is not None:
+            whole = _parsed(message, about.form, forms)
             if type(whole) is _Fault:
-                why = why or whole.text
-                continue
+                return 0, whole.text
+            if type(whole) is dict:
+                table, numbers = whole, about.about(whole)
+        for number in numbers:
+            rule, captures = rules[number]
+            if table is None:
+                whole = _parsed(message, rule.form, forms)
+                if type(whole) is _Fault:
+                    why = why or whole.text
+                    continue
+            elif (allowed := rule.allowed) is not None:  # most rules are passed by here
+                found = table.get(rule.gate)
+                if type(found) is str and found not in allowed:
+                    continue
             device = captures.get("device") or message.device
             try:
-                if rule.lined and (whole := rule.document(whole)) is None:
+                said = rule.document(whole) if rule.lined else whole
+                if said is None and rule.lined:
                     continue
-                spoken = rule.fire(whole, captures, device, out, known, flags)
+                spoken = rule.fire(said, captures, device, out, known, flags)
             except Malformed as error:
                 why = why or str(error)
                 continue
             if spoken:
                 evidence = max(evidence, spoken)
-                if rule.table.stop:
+                if rule.stop:
                     break
         return evidence, why
 
@@ -304,6 +311,18 @@ class Profile:
 
 class _Fault(Struct, frozen=True):
     text: str
+
+
+def _parsed(message: Message, form: str, forms: dict[str, Any]) -> Any:
+    """The payload in one of its forms, or the fault in it."""
+    whole = forms.get(form)
+    if whole is None:
+        try:
+            whole = document.FORMS[form](message.payload)
+        except Malformed as error:
+            whole = _Fault(str(error))
+        forms[form] = whole
+    return whole
 
 
 def _counted(signal: Signal, counter: int) -> Signal:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hardware.profiles.path import MISSING, Finder, finder
-from hardware.profiles.pattern import MOST_LETTERS, compiled
+from hardware.profiles.path import MISSING, finder, parse
+from hardware.profiles.pattern import compiled, searching
 
 Test = Callable[[Any, dict[str, str]], bool]
 """Whether a value will do; named groups of a match go into the captures."""
 
 OPERATORS = ("equal", "in", "match", "exists", "is", "lt", "gt", "mask", "not")
+_NUMBERS = frozenset({bool, int, float})
 _TYPES: dict[str, tuple[type, ...]] = {
     "null": (type(None),),
     "text": (str,),
@@ -72,7 +73,10 @@ def _operator(name: str, wanted: dict[str, Any]) -> Test:
             if not isinstance(value, list) or not value or len(value) > 256:
                 raise ValueError('"in" takes a list of 1 to 256 values')
             keys = frozenset(key(each) for each in value)
-            return lambda found, _: isinstance(found, str | int | float) and key(found) in keys
+            texts = frozenset(each for each in value if type(each) is str)
+            return lambda found, _: (
+                found in texts if type(found) is str else type(found) in _NUMBERS and key(found) in keys
+            )
         case "match":
             return _match(value)
         case "exists":
@@ -100,16 +104,13 @@ def _operator(name: str, wanted: dict[str, Any]) -> Test:
 def _match(value: Any) -> Test:
     if not isinstance(value, str):
         raise ValueError('"match" takes a regular expression as text')  # noqa: TRY004 - as above
-    expression = compiled(value)
-    groups = bool(expression.groupindex)
+    search = searching(compiled(value))
 
     def matches(found: Any, captures: dict[str, str]) -> bool:
-        if type(found) is not str or len(found) > MOST_LETTERS:
-            return False
-        hit = expression.search(found)
-        if hit is not None and groups:
-            captures.update({name: text for name, text in hit.groupdict().items() if text is not None})
-        return hit is not None
+        groups = search(found) if type(found) is str else None
+        if groups:
+            captures.update(groups)
+        return groups is not None
 
     return matches
 
@@ -124,33 +125,68 @@ def _mask(mask: Any, wanted: Any) -> Test:
     return lambda found, _: type(found) is int and found & mask == wanted
 
 
+Condition = Callable[[Any, Any, dict[str, str]], bool]
+"""Of an item, the whole message and the captures: whether it holds."""
+
+
 class Conditions:
     """All of these hold: paths and what is asked of them."""
 
-    __slots__ = ("_first", "_more", "captures", "count")
+    __slots__ = ("captures", "count", "hold")
 
     def __init__(self, table: Mapping[str, Any]) -> None:
         """ValueError names the path whose condition is wrong."""
-        made: list[tuple[Finder, Test]] = []
+        made: list[Condition] = []
         # Whether they may add captures.
         self.captures = False
         for path, wanted in table.items():
             try:
-                made.append((finder(path), test(wanted)))
+                made.append(_condition(path, wanted))
                 self.captures = self.captures or "(?P<" in str(wanted)
             except ValueError as error:
                 raise ValueError(f'"{path}": {error}') from None
-        self._first = made[0] if made else None
-        self._more = tuple(made[1:])
         self.count = len(made)
+        # Whether they all hold for an item of a message.
+        self.hold = _all(made)
 
-    def hold(self, item: Any, message: Any, captures: dict[str, str]) -> bool:
-        """Whether they all hold for `item` of `message`."""
-        if self._first is not None:
-            find, wanted = self._first
-            if not wanted(find(item, message), captures):
-                return False
-        for find, wanted in self._more:  # noqa: SIM110 - a generator costs more than the tests
-            if not wanted(find(item, message), captures):
+
+def _condition(path: str, wanted: Any) -> Condition:
+    """`path` and what is asked of it in one call, for the paths of one key that most are."""
+    asked = test(wanted)
+    whole, steps = parse(path)
+    if len(steps) != 1 or type(steps[0]) is not str:
+        find = finder(path)
+        return lambda item, message, captures: asked(find(item, message), captures)
+    key: str = steps[0]
+    if type(wanted) is str:
+        if whole:
+            return lambda _, message, __: type(message) is dict and message.get(key) == wanted
+        return lambda item, _, __: type(item) is dict and item.get(key) == wanted
+    if whole:
+        return lambda _, message, captures: asked(
+            message.get(key, MISSING) if type(message) is dict else MISSING, captures
+        )
+    return lambda item, _, captures: asked(
+        item.get(key, MISSING) if type(item) is dict else MISSING, captures
+    )
+
+
+def _all(conditions: list[Condition]) -> Condition:
+    if not conditions:
+        return lambda _item, _message, _captures: True
+    first = conditions[0]
+    if len(conditions) == 1:
+        return first
+    if len(conditions) == 2:
+        second = conditions[1]
+        return lambda item, message, captures: (
+            first(item, message, captures) and second(item, message, captures)
+        )
+
+    def hold(item: Any, message: Any, captures: dict[str, str]) -> bool:
+        for each in conditions:  # noqa: SIM110 - a generator costs more than the tests
+            if not each(item, message, captures):
                 return False
         return True
+
+    return hold

@@ -88,9 +88,24 @@ def finder(text: str) -> Finder:
         if whole:
             return lambda _item, message: message.get(key, MISSING) if type(message) is dict else MISSING
         return lambda item, _message: item.get(key, MISSING) if type(item) is dict else MISSING
+    if len(steps) == 2 and type(steps[0]) is str and type(steps[1]) is str:
+        return _of_two(whole, *steps)
+    if not steps:
+        return lambda _item, message: message
     if whole:
         return lambda _item, message: _walk(message, steps)
     return lambda item, _message: _walk(item, steps)
+
+
+def _of_two(whole: bool, first: str, second: str) -> Finder:
+    """A path of two keys, as most of those are that have more than one."""
+
+    def find(item: Any, message: Any) -> Any:
+        table = message if whole else item
+        inner = table.get(first) if type(table) is dict else None
+        return inner.get(second, MISSING) if type(inner) is dict else MISSING
+
+    return find
 
 
 def _walk(value: Any, steps: tuple[Any, ...]) -> Any:

@@ -8,6 +8,7 @@ share out a text of 4 KiB are counted, so that repetitions of repetitions do not
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from re import _constants as _code  # type: ignore[attr-defined] # the only way to see an expression's parts
 from re import _parser as _parse  # type: ignore[attr-defined]
 from typing import Any
@@ -17,6 +18,9 @@ MOST_LETTERS = 4096
 
 MOST_WAYS = 100_000
 _LONGEST = 512
+_KEPT = 128
+_SHORT = 64
+_UNKNOWN: dict[str, str] = {}
 _WIDEST = 256  # of what may begin anywhere
 
 _REPEATS = {_code.MAX_REPEAT, _code.MIN_REPEAT}
@@ -48,6 +52,28 @@ def compiled(text: str) -> re.Pattern[str]:
         start = "" if anchored else ", begin it with ^"
         raise ValueError(f"'{text}' could take long on a text made for it; {_MEND}{start}")
     return made
+
+
+def searching(expression: re.Pattern[str]) -> Callable[[str], dict[str, str] | None]:
+    """A function that searches: the named groups of the first hit, or None.
+
+    Devices say the same few words for ever, so what became of short texts is remembered, of as many as are bounded.
+    """
+    known: dict[str, dict[str, str] | None] = {}
+
+    def search(text: str) -> dict[str, str] | None:
+        groups = known.get(text, _UNKNOWN)
+        if groups is not _UNKNOWN:
+            return groups
+        hit = expression.search(text) if len(text) <= MOST_LETTERS else None
+        groups = hit and {name: part for name, part in hit.groupdict().items() if part is not None}
+        if len(text) <= _SHORT:
+            if len(known) >= _KEPT:
+                known.clear()
+            known[text] = groups
+        return groups
+
+    return search
 
 
 def _ways(tree: Any, text: str) -> int:

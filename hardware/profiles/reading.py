@@ -16,6 +16,7 @@ _CLEAR = 3
 _SURE = 5
 """How much must speak for a profile that reads bytes of nobody knows whom."""
 _DULL = frozenset({SignalKind.STATE, SignalKind.IGNORE, SignalKind.HEARTBEAT, SignalKind.TROUBLE})
+_TROUBLE = SignalKind.TROUBLE
 _KEPT_TOPICS = 4096
 
 __all__ = ["Reader", "Reading", "raw_uplink"]
@@ -145,11 +146,14 @@ class Reader:
 
 
 def _tells(reading: Reading) -> bool:
-    return bool(reading.signals) and any(one.kind is not SignalKind.TROUBLE for one in reading.signals)
+    for one in reading.signals:  # noqa: SIM110 - a generator costs more than the tests
+        if one.kind is not _TROUBLE:
+            return True
+    return False
 
 
 def _troubled(reading: Reading) -> bool:
-    return any(one.kind is SignalKind.TROUBLE for one in reading.signals)
+    return any(one.kind is _TROUBLE for one in reading.signals)
 
 
 def _kinds(reading: Reading) -> tuple[SignalKind, ...]:

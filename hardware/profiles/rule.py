@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from belltower.errors import Malformed
 from hardware.profiles import document, match
-from hardware.profiles.path import MISSING, Finder, finder, parse
+from hardware.profiles.needs import key_of, needed
+from hardware.profiles.path import MISSING, Finder, finder
 from hardware.profiles.pattern import MOST_LETTERS, compiled
 from hardware.profiles.profile import ProfileClass, RuleTable
 from hardware.profiles.signal import NO_FLAGS, Flag, Scalar, Signal, SignalKind, scalar
@@ -18,8 +19,8 @@ from hardware.profiles.topic import pattern, weight
 T = TypeVar("T")
 
 _SCALARS = frozenset({str, int, float, bool})
+_TROUBLE, _STATE, _JOIN = SignalKind.TROUBLE, SignalKind.STATE, SignalKind.JOIN
 
-_LONGEST_KEY = 128
 MOST_KEYS = 1024
 MOST_ITEMS = 256
 """Of `each`."""
@@ -63,33 +64,43 @@ class Rule:
     """A rule of a profile; `fire` adds the signals that a document means."""
 
     __slots__ = (
-        "_asked",
         "_at",
         "_battery",
         "_before",
+        "_captures",
         "_channel",
         "_counter",
         "_data",
         "_device",
         "_each",
+        "_edge",
         "_else",
+        "_epoch",
         "_falls",
         "_flags",
+        "_holds",
         "_keys",
+        "_kind",
         "_level",
         "_line",
         "_map",
+        "_mask",
         "_path",
         "_plain",
         "_rises",
         "_value",
         "_volts",
+        "_weight",
         "_when",
+        "_why",
         "allowed",
         "form",
         "gate",
+        "keyed",
         "lined",
+        "needs",
         "pattern",
+        "stop",
         "table",
         "topic_weight",
     )
@@ -119,9 +130,14 @@ class Rule:
         self._each = None if table.each is None else _named("each", lambda: finder(table.each or ""))
         if table.keys is not None and table.each is None:
             raise ValueError("keys: needs `each`, the table whose keys are meant")
-        self._keys = None if table.keys is None else _named("keys", lambda: compiled(table.keys or ""))
+        self._keys = None if table.keys is None else _named("keys", lambda: key_of(table.keys or ""))
         self._before, self._when = _named("when", lambda: _conditions(table))
-        self._asked = self._before.count + self._when.count
+        self._captures = self._when.captures
+        self._holds = self._when.hold if self._when.count else None
+        # How much speaks for it where it fires.
+        self._weight = self._before.count + self._when.count + (2 if table.line is not None else 0)
+        self._kind, self._why, self._mask = table.kind, table.why, table.mask
+        self._edge, self._epoch = table.edge is not None, table.epoch
         self._path: Finder | None = (
             None if table.path is None else _named("path", lambda: finder(table.path or ""))
         )
@@ -129,8 +145,10 @@ class Rule:
         self._flags = (*flags, *flag_conditions(table.flags))
         self._else = table.else_ or (SignalKind.TROUBLE if cls is ProfileClass.PANIC else SignalKind.IGNORE)
         self._means(cls)
+        self.stop = table.stop
         self.lined = self._line is not None
-        self.gate, self.allowed = _gate(table)
+        self.needs, self.gate, self.allowed = needed(table)
+        self.keyed = self._keys if table.each == "$" else None
         self._device = _taken("device", table.device)
         self._channel = _taken("channel", table.channel)
         self._value = _taken("value", table.value)
@@ -226,11 +244,7 @@ class Rule:
             if len(items) > MOST_KEYS:
                 raise Malformed(f"{len(items)} keys; at most {MOST_KEYS} are looked at")
             keys = self._keys
-            items = [
-                {"key": name, "value": value}
-                for name, value in items.items()
-                if len(name) <= _LONGEST_KEY and keys.search(name)
-            ]
+            items = [{"key": name, "value": value} for name, value in items.items() if keys(name)]
         if type(items) is not list:
             return 0
         if len(items) > MOST_ITEMS:
@@ -250,21 +264,18 @@ class Rule:
         known: bool,
         flags: frozenset[Flag],
     ) -> int:
-        table, when = self.table, self._when
-        if when.count:
-            if when.captures:
-                captures = dict(captures)
-            if not when.hold(item, whole, captures):
-                return 0
-        spoken = self._asked + (2 if self._line is not None else 0)
-        kind, why = table.kind, table.why
+        if self._captures:
+            captures = dict(captures)
+        if self._holds is not None and not self._holds(item, whole, captures):
+            return 0
+        spoken, kind, why = self._weight, self._kind, self._why
         value: Any = MISSING
         if kind is None:
             value = item if self._path is None else self._path(item, whole)
             if value is MISSING or value is None:
                 return 0
-            if table.mask is not None:
-                value = value & table.mask if type(value) is int else value
+            if self._mask is not None and type(value) is int:
+                value &= self._mask
             mapped = (
                 self._map.get(("str", value) if type(value) is str else match.key(value))
                 if type(value) in _SCALARS
@@ -274,8 +285,8 @@ class Rule:
                 if not known and not spoken:
                     return 0
                 kind = self._else
-                if kind is SignalKind.TROUBLE and not why:
-                    why = f"{table.path or 'the text'}: {repr(value)[:120]} is not listed"
+                if kind is _TROUBLE and not why:
+                    why = f"{self.table.path or 'the text'}: {repr(value)[:120]} is not listed"
             else:
                 kind = mapped
                 spoken += 2
@@ -300,17 +311,20 @@ class Rule:
         device: str,
         flags: frozenset[Flag],
     ) -> Signal:
-        table = self.table
-        named = self._device(item, whole, captures) if self._device else MISSING
-        who = device if named is MISSING or named is None else text_of(named)
-        channel = self._channel(item, whole, captures) if self._channel else captures.get("channel", "")
-        where = "" if channel is MISSING else text_of(channel)
+        who, where = device, captures.get("channel", "")
+        if self._device is not None:
+            named = self._device(item, whole, captures)
+            if named is not MISSING and named is not None:
+                who = text_of(named)
+        if self._channel is not None:
+            channel = self._channel(item, whole, captures)
+            where = "" if channel is MISSING else text_of(channel)
         level = None
-        if table.edge is not None and value is not MISSING:
-            if kind is SignalKind.TROUBLE:  # a level nobody listed
+        if self._edge and value is not MISSING:
+            if kind is _TROUBLE:  # a level nobody listed
                 return Signal(kind=kind, device=who, channel=where, why=why, flags=flags)
             level = kind not in QUIET
-            kind = SignalKind.STATE
+            kind = _STATE
         if self._plain and level is None:
             return Signal(
                 kind=kind,
@@ -319,7 +333,7 @@ class Rule:
                 value=None if value is MISSING else scalar(value),
                 flags=flags,
                 why=why,
-                epoch=table.epoch or kind is SignalKind.JOIN,
+                epoch=self._epoch or kind is _JOIN,
             )
         if self._level is not None:
             found = self._level(item, whole)
@@ -344,7 +358,8 @@ class Rule:
             battery = None
         if self._flags or battery == 0:
             more = {flag for flag, conditions in self._flags if conditions.hold(item, whole, {})}
-            flags = flags | more | ({Flag.SUSPECT} if battery == 0 else set())
+            if more or battery == 0:
+                flags = flags | more | ({Flag.SUSPECT} if battery == 0 else set())
         data: dict[str, Scalar] = {}
         for name, each in self._data:
             if (found := each(item, whole, captures)) is not MISSING:
@@ -367,29 +382,8 @@ class Rule:
             level=level,
             rises=self._rises if level is not None else None,
             falls=self._falls if level is not None else None,
-            epoch=self.table.epoch or kind is SignalKind.JOIN,
+            epoch=self._epoch or kind is _JOIN,
         )
-
-
-def _gate(table: RuleTable) -> tuple[str | None, frozenset[str] | None]:
-    """A key without which the rule cannot fire, and the texts that it may have: so that most rules cost little."""
-    if table.line is not None:
-        return None, None
-    asked = [(path, wanted) for path, wanted in table.when.items() if _needs(wanted)]
-    asked += [(path, None) for path in (table.path, table.each) if path is not None]
-    for path, wanted in asked:
-        whole, steps = parse(path)
-        if table.each is not None and not whole and path != table.each:
-            continue  # it is of an item
-        if not steps or not isinstance(steps[0], str):
-            continue
-        key = steps[0]
-        values = wanted.get("in") if isinstance(wanted, dict) and len(wanted) == 1 else [wanted]
-        only = (
-            len(steps) == 1 and isinstance(values, list) and all(isinstance(value, str) for value in values)
-        )
-        return key, frozenset(values) if only and values else None
-    return None, None
 
 
 def _conditions(table: RuleTable) -> tuple[match.Conditions, match.Conditions]:
@@ -397,11 +391,6 @@ def _conditions(table: RuleTable) -> tuple[match.Conditions, match.Conditions]:
     before = {path: wanted for path, wanted in table.when.items() if table.each and path.startswith("$")}
     after = {path: wanted for path, wanted in table.when.items() if path not in before}
     return match.Conditions(before), match.Conditions(after)
-
-
-def _needs(wanted: Any) -> bool:
-    """Whether a condition fails where there is no value."""
-    return not isinstance(wanted, dict) or wanted.get("exists") is not False
 
 
 def _mapping(table: RuleTable) -> dict[tuple[str, Any], SignalKind]:

@@ -86,6 +86,9 @@ class Flag(StrEnum):
 NOT_NEWS = frozenset({Flag.RETAINED, Flag.HISTORIC, Flag.DUPLICATE, Flag.REFRESH, Flag.FOUND})
 """Flags with which nothing alarms."""
 
+_LONGEST = 512
+_SCALARS = frozenset({bool, int, float})
+
 NO_FLAGS: frozenset[Flag] = frozenset()
 
 
@@ -130,6 +133,7 @@ class Signal(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def scalar(value: Any) -> Scalar:
     """`value` where it is a scalar of bounded size, else None."""
-    if isinstance(value, str):
-        return value[:512]
-    return value if value is None or isinstance(value, bool | int | float) else None
+    kind = type(value)
+    if kind is str:
+        return value if len(value) <= _LONGEST else str(value[:_LONGEST])
+    return value if kind in _SCALARS else None

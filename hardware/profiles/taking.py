@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from belltower.clock import SECOND, Instant
-from hardware.profiles.path import MISSING, finder
+from hardware.profiles.path import MISSING, finder, parse
 
 Taker = Callable[[Any, Any, dict[str, str]], Any]
 """Of an item, the whole message and the captures: the value, or MISSING."""
 
 _CAPTURE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_LONGEST = 256
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _WORDS = {"path", "text", "mask", "shift", "scale", "add", "hex", "before", "map"}
 
 
@@ -43,6 +46,10 @@ def taker(spec: Any) -> Taker:
 
 
 def _found(path: str) -> Taker:
+    whole, steps = parse(path)
+    if len(steps) == 1 and type(steps[0]) is str and not whole:
+        key: str = steps[0]
+        return lambda item, _message, _captures: item.get(key, MISSING) if type(item) is dict else MISSING
     find = finder(path)
     return lambda item, message, _captures: find(item, message)
 
@@ -110,11 +117,16 @@ def _converted(source: Taker, spec: Mapping[str, Any]) -> Taker:
 
 def text_of(value: Any) -> str:
     """A scalar as one writes it in a file: true, 5, abc."""
-    if isinstance(value, bool):
+    kind = type(value)
+    if kind is str:
+        return value if len(value) <= _LONGEST else str(value[:_LONGEST])
+    if kind is int:
+        return str(value)[:_LONGEST]
+    if kind is bool:
         return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    return str(value)[:256] if isinstance(value, str | int | float) else ""
+    if kind is float:
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else str(value)
+    return ""
 
 
 def number_of(value: Any) -> float | None:
@@ -131,7 +143,7 @@ def instant_of(value: Any) -> Instant | None:
             made = datetime.fromisoformat(value)
         except ValueError:
             return None
-        return None if made.tzinfo is None else Instant(round(made.timestamp() * SECOND))
+        return None if made.tzinfo is None else Instant((made - _EPOCH) // _MICROSECOND)
     number = number_of(value)
     if number is None or number <= 0:
         return None
