@@ -1,7 +1,19 @@
-"""Who people are: persons, their roles and their contacts.
+"""Who people are: those of the site package, and those of a roster.
 
-- `person`: staff with their contacts, as the site package brings them.
-- `roster`: what a roster says: schools, classes, students, staff, guardians and the links between them.
+    person.py     Person, Contact: one human as notices address them
+    roster.py     what a load says: schools, classes, humans, links, enrolments
+    generator/    rosters of nobody, drawn from a seed, clean or with the traps of real exports
+    vault.py      fields sealed into their places; keys that are turned; marks to find an address by
+    tables.py     versions of records, each in force from one revision until another; all SQL
+    records.py    records to sealed rows and back
+    store.py      RosterStore: what is in force, and the keys turned under it
+    diff.py       pure: what a load would change; delta.py: what a delta says of links
+    safety.py     pure: when a load waits for a person (5 % of students, 10 % of contacts, an open incident)
+    comparing.py  a roster beside the one in force
+    taking.py     Taking: look, prepare, settle, tidy
+
+A human's id is made from the source and its key for them: every load names them alike, and the id says neither. What
+names or reaches somebody lies sealed in the tables; facts, logs, faults and diffs bear ids and the names of fields.
 """
 
 from belltower.people.person import Contact, ContactKind, Person

@@ -1,0 +1,217 @@
+"""A roster beside the one in force: what is read for it, and what it comes to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from msgspec import Struct, structs
+
+from belltower.people.delta import Pair, restate
+from belltower.people.diff import LINES, Comparing, Diff, Difference, Line
+from belltower.people.records import Item, KnownHuman, Records, known_human, known_link
+from belltower.people.roster import Human, HumanKey, HumanKind, Link, Roster, Table
+from belltower.people.store import RosterStore
+from belltower.people.tables import Kept, contents, select
+
+T = TypeVar("T")
+
+SLICE = 100
+"""Records that are looked at before the loop's other work has its turn."""
+_AT_ONCE = 250
+
+Progress = Callable[[int, int], None]
+"""Called with (records done, of how many)."""
+
+
+class Comparison(Struct, frozen=True, kw_only=True):
+    """What a roster would change in the revision in force."""
+
+    before: int
+    records: Records
+    # As it came; a delta's links as they are to be written.
+    roster: Roster
+    differences: dict[Kept, Difference]
+    diff: Diff
+
+
+def slices(items: Iterable[T], size: int = SLICE) -> Iterator[list[T]]:
+    """A few at a time."""
+    iterator = iter(items)
+    while piece := list(islice(iterator, size)):
+        yield piece
+
+
+async def compare(
+    store: RosterStore, roster: Roster, *, source: str, progress: Progress | None = None
+) -> Comparison:
+    """Compare with what is in force of the same source, and write nothing."""
+    work = _Work(store, roster, source, await store.in_force(), progress)
+    await work.look()
+    return Comparison(
+        before=work.before,
+        records=work.records,
+        roster=work.roster,
+        differences=work.differences,
+        diff=await work.diff(),
+    )
+
+
+class _Work:
+    def __init__(
+        self, store: RosterStore, roster: Roster, source: str, before: int, progress: Progress | None
+    ) -> None:
+        self._store = store
+        self._source = source
+        self._progress = progress
+        self.roster = roster
+        self.before = before
+        self.records = Records(vault=store.vault, source=source)
+        self.differences: dict[Kept, Difference] = {}
+        self._standing_students: set[str] = set()
+        self._coming_students: set[str] = set()
+        self._coming_persons: set[str] = set()
+        self._counts: dict[Kept, int] = {}
+        self._gone = self._named(Table.HUMAN)
+
+    def _named(self, what: Table) -> set[str]:
+        keys = (one.key for one in self.roster.removed if one.table is what)
+        if what is Table.HUMAN:
+            return {self.records.person(HumanKey(key)) for key in keys}
+        return set(keys)
+
+    async def look(self) -> None:
+        """Each table, persons before what hangs on them."""
+        roster = self.roster
+        total = len(roster.humans) * 2 + len(roster.links) + len(roster.enrolments) + len(roster.classes)
+        done = 0
+        for kept in Kept:
+            rows = await self._store.database.read(contents(kept), source=self._source, revision=self.before)
+            comparing = Comparing({row[0]: bytes(row[1]) for row in rows})
+            self._counts[kept] = len(rows)
+            if kept is Kept.PERSON:
+                self._standing_students = {row[0] for row in rows if row[2] == HumanKind.STUDENT and row[3]}
+            dropped = await self._dropped(kept, rows) if roster.delta else None
+            for piece in slices(self.records.items(kept, self.roster)):
+                for item in piece:
+                    comparing.meet(item.ident, item.content)
+                if kept is Kept.PERSON:
+                    self._meet(piece)
+                await asyncio.sleep(0)
+                done += len(piece)
+                if self._progress is not None:
+                    self._progress(min(done, total), total)
+            self.differences[kept] = comparing.whole() if dropped is None else comparing.part(dropped)
+
+    def _meet(self, piece: Sequence[Item]) -> None:
+        for item in piece:
+            one: Human = item.record
+            self._coming_persons.add(item.ident)
+            if one.kind is HumanKind.STUDENT and one.active:
+                self._coming_students.add(item.ident)
+
+    async def _dropped(self, kept: Kept, rows: Sequence[tuple[Any, ...]]) -> set[str]:
+        """The standing idents that a delta takes away."""
+        match kept:
+            case Kept.SCHOOL:
+                return self._named(Table.SCHOOL)
+            case Kept.CLASS:
+                return self._named(Table.CLASS)
+            case Kept.PERSON:
+                return self._gone
+            case Kept.ADDRESS:
+                anew = self._gone | self._coming_persons
+                return {row[0] for row in rows if row[0].partition("/")[0] in anew}
+            case Kept.LINK:
+                return await self._links(rows)
+            case Kept.ENROLMENT:
+                classes, named = self._named(Table.CLASS), self._named(Table.ENROLMENT)
+                return {
+                    row[0] for row in rows if row[0] in named or row[2] in classes or row[3] in self._gone
+                }
+
+    async def _links(self, rows: Sequence[tuple[Any, ...]]) -> set[str]:
+        roster, person = self.roster, self.records.person
+        told = {person(key) for key in roster.restated}
+        coming: dict[Pair, Link] = {(one.student, one.adult): one for one in roster.links}
+        pairs = {f"{person(student)}/{person(adult)}" for student, adult in coming}
+        touched = [row[0] for row in rows if row[0] in pairs or not told.isdisjoint(row[0].split("/"))]
+        standing: dict[Pair, Link] = {}
+        for piece in slices(touched, _AT_ONCE):
+            for row in await self._rows(Kept.LINK, piece):
+                link = known_link(self._store.vault, row).link
+                standing[link.student, link.adult] = link
+        written, removed = restate(standing, coming, roster.restated)
+        self.roster = structs.replace(roster, links=written)
+        gone = {row[0] for row in rows if not self._gone.isdisjoint(row[0].split("/"))}
+        return gone | {f"{person(student)}/{person(adult)}" for student, adult in removed}
+
+    async def _rows(self, kept: Kept, idents: Sequence[str]) -> list[tuple[Any, ...]]:
+        names = {f"i{count}": ident for count, ident in enumerate(idents)}
+        where = f"source = :source AND ident IN ({', '.join(':' + name for name in names)})"
+        return await self._store.database.read(
+            select(kept, where), source=self._source, revision=self.before, **names
+        )
+
+    async def diff(self) -> Diff:
+        """What it comes to, for people."""
+        students = self._standing_students
+        if self.roster.delta:
+            away = students & (self._gone | (self._coming_persons - self._coming_students))
+        else:
+            away = students - self._coming_students
+        lines: list[Line] = []
+        for what in ("removed", "changed", "added"):
+            for kept, difference in self.differences.items():
+                idents = sorted(getattr(difference, what))[: LINES - len(lines)] if len(lines) < LINES else []
+                fields = (
+                    await self._fields(idents) if what == "changed" and kept is Kept.PERSON and idents else {}
+                )
+                lines += [
+                    Line(table=kept, record=ident, what=what, fields=fields.get(ident, ()))
+                    for ident in idents
+                ]
+        total = sum(one.fingerprint << place for place, one in enumerate(self.differences.values()))
+        return Diff(
+            counts={
+                kept.value: (len(one.added), len(one.changed), len(one.removed))
+                for kept, one in self.differences.items()
+            },
+            students=len(students),
+            students_removed=len(away),
+            students_left=len((students - away) | self._coming_students),
+            links=self._counts[Kept.LINK],
+            links_removed=len(self.differences[Kept.LINK].removed),
+            addresses=self._counts[Kept.ADDRESS],
+            addresses_removed=len(self.differences[Kept.ADDRESS].removed),
+            repeated=sum(one.repeated for one in self.differences.values()),
+            lines=tuple(lines),
+            fingerprint=f"{(total * 1_000_003 + self.before) & ((1 << 96) - 1):024x}",
+        )
+
+    async def _fields(self, idents: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """The names of the fields in which persons differ."""
+        wanted = set(idents)
+        coming = {
+            ident: one for one in self.roster.humans if (ident := self.records.person(one.key)) in wanted
+        }
+        found = {}
+        for piece in slices(idents, _AT_ONCE):
+            for row in await self._rows(Kept.PERSON, piece):
+                known: KnownHuman = known_human(self._store.vault, row)
+                found[known.id] = _differing(known.human, coming[known.id])
+            await asyncio.sleep(0)
+        return {str(ident): fields for ident, fields in found.items()}
+
+
+_ASIDE = frozenset({"phones", "emails", "file"})
+
+
+def _differing(before: Human, after: Human) -> tuple[str, ...]:
+    return tuple(
+        one.name
+        for one in structs.fields(Human)
+        if one.name not in _ASIDE and getattr(before, one.name) != getattr(after, one.name)
+    )

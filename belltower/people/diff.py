@@ -1,0 +1,139 @@
+"""What a load would change: pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct, field
+
+from belltower.people.tables import Kept
+
+LINES = 1_000
+"""Lines kept for people to read; the counts are always whole."""
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """One table's idents: what comes, what is not as it was, what goes."""
+
+    added: frozenset[str] = frozenset()
+    changed: frozenset[str] = frozenset()
+    removed: frozenset[str] = frozenset()
+    # How many records bore an ident that a record before them bore; the first counts.
+    repeated: int = 0
+    # A sum over every change, whatever the order they were met in.
+    fingerprint: int = 0
+
+    def __bool__(self) -> bool:
+        """Whether anything changes."""
+        return bool(self.added or self.changed or self.removed)
+
+
+class Comparing:
+    """Between what stands in one table and what comes, met one record at a time."""
+
+    def __init__(self, standing: Mapping[str, bytes]) -> None:
+        self._standing = standing
+        self._met: set[str] = set()
+        self._added: set[str] = set()
+        self._changed: set[str] = set()
+        self._repeated = 0
+        self._sum = 0
+
+    def meet(self, ident: str, content: bytes) -> None:
+        """A record that comes."""
+        if ident in self._met:
+            self._repeated += 1
+            return
+        self._met.add(ident)
+        before = self._standing.get(ident)
+        if before is None:
+            self._added.add(ident)
+        elif before != content:
+            self._changed.add(ident)
+        else:
+            return
+        self._sum += _number(ident, content)
+
+    def whole(self) -> Difference:
+        """Having met all there is: what was not met goes."""
+        return self._with(self._standing.keys() - self._met)
+
+    def part(self, removed: Iterable[str]) -> Difference:
+        """Having met all that a delta brings: only what it names goes, unless it brings it too."""
+        return self._with({ident for ident in removed if ident in self._standing} - self._met)
+
+    def _with(self, removed: set[str]) -> Difference:
+        total = self._sum + sum(_number(ident, b"") for ident in removed)
+        return Difference(
+            added=frozenset(self._added),
+            changed=frozenset(self._changed),
+            removed=frozenset(removed),
+            repeated=self._repeated,
+            fingerprint=total & ((1 << 128) - 1),
+        )
+
+
+def _number(ident: str, content: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(ident.encode() + b"\0" + content, digest_size=16).digest())
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One change for a person to look at. Names the record by its id, and fields by their names only."""
+
+    table: Kept
+    # A person's id; for an address or a link, the ids it hangs on; else the source's own id.
+    record: str
+    # "added", "changed" or "removed".
+    what: str
+    fields: tuple[str, ...] = ()
+
+
+class Diff(Struct, frozen=True, kw_only=True):
+    """All that a load would change."""
+
+    # By table: added, changed, removed.
+    counts: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    # Students who are there now, and those of them who would not be: gone, or no longer active.
+    students: int = 0
+    students_removed: int = 0
+    # Students who would be there afterwards.
+    students_left: int = 0
+    # Whom to call for whom, now, and what of it would go; the same of telephone numbers and mailboxes.
+    links: int = 0
+    links_removed: int = 0
+    addresses: int = 0
+    addresses_removed: int = 0
+    repeated: int = 0
+    lines: tuple[Line, ...] = ()
+    # Names this very diff, so that an approval approves nothing else.
+    fingerprint: str = ""
+
+    def __bool__(self) -> bool:
+        """Whether anything changes."""
+        return any(any(three) for three in self.counts.values())
+
+    def told(self) -> dict[str, object]:
+        """For the last line of a command's output: counts in words, lines as they are."""
+        words = {
+            name: {"added": three[0], "changed": three[1], "removed": three[2]}
+            for name, three in self.counts.items()
+        }
+        lines = [
+            {
+                "table": line.table.value,
+                "record": line.record,
+                "what": line.what,
+                "fields": list(line.fields),
+            }
+            for line in self.lines
+        ]
+        return {
+            **words,
+            "students_removed": {"removed": self.students_removed, "of": self.students},
+            "links_removed": {"removed": self.links_removed, "of": self.links},
+            "addresses_removed": {"removed": self.addresses_removed, "of": self.addresses},
+            "repeated": self.repeated,
+            "fingerprint": self.fingerprint,
+            "lines": lines,
+        }

@@ -1,0 +1,92 @@
+"""When a load waits for a person: pure.
+
+A load that would remove more than one student in twenty, or one contact in ten, is more often a broken export than
+the truth (people.md P6). While an incident is open its roster is frozen (P7): a load may be looked at and, if it takes
+no student and no contact away, approved; one that does waits for the end of the incident, whoever approves it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from belltower.ids import PersonId
+from belltower.people.diff import Diff
+
+STUDENTS_IN_A_HUNDRED = 5
+CONTACTS_IN_A_HUNDRED = 10
+
+
+class Reason(StrEnum):
+    """Why a load waits."""
+
+    STUDENTS = "students"
+    CONTACTS = "contacts"
+    EMPTY = "empty"
+    FROZEN = "frozen"
+
+
+class Stop(Struct, frozen=True, kw_only=True):
+    """One thing that holds a load up."""
+
+    reason: Reason
+    # For a person: what would happen, and what to do.
+    message: str
+    # Nobody can approve it now.
+    final: bool = False
+
+
+class Approval(Struct, frozen=True, kw_only=True):
+    """A person's word that this diff, and no other, is right."""
+
+    by: PersonId
+    fingerprint: str
+
+
+def stops(diff: Diff, *, incident_open: bool) -> tuple[Stop, ...]:
+    """All that holds this load up, whoever approves."""
+    found = []
+    if not diff.students_left:
+        found.append(
+            Stop(
+                reason=Reason.EMPTY,
+                message="no student is left after this load: look whether the export is empty or of another term",
+            )
+        )
+    for reason, word, removed, of, limit in (
+        (Reason.STUDENTS, "students", diff.students_removed, diff.students, STUDENTS_IN_A_HUNDRED),
+        (Reason.CONTACTS, "contacts of students", diff.links_removed, diff.links, CONTACTS_IN_A_HUNDRED),
+        (
+            Reason.CONTACTS,
+            "telephone numbers and mailboxes",
+            diff.addresses_removed,
+            diff.addresses,
+            CONTACTS_IN_A_HUNDRED,
+        ),
+    ):
+        if removed * 100 > of * limit:
+            found.append(
+                Stop(
+                    reason=reason,
+                    message=f"{removed} of {of} {word} would be removed, more than {limit} in a hundred:"
+                    " look at the export, or approve this diff",
+                )
+            )
+    if incident_open and diff:
+        takes = bool(diff.students_removed or diff.links_removed or diff.addresses_removed)
+        found.append(
+            Stop(
+                reason=Reason.FROZEN,
+                message="an incident is open and its roster is frozen: "
+                + ("load again when it is closed" if takes else "approve this diff, or load again later"),
+                final=takes,
+            )
+        )
+    return tuple(found)
+
+
+def held_up(diff: Diff, *, incident_open: bool, approval: Approval | None = None) -> tuple[Stop, ...]:
+    """What still holds this load up, given what was approved."""
+    approved = approval is not None and approval.fingerprint == diff.fingerprint
+    return tuple(one for one in stops(diff, incident_open=incident_open) if one.final or not approved)

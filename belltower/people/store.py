@@ -1,0 +1,173 @@
+"""The rosters kept: what is in force, read by everybody, and the vault's keys turned under it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+from belltower.clock import Instant
+from belltower.ids import PersonId
+from belltower.people.records import (
+    Address,
+    KnownHuman,
+    KnownLink,
+    address,
+    enrolment,
+    known_human,
+    known_link,
+    normalised_mailbox,
+    place,
+    school,
+    school_class,
+)
+from belltower.people.roster import ClassKey, Enrolment, HumanKind, School, SchoolClass
+from belltower.people.tables import (
+    IN_FORCE,
+    REVISIONS,
+    SEALED,
+    STEPS,
+    Kept,
+    sealed_anew,
+    sealed_otherwise,
+    select,
+    table,
+)
+from belltower.people.vault import Vault
+from belltower.store import Database, Priority, SQLValue, Transaction
+
+_PAGE = 250
+
+
+class RosterStore:
+    """Reads the roster in force. All that names somebody is opened only for whoever asks for it."""
+
+    def __init__(self, *, database: Database, vault: Vault) -> None:
+        self.database = database
+        self.vault = vault
+
+    async def open(self) -> None:
+        """Make the tables, if they are not there."""
+        await self.database.migrate(STEPS)
+
+    async def in_force(self) -> int:
+        """The revision in force; 0: no roster was ever taken."""
+        return int((await self.database.read(IN_FORCE))[0][0])
+
+    async def revisions(self) -> list[tuple[int, str, Instant, str]]:
+        """Each revision there was: its number, source, when it was taken, and its counts as JSON."""
+        rows = await self.database.read(REVISIONS)
+        return [(int(row[0]), str(row[1]), Instant(row[2]), str(row[3])) for row in rows]
+
+    # -- what is in force
+
+    async def schools(self) -> list[School]:
+        """Every school, and what is above them."""
+        return [school(row) for row in await self._select(Kept.SCHOOL, "1 = 1")]
+
+    async def classes(self) -> list[SchoolClass]:
+        """Every class."""
+        return [school_class(row) for row in await self._select(Kept.CLASS, "1 = 1")]
+
+    async def humans(self, *kinds: HumanKind, revision: int | None = None) -> AsyncIterator[list[KnownHuman]]:
+        """Everybody of these kinds, all if none is named, with their addresses, some at a time.
+
+        All of one revision, whatever is taken meanwhile: of the one in force, or the one before it.
+        """
+        if revision is None:
+            revision = await self.in_force()
+        source, ident = "", ""
+        while True:
+            rows = await self._page(revision, source, ident)
+            if not rows:
+                return
+            source, ident = str(rows[-1][0]), str(rows[-1][1])
+            found = await self._with_addresses(
+                [row for row in rows if not kinds or row[3] in kinds], revision
+            )
+            if found:
+                yield found
+
+    async def human(self, person: PersonId) -> KnownHuman | None:
+        """One human; None: not in the roster in force."""
+        revision = await self.in_force()
+        rows = await self._select(Kept.PERSON, "ident = :person", revision, person=person)
+        found = await self._with_addresses(rows, revision)
+        return found[0] if found else None
+
+    async def links_of(self, person: PersonId) -> list[KnownLink]:
+        """Every link that names this person, as the student or as the adult, on anybody's word."""
+        rows = await self._select(Kept.LINK, "(student = :person OR adult = :person)", person=person)
+        return [known_link(self.vault, row) for row in rows]
+
+    async def enrolments_of(self, person: PersonId) -> list[Enrolment]:
+        """The classes of one human."""
+        rows = await self._select(Kept.ENROLMENT, "person = :person", person=person)
+        return [enrolment(row)[1] for row in rows]
+
+    async def class_list(self, school_class: ClassKey) -> list[tuple[PersonId, Enrolment]]:
+        """Who is in a class, in which role."""
+        return [
+            enrolment(row)
+            for row in await self._select(Kept.ENROLMENT, "class = :school_class", school_class=school_class)
+        ]
+
+    async def reached_by(self, kind: str, written: str) -> list[PersonId]:
+        """Whom an address reaches: `kind` "phone" (in E.164) or "email". Found by its mark; nothing is opened."""
+        normalised = normalised_mailbox(written) if kind == "email" else written
+        mark = self.vault.mark(kind, normalised)
+        rows = await self._select(Kept.ADDRESS, "found_by = :mark AND kind = :kind", mark=mark, kind=kind)
+        return list(dict.fromkeys(PersonId(row[3]) for row in rows))
+
+    async def _page(self, revision: int, source: str, ident: str) -> list[tuple[Any, ...]]:
+        where = "(source > :source OR (source = :source AND ident > :ident))"
+        return await self.database.read(
+            select(Kept.PERSON, where, limit=True),
+            revision=revision,
+            source=source,
+            ident=ident,
+            limit=_PAGE,
+        )
+
+    async def _with_addresses(self, rows: list[tuple[Any, ...]], revision: int) -> list[KnownHuman]:
+        if not rows:
+            return []
+        names = {f"p{count}": str(row[1]) for count, row in enumerate(rows)}
+        marks = ", ".join(f":{name}" for name in names)
+        found: dict[str, list[Address]] = {}
+        for row in await self._select(Kept.ADDRESS, f"person IN ({marks})", revision, **names):
+            found.setdefault(str(row[3]), []).append(address(self.vault, row))
+        return [known_human(self.vault, row, found.get(str(row[1]), ())) for row in rows]
+
+    async def _select(
+        self, kept: Kept, where: str, revision: int | None = None, /, **params: SQLValue
+    ) -> list[tuple[Any, ...]]:
+        at = await self.in_force() if revision is None else revision
+        return await self.database.read(select(kept, where), revision=at, **params)
+
+    # -- keys
+
+    async def reseal(self) -> int:
+        """Seal with the vault's current key what another key sealed; how many rows that were.
+
+        Some rows at a time, each time a commit: it may be broken off anywhere and begun again. When it is through,
+        the ring can be reduced. Raises `Unreadable` at a row whose key is not in the ring.
+        """
+        count = 0
+        for kept in SEALED:
+            while rows := await self.database.read(
+                sealed_otherwise(kept), current=self.vault.current, limit=_PAGE
+            ):
+                tx = Transaction()
+                tx.rows(sealed_anew(kept), [self._anew(kept, row) for row in rows])
+                await self.database.submit(tx, priority=Priority.BULK)
+                count += len(rows)
+        return count
+
+    def _anew(self, kept: Kept, row: Iterable[Any]) -> dict[str, SQLValue]:
+        source, ident, since, *fields = row
+        at, name = place(source, ident, since), table(kept)
+        sealed = {
+            column: self.vault.seal(name, at, column, self.vault.open(name, at, column, bytes(before)))
+            for column, before in zip(SEALED[kept], fields, strict=True)
+        }
+        return {"current": self.vault.current, "source": source, "ident": ident, "since": since, **sealed}

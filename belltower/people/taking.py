@@ -1,0 +1,219 @@
+"""Taking a roster: what it would change, whether a person must look first, then all of it in force at one stroke.
+
+    look      compares the roster with what is in force, and says what would change
+    prepare   writes what changes under the next revision, in bounded pieces; nobody sees it
+    settle    adds the statements that put it in force to a transaction, for the journal to commit with the fact
+    tidy      forgets what is older than the revision before
+
+A kill before `settle` landed leaves the old roster wholly in force, and the next `prepare` takes back what lies beyond
+it; a kill after it leaves the new one. Whoever prepares ends another who does: their next piece is a `Conflict`.
+All is done a slice at a time, so that a loop which has other work can do it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import msgspec
+from msgspec import Struct
+
+from belltower.clock import Clock
+from belltower.errors import Conflict, WrongState
+from belltower.ids import PersonId
+from belltower.people.comparing import Comparison, Progress, compare, slices
+from belltower.people.diff import Difference
+from belltower.people.roster import Roster
+from belltower.people.safety import Approval, Reason, Stop, held_up
+from belltower.people.store import RosterStore
+from belltower.people.tables import (
+    BEGUN,
+    GIVEN_UP,
+    LAST,
+    NEVER,
+    NUMBER_TAKEN,
+    READY,
+    STILL_OURS,
+    SWITCHED,
+    TAKEN,
+    WAITING,
+    Kept,
+    end,
+    insert,
+    left,
+    outdated,
+    unmade,
+)
+from belltower.store import CHUNK, Priority, SQLValue, Transaction
+
+
+class HeldUp(WrongState):
+    """A load waits for a person, or for the end of an incident."""
+
+    def __init__(self, stops: tuple[Stop, ...]) -> None:
+        super().__init__("; ".join(stop.message for stop in stops))
+        self.stops = stops
+
+
+class Ready(Struct, frozen=True, kw_only=True):
+    """A revision written whole, which waits to be put in force."""
+
+    revision: int
+    # The revision that it was made against, and whose place it takes.
+    before: int
+    source: str
+    format: str
+    version: str
+    # What the load held, and what it changes: by table added, changed, removed. No names.
+    counts: dict[str, int]
+    changes: dict[str, tuple[int, int, int]]
+    # It may be put in force while an incident is open.
+    despite_incident: bool = False
+    approved_by: PersonId | None = None
+
+
+class Taking:
+    """Takes the rosters of one source: a name the district gives it, never one that a file says of itself."""
+
+    def __init__(self, *, store: RosterStore, clock: Clock, source: str = "sis") -> None:
+        self._store = store
+        self._clock = clock
+        self._source = source
+
+    async def look(self, roster: Roster, *, progress: Progress | None = None) -> Comparison:
+        """What would change. Writes nothing."""
+        return await compare(self._store, roster, source=self._source, progress=progress)
+
+    async def prepare(
+        self,
+        comparison: Comparison,
+        *,
+        incident_open: bool,
+        approval: Approval | None = None,
+        progress: Progress | None = None,
+    ) -> Ready | None:
+        """Write what changes, invisibly; None: nothing does.
+
+        Raises `HeldUp`, and `Conflict` where another roster came in force, or is being prepared, meanwhile.
+        """
+        diff = comparison.diff
+        found = held_up(diff, incident_open=incident_open, approval=approval)
+        if found:
+            raise HeldUp(found)
+        if not diff:
+            return None
+        revision = await self._begin(comparison)
+        total = sum(len(one.added) + len(one.changed) for one in comparison.differences.values())
+        done = 0
+        for kept, difference in comparison.differences.items():
+            async for count in self._write(comparison, kept, difference, revision):
+                done += count
+                if progress is not None:
+                    progress(done, total)
+        takes = diff.students_removed or diff.links_removed or diff.addresses_removed
+        ready = Ready(
+            revision=revision,
+            before=comparison.before,
+            source=self._source,
+            format=comparison.roster.format,
+            version=comparison.roster.version,
+            counts=comparison.roster.counts(),
+            changes=diff.counts,
+            despite_incident=approval is not None and not takes,
+            approved_by=None if approval is None else approval.by,
+        )
+        tx = Transaction()
+        told = msgspec.json.encode(ready).decode()
+        tx.add(READY, expect=1, revision=revision, at=self._clock.now(), told=told)
+        await self._store.database.submit(tx, priority=Priority.BULK)
+        return ready
+
+    async def waiting(self) -> Ready | None:
+        """What is prepared, of whatever source, and not in force yet."""
+        rows = await self._store.database.read(WAITING)
+        return msgspec.json.decode(rows[-1][3], type=Ready) if rows else None
+
+    def settle(self, tx: Transaction, ready: Ready, *, incident_open: bool) -> None:
+        """Put it in force with `tx`, which is a `Conflict` if that was done before. Raises `HeldUp`."""
+        if incident_open and not ready.despite_incident:
+            message = "an incident is open and its roster is frozen: this one waits for its end"
+            raise HeldUp((Stop(reason=Reason.FROZEN, message=message, final=True),))
+        tx.add(TAKEN, expect=1, revision=ready.revision, at=self._clock.now())
+        tx.add(SWITCHED, expect=1, revision=ready.revision, before=ready.before)
+
+    async def tidy(self) -> int:
+        """Forget what ended before the revision that came before this one; how many pieces that took."""
+        in_force, pieces = await self._store.in_force(), 0
+        for kept in Kept:
+            ask, forget = outdated(kept)
+            while await self._store.database.read(ask, in_force=in_force):
+                tx = Transaction()
+                tx.add(forget, in_force=in_force, limit=CHUNK)
+                await self._store.database.submit(tx, priority=Priority.BULK)
+                pieces += 1
+        return pieces
+
+    # -- pieces
+
+    async def _begin(self, comparison: Comparison) -> int:
+        """Take the next number, and back what others left unfinished."""
+        database, in_force = self._store.database, await self._store.in_force()
+        if in_force != comparison.before:
+            raise Conflict("another roster came in force meanwhile: look again")
+        last = int((await database.read(LAST))[0][0])
+        revision = last + 1
+        tx = Transaction()
+        tx.add(NUMBER_TAKEN, expect=1, revision=revision, last=last)
+        tx.add(GIVEN_UP, in_force=in_force)
+        tx.add(BEGUN, revision=revision, before=in_force, source=self._source, at=self._clock.now())
+        await database.submit(tx, priority=Priority.BULK)
+        for kept in Kept:
+            for ask, undo in zip(left(kept), unmade(kept), strict=True):
+                params: dict[str, SQLValue] = {"in_force": in_force}
+                if ":never" in ask:
+                    params["never"] = NEVER
+                while await database.read(ask, **params):
+                    tx = Transaction()
+                    tx.add(STILL_OURS, expect=1, revision=revision)
+                    tx.rows(undo, [{**params, "limit": CHUNK}])
+                    await database.submit(tx, priority=Priority.BULK)
+        return revision
+
+    async def _write(
+        self, comparison: Comparison, kept: Kept, difference: Difference, revision: int
+    ) -> AsyncIterator[int]:
+        """New versions, each in the commit that ends the one before it; then the ends of what goes."""
+        wanted = set(difference.added | difference.changed)
+        rows: list[tuple[SQLValue, ...]] = []
+        ended: list[str] = []
+        records = comparison.records
+        if wanted:
+            for piece in slices(records.items(kept, comparison.roster)):
+                for item in piece:
+                    if item.ident not in wanted:
+                        continue
+                    wanted.discard(item.ident)  # the first of those that bear one ident counts
+                    rows.append(records.row(kept, item, revision, NEVER))
+                    if item.ident in difference.changed:
+                        ended.append(item.ident)
+                if len(rows) + len(ended) >= CHUNK:
+                    await self._piece(kept, revision, ended, rows)
+                    yield len(rows)
+                    rows, ended = [], []
+                await asyncio.sleep(0)
+        for gone in slices(difference.removed, CHUNK):
+            await self._piece(kept, revision, gone, [])
+        if rows:
+            await self._piece(kept, revision, ended, rows)
+            yield len(rows)
+
+    async def _piece(
+        self, kept: Kept, revision: int, ended: list[str], rows: list[tuple[SQLValue, ...]]
+    ) -> None:
+        tx = Transaction()
+        tx.add(STILL_OURS, expect=1, revision=revision)
+        if ended:
+            tx.rows(end(kept), [(revision, self._source, ident, NEVER) for ident in ended])
+        if rows:
+            tx.rows(insert(kept), rows)
+        await self._store.database.submit(tx, priority=Priority.BULK)
