@@ -2,6 +2,7 @@
 
     person.py     Person, Contact: one human as notices address them
     roster.py     what a load says: schools, classes, humans, links, enrolments
+    reading/      exports of every format become a roster, or faults with their mend
     generator/    rosters of nobody, drawn from a seed, clean or with the traps of real exports
     vault.py      fields sealed into their places; keys that are turned; marks to find an address by
     tables.py     versions of records, each in force from one revision until another; all SQL

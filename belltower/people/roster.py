@@ -75,7 +75,7 @@ class Side(StrEnum):
     ADULT = "adult"
 
 
-class Phone(Struct, frozen=True, kw_only=True):
+class Phone(Struct, frozen=True, kw_only=True, gc=False):
     """One telephone number as written, and in E.164 where it is a possible one."""
 
     written: str
@@ -122,7 +122,7 @@ class Room(Struct, frozen=True, kw_only=True):
     label: str
 
 
-class Human(Struct, frozen=True, kw_only=True):
+class Human(Struct, frozen=True, kw_only=True, gc=False):
     """One student, one of the staff, one guardian or one contact. Two rows that may be one human stay two."""
 
     key: HumanKey
@@ -134,6 +134,7 @@ class Human(Struct, frozen=True, kw_only=True):
     preferred_given: str = ""
     preferred_family: str = ""
     birth_date: date | None = None
+    # A CEDS code, "KG", "06", "PS1", where it is known; else as written.
     grade: str = ""
     # The language to write to them in, as the source writes it.
     language: str = ""
@@ -152,7 +153,7 @@ class Human(Struct, frozen=True, kw_only=True):
     file: str = ""
 
 
-class Link(Struct, frozen=True, kw_only=True):
+class Link(Struct, frozen=True, kw_only=True, gc=False):
     """One student and one adult: whom to call, and what is known about who may collect."""
 
     student: HumanKey
@@ -184,14 +185,14 @@ class Link(Struct, frozen=True, kw_only=True):
     file: str = ""
 
 
-class Enrolment(Struct, frozen=True, kw_only=True):
+class Enrolment(Struct, frozen=True, kw_only=True, gc=False):
     """A human in a class: who is expected where."""
 
     school_class: ClassKey
     human: HumanKey
     # "student", "teacher", "aide", "proctor", "administrator" or the source's word in lower case.
     role: str
-    # The source's own id of it, by which a delta removes it; empty where it has none.
+    # The source's own id of it, by which a delta removes it; "class/human" where it has none.
     key: str = ""
     primary: bool = False
     begins: date | None = None
@@ -256,6 +257,13 @@ class Roster(Struct, frozen=True, kw_only=True):
     def of_kind(self, kind: HumanKind) -> tuple[Human, ...]:
         """The humans of one kind."""
         return tuple(one for one in self.humans if one.kind is kind)
+
+    def nothing_current(self, today: date) -> bool:
+        """Whether it has classes and none of them runs on `today`: such a load is most likely last year's."""
+        return bool(self.classes) and not any(
+            (one.begins is None or one.begins <= today) and (one.ends is None or today <= one.ends)
+            for one in self.classes
+        )
 
     def counts(self) -> dict[str, int]:
         """How many there are of each, by the words screens and facts use."""

@@ -29,6 +29,7 @@ _COMMANDS = {
     "devices": "Foreign devices: who is heard, who is not; walk-tests.",
     "status": "How the alarm lane is at this moment.",
     "psap": "Prove the ways to the PSAP; explain what is said on them.",
+    "roster": "Rosters: read an export, see what it would change.",
     "profile": "Device models as tables: check, write, explain and try them.",
     "outputs": "Test loudspeakers, sirens and signs, marked as a test.",
     "press": "Press a unit's button, as the unit would, and follow the answers.",

@@ -1,0 +1,273 @@
+"""CSV as districts write it (RFC 4180 and what passes for it), row by row.
+
+Only wanted columns leave this module: every other cell, forbidden ones above all, is let go with its row. A file is
+looked through once for its encoding and once for its rows, so memory holds one row.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Callable, Iterator
+from operator import itemgetter
+
+from msgspec import Struct
+
+from belltower.people.reading.archive import Package
+from belltower.people.reading.columns import Layout, match
+from belltower.people.reading.faults import Findings
+
+MOST_ROWS = 3_000_000
+"""Rows of one file."""
+
+LONGEST_LINE = 1 << 20
+"""Octets of a line."""
+
+_MOST_COLUMNS = 500
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_REPORT_EVERY = 2000
+# Octets that mean nothing in Windows-1252.
+_UNDEFINED = bytes([0x81, 0x8D, 0x8F, 0x90, 0x9D])
+
+Progress = Callable[[int], None]
+"""Told how many octets were read since it was told before."""
+
+
+class Sheet(Struct, frozen=True, kw_only=True):
+    """One CSV file, its header read."""
+
+    package: Package
+    file: str
+    header: tuple[str, ...]
+    encoding: str
+    delimiter: str
+    # Rows before the one with the names of the columns.
+    skipped: int = 0
+
+
+def open_sheet(package: Package, file: str, findings: Findings) -> Sheet | None:
+    """The file's header; None, and a fault, where it is not CSV text."""
+    encoding = _encoding(package, file, findings)
+    if encoding is None:
+        return None
+    with io.TextIOWrapper(package.open(file), encoding=encoding, newline="") as text:
+        start = text.read(LONGEST_LINE)
+    first = next((line for line in start.splitlines() if line.strip()), "")
+    delimiter = _delimiter(first)
+    if delimiter != ",":
+        findings.review(
+            "delimiter",
+            file,
+            1,
+            "",
+            "cells are parted by semicolons" if delimiter == ";" else "cells are parted by tabs",
+            "export it with commas",
+        )
+    skipped = 0
+    try:
+        for cells in csv.reader(io.StringIO(start, newline=""), delimiter=delimiter, strict=True):
+            if any(cell.strip() for cell in cells):
+                break
+            skipped += 1
+        else:
+            cells = []
+    except csv.Error as error:
+        findings.fault(
+            file, skipped + 1, "1", f"the header is no CSV ({error})", "quote cells as RFC 4180 says"
+        )
+        return None
+    if not cells:
+        findings.fault(file, 1, "1", "the file is empty", "export it with its header row, even without rows")
+        return None
+    if len(cells) > _MOST_COLUMNS:
+        findings.fault(
+            file, 1, str(_MOST_COLUMNS), "there are too many columns", "export only what is needed"
+        )
+        return None
+    header = tuple(cell.strip() for cell in cells)
+    return Sheet(
+        package=package, file=file, header=header, encoding=encoding, delimiter=delimiter, skipped=skipped
+    )
+
+
+def read_rows(
+    sheet: Sheet, layout: Layout, findings: Findings, progress: Progress | None = None
+) -> Iterator[tuple[int, list[str]]]:
+    """Every row's number and its wanted cells without blanks around them; a missing column's cell is empty.
+
+    Rows that cannot be understood are faults and left out, blank ones are left out.
+    """
+    places = match(sheet.header, layout, sheet.file, findings)
+    if places is None:
+        return
+    pick = itemgetter(*places, -1)
+    width = len(sheet.header)
+    last_needed = max(
+        (at for at, name in zip(places, layout.wanted, strict=True) if name in layout.required), default=-1
+    )
+    row = 0
+    with (
+        sheet.package.open(sheet.file) as source,
+        io.TextIOWrapper(source, encoding=sheet.encoding, newline="") as text,
+    ):
+        reader = csv.reader(text, delimiter=sheet.delimiter, strict=True)
+        told = 0
+        while True:
+            row += 1
+            try:
+                cells = next(reader)
+            except StopIteration:
+                break
+            except csv.Error as error:
+                _not_csv(sheet, row, error, findings)
+                continue
+            if row <= sheet.skipped + 1:
+                continue
+            if row > MOST_ROWS:
+                findings.fault(
+                    sheet.file, row, "1", f"there are more than {MOST_ROWS} rows", "export fewer schools"
+                )
+                break
+            if len(cells) != width:
+                if not any(cells):
+                    continue
+                if not _fits(sheet, row, cells, width, last_needed, findings):
+                    continue
+            cells.append("")
+            picked = list(map(str.strip, pick(cells)))
+            picked.pop()
+            if any(picked):
+                yield row, picked
+            if progress is not None and not row % _REPORT_EVERY:
+                progress(source.tell() - told)
+                told = source.tell()
+        if progress is not None:
+            progress(source.tell() - told)
+
+
+def _fits(sheet: Sheet, row: int, cells: list[str], width: int, last_needed: int, findings: Findings) -> bool:
+    """Whether a row of another width can be read all the same; brings it to the header's width."""
+    if len(cells) > width:
+        if any(cell.strip() for cell in cells[width:]):
+            findings.fault(
+                sheet.file,
+                row,
+                str(width + 1),
+                f"the row has {len(cells)} cells, the header {width}",
+                "quote cells that hold a comma",
+            )
+            return False
+        del cells[width:]
+        return True
+    if len(cells) <= last_needed:
+        findings.fault(
+            sheet.file,
+            row,
+            sheet.header[len(cells)] or str(len(cells) + 1),
+            f"the row has {len(cells)} cells, the header {width}",
+            "fill up the row with empty cells; a cell with a line break needs quotes",
+        )
+        return False
+    findings.review_once(
+        "row",
+        sheet.file,
+        row,
+        "",
+        "rows end before the header does; what is missing counts as empty",
+        "export every cell, empty ones too",
+    )
+    cells.extend([""] * (width - len(cells)))
+    return True
+
+
+def _not_csv(sheet: Sheet, row: int, error: csv.Error, findings: Findings) -> None:
+    text = str(error)
+    if "field larger" in text or "unexpected end" in text:
+        what, mend = "a quoted cell does not end", 'close the quotes; write a quote within quotes as ""'
+    else:
+        what, mend = f"the row is no CSV ({text})", 'write a quote within quotes as ""'
+    findings.fault(sheet.file, row, "1", what, mend)
+
+
+def _delimiter(line: str) -> str:
+    if "," in line:
+        return ","
+    return "\t" if "\t" in line else ";" if ";" in line else ","
+
+
+def _encoding(package: Package, file: str, findings: Findings) -> str | None:
+    """UTF-8 with or without BOM, UTF-16 with one, else Windows-1252; None, and a fault, for anything else."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    line = 1
+    run = 0
+    seen = 0
+    first_bad: tuple[int, int, int] | None = None
+    head = b""
+    for piece in package.pieces(file):
+        if not seen:
+            head = piece[:4]
+            if head.startswith(_UTF16):
+                findings.review("encoding", file, 1, "", "the file is UTF-16", "export it in UTF-8")
+                return _utf16(package, file, findings)
+        nul = piece.find(b"\x00")
+        if nul >= 0:
+            at = line + piece.count(b"\n", 0, nul)
+            findings.fault(
+                file, at, "1", f"octet {seen + nul} is NUL: this is no text", "export it as CSV in UTF-8"
+            )
+            return None
+        if first_bad is None:
+            try:
+                decoder.decode(piece)
+            except UnicodeDecodeError as error:
+                # What the decoder had kept of the piece before stands in front.
+                kept = len(error.object) - len(piece)
+                at = max(0, error.start - kept)
+                first_bad = (
+                    seen + error.start - kept,
+                    error.object[error.start],
+                    line + piece.count(b"\n", 0, at),
+                )
+        if first_bad is not None:
+            undefined = next((octet for octet in _UNDEFINED if octet in piece), None)
+            if undefined is not None:
+                at = line + piece.count(b"\n", 0, piece.index(undefined))
+                findings.fault(
+                    file,
+                    at,
+                    "1",
+                    f"octet 0x{undefined:02x} is neither UTF-8 nor Windows-1252",
+                    "export the file in UTF-8",
+                )
+                return None
+        breaks = piece.count(b"\n")
+        line += breaks
+        run = len(piece) - piece.rfind(b"\n") if breaks or b"\r" in piece else run + len(piece)
+        if run > LONGEST_LINE:
+            findings.fault(
+                file, line, "1", "the line is longer than 1 MiB", "export it as CSV, one record a line"
+            )
+            return None
+        seen += len(piece)
+    if first_bad is not None:
+        offset, octet, at = first_bad
+        findings.review(
+            "encoding",
+            file,
+            at,
+            "",
+            f"octet {offset} (0x{octet:02x}) is not UTF-8; the file is read as Windows-1252",
+            "export the file in UTF-8",
+        )
+        return "cp1252"
+    return "utf-8-sig"
+
+
+def _utf16(package: Package, file: str, findings: Findings) -> str | None:
+    try:
+        package.octets_of(file).decode("utf-16")
+    except UnicodeDecodeError as error:
+        findings.fault(file, 1, "1", f"octet {error.start} is no UTF-16", "export the file in UTF-8")
+        return None
+    return "utf-16"

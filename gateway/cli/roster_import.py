@@ -1,0 +1,160 @@
+"""`belltower roster import`."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from belltower.people.reading import Mapping, Reading
+
+_SHOWN = 20
+
+
+@click.command(
+    name="import",
+    short_help="Read an export; list counts, faults with their mend, and what wants a look.",
+)
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Only say what is in it; nothing is written.")
+@click.option("--json", "as_json", is_flag=True, help="End with one line of JSON.")
+@click.option(
+    "--mapping",
+    "mapping_file",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="How the district's files are to be read, in TOML.",
+)
+@click.pass_context
+def command(
+    ctx: click.Context, path: Path, mapping_file: Path | None, *, dry_run: bool, as_json: bool
+) -> None:
+    """Read a roster from a file, a folder or a ZIP.
+
+    OneRoster 1.1 and 1.2 (full and delta), Clever, School Data Sync 1, 2 and 2.1, Ed-Fi JSON, plain CSV with a mapping,
+    and PFIF 1.4 reports are told apart by themselves. Passwords, race, lunch, birthplace, IEP, 504, language learner and
+    GPA columns are dropped while they are read.
+
+    \b
+    Examples:
+      belltower roster import --dry-run exports/2026-11-20.zip
+      belltower roster import --dry-run --json exports/ | tail -n 1 | jq .errors
+
+    With --json the last line of standard output is one JSON object: format, version, counts, diff, errors (file, row,
+    column, what, mend) and review (the same, and kind). Rows count as in a spreadsheet: the header is row 1.
+
+    \b
+    A mapping:
+      region = "US"                 # telephone numbers without a country code
+      dates = "day-first"           # 31/5/2012
+      [may_collect]                 # else a link never says who may collect
+      guardian = "conditional"
+      [[people]]                    # files of no known format
+      file = "pupils.csv"
+      kind = "student"
+      columns = { id = "Pupil No", given = "First", family = "Last" }
+      [[people.contacts]]           # adults in the student's row
+      relation = "guardian"
+      columns = { name = "Mother", phones = "Mother Tel" }
+
+    \b
+    Exit codes:
+      0   read without a fault
+      1   faults: nothing of it can be taken
+      2   the command line or the mapping is wrong
+    """
+    if not dry_run:
+        raise click.UsageError("add --dry-run: nothing is taken into force from the command line")
+    reading = _read(path, _mapping(mapping_file))
+    if not as_json:
+        _tell(reading)
+    else:
+        _print_json(reading)
+    if reading.faults:
+        ctx.exit(1)
+
+
+def _mapping(file: Path | None) -> Mapping | None:
+    from belltower.errors import SettingsError
+    from belltower.people.reading import load_mapping
+
+    if file is None:
+        return None
+    try:
+        return load_mapping(file)
+    except SettingsError as error:
+        raise click.BadParameter(str(error), param_hint="--mapping") from None
+
+
+def _read(path: Path, mapping: Mapping | None) -> Reading:
+    from belltower.people.reading import read
+
+    with click.progressbar(length=1, label="Reading", file=sys.stderr) as bar:
+
+        def started(octets: int) -> None:
+            bar.length = max(1, octets)
+
+        return read(path, today=_today(), mapping=mapping, started=started, progress=bar.update)
+
+
+def _today() -> date:
+    from belltower.clock import SystemClock, aware
+
+    return aware(SystemClock().now()).astimezone().date()
+
+
+def _object(reading: Reading) -> dict[str, Any]:
+    return {
+        "format": reading.format,
+        "version": reading.version,
+        "counts": reading.counts,
+        "diff": None,
+        "errors": reading.faults,
+        "review": reading.review,
+        "dropped": reading.dropped,
+    }
+
+
+def _print_json(reading: Reading) -> None:
+    import msgspec
+
+    sys.stdout.buffer.write(msgspec.json.encode(_object(reading)) + b"\n")
+    sys.stdout.flush()
+
+
+def _tell(reading: Reading) -> None:
+    """The same for people, as much as fits a screen."""
+    if reading.format:
+        print(f"{reading.format} {reading.version}".strip())
+    for name, count in reading.counts.items():
+        if count:
+            print(f"  {count:>8} {name}")
+    if reading.dropped:
+        print("Dropped, because it must not be kept:")
+        for one in reading.dropped:
+            print(f"  {one.file}: {one.column}")
+    if reading.review:
+        print("To look at:")
+        for review in reading.review[:_SHOWN]:
+            print(f"  {_where(review.file, review.row, review.column)}{review.what}; {review.mend}")
+        _more(len(reading.review))
+    if reading.faults:
+        print("Faults, for which nothing of it can be taken:")
+        for fault in reading.faults[:_SHOWN]:
+            print(f"  {_where(fault.file, fault.row, fault.column)}{fault.what}; {fault.mend}")
+        _more(len(reading.faults))
+
+
+def _where(file: str, row: int, column: str) -> str:
+    parts = [file, f"row {row}" if row else "", f"column {column}" if column else ""]
+    where = ", ".join(part for part in parts if part)
+    return f"{where}: " if where else ""
+
+
+def _more(count: int) -> None:
+    if count > _SHOWN:
+        print(f"  and {count - _SHOWN} more; --json lists them")
