@@ -111,7 +111,7 @@ class DeskLane:
                 journal=journal,
                 stream=stream,
                 site=lambda: notice_site(site, url=url),
-                channels=make_channels(
+                providers=make_channels(
                     settings.channels,
                     public_url=url,
                     board=board,

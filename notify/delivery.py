@@ -98,6 +98,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
     state: State
     reason: str = ""
     provider_id: str = ""
+    # Of a return to `pending`: the provider that is to try it next; "": whoever's turn it is.
+    passed_to: str = ""
     # The last word: nothing more will be asked about an uncertain delivery.
     final: bool = False
 

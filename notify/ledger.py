@@ -149,7 +149,7 @@ class Ledger:
             provider_id=before.provider_id or evidence.provider_id,
         )
         if state is State.PENDING:
-            self._tables.give_back(tx, after, due_at=one.due_at)
+            self._tables.give_back(tx, after, due_at=one.due_at, passed_to=evidence.passed_to)
         else:
             asking = state is State.UNCERTAIN and not evidence.final
             self._tables.settle(tx, before, after, asking=asking)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 
 from belltower.ids import DeliveryId
-from notify.channels.channel import Channel, Later, Message, Refused, Settled, Uncertain
+from notify.channels.channel import Later, Message, Refused, Settled, Uncertain
 from notify.delivery import Delivery, Evidence, State
 from notify.ledger import At, Ledger, nowhere
+from notify.provider import Provider
 from notify.store import DeliveryTables
 
 
 class Resolver:
-    """Settles what is uncertain on one channel within `within` seconds: found, or for ever unknown.
+    """Settles what is uncertain with one provider within `within` seconds: found, or for ever unknown.
 
     A callback may settle it earlier, or much later. Nothing here ever sends.
     """
@@ -20,7 +21,8 @@ class Resolver:
     def __init__(
         self,
         *,
-        channel: Channel,
+        provider: Provider,
+        first: bool,
         tables: DeliveryTables,
         ledger: Ledger,
         within: float = 30.0,
@@ -28,7 +30,9 @@ class Resolver:
         at_once: int = 16,
         at: At = nowhere,
     ) -> None:
-        self._channel = channel
+        self._name = provider.name
+        self._first = first
+        self._channel = provider.channel
         self._tables = tables
         self._ledger = ledger
         self._within = within
@@ -41,7 +45,9 @@ class Resolver:
     async def run(self) -> None:
         """For ever."""
         while True:
-            asking = await self._tables.asking(self._channel.name, count=1_000)
+            asking = await self._tables.asking(
+                self._channel.name, provider=self._name, first=self._first, count=1_000
+            )
             self._until = {one.id: self._until[one.id] for one in asking if one.id in self._until}
             await self._ask(asking)
             await asyncio.sleep(self._every)
@@ -66,6 +72,7 @@ class Resolver:
             notice=delivery.notice,
             revision=delivery.revision,
             address=delivery.address,
+            language=delivery.language,
             subject=subject,
             body=body,
             ordered_at=ordered_at,

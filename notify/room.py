@@ -13,11 +13,11 @@ from belltower.journal import Journal
 from belltower.store import Database
 from belltower.tasks import Crew
 from notify.callbacks import Callbacks
-from notify.channels.channel import Channel
 from notify.ledger import At, Ledger, nowhere
 from notify.planner import Planner
+from notify.provider import Provider
 from notify.resolver import Resolver
-from notify.sender import Pace, Sender
+from notify.sender import Sender
 from notify.site import NoticeSite
 from notify.store import DeliveryTables
 
@@ -26,7 +26,7 @@ class NotifyRoom:
     """Planner, senders, resolvers and ledger over one desk database.
 
     room = NotifyRoom(database=database, journal=desk_journal, stream=StreamName("alarm"),
-                      site=lambda: current_site, channels=[(TwilioSMS(settings=..), Pace())], ..)
+                      site=lambda: current_site, providers=[Provider(channel=TwilioSMS(settings=..))], ..)
     await room.open()
     room.run(crew)
     application.add_routes(room.callbacks(public_url=.., token=..).routes())
@@ -39,7 +39,7 @@ class NotifyRoom:
         journal: Journal[Fact],
         stream: StreamName,
         site: Callable[[], NoticeSite],
-        channels: Sequence[tuple[Channel, Pace]],
+        providers: Sequence[Provider],
         clock: Clock,
         ids: Ids,
         random: Random,
@@ -50,7 +50,7 @@ class NotifyRoom:
         self._journal = journal
         self._stream = stream
         self._site = site
-        self._channels = channels
+        self._providers = sorted(providers, key=lambda one: one.order)
         self._clock = clock
         self._ids = ids
         self._random = random
@@ -68,10 +68,11 @@ class NotifyRoom:
     def run(self, crew: Crew) -> list[asyncio.Task[None]]:
         """Start everything; all of it mends itself. The tasks are for whoever wants to stop before the crew does."""
         tasks = [crew.mendable("notify.ledger", self.ledger.run)]
-        for channel, pace in self._channels:
+        rows: dict[str, list[Sender]] = {}
+        for provider in self._providers:
+            row = rows.setdefault(provider.channel.name, [])
             sender = Sender(
-                channel=channel,
-                pace=pace,
+                provider=provider,
                 tables=self.tables,
                 ledger=self.ledger,
                 clock=self._clock,
@@ -79,25 +80,28 @@ class NotifyRoom:
                 random=self._random,
                 crew=crew,
                 at=self._at,
+                before=tuple(row),
             )
-            self._senders.append(sender)
-            tasks.append(crew.mendable(f"notify.sender.{channel.name}", sender.run))
             resolver = Resolver(
-                channel=channel,
+                provider=provider,
+                first=not row,
                 tables=self.tables,
                 ledger=self.ledger,
                 within=self._resolve_within,
                 every=self._resolve_every,
                 at=self._at,
             )
-            tasks.append(crew.mendable(f"notify.resolver.{channel.name}", resolver.run))
+            row.append(sender)
+            self._senders.append(sender)
+            tasks.append(crew.mendable(f"notify.sender.{provider.name}", sender.run))
+            tasks.append(crew.mendable(f"notify.resolver.{provider.name}", resolver.run))
         for stream in dict.fromkeys((self._stream, self._journal.stream)):
             planner = Planner(
                 journal=self._journal,
                 stream=stream,
                 tables=self.tables,
                 site=self._site,
-                channels=frozenset(channel.name for channel, _ in self._channels),
+                channels=frozenset(rows),
                 clock=self._clock,
                 ids=self._ids,
                 bell=self.ring,
@@ -112,12 +116,8 @@ class NotifyRoom:
             sender.ring()
 
     def troubles(self) -> dict[str, str]:
-        """Channels that are pausing, each with its reason; for the banner."""
-        return {
-            channel.name: sender.trouble
-            for (channel, _), sender in zip(self._channels, self._senders, strict=True)
-            if sender.trouble
-        }
+        """Providers that are pausing, each with its reason; for the banner."""
+        return {sender.name: sender.trouble for sender in self._senders if sender.trouble}
 
     def callbacks(self, *, public_url: str, token: str) -> Callbacks:
         """The web side of the carrier's reports."""
@@ -125,5 +125,5 @@ class NotifyRoom:
 
     async def close(self) -> None:
         """Let go of all connections."""
-        for channel, _ in self._channels:
-            await channel.close()
+        for provider in self._providers:
+            await provider.channel.close()

@@ -1,20 +1,20 @@
-"""One per channel: takes what is pending, keeps the pace, tries again, gives up in time."""
+"""One per provider: takes what is pending, keeps the pace, tries again, passes on, gives up in time."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from random import Random
-
-from msgspec import Struct
 
 from belltower import log
 from belltower.clock import SECOND, Clock, Instant
 from belltower.ids import DeliveryId, Ids, NoticeId
 from belltower.tasks import Crew
-from notify.channels.channel import Channel, Later, Message, Refused, Settled, Uncertain
+from notify.channels.channel import Later, Message, Refused, Settled, Uncertain
 from notify.delivery import Evidence, State
 from notify.ledger import At, Ledger, nowhere
+from notify.provider import Meter, Provider
 from notify.store import DeliveryTables, Leased, Waiting
 
 _log = log.get("notify")
@@ -28,31 +28,25 @@ _FIRST_WINDOW = 16
 _UNCERTAIN_RUN = 3
 # Rows are leased when at least one in so many places of the window is free: a commit is shared.
 _SHARE = 4
-
-
-class Pace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[notify.channels.<name>.pace]`."""
-
-    at_once: int = 100
-    """Messages in flight at most."""
-    per_second: float = 0.0
-    """What the provider lets through; 0: as fast as it answers."""
-    ttl: float = 600.0
-    """Seconds after which an unsent message is refused as too late."""
+# Of a message that this provider keeps putting off, before the next one is asked.
+_TRIES = 3
+# Seconds until what is passed on stands in its row.
+_SETTLING = 0.05
 
 
 class Sender:
-    """Serves the pending rows of one channel.
+    """Serves the pending rows of one kind of address by one provider.
 
     The window of messages in flight opens with every success and closes to one at trouble, so that a provider in
-    trouble is asked by one message at a time, and little becomes uncertain.
+    trouble is asked by one message at a time, and little becomes uncertain. While it is in trouble, the provider whose
+    turn is next takes what is pending; a message that this one surely will not take is passed on to it at once.
+    Uncertain messages are never passed on.
     """
 
     def __init__(
         self,
         *,
-        channel: Channel,
-        pace: Pace,
+        provider: Provider,
         tables: DeliveryTables,
         ledger: Ledger,
         clock: Clock,
@@ -60,9 +54,17 @@ class Sender:
         random: Random,
         crew: Crew,
         at: At = nowhere,
+        before: Sequence[Sender] = (),
     ) -> None:
-        self._channel = channel
-        self._pace = pace
+        self._name = provider.name
+        self._channel = provider.channel
+        self._pace = provider.pace
+        self._meter = Meter(pace=provider.pace)
+        # Those whose turn is earlier, and the one that takes over from here.
+        self._before = before
+        self._next: Sender | None = None
+        for sender in before[-1:]:
+            sender._next = self  # noqa: SLF001 - neighbours in one row
         self._tables = tables
         self._ledger = ledger
         self._clock = clock
@@ -73,24 +75,30 @@ class Sender:
         self._bell = asyncio.Event()
         # Deliveries in flight, and what waits behind them for the same address.
         self._flying: set[DeliveryId] = set()
+        # The sender number from which each of them goes.
+        self._numbers: dict[DeliveryId, int] = {}
         self._behind: dict[str, deque[Leased]] = {}
         self._ready: deque[Leased] = deque()
         self._serving = False
         self._workers = 0
         self._resting: list[asyncio.Future[None]] = []
-        self._window = min(_FIRST_WINDOW, pace.at_once)
+        self._window = min(_FIRST_WINDOW, provider.pace.at_once)
         self._paused_until = 0.0
         self._troubles = 0
         self._uncertain_run = 0
         self._said = ""
-        self._next_send = 0.0
         self._next_sweep = 0.0
         self._too_late: OrderedDict[tuple[NoticeId, int], float] = OrderedDict()
 
     @property
     def trouble(self) -> str:
-        """Why this channel is pausing, or nothing."""
+        """Why this provider is pausing, or nothing."""
         return self._said
+
+    @property
+    def name(self) -> str:
+        """The provider's name."""
+        return self._name
 
     def ring(self) -> None:
         """There may be more to send."""
@@ -99,7 +107,9 @@ class Sender:
     async def run(self) -> None:
         """For ever. What an earlier life left half-sent becomes uncertain first."""
         await self._channel.open()
-        for delivery in await self._tables.sending(self._channel.name):
+        for delivery in await self._tables.sending(
+            self._channel.name, provider=self._name, first=not self._before
+        ):
             if delivery.id not in self._flying:
                 self._ledger.note(Evidence(delivery=delivery.id, state=State.UNCERTAIN, reason="restarted"))
         loop = asyncio.get_running_loop()
@@ -117,7 +127,7 @@ class Sender:
                 self._rouse(self._resting.pop())
 
     async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
-        pace = self._next_send - loop.time() if self._pace.per_second else 0.0
+        pace = self._meter.wait(loop.time())
         look = min(_LOOK, max(pace, 0.001)) if pace > 0 else _LOOK
         try:
             async with asyncio.timeout(look):
@@ -130,13 +140,8 @@ class Sender:
     def _room(self, now: float) -> int:
         if now < self._paused_until or self._ledger.backlog > _BACKLOG:
             return 0
-        room = self._free()
-        rate = self._pace.per_second
-        if rate:
-            # Up to a quarter of a second's worth may go together.
-            self._next_send = max(self._next_send, now - 0.25)
-            room = min(room, int((now - self._next_send) * rate) + (now >= self._next_send))
-        return max(room, 0)
+        earned = self._meter.room(now)
+        return self._free() if earned is None else min(self._free(), earned)
 
     def _free(self) -> int:
         """Places in the window, as soon as they are worth a commit."""
@@ -151,6 +156,8 @@ class Sender:
         wall = self._clock.now()
         leased = await self._tables.lease(
             channel=self._channel.name,
+            provider=self._name,
+            anything=all(sender.trouble for sender in self._before),
             lease=self._ids.delivery(),
             now=wall,
             horizon=Instant(wall + int(2 * _LONGEST_WAIT * SECOND)),
@@ -158,13 +165,12 @@ class Sender:
         )
         self._at("sender.after_lease")
         self._ledger.remember(one.delivery for one in leased)
-        if self._pace.per_second:
-            self._next_send += len(leased) / self._pace.per_second
         for one in leased:
             if one.superseded_by:
                 self._next_sweep = 0.0
                 self._give_back(one, "superseded", 0.0)
             else:
+                self._numbers[one.delivery.id] = self._meter.take(one.delivery.parts, now)
                 self._start(one)
         return len(leased)
 
@@ -231,6 +237,7 @@ class Sender:
                     Evidence(delivery=one.delivery.id, state=State.UNCERTAIN, reason="surprise")
                 )
             self._flying.discard(one.delivery.id)
+            self._numbers.pop(one.delivery.id, None)
             behind = self._behind[address]
             if behind:
                 self._ready.append(behind.popleft())
@@ -251,6 +258,8 @@ class Sender:
             body=one.body,
             ordered_at=one.ordered_at,
             begun_at=delivery.begun_at,
+            language=delivery.language,
+            number=self._numbers.get(delivery.id, 0),
             ttl=max(1.0, self._until(delivery.notice, delivery.revision, one.ordered_at) - now),
         )
 
@@ -269,9 +278,12 @@ class Sender:
                         provider_id=answer.provider_id,
                     )
                 )
-            case Refused(reason=reason):
+            case Refused(reason=reason, elsewhere=elsewhere):
                 self._healthy()
-                self._ledger.note(Evidence(delivery=id_, state=State.REFUSED, reason=reason))
+                if elsewhere and self._next is not None:
+                    self._pass_on(one, reason, self._next)
+                else:
+                    self._ledger.note(Evidence(delivery=id_, state=State.REFUSED, reason=reason))
             case Uncertain(reason=reason):
                 self._ledger.note(Evidence(delivery=id_, state=State.UNCERTAIN, reason=reason))
                 self._uncertain_run += 1
@@ -282,9 +294,17 @@ class Sender:
                 if everyone:
                     self._pause(reason, after)
                     self._give_back(one, reason, 0.0)
+                elif self._next is not None and one.delivery.attempts >= _TRIES:
+                    self._pass_on(one, reason, self._next)
                 else:
                     wait = min(_LONGEST_WAIT, float(2 ** min(one.delivery.attempts, 6)))
                     self._give_back(one, reason, after or wait * self._random.uniform(0.5, 1.0))
+
+    def _pass_on(self, one: Leased, reason: str, to: Sender) -> None:
+        self._ledger.note(
+            Evidence(delivery=one.delivery.id, state=State.PENDING, reason=reason, passed_to=to.name)
+        )
+        asyncio.get_running_loop().call_later(_SETTLING, to.ring)
 
     def _give_back(self, one: Leased, reason: str, wait: float) -> None:
         due_at = Instant(self._clock.now() + int(min(wait, _LONGEST_WAIT) * SECOND)) if wait else Instant(0)
@@ -297,7 +317,7 @@ class Sender:
         self._window = min(self._window + 1, self._pace.at_once)
         if self._said:
             self._said = ""
-            _log.info("channel_well", channel=self._channel.name)
+            _log.info("channel_well", channel=self._name)
 
     def _pause(self, reason: str, after: float | None) -> None:
         now = asyncio.get_running_loop().time()
@@ -310,7 +330,9 @@ class Sender:
         asyncio.get_running_loop().call_at(self._paused_until, self._bell.set)
         if reason != self._said:
             self._said = reason
-            _log.warning("channel_trouble", channel=self._channel.name, reason=reason)
+            _log.warning("channel_trouble", channel=self._name, reason=reason)
+        if self._next is not None:
+            self._next.ring()
 
     # -- giving up
 
@@ -330,6 +352,8 @@ class Sender:
         if now < self._next_sweep:
             return True
         waiting = await self._tables.waiting(self._channel.name)
+        if self._before:  # the first of the row sweeps for all
+            return bool(waiting)
         self._next_sweep = now + _SWEEP if waiting else 0.0
         for one in waiting:
             if one.superseded_by:

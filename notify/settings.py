@@ -49,6 +49,8 @@ class SMTPSettings(Struct, frozen=True, kw_only=True):
     security: Literal["starttls", "tls", "none"] = "starttls"
     username: str = ""
     password: Secret | None = None
+    # The turn of this server among several: the lowest is asked first.
+    order: Count = 1
     # Connections kept open at once.
     connections: Count = 4
     # One message has this long to be taken.
@@ -69,8 +71,12 @@ class TwilioSettings(Struct, frozen=True, kw_only=True):
     from_: _Sender = field(name="from")
     # Another address for the API, the carrier simulator's for instance.
     base_url: str = "https://api.twilio.com"
-    # Messages a second the number may send; 1 is what a US long code has.
+    # More numbers, which take turns with that one.
+    also_from: tuple[_Sender, ...] = ()
+    # Parts of messages a second that each number may send; 1 is what a US long code has.
     rate: _Rate = 1.0
+    # The turn of this provider among those for text messages: the lowest is asked first.
+    order: Count = 1
     # Requests under way at once.
     in_flight: Count = 20
     # One request has this long; what is not answered by then is uncertain, not refused.
@@ -82,6 +88,11 @@ class TwilioSettings(Struct, frozen=True, kw_only=True):
         """Refuse a time in which nothing can be sent."""
         _check_timeout(self.timeout)
 
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """All senders."""
+        return (self.from_, *self.also_from)
+
 
 class ModemSettings(Struct, frozen=True, kw_only=True):
     """Text messages by a modem of our own: `[notify.channels.NAME]` with `kind = "modem"`."""
@@ -90,8 +101,10 @@ class ModemSettings(Struct, frozen=True, kw_only=True):
     url: str
     # The SIM's PIN. A wrong one is not tried again.
     pin: Secret | None = None
-    # Messages a second it is asked for; a modem takes about one in four seconds.
+    # Parts of messages a second it is asked for; a modem takes about one in four seconds.
     rate: _Rate = 0.25
+    # As for a provider on the network; a modem of our own is a good second.
+    order: Count = 1
     # One message, opening included, has this long; what is not answered by then is uncertain.
     timeout: Seconds = 60.0
 

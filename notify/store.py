@@ -73,6 +73,9 @@ STEPS = (
         ALTER TABLE notice_delivery ADD COLUMN parts BIGINT NOT NULL DEFAULT 1;
         ALTER TABLE notice_delivery ADD COLUMN provider TEXT NOT NULL DEFAULT '';
         ALTER TABLE notice_delivery ADD COLUMN acknowledged_at BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE notice_delivery ADD COLUMN passed BIGINT NOT NULL DEFAULT 0;
+        CREATE INDEX notice_delivery_passed ON notice_delivery (channel, provider, urgency, notice, revision, id)
+            WHERE state = 'pending' AND passed = 1;
         """,
     ),
 )
@@ -148,12 +151,15 @@ WHERE incident = :incident AND template = :template AND notice <> :by AND supers
 
 # A due time further off than the longest wait was written before the wall clock stepped back: it is due.
 _LEASE = """
-UPDATE notice_delivery SET state = 'sending', lease = :lease, attempts = attempts + 1, begun_at = :now
+UPDATE notice_delivery SET state = 'sending', lease = :lease, attempts = attempts + 1, begun_at = :now,
+    provider = :provider
 WHERE id IN (
     SELECT id FROM notice_delivery
-    WHERE channel = :channel AND state = 'pending' AND (due_at <= :now OR due_at > :horizon)
+    WHERE channel = :channel AND state = 'pending' AND (due_at <= :now OR due_at > :horizon) %s
     ORDER BY urgency, notice, revision, id LIMIT :count)
 """
+_LEASE_ANY = _LEASE % "AND (passed = 0 OR provider = :provider)"
+_LEASE_PASSED = _LEASE % "AND passed = 1 AND provider = :provider"
 
 _BEGIN_ATTEMPTS = """
 INSERT INTO notice_attempt (delivery, number, begun_at)
@@ -182,7 +188,9 @@ SELECT id FROM notice_delivery WHERE channel = :channel AND state = 'pending' AN
 """
 
 _RETURN = """
-UPDATE notice_delivery SET state = 'pending', lease = '', reason = :reason, due_at = :due_at
+UPDATE notice_delivery SET state = 'pending', lease = '', reason = :reason, due_at = :due_at,
+    provider = CASE WHEN :passed_to = '' THEN provider ELSE :passed_to END,
+    passed = CASE WHEN :passed_to = '' THEN passed ELSE 1 END
 WHERE id = :id AND state = 'sending' AND attempts = :attempts
 """
 
@@ -192,10 +200,13 @@ UPDATE notice_delivery SET state = :state, lease = '', reason = :reason, asking 
 WHERE id = :id AND state = :before
 """
 
-_SENDING = f"SELECT {_COLUMNS} FROM notice_delivery WHERE lease <> '' AND channel = :channel"  # noqa: S608 - constant
-_ASKING = (
-    f"SELECT {_COLUMNS} FROM notice_delivery WHERE channel = :channel AND asking = 1 ORDER BY id LIMIT :count"  # noqa: S608 - constant
-)
+_SENDING = f"""
+SELECT {_COLUMNS} FROM notice_delivery WHERE lease <> '' AND channel = :channel AND provider IN (:provider, :other)
+"""  # noqa: S608 - the columns are a constant
+_ASKING = f"""
+SELECT {_COLUMNS} FROM notice_delivery
+WHERE channel = :channel AND asking = 1 AND provider IN (:provider, :other) ORDER BY id LIMIT :count
+"""  # noqa: S608 - as above
 _ONE = f"SELECT {_COLUMNS} FROM notice_delivery WHERE id IN (%s)"  # noqa: S608 - constant
 
 _TEXT = """
@@ -370,11 +381,30 @@ class DeliveryTables:
     # -- sending
 
     async def lease(
-        self, *, channel: str, lease: str, now: Instant, horizon: Instant, count: int
+        self,
+        *,
+        channel: str,
+        provider: str,
+        anything: bool,
+        lease: str,
+        now: Instant,
+        horizon: Instant,
+        count: int,
     ) -> list[Leased]:
-        """Begin an attempt for at most `count` pending deliveries: written and synced before this returns."""
+        """Begin an attempt for at most `count` pending deliveries: written and synced before this returns.
+
+        With `anything` false, only for those that were passed on to `provider` by name.
+        """
         async with self._database.begin() as tx:
-            tx.add(_LEASE, channel=channel, lease=lease, now=now, horizon=horizon, count=count)
+            tx.add(
+                _LEASE_ANY if anything else _LEASE_PASSED,
+                channel=channel,
+                provider=provider,
+                lease=lease,
+                now=now,
+                horizon=horizon,
+                count=count,
+            )
             tx.add(_BEGIN_ATTEMPTS, lease=lease)
         return [
             Leased(
@@ -412,13 +442,19 @@ class DeliveryTables:
         )
         return [DeliveryId(row[0]) for row in rows]
 
-    async def sending(self, channel: str) -> list[Delivery]:
-        """The deliveries of `channel` whose attempt has begun and not ended."""
-        return [_delivery(row) for row in await self._database.read(_SENDING, channel=channel)]
+    async def sending(self, channel: str, *, provider: str, first: bool) -> list[Delivery]:
+        """What `provider` has begun and not ended; for the `first` of its row also what nobody's name stands at."""
+        rows = await self._database.read(
+            _SENDING, channel=channel, provider=provider, other="" if first else provider
+        )
+        return [_delivery(row) for row in rows]
 
-    async def asking(self, channel: str, *, count: int) -> list[Delivery]:
-        """Some of the uncertain deliveries about which the provider may still be asked."""
-        return [_delivery(row) for row in await self._database.read(_ASKING, channel=channel, count=count)]
+    async def asking(self, channel: str, *, provider: str, first: bool, count: int) -> list[Delivery]:
+        """Some of the uncertain deliveries about which `provider` may still be asked; see `sending`."""
+        rows = await self._database.read(
+            _ASKING, channel=channel, provider=provider, other="" if first else provider, count=count
+        )
+        return [_delivery(row) for row in rows]
 
     # -- settling
 
@@ -430,9 +466,16 @@ class DeliveryTables:
         rows = await self._database.read(_ONE % ", ".join(f":{name}" for name in names), **names)
         return {DeliveryId(row[0]): _delivery(row) for row in rows}
 
-    def give_back(self, tx: Transaction, delivery: Delivery, *, due_at: Instant) -> None:
-        """The attempt surely came to nothing: pending again, from `due_at` on."""
-        tx.add(_RETURN, id=delivery.id, attempts=delivery.attempts, reason=delivery.reason, due_at=due_at)
+    def give_back(self, tx: Transaction, delivery: Delivery, *, due_at: Instant, passed_to: str = "") -> None:
+        """The attempt surely came to nothing: pending again, from `due_at` on, perhaps for another provider."""
+        tx.add(
+            _RETURN,
+            id=delivery.id,
+            attempts=delivery.attempts,
+            reason=delivery.reason,
+            due_at=due_at,
+            passed_to=passed_to,
+        )
 
     def settle(self, tx: Transaction, before: Delivery, after: Delivery, *, asking: bool) -> None:
         """Keep the new state; does nothing if the row has moved on meanwhile."""

@@ -11,7 +11,7 @@ from gateway.bench.figure import Figure
 from gateway.bench.notice_desk import notice_desk, people
 from gateway.bench.sink import sink
 from notify.channels.twilio_sms import TwilioSMS
-from notify.sender import Pace
+from notify.provider import Pace
 from notify.settings import TwilioSettings
 
 MESSAGES = 4_000

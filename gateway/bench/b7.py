@@ -12,7 +12,7 @@ from gateway.bench.figure import Figure
 from gateway.bench.notice_desk import notice_desk, people
 from gateway.bench.sink import sink
 from notify.channels.smtp import SMTPChannel
-from notify.sender import Pace
+from notify.provider import Pace
 from notify.settings import SMTPSettings
 
 MESSAGES = 3_000

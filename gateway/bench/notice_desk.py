@@ -23,8 +23,8 @@ from notify import words
 from notify.audience import AudienceRule
 from notify.channels.channel import Channel
 from notify.planner import Planner
+from notify.provider import Pace, Provider
 from notify.room import NotifyRoom
-from notify.sender import Pace
 from notify.site import NoticeSite
 
 
@@ -39,14 +39,14 @@ class NoticeDesk:
         self._ids = Ids(clock=self._clock)
         self._stream = StreamName("alarm")
 
-    def room(self, channels: Sequence[tuple[Channel, Pace]]) -> NotifyRoom:
+    def room(self, providers: Sequence[Provider]) -> NotifyRoom:
         """The room, not yet running."""
         return NotifyRoom(
             database=self.database,
             journal=self._journal,
             stream=self._stream,
             site=lambda: self._site,
-            channels=channels,
+            providers=providers,
             clock=self._clock,
             ids=self._ids,
             random=Random(1),
@@ -103,7 +103,7 @@ class NoticeDesk:
 
     async def send_all(self, channel: Channel, pace: Pace, *, count: int) -> None:
         """Plan one notice and wait until all of its deliveries are settled and recorded."""
-        room = self.room([(channel, pace)])
+        room = self.room([Provider(channel=channel, pace=pace)])
         await room.open()
         async with Crew() as crew:
             tasks = room.run(crew)

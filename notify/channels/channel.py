@@ -30,6 +30,10 @@ class Message(Struct, frozen=True, kw_only=True):
     begun_at: Instant = Instant(0)
     # Seconds for which the message is still worth delivering.
     ttl: float = 600.0
+    # Of the body; "" where it is not known.
+    language: str = ""
+    # Which of the channel's sender numbers it goes from, counted from 0.
+    number: int = 0
 
 
 class Settled(Struct, frozen=True, kw_only=True):
@@ -44,6 +48,8 @@ class Refused(Struct, frozen=True, kw_only=True):
     """It will not be taken, now or later. `reason` is a code, never an address or a text."""
 
     reason: str
+    # The fault is this provider's own: another one may well take it.
+    elsewhere: bool = False
 
 
 class Uncertain(Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from notify.channels.console import Board, ConsoleChannel
 from notify.channels.modem import ModemSMS
 from notify.channels.smtp import SMTPChannel
 from notify.channels.twilio_sms import TwilioSMS
-from notify.sender import Pace
+from notify.provider import Pace, Provider
 from notify.settings import ConsoleSettings, ModemSettings, SMTPSettings, TwilioSettings
 
 
@@ -29,15 +29,16 @@ def make_channels(
     board: Board,
     clock: Clock,
     state: Path | None = None,
-) -> list[tuple[Channel, Pace]]:
-    """The channels of these settings, each with its pace. `public_url` is where carriers reach the desk; "": nowhere.
+) -> list[Provider]:
+    """The providers of these settings. `public_url` is where carriers reach the desk; "": nowhere.
 
     `state` is a folder for small things that must survive a restart, such as a PIN that a SIM has refused.
 
     Raises:
-        SettingsError: two channels serve the same kind of address.
+        SettingsError: two of one kind of address have the same turn.
     """
-    made: dict[str, tuple[str, Channel, Pace]] = {}
+    turns: dict[tuple[str, int], str] = {}
+    made: list[Provider] = []
     for name, one in settings.items():
         channel, pace = _make(
             one,
@@ -46,13 +47,15 @@ def make_channels(
             clock=clock,
             pin=state / f"sms-pin-{name}" if state else None,
         )
-        if channel.name in made:
+        order = getattr(one, "order", 1)
+        other = turns.setdefault((channel.name, order), name)
+        if other != name:
             raise SettingsError(
-                f"[notify.channels.{name}] kind: [notify.channels.{made[channel.name][0]}] serves {channel.name}"
-                " already; keep one of them"
+                f"[notify.channels.{name}] order: [notify.channels.{other}] serves {channel.name} in the same turn"
+                f" ({order}); give one of them a later turn, or remove it"
             )
-        made[channel.name] = (name, channel, pace)
-    return [(channel, pace) for _, channel, pace in made.values()]
+        made.append(Provider(channel=channel, pace=pace, given_name=name, order=order))
+    return made
 
 
 def _make(
@@ -62,7 +65,7 @@ def _make(
         case TwilioSettings():
             base = (settings.callback_url or public_url).rstrip("/")
             url = base + PATH if base else ""
-            pace = Pace(at_once=settings.in_flight, per_second=settings.rate)
+            pace = Pace(at_once=settings.in_flight, per_second=settings.rate, numbers=len(settings.numbers))
             return TwilioSMS(settings=settings, callback_url=url), pace
         case SMTPSettings():
             return SMTPChannel(settings=settings), Pace(at_once=settings.connections)

@@ -35,6 +35,8 @@ STATUSES: dict[str, State] = {
 _ACCOUNT_CODES = frozenset({20003, 20005, 20404})
 # The account or the sender is over its rate: surely not taken.
 _RATE_CODES = frozenset({20429, 14107, 21611, 63038})
+# What this number or this account may not reach, another provider may: permissions, wrong kind of sender, capability.
+_ELSEWHERE_CODES = frozenset({21408, 21606, 21612, 21659, 21660})
 # Seconds: Twilio's longest ValidityPeriod.
 _LONGEST_VALIDITY = 14_400
 _PATH = re.compile(r"/[!-~]+")
@@ -82,8 +84,10 @@ class TwilioSMS:
         self._pool: HTTPPool | None = None
         self._post = ""
         self._get = ("", "")
-        key = "MessagingServiceSid" if settings.from_.startswith("MG") else "From"
-        self._sender = urlencode({key: settings.from_})
+        self._senders = [
+            urlencode({"MessagingServiceSid" if number.startswith("MG") else "From": number})
+            for number in settings.numbers
+        ]
         self._encoded: tuple[str, str] = ("", "")
 
     async def open(self) -> None:
@@ -160,10 +164,11 @@ class TwilioSMS:
     def _form(self, message: Message) -> str:
         body, encoded = self._encoded
         if body != message.body:  # the same text goes to thousands: encode it once
-            encoded = f"&{self._sender}&Body={quote_plus(message.body)}&ValidityPeriod="
+            encoded = f"&Body={quote_plus(message.body)}&ValidityPeriod="
             self._encoded = (message.body, encoded)
         validity = max(1, min(_LONGEST_VALIDITY, int(message.ttl)))
-        form = f"To={quote_plus(message.address)}{encoded}{validity}"
+        sender = self._senders[message.number % len(self._senders)]
+        form = f"To={quote_plus(message.address)}&{sender}{encoded}{validity}"
         if self._callback_url:
             form += f"&StatusCallback={self._callback}{message.delivery}"
         return form
@@ -191,7 +196,7 @@ def _answer(answer: HTTPAnswer) -> Answer:
         )
     if status in {401, 403, 407} or code in _ACCOUNT_CODES:
         return Later(reason=f"account:{code or status}", after=10.0, everyone=True)
-    return Refused(reason=f"provider:{code or status}")
+    return Refused(reason=f"provider:{code or status}", elsewhere=code in _ELSEWHERE_CODES)
 
 
 def _settled(sid: str, status: str, code: int | None) -> Answer:

@@ -172,7 +172,7 @@ async def test_no_secret_address_or_text_leaks(kind: str, behave) -> None:
         ({"status": 429}, Later(reason="provider:20429", everyone=True)),
         ({"status": 429, "retry_after": 7}, Later(reason="provider:20429", after=7.0, everyone=True)),
         ({"status": 401, "code": 20003}, Later(reason="account:20003", after=10.0, everyone=True)),
-        ({"status": 400, "code": 21612}, Refused(reason="provider:21612")),
+        ({"status": 400, "code": 21612}, Refused(reason="provider:21612", elsewhere=True)),
         ({"stopped": ["+15550100"]}, Refused(reason="provider:21610")),
         ({"status": 500}, Uncertain(reason="http:500")),
         ({"status": 503}, Uncertain(reason="http:503")),
@@ -298,9 +298,10 @@ def test_settings_make_channels() -> None:
 
     made = make_channels(given, public_url="https://bell.example", board=Board(), clock=SystemClock())
 
-    assert ["sms", "email", "console"] == [channel.name for channel, _ in made]
-    assert 3.0 == made[0][1].per_second
-    assert "https://bell.example/notices/callbacks/sms/" == made[0][0]._callback_url
+    assert ["sms", "email", "console"] == [one.channel.name for one in made]
+    assert ["text", "mail", "screens"] == [one.name for one in made]
+    assert 3.0 == made[0].pace.per_second
+    assert "https://bell.example/notices/callbacks/sms/" == made[0].channel._callback_url
 
 
 def test_two_channels_of_one_kind_are_refused() -> None:
@@ -308,7 +309,8 @@ def test_two_channels_of_one_kind_are_refused() -> None:
     given = {"a": ConsoleSettings(), "b": ConsoleSettings()}
 
     with pytest.raises(
-        SettingsError, match=r"\[notify.channels.b\] kind: \[notify.channels.a\] serves console"
+        SettingsError,
+        match=r"\[notify.channels.b\] order: \[notify.channels.a\] serves console in the same turn",
     ):
         make_channels(given, public_url="", board=Board(), clock=SystemClock())
 

@@ -110,11 +110,11 @@ def test_a_wrong_pin_is_not_given_by_the_next_process_either(tmp_path):
     """Its hash stands beside the channel's name."""
     given = {"staff": ModemSettings(url="serial:///dev/ttyUSB6", pin=Secret("0000"))}
     for expected in (False, True):
-        [(channel, _)] = make_channels(
+        [provider] = make_channels(
             given, public_url="", board=Board(), clock=SystemClock(), state=tmp_path / "links"
         )
-        assert expected == channel._refused_pin.is_this(Secret("0000"))
-        channel._refused_pin.note(Secret("0000"))
+        assert expected == provider.channel._refused_pin.is_this(Secret("0000"))
+        provider.channel._refused_pin.note(Secret("0000"))
     assert ["sms-pin-staff"] == [file.name for file in (tmp_path / "links").iterdir()]
 
 

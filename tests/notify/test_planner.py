@@ -12,7 +12,7 @@ from belltower.people.person import Contact, ContactKind, Person
 from belltower.store import Transaction
 from notify.audience import AudienceRule
 from notify.channels.channel import Later, Settled
-from notify.sender import Pace
+from notify.provider import Provider
 from tests.peers.desk import DeskOptions, RosterOf, desk, order, staff
 
 
@@ -70,7 +70,7 @@ async def test_nobody_of_the_roster_gets_what_is_meant_for_the_staff(options: De
     sms = Takes()
     families = RosterOf(*(reader(f"g{n}", n) for n in range(5)))
     async with desk(
-        options, people=staff(1, kinds=("sms",)), roster=families, channels=[(sms, Pace())]
+        options, people=staff(1, kinds=("sms",)), roster=families, channels=[Provider(channel=sms)]
     ) as running:
         await running.is_ordered(order(1, audience="no-such-rule"), order(2, audience="families-7b"))
         await running.is_settled(6)
@@ -85,7 +85,7 @@ async def test_everybody_reads_their_own_language_and_one_that_is_not_there_in_t
     """One notice, two texts; an unknown language falls back."""
     sms = Takes()
     families = RosterOf(reader("es", 1, language="es"), reader("en", 2), reader("vi", 3, language="vi"))
-    async with desk(options, people={}, roster=families, channels=[(sms, Pace())]) as running:
+    async with desk(options, people={}, roster=families, channels=[Provider(channel=sms)]) as running:
         await running.is_ordered(order(1, audience="families-7b"))
         await running.is_settled(3)
         languages = await running.database.read("SELECT person, language FROM notice_delivery")
@@ -103,7 +103,7 @@ async def test_a_correction_goes_to_all_whom_the_first_may_have_reached_and_stop
     tried, waiting, moved = (reader(f"g{n}", n) for n in range(3))
     sms.down_for = {"+15550000000"}  # tried, and surely not taken: who knows what they heard
     async with desk(
-        options, people={}, roster=RosterOf(tried, waiting, moved), channels=[(sms, Pace())]
+        options, people={}, roster=RosterOf(tried, waiting, moved), channels=[Provider(channel=sms)]
     ) as running:
         await running.is_ordered(order(1, audience="families-7b"))
         await until(lambda: len(sms.sent) == 2)
@@ -125,7 +125,7 @@ async def test_a_correction_goes_to_all_whom_the_first_may_have_reached_and_stop
 async def test_a_notice_of_the_desks_own_needs_no_alarm_lane(options: DeskOptions) -> None:
     """It stands in the desk's stream, its rule in the room's own table, and it belongs to no incident."""
     sms = Takes()
-    async with desk(options, people=staff(3, kinds=("sms",)), channels=[(sms, Pace())]) as running:
+    async with desk(options, people=staff(3, kinds=("sms",)), channels=[Provider(channel=sms)]) as running:
         notice = order(1, audience="", incident=IncidentId(""), template="test", slots={}, routine=True)
         rule = AudienceRule(roles=frozenset({"staff"}), places=frozenset({PlaceId("b204")}))
         async with running.database.begin() as tx:

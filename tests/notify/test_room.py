@@ -10,7 +10,7 @@ from belltower.clock import Instant
 from belltower.ids import PersonId, StreamName
 from belltower.incident.facts import DeliverySettled, Mode, NoticePlanned, Outcome
 from belltower.people.person import Contact, ContactKind, Person
-from notify.sender import Pace
+from notify.provider import Pace
 from tests.invariants import i4, i5, i6, settled_honestly
 from tests.peers.carrier import CarrierPeer, carrier_peer
 from tests.peers.desk import Desk, DeskOptions, desk, order, staff

@@ -35,8 +35,8 @@ from notify.channels.console import Board, ConsoleChannel
 from notify.channels.smtp import SMTPChannel
 from notify.channels.twilio_sms import TwilioSMS
 from notify.ledger import nowhere
+from notify.provider import Pace, Provider
 from notify.room import NotifyRoom
-from notify.sender import Pace
 from notify.settings import SMTPSettings, TwilioSettings
 from notify.site import NoticeSite, Roster
 
@@ -147,6 +147,13 @@ class Desk:
             dict(await self.database.read("SELECT state, COUNT(*) FROM notice_delivery GROUP BY state"))
         )
 
+    async def begun(self, notice: str) -> int:
+        """How many deliveries of the notice were tried."""
+        rows = await self.database.read(
+            "SELECT COUNT(*) FROM notice_delivery WHERE notice = :notice AND attempts > 0", notice=notice
+        )
+        return rows[0][0]
+
     async def is_settled(self, expected: int, *, within: float = 15.0) -> Counter:
         """Wait until `expected` deliveries are on their last word for now."""
         async with asyncio.timeout(within):
@@ -243,7 +250,7 @@ async def desk(
         callback_url = f"http://127.0.0.1:{options.callback_port}"
     current = site(people if people is not None else staff(options.people, kinds=options.kinds), roster)
     if channels is None:
-        channels = [(ConsoleChannel(board=board, clock=clock), Pace())]
+        channels = [Provider(channel=ConsoleChannel(board=board, clock=clock))]
         if options.sms_url:
             settings = TwilioSettings(
                 account=ACCOUNT,
@@ -254,7 +261,9 @@ async def desk(
                 in_flight=100,
             )
             url = callback_url + PATH if callback_url else ""
-            channels.append((TwilioSMS(settings=settings, callback_url=url), options.pace))
+            channels.append(
+                Provider(channel=TwilioSMS(settings=settings, callback_url=url), pace=options.pace)
+            )
         if options.smtp_port:
             settings = SMTPSettings(
                 host="127.0.0.1",
@@ -263,13 +272,13 @@ async def desk(
                 security="none",
                 timeout=options.deadline,
             )
-            channels.append((SMTPChannel(settings=settings), options.pace))
+            channels.append(Provider(channel=SMTPChannel(settings=settings), pace=options.pace))
     room = NotifyRoom(
         database=database,
         journal=journal,
         stream=ALARM,
         site=lambda: current,
-        channels=channels,
+        providers=channels,
         clock=clock,
         ids=ids,
         random=Random(1),
