@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
+
+from msgspec import structs
 
 from belltower.clock import Instant
 from belltower.ids import PersonId
@@ -20,7 +22,16 @@ from belltower.people.records import (
     school,
     school_class,
 )
-from belltower.people.roster import ClassKey, Enrolment, HumanKind, School, SchoolClass
+from belltower.people.roster import (
+    ClassKey,
+    Enrolment,
+    Human,
+    HumanKey,
+    HumanKind,
+    Roster,
+    School,
+    SchoolClass,
+)
 from belltower.people.tables import (
     IN_FORCE,
     REVISIONS,
@@ -111,6 +122,47 @@ class RosterStore:
             for row in await self._select(Kept.ENROLMENT, "class = :school_class", school_class=school_class)
         ]
 
+    async def children_of(
+        self, persons: Sequence[PersonId], revision: int
+    ) -> dict[PersonId, frozenset[PersonId]]:
+        """The students to whom each of these adults is linked."""
+        found: dict[PersonId, set[PersonId]] = {}
+        for row in await self._among(Kept.LINK, "adult", persons, revision):
+            found.setdefault(PersonId(row[4]), set()).add(PersonId(row[3]))
+        return {person: frozenset(children) for person, children in found.items()}
+
+    async def classes_of(self, persons: Sequence[PersonId], revision: int) -> dict[PersonId, frozenset[str]]:
+        """The classes in which each of these is."""
+        found: dict[PersonId, set[str]] = {}
+        for row in await self._among(Kept.ENROLMENT, "person", persons, revision):
+            found.setdefault(PersonId(row[4]), set()).add(str(row[3]))
+        return {person: frozenset(classes) for person, classes in found.items()}
+
+    async def whole(self, source: str) -> Roster:
+        """All of one source, as a load would say it; for a delta to be read against. Held in memory whole."""
+        revision = await self.in_force()
+        humans: list[Human] = []
+        keys: dict[PersonId, HumanKey] = {}
+        async for page in self.humans(revision=revision):
+            for known in page:
+                if known.source == source:
+                    humans.append(known.human)
+                    keys[known.id] = known.human.key
+        found: dict[Kept, list[tuple[Any, ...]]] = {}
+        for kept in (Kept.SCHOOL, Kept.CLASS, Kept.LINK, Kept.ENROLMENT):
+            found[kept] = await self._select(kept, "source = :source", revision, source=source)
+        enrolments = [enrolment(row) for row in found[Kept.ENROLMENT]]
+        return Roster(
+            format="kept",
+            schools=tuple(school(row) for row in found[Kept.SCHOOL]),
+            classes=tuple(school_class(row) for row in found[Kept.CLASS]),
+            humans=tuple(humans),
+            links=tuple(known_link(self.vault, row).link for row in found[Kept.LINK]),
+            enrolments=tuple(
+                structs.replace(one, human=keys[person]) for person, one in enrolments if person in keys
+            ),
+        )
+
     async def reached_by(self, kind: str, written: str) -> list[PersonId]:
         """Whom an address reaches: `kind` "phone" (in E.164) or "email". Found by its mark; nothing is opened."""
         normalised = normalised_mailbox(written) if kind == "email" else written
@@ -131,12 +183,20 @@ class RosterStore:
     async def _with_addresses(self, rows: list[tuple[Any, ...]], revision: int) -> list[KnownHuman]:
         if not rows:
             return []
-        names = {f"p{count}": str(row[1]) for count, row in enumerate(rows)}
-        marks = ", ".join(f":{name}" for name in names)
         found: dict[str, list[Address]] = {}
-        for row in await self._select(Kept.ADDRESS, f"person IN ({marks})", revision, **names):
+        for row in await self._among(Kept.ADDRESS, "person", [row[1] for row in rows], revision):
             found.setdefault(str(row[3]), []).append(address(self.vault, row))
         return [known_human(self.vault, row, found.get(str(row[1]), ())) for row in rows]
+
+    async def _among(
+        self, kept: Kept, column: str, persons: Sequence[str], revision: int
+    ) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = []
+        for start in range(0, len(persons), _PAGE):
+            names = {f"p{count}": one for count, one in enumerate(persons[start : start + _PAGE])}
+            marks = ", ".join(f":{name}" for name in names)
+            found += await self._select(kept, f"{column} IN ({marks})", revision, **names)
+        return found
 
     async def _select(
         self, kept: Kept, where: str, revision: int | None = None, /, **params: SQLValue

@@ -12,6 +12,8 @@ from msgspec.structs import replace
 from belltower.clock import Instant
 from belltower.errors import Conflict, StoreError
 from belltower.people.generator import generate
+from belltower.people.person import ContactKind
+from belltower.people.reach import RosterPeople
 from belltower.people.roster import (
     Enrolment,
     Human,
@@ -161,6 +163,42 @@ async def test_a_change_keeps_ids_and_names_its_fields(people: RosterStore) -> N
     assert await take(people, married)
     assert "Zz" == (await people.human(before[one.key])).human.family
     assert before == {known.human.key: known.id async for page in people.humans() for known in page}
+
+
+async def test_the_whole_of_a_source_is_what_it_said(memory: RosterStore) -> None:
+    """A delta is read against it."""
+    await take(memory, DISTRICT)
+    whole = await memory.whole("sis")
+
+    for one, other in ((DISTRICT.humans, whole.humans), (DISTRICT.links, whole.links)):
+        assert sorted(one, key=repr) == sorted(other, key=repr)
+    assert sorted(DISTRICT.enrolments, key=repr) == sorted(whole.enrolments, key=repr)
+    assert not (await memory.whole("other")).humans
+
+
+async def test_notices_reach_guardians_by_their_children(people: RosterStore) -> None:
+    """A guardian has the classes of the children and every address; whoever is not active is left out."""
+    idle = DISTRICT.of_kind(HumanKind.STUDENT)[0].key
+    roster = replace(
+        DISTRICT,
+        humans=tuple(replace(one, active=one.key != idle) for one in DISTRICT.humans),
+    )
+    await take(people, roster)
+    found = {one.id: one async for page in RosterPeople(store=people).people() for one in page}
+    ids = {known.human.key: known.id async for page in people.humans() for known in page}
+    adult = next(one for one in DISTRICT.of_kind(HumanKind.GUARDIAN) if one.phones and one.emails)
+    children = {one.student for one in DISTRICT.links if one.adult == adult.key}
+    person = found[ids[adult.key]]
+
+    assert len(DISTRICT.humans) - 1 == len(found)
+    assert {ids[key] for key in children} == person.children
+    assert {one.school_class for one in DISTRICT.enrolments if one.human in children} == person.classes
+    assert {"guardian"} == person.roles
+    assert (adult.language, f"{adult.given} {adult.family}") == (person.language, person.name)
+    assert {
+        (ContactKind.EMAIL, adult.emails[0]),
+        *((kind, one.e164) for one in adult.phones for kind in (ContactKind.SMS, ContactKind.VOICE)),
+    } == {(one.kind, one.address) for one in person.contacts}
 
 
 async def test_a_number_is_found_by_its_mark(memory: RosterStore) -> None:
