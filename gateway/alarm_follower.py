@@ -64,6 +64,12 @@ async def followed_stream(database: Database) -> FollowedStream:
     return FollowedStream(name=StreamName(rows[0][0]), begun_at=Instant(rows[0][1]))
 
 
+PATIENCE = 15.0
+"""Seconds after the start for which an alarm lane that does not answer yet is nothing to warn of."""
+
+SOON = 0.1
+
+
 class AlarmFollower:
     """Copies the alarm lane's stream, for ever, and knows how long the lane has been silent."""
 
@@ -82,6 +88,7 @@ class AlarmFollower:
         self._client = client
         self._clock = clock
         self._heard: float | None = None
+        self._began = clock.monotonic()
         self._status: Status | None = None
         self._not_copied = ""
         self._changed = asyncio.Event()
@@ -91,6 +98,11 @@ class AlarmFollower:
         while True:
             try:
                 await self._follow()
+            except NotAsked:
+                if self._heard is not None or self._clock.monotonic() - self._began > PATIENCE:
+                    raise
+                await asyncio.sleep(SOON)  # the lanes start together, and the other one opens its socket last
+                continue
             except ForkedError:
                 await self._change(anew(self._stream.name))
             except (StoreError, Malformed) as error:
@@ -125,6 +137,8 @@ class AlarmFollower:
             record_broken=self._broken(status),
             units_lost=len(status.units_lost),
             devices_lost=len(status.devices_lost),
+            devices_unknown=status.devices_unknown,
+            device_troubles=len(status.troubles),
             unproven=status.links_unproven,
             channels_pausing=channels_pausing,
             faults=(*status.faults, *(fault for fault in faults if fault not in status.faults)),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -35,11 +35,13 @@ from gateway import settings as settings_file
 from gateway.alarm_verbs import device_verbs, verbs_offered
 from gateway.alarm_world import World, open_world
 from gateway.control import ControlServer, Status
-from gateway.device_wires import DeviceRoom, path_of
+from gateway.device_wires import DeviceRoom, kind_of, path_of
 from gateway.intake import panel_path, windows
 from gateway.intake.devices import memory as device_memory
+from gateway.intake.devices.health import DeviceHealth
 from gateway.intake.devices.wires import unwired
 from gateway.intake.intake import Intake
+from gateway.intake.jamming import Jamming
 from gateway.intake.mqtt_path import MQTTPath, UnitSignIn
 from gateway.intake.panel_path import PanelPath
 from gateway.intake.panel_settings import PanelSettings
@@ -47,9 +49,10 @@ from gateway.intake.paths import Path as UnitPath
 from gateway.intake.progress import Progress
 from gateway.intake.radio_path import RadioPath
 from gateway.intake.rooms import RoomUnits
-from gateway.intake.supervision import Supervision
+from gateway.intake.supervision import LOST_AFTER, Supervision
 from gateway.intake.suspects import Suspects
 from gateway.intake.telling import Tellings
+from gateway.intake.unit_health import last_heard, path_health, unit_health
 from gateway.intake.units import known_units
 from gateway.intake.windows import Windows
 from gateway.outputs.switch_settings import SwitchSettings
@@ -68,6 +71,7 @@ from hardware.drivers.mqtt_listener import MQTTListener
 from hardware.drivers.mqtt_registry import Limits
 from hardware.drivers.speech import Speech
 from hardware.unit_keys import read_keys
+from hardware.unit_record import Bearer
 
 _log = log.get("alarm_lane")
 
@@ -109,6 +113,7 @@ class AlarmLane:
         self._lost: dict[LinkName, str] = {}
         self._down: set[LinkName] = set()
         self._paths: dict[str, UnitPath] = {}
+        self._ways: dict[str, str] = {}
         self._panels: dict[str, PanelPath] = {}
         self.ready = asyncio.Event()
 
@@ -265,6 +270,8 @@ class AlarmLane:
             units=len(self._units),
             devices=len(self.devices.registry.devices),
             devices_lost=tuple(sorted(self.devices.supervision.lost))[:_LISTED],
+            devices_unknown=len(tuple(self.devices.supervision.unknown)),
+            troubles={name: tuple(kinds) for name, kinds in self.devices.troubles.standing.items()},
             links_proven=dict(self.calls.proven()),
             links_unproven=self.calls.unproven(),
             links_remarks=self.calls.remarks(),
@@ -285,7 +292,14 @@ class AlarmLane:
         tag = site_tag(site.id)
         self.windows = Windows(database=database)
         await self.windows.open()
-        self.supervision = Supervision(units=self._units, clock=world.clock, record=self.verbs.record)
+        self.supervision = Supervision(
+            units=self._units,
+            clock=world.clock,
+            record=self.verbs.record,
+            jamming=Jamming(
+                clock=world.clock, record=self.verbs.record, closed=lambda path: path in self._down
+            ),
+        )
         self.progress = Progress(units=self._units, paths=self._paths, site_tag=tag, journal=self.journal)
         self.rooms = RoomUnits(
             verbs=self.verbs,
@@ -304,7 +318,8 @@ class AlarmLane:
             suspects=Suspects(random_bytes=world.random_bytes, site_tag=tag, record=self.verbs.record),
             progress=self.progress,
             site_tag=tag,
-            heard=self.supervision.heard,
+            supervision=self.supervision,
+            exercised=lambda unit, place: self.devices.exercised(unit, place),  # noqa: PLW0108 - made below
             rooms=self.rooms,
         )
         await self._open_panels(database)
@@ -315,8 +330,24 @@ class AlarmLane:
             database=database,
             clock=world.clock,
             counts=self.intake.counts,
+            others=self._others,
+            units=[unit.record.id for unit in self._units.values()],
         )
         await self.devices.open()
+
+    def _others(self) -> Iterable[DeviceHealth]:
+        """Our own units and the ways in, for the list of what is to be looked after."""
+        units = tuple(unit_health(self._units, self.supervision, self._down, self.devices.states))
+        on_air = [each.record.heartbeat for each in self._units.values() if each.record.bearer != Bearer.MQTT]
+        heard = last_heard((*units, *self.devices.own_health()))
+        ways = path_health(
+            self._ways,
+            {name: reason for name, reason in self._lost.items() if name in self._ways},
+            heard,
+            within=min(on_air, default=0.0) * LOST_AFTER,
+            now=self._world.clock.now(),
+        )
+        return (*units, *ways)
 
     def _crowded(self) -> bool:
         return self.progress.crowded()
@@ -367,7 +398,7 @@ class AlarmLane:
             self._receive(crew, self._panels[name], panel)
         for name, way in alarm.devices.items():
             run, ready = self.devices.way(name, way, self._world.open_transport, self._world.lines)
-            self._mend(crew, path_of(name), run, ready)
+            self._mend(crew, path_of(name), run, ready, kind=kind_of(way))
         control = ControlServer(
             path=self._settings.state.control,
             follow=lambda after: self.journal.follow_raw(after=after),
@@ -388,6 +419,7 @@ class AlarmLane:
             port=settings.tcp_port,
             tls=settings.tls,
             limits=Limits(connections=settings.max_clients, packet=settings.max_packet),
+            on_takeover=partial(self.devices.takeovers.seen, path.name),
         )
         path.attach(self.listener)
         self._paths[path.name] = path
@@ -402,10 +434,11 @@ class AlarmLane:
             password=settings.password.reveal() if settings.password is not None else "",
             client_id=settings.client_id,
             tls=settings.tls,
+            on_takeover=partial(self.devices.takeovers.seen, name),
         )
         path.attach(client)
         self._paths[name] = path
-        self._mend(crew, LinkName(name), client.run, client.connected)
+        self._mend(crew, LinkName(name), client.run, client.connected, kind="broker")
 
     def _tune(self, crew: Crew, name: str, settings: RadioSettings) -> None:
         path = RadioPath(
@@ -415,7 +448,7 @@ class AlarmLane:
             station=ax25.Address.parse(settings.callsign),
             on_open=partial(self._path_restored, LinkName(name)),
         )
-        self._paths[name] = path
+        self._paths[name], self._ways[name] = path, "radio"
         crew.mendable(name, path.run, on_failure=partial(self._path_lost, LinkName(name)))
 
     def _receive(self, crew: Crew, path: PanelPath, settings: PanelSettings) -> None:
@@ -433,8 +466,15 @@ class AlarmLane:
         self._mend(crew, path.name, receiver.run, receiver.ready)
 
     def _mend(
-        self, crew: Crew, name: LinkName, run: Callable[[], Awaitable[None]], ready: asyncio.Event
+        self,
+        crew: Crew,
+        name: LinkName,
+        run: Callable[[], Awaitable[None]],
+        ready: asyncio.Event,
+        *,
+        kind: str = "listener",
     ) -> None:
+        self._ways[name] = kind
         crew.mendable(name, partial(self._serve, name, run, ready), on_failure=partial(self._path_lost, name))
 
     def _heard_before(self, entry: Entry) -> None:

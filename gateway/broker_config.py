@@ -10,9 +10,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from gateway.broker_users import BrokerUser, BrokerUsers
-
-TAKEOVERS = "$SYS/broker/log/E"
-"""Where mosquitto says that a second connection took a name."""
+from hardware.drivers.mqtt_link import TAKEOVERS
 
 
 class BrokerPlan(Struct, frozen=True, kw_only=True):

@@ -55,7 +55,7 @@ def broker_users(site: SiteDevices) -> BrokerUsers:
         profile = site.profiles[device.profile]
         if profile.wire:  # a driver of ours brings it
             continue
-        topics = _topics(profile)
+        topics = [] if profile.wire else _topics(profile)
         if profile.layouts or profile.bearer is not None:
             for bearer in [profile] if profile.bearer is not None else _bearers(device, site.profiles):
                 allow(bearer.id, *_filters(bearer, bearer.tables.settings))

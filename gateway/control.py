@@ -77,6 +77,10 @@ class Status(Struct, frozen=True, kw_only=True, tag=True):
     # Foreign devices, and those of them that are lost; at most 256 are named.
     devices: int = 0
     devices_lost: tuple[str, ...] = ()
+    # How many cannot be heard because what they hang on is lost.
+    devices_unknown: int = 0
+    # Troubles that stand: by device, unit or name at a broker.
+    troubles: dict[str, tuple[str, ...]] = {}
     # When each way to the PSAP was last proven by a test, and which ways were not for 31 days or never.
     links_proven: dict[LinkName, Instant] = {}
     links_unproven: tuple[LinkName, ...] = ()

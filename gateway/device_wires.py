@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 
 import msgspec
 
 from belltower.clock import Clock
 from belltower.errors import NotFound
-from belltower.ids import LinkName, PersonId, PlaceId
+from belltower.ids import LinkName, PersonId, PlaceId, UnitId
 from belltower.incident.verbs import Verbs
 from belltower.store import Database
 from belltower.tasks import together
 from floorplans import Place
-from gateway.intake.devices.health import Devices, health
+from gateway.intake.devices.health import DeviceHealth, Devices, health
 from gateway.intake.devices.memory import DeviceMemory
 from gateway.intake.devices.receiving import DeviceIntake, DriverTeller, Way
 from gateway.intake.devices.registry import Registry, known_devices
@@ -33,6 +33,7 @@ from gateway.intake.devices.supervision import DeviceSupervision
 from gateway.intake.devices.topics import topics_of
 from gateway.intake.devices.troubles import Troubles
 from gateway.intake.devices.walk_test import WalkTest
+from gateway.intake.takeovers import Takeovers
 from gateway.site_devices import SiteDevices
 from gateway.tls import client_context, server_context
 from hardware.drivers import TLS, Received
@@ -60,8 +61,15 @@ class DeviceRoom:
         database: Database,
         clock: Clock,
         counts: Counter[str],
+        others: Callable[[], Iterable[DeviceHealth]] = tuple,
+        units: Iterable[UnitId] = (),
     ) -> None:
-        """Make the room; `open` it before anything is received."""
+        """Make the room; `open` it before anything is received.
+
+        `others` are shown beside the devices; `units` are our own, which a walk-test proves too.
+        """
+        self._others = others
+        self._units = tuple(units)
         self._foreign = foreign
         self._clock = clock
         self._verbs = verbs
@@ -77,6 +85,8 @@ class DeviceRoom:
             changed=self.states.changed,
         )
         self.walk_test = WalkTest(clock=clock)
+        self.troubles = Troubles(record=verbs.record, clock=clock, counts=counts)
+        self.takeovers = Takeovers(clock=clock, troubles=self.troubles)
         self.intake = DeviceIntake(
             verbs=verbs,
             database=database,
@@ -86,7 +96,7 @@ class DeviceRoom:
             memory=self.memory,
             states=self.states,
             supervision=self.supervision,
-            troubles=Troubles(record=verbs.record, clock=clock, counts=counts),
+            troubles=self.troubles,
             walk_test=self.walk_test,
             counts=counts,
         )
@@ -95,7 +105,7 @@ class DeviceRoom:
         """Load what an earlier process knew."""
         names = self.registry.devices
         await self.memory.open(names)
-        await self.states.open(names, self.supervision)
+        await self.states.open((*names, *self._units), self.supervision)
 
     async def attend(self) -> None:
         """Watch over all devices and write down what changes, for ever."""
@@ -104,6 +114,7 @@ class DeviceRoom:
     async def _write(self) -> None:
         while True:
             await asyncio.sleep(WRITTEN_EVERY)
+            self.takeovers.look()
             await self.memory.write_once()
             await self.states.write_once(self.supervision)
 
@@ -117,7 +128,15 @@ class DeviceRoom:
             clock=self._clock,
             stuck=[name for name in self.registry.devices if self.intake.stuck.stuck(name)],
             walk_test_by=walk.by if walk is not None else "",
+            troubles=self.troubles.standing,
+            others=self._others(),
         )
+
+    def own_health(self) -> tuple[DeviceHealth, ...]:
+        """How the foreign devices are, nobody else."""
+        return health(
+            self.registry, states=self.states, supervision=self.supervision, clock=self._clock
+        ).devices
 
     def told(self, device: str) -> str:
         """All devices as JSON, or only one. Raises `NotFound`."""
@@ -125,6 +144,12 @@ class DeviceRoom:
         if device and device not in self.registry.devices:
             raise NotFound(f"the site package has no device {device}")
         return msgspec.json.encode(every).decode()
+
+    def exercised(self, unit: UnitId, place: PlaceId | None) -> None:
+        """A unit of ours was pressed in an exercise: in a walk-test that is its proof."""
+        _, walk = self.walk_test.takes(unit, self._authorisation())
+        if walk is not None and place is not None:
+            self._verbs.record(self.states.proven(unit, place, walk.by))
 
     def begin_walk_test(self, by: PersonId) -> str:
         """Begin a walk-test under the drill that runs. Raises `WrongState` without one."""
@@ -136,11 +161,8 @@ class DeviceRoom:
         walk = self.walk_test.going_on(self._authorisation())
         proven = walk.proven if walk is not None else {}
         self.walk_test.end()
-        return " ".join(
-            sorted(
-                name for name, device in self.registry.devices.items() if device.panic and name not in proven
-            )
-        )
+        expected = [name for name, device in self.registry.devices.items() if device.panic]
+        return " ".join(sorted(name for name in (*expected, *self._units) if name not in proven))
 
     def _authorisation(self) -> str | None:
         running = self._verbs.drill
@@ -228,12 +250,24 @@ class DeviceRoom:
             client_id=settings.client_id,
             tls=tls,
             topics=topics,
+            on_takeover=partial(self.takeovers.seen, name),
         )
 
 
 def path_of(name: str) -> LinkName:
     """What `[alarm.devices.NAME]` is called in facts."""
     return LinkName(f"devices-{name}")
+
+
+def kind_of(settings: DeviceWay) -> str:
+    """What kind of path it is, for people."""
+    match settings:
+        case MQTTDeviceSettings():
+            return "broker"
+        case WebhookDeviceSettings() | TCPJSONDeviceSettings():
+            return "listener"
+        case SerialDeviceSettings() | ModbusDeviceSettings():
+            return "line"
 
 
 def _signed(settings: WebhookDeviceSettings) -> Signed | None:

@@ -480,6 +480,13 @@ class DeviceTrouble(Struct, frozen=True, kw_only=True, tag="device.trouble"):
     profile: str = ""
 
 
+class DeviceTroubleOver(Struct, frozen=True, kw_only=True, tag="device.trouble_over"):
+    """A trouble that stood is past: the case closed, the network closed to joining, nobody takes the name any more."""
+
+    device: str
+    kind: str
+
+
 class DeviceLost(Struct, frozen=True, kw_only=True, tag="device.lost"):
     """A device, or the gateway it hangs on, has not been heard for longer than it may be silent."""
 
@@ -488,6 +495,14 @@ class DeviceLost(Struct, frozen=True, kw_only=True, tag="device.lost"):
     silent_for: float
     # The gateway or bridge that is the reason; "" where it is the device itself.
     parent: str = ""
+
+
+class DevicesUnknown(Struct, frozen=True, kw_only=True, tag="devices.unknown"):
+    """What they hang on is lost: how they are is not known, until each is heard again or lost by its own silence."""
+
+    # The gateway, bridge or path that is lost.
+    because: str
+    devices: tuple[str, ...]
 
 
 class DeviceRestored(Struct, frozen=True, kw_only=True, tag="device.restored"):
@@ -501,6 +516,8 @@ class JamSuspected(Struct, frozen=True, kw_only=True, tag="jam.suspected"):
 
     path: str
     devices: tuple[str, ...]
+    # How often something came by this path lately that nobody could read; 0 too where a path cannot tell.
+    noise: int = 0
 
 
 class WalkTested(Struct, frozen=True, kw_only=True, tag="device.walk_tested"):
@@ -743,7 +760,9 @@ Fact = (
     | UnitRestored
     | TamperSeen
     | DeviceTrouble
+    | DeviceTroubleOver
     | DeviceLost
+    | DevicesUnknown
     | DeviceRestored
     | JamSuspected
     | WalkTested

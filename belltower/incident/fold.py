@@ -301,7 +301,9 @@ class Incident(Struct, frozen=True, kw_only=True):
             case (
                 facts.AlarmJoined()
                 | facts.DeviceTrouble()
+                | facts.DeviceTroubleOver()
                 | facts.DeviceLost()
+                | facts.DevicesUnknown()
                 | facts.DeviceRestored()
                 | facts.JamSuspected()
                 | facts.WalkTested()

@@ -38,10 +38,17 @@ def command(context: click.Context, config: Path, *, everything: bool, as_json: 
     client = _client(config)
     devices, status = asyncio.run(_ask(client))
     if as_json:
-        emit({"devices": devices.devices, "unknown": devices.unknown, "units_lost": status.units_lost})
+        emit(
+            {
+                "devices": devices.devices,
+                "others": devices.others,
+                "unknown": devices.unknown,
+                "units_lost": status.units_lost,
+            }
+        )
     else:
         _show(devices, status, everything=everything)
-    if devices.out_of_service or status.units_lost:
+    if devices.out_of_service:
         raise click.exceptions.Exit(1)
 
 
@@ -101,15 +108,13 @@ async def _ask(client: ControlClient) -> tuple[Devices, Status]:
 
 
 def _show(devices: Devices, status: Status, *, everything: bool) -> None:
-    shown = [each for each in devices.devices if everything or each.rank < 2]
-    wrong = len(devices.out_of_service) + len(status.units_lost)
+    every = sorted((*devices.devices, *devices.others), key=lambda each: each.rank)
+    shown = [each for each in every if everything or each.rank < 2]
+    wrong = len(devices.out_of_service)
     table(
         f"{len(devices.devices)} devices, {status.units} units; {wrong} out of service",
         ("device", "place", "profile", "heard", "battery", "supervision", ""),
-        [
-            *((unit, "", "own unit", "", "", "strong", "LOST") for unit in status.units_lost),
-            *(_row(each) for each in shown),
-        ],
+        [_row(each) for each in shown],
     )
     if devices.unknown:
         table(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from gateway.cli.output import config_option, emit, json_option, table
+
+if TYPE_CHECKING:
+    from gateway.control import Status
 
 
 @click.command(short_help="How the alarm lane is at this moment.")
@@ -34,6 +38,8 @@ def command(config: Path, *, as_json: bool) -> None:
         status.links_lost
         or status.units_lost
         or status.devices_lost
+        or status.devices_unknown
+        or status.troubles
         or status.trouble
         or status.put_aside
         or status.faults
@@ -54,11 +60,8 @@ def command(config: Path, *, as_json: bool) -> None:
             ("open incidents", str(status.open_incidents)),
             ("units", f"{status.units}, {len(status.units_lost)} silent"),
             *((f"unit {unit}", "SILENT") for unit in status.units_lost),
-            *(
-                (("devices", f"{status.devices}, {len(status.devices_lost)} lost: belltower devices"),)
-                if status.devices
-                else ()
-            ),
+            *((("devices", f"{_devices(status)}: belltower devices"),) if status.devices else ()),
+            *((name, ", ".join(kinds)) for name, kinds in status.troubles.items()),
             *(
                 (f"link {link}", "answers" if answers else "not known yet")
                 for link, answers in status.links.items()
@@ -76,3 +79,8 @@ def command(config: Path, *, as_json: bool) -> None:
         table("In trouble" if troubled else f"In order{unproven}", ("", ""), rows)
     if troubled:
         raise click.exceptions.Exit(1)
+
+
+def _devices(status: Status) -> str:
+    unknown = f", {status.devices_unknown} not known" if status.devices_unknown else ""
+    return f"{status.devices}, {len(status.devices_lost)} lost{unknown}"

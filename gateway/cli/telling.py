@@ -70,11 +70,16 @@ def tell(fact: Fact, places: Mapping[PlaceId, Place]) -> tuple[str, str]:
             return f"unit {fact.unit} shows a text", _MACHINE
         case facts.DeviceTrouble():
             return f"device {fact.device}: {fact.kind}{f', {fact.why}' if fact.why else ''}", ""
+        case facts.DeviceTroubleOver():
+            return f"device {fact.device}: no more {fact.kind}", ""
+        case facts.DevicesUnknown():
+            return f"{len(fact.devices)} devices are not known, because of {fact.because}", ""
         case facts.DeviceLost():
             why = f", because of {fact.parent}" if fact.parent else ""
             return f"device {fact.device} is not heard{why}", ""
         case facts.JamSuspected():
-            return f"{len(fact.devices)} devices fell silent together on {fact.path}: jammed?", ""
+            noise = f", with noise ({fact.noise})" if fact.noise else ""
+            return f"{len(fact.devices)} devices fell silent together on {fact.path}{noise}: jammed?", ""
         case facts.WalkTested():
             return f"device {fact.device} proven at {_place(fact.place, places)}", ""
         case facts.CallSent(update=update) if update:

@@ -9,6 +9,7 @@ from functools import partial
 
 from belltower import log
 from belltower.errors import Malformed
+from belltower.ids import PlaceId, UnitId
 from belltower.incident import facts
 from belltower.incident.facts import AlarmKind
 from belltower.incident.verbs import Raised, Verbs
@@ -17,6 +18,7 @@ from belltower.store import Database, Transaction
 from gateway.intake.paths import Path
 from gateway.intake.progress import Progress
 from gateway.intake.rooms import RoomUnits
+from gateway.intake.supervision import Supervision
 from gateway.intake.suspects import Suspects
 from gateway.intake.units import KnownUnit
 from gateway.intake.windows import Windows
@@ -47,9 +49,12 @@ class Intake:
         suspects: Suspects,
         progress: Progress,
         site_tag: bytes,
-        heard: Callable[[int], None],
+        supervision: Supervision,
         rooms: RoomUnits,
+        exercised: Callable[[UnitId, PlaceId | None], None] = lambda *_: None,
     ) -> None:
+        """Keep what it is made of; `exercised` hears of each press that a unit calls an exercise."""
+        self._exercised = exercised
         self._rooms = rooms
         self._verbs = verbs
         self._database = database
@@ -58,7 +63,7 @@ class Intake:
         self._suspects = suspects
         self._progress = progress
         self._site_tag = site_tag
-        self._heard = heard
+        self._supervision = supervision
         self._pending: dict[tuple[int, int, int], asyncio.Future[Durability]] = {}
         # By unit: its presses that are not safely written down, as far as is known.
         self._unwritten: Counter[int] = Counter()
@@ -82,15 +87,15 @@ class Intake:
             header = codec.peek(data)
             unit = self._units.get(header.number)
             if unit is None or (only is not None and only != header.number):
-                self._refuse("unknown_unit" if unit is None else "wrong_unit", data)
+                self._refuse("unknown_unit" if unit is None else "wrong_unit", data, path)
                 return None
             frame = codec.open_sealed(data, unit.key, self._site_tag)
             if frame.down:
-                self._refuse("wrong_direction", data)
+                self._refuse("wrong_direction", data, path)
                 return None
             body = codec.body_of(frame)
         except Malformed as error:
-            self._refuse("malformed", data, str(error))
+            self._refuse("malformed", data, path, str(error))
             return None
         self.counts[type(body).__name__.lower()] += 1
         match body:
@@ -100,7 +105,7 @@ class Intake:
                 return self._answer(unit, frame, answer, path)
             case Heartbeat() | Tamper():
                 if not retained:  # what a broker had kept is no sign of life
-                    self._sign_of_life(unit, frame, path, tamper=isinstance(body, Tamper) or body.tamper)
+                    self._sign_of_life(unit, frame, path, body)
             case Status() | Text() if not retained:
                 return self._said(unit, frame, body, path)
             case Shown() if not retained:
@@ -108,6 +113,11 @@ class Intake:
             case _:
                 pass
         return None
+
+    def unreadable(self, path: Path) -> None:
+        """Something came by this path that was not even a frame."""
+        self.counts["malformed"] += 1
+        self._supervision.jamming.noise(path.name)
 
     def _press(
         self, unit: KnownUnit, frame: UnitFrame, kind: Kind, path: Path, *, retained: bool
@@ -196,7 +206,7 @@ class Intake:
             self.counts["shown_again"] += 1
 
     def _alive(self, number: int, path: Path) -> None:
-        self._heard(number)
+        self._supervision.heard(number, path.name)
         self._rooms.heard(number, path)
 
     def _raise(
@@ -227,6 +237,8 @@ class Intake:
             tx=tx,
             also=None if status is None else partial(self._rooms.status, unit, status),
         )
+        if frame.exercise:
+            self._exercised(unit.record.id, unit.place)
         key = (frame.number, epoch, counter)
         self._pending[key] = raised.durability
         self._unwritten[frame.number] += 1
@@ -276,7 +288,7 @@ class Intake:
         relayed = (frame.number, frame.epoch, frame.counter) in self._relayed
         return Level.RELAYED_ONLY if relayed and level is Level.RECORDED else level
 
-    def _sign_of_life(self, unit: KnownUnit, frame: UnitFrame, path: Path, *, tamper: bool) -> None:
+    def _sign_of_life(self, unit: KnownUnit, frame: UnitFrame, path: Path, said: Heartbeat | Tamper) -> None:
         judgement = self._windows.of(frame.number).judge(frame.epoch, frame.counter)
         if judgement is Judgement.SEEN:
             self._send(unit, frame, Level.RECORDED, path)
@@ -286,6 +298,12 @@ class Intake:
             return
         self._alive(frame.number, path)
         self._progress.remind(unit)
+        if isinstance(said, Heartbeat):
+            self._supervision.reported(frame.number, said)
+            tamper = said.tamper
+        else:
+            self._supervision.tampered(frame.number)
+            tamper = True
         if not tamper:
             self._tampered.discard(frame.number)
         elif frame.number not in self._tampered:
@@ -307,8 +325,9 @@ class Intake:
     def _send(self, unit: KnownUnit, frame: UnitFrame, level: Level, path: Path) -> None:
         path.send(frame.number, codec.seal(codec.acknowledge(frame, level), unit.key, self._site_tag))
 
-    def _refuse(self, why: str, data: bytes, error: str = "") -> None:
+    def _refuse(self, why: str, data: bytes, path: Path, error: str = "") -> None:
         self.counts[why] += 1
+        self._supervision.jamming.noise(path.name)
         self.samples.append(data[:_SAMPLE_SIZE])
         if self.counts[why] == 1:
             _log.warning("frame_refused", why=why, error=error, size=len(data))

@@ -72,7 +72,7 @@ class RadioPath:
         try:
             packet = ax25.decode(data)
         except Malformed:
-            self._intake.counts["malformed"] += 1
+            self._intake.unreadable(self)
             return
         if packet.destination == self._station:
             self._intake.receive(packet.info, self)

@@ -1,31 +1,58 @@
-"""Which units are alive. A unit is lost when it has been silent for almost three of its heartbeats."""
+"""Our own units: when each was last heard, how its battery is, and who has fallen silent. In time, for a silent unit calls nobody."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
 
-from belltower.clock import Clock
+from msgspec import Struct
+
+from belltower.clock import Clock, Instant
 from belltower.incident import facts
 from belltower.incident.facts import Fact
+from gateway.intake.jamming import Jamming
 from gateway.intake.units import KnownUnit
+from hardware.codecs.unit import Heartbeat
 
 LOST_AFTER = 2.8
 """Heartbeats of silence: with one every 30 s, and a look every 3 s, a lost unit is known within 90 s."""
+LOW = 20
+"""Percent of battery, in two reports running, that are too few."""
+FULL_AGAIN = 25
+"""Percent at which a low battery is over."""
 
 _LOOKS_PER_HEARTBEAT = 10
+
+
+class UnitState(Struct):
+    """What one unit last said of itself."""
+
+    heard: Instant = Instant(0)
+    path: str = ""
+    # Percent; -1: not known.
+    battery: int = -1
+    # How many reports running said that it is low.
+    low: int = 0
+    tampered: bool = False
 
 
 class Supervision:
     """When each unit was last heard, on the monotonic clock: a stepped wall clock loses no unit."""
 
     def __init__(
-        self, *, units: Mapping[int, KnownUnit], clock: Clock, record: Callable[[Fact], object]
+        self,
+        *,
+        units: Mapping[int, KnownUnit],
+        clock: Clock,
+        record: Callable[[Fact], object],
+        jamming: Jamming | None = None,
     ) -> None:
         self._units = units
         self._clock = clock
         self._record = record
+        self.jamming = jamming or Jamming(clock=clock, record=record)
         self._heard: dict[int, float] = {}
+        self._states: dict[int, UnitState] = {}
         self._lost: set[int] = set()
         self._began = clock.monotonic()
 
@@ -34,12 +61,36 @@ class Supervision:
         """Numbers of the units that are silent now."""
         return frozenset(self._lost)
 
-    def heard(self, number: int) -> None:
-        """An authentic frame of this unit came in."""
+    def of(self, number: int) -> UnitState:
+        """What the unit last said of itself; it is not to be changed."""
+        return self._states.get(number) or UnitState()
+
+    def heard(self, number: int, path: str = "") -> None:
+        """An authentic frame of this unit came in by this path."""
         self._heard[number] = self._clock.monotonic()
+        state = self._states.setdefault(number, UnitState())
+        state.heard, state.path = self._clock.now(), path
         if number in self._lost:
             self._lost.discard(number)
             self._record(facts.UnitRestored(unit=self._units[number].record.id))
+
+    def reported(self, number: int, said: Heartbeat) -> None:
+        """The unit says how its battery and its case are. Low in two reports running, or empty, is a trouble."""
+        state = self._states.setdefault(number, UnitState())
+        unit = self._units[number].record.id
+        state.battery, state.tampered = said.battery, said.tamper
+        if said.low_battery or said.battery <= LOW:
+            before, state.low = state.low, 2 if state.low or not said.battery else 1
+            if before < state.low == 2:
+                self._record(facts.DeviceTrouble(device=unit, kind="low battery", why=f"{said.battery} %"))
+        elif state.low and said.battery >= FULL_AGAIN:
+            if state.low == 2:
+                self._record(facts.DeviceTroubleOver(device=unit, kind="low battery"))
+            state.low = 0
+
+    def tampered(self, number: int) -> None:
+        """Its case was opened."""
+        self._states.setdefault(number, UnitState()).tampered = True
 
     async def watch(self) -> None:
         """Look for silent units for ever."""
@@ -61,3 +112,5 @@ class Supervision:
                 self._lost.add(number)
                 since = round(silent, 1) if last is not None else -1.0
                 self._record(facts.UnitLost(unit=unit.record.id, silent_for=since))
+                if path := self.of(number).path:
+                    self.jamming.lost(path, unit.record.id)

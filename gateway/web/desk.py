@@ -29,6 +29,10 @@ class LaneState(Struct, frozen=True, kw_only=True):
     units_lost: int = 0
     # How many foreign devices are lost.
     devices_lost: int = 0
+    # Those that are not known, because what they hang on is lost.
+    devices_unknown: int = 0
+    # Devices, units and names with a trouble that stands.
+    device_troubles: int = 0
     # Ways to the PSAP that no test has proven for 31 days.
     unproven: Sequence[LinkName] = ()
     # What is not as the settings want it, in either lane.

@@ -57,7 +57,8 @@ class DevicePage:
         except BelltowerError:
             values = {"known": False}
             return self._pages.page(request, "devices.html", values, session, status=503)
-        lines = [(each.rank, self._line(each)) for each in devices.devices]
+        every = sorted((*devices.devices, *devices.others), key=lambda each: each.rank)
+        lines = [(each.rank, self._line(each)) for each in every]
         good = [line for rank, line in lines if rank == 2]
         return self._pages.page(
             request,
@@ -75,18 +76,26 @@ class DevicePage:
             session,
         )
 
+    def _heard(self, each: DeviceHealth) -> str:
+        if each.heard:
+            return ago(self._clock.now() - each.heard)
+        return "never heard" if each.kind in ("device", "unit") else ""
+
     def _line(self, each: DeviceHealth) -> DeviceLine:
         tones = {0: Tone.LOUD, 1: Tone.WAITING, 2: Tone.QUIET}
         return DeviceLine(
             id=each.id,
-            place=self._names.place(PlaceId(each.place) if each.place else None),
+            place=_KINDS.get(each.kind) or self._names.place(PlaceId(each.place) if each.place else None),
             tone=tones[each.rank],
             said=", ".join(each.remarks) or "in order",
-            heard=ago(self._clock.now() - each.heard) if each.heard else "never heard",
+            heard=self._heard(each),
             battery=f"{each.battery} %" if each.battery >= 0 else "",
-            model=each.profile,
+            model={"own unit": "our own", "": "neither device nor unit"}.get(each.profile, each.profile),
             note=f"{each.unproven}: its press calls nobody without a person." if each.unproven else "",
         )
+
+
+_KINDS = {"path": "A way in", "name": "A name at a broker"}
 
 
 def ago(microseconds: int) -> str:

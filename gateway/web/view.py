@@ -290,6 +290,12 @@ def banner(lane: LaneState, *, reading: str, now: Instant, zone: tzinfo) -> list
     if lane.devices_lost:
         devices = "1 device is" if lane.devices_lost == 1 else f"{lane.devices_lost} devices are"
         lines.append(BannerLine(tone=Tone.WAITING, text=f"{devices} not heard; see Devices."))
+    if lane.devices_unknown:
+        devices = "1 device hangs" if lane.devices_unknown == 1 else f"{lane.devices_unknown} devices hang"
+        text = f"{devices} on something that is lost, so nothing is known of them; see Devices."
+        lines.append(BannerLine(tone=Tone.WAITING, text=text))
+    if lane.device_troubles:
+        lines.append(BannerLine(tone=Tone.WAITING, text="A device is in trouble that lasts; see Devices."))
     return lines
 
 

@@ -11,6 +11,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
@@ -44,7 +45,10 @@ class BrokerIntake:
         tls: TLS | None = None,
         connect_within: float = CONNECT_WITHIN,
         topics: tuple[str, ...] = TOPICS,
+        on_takeover: Callable[[str], None] | None = None,
     ) -> None:
+        """Keep what it is made of; `on_takeover` hears of every name that a second connection took, ours too."""
+        self._on_takeover = on_takeover
         self._url = url
         self._on_publish = on_publish
         self._username = username
@@ -94,6 +98,7 @@ class BrokerIntake:
                     client_id=self._client_id,
                     on_publish=self._on_publish,
                     topics=self._topics,
+                    on_takeover=self._on_takeover,
                 )
                 await link.open(self._thread("dial"))
         except TimeoutError as error:

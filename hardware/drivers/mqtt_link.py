@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import re
 import socket
 import ssl
 import termios
+from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any, cast
@@ -22,6 +24,10 @@ from belltower.errors import LinkError, Rejected, Unreachable
 from hardware.drivers import OnPublish, Received
 
 TOPICS = ("up/+", "state/+")
+TAKEOVERS = "$SYS/broker/log/E"
+"""Where mosquitto says that a second connection took a name, if it logs there and lets us read it."""
+_TAKEOVER = re.compile(rb"Client (\S{1,80}) already connected, closing old connection")
+_TAKEN_OVER = 0x8E
 KEEPALIVE = 15
 """Seconds; a dead broker is known after at most twice that."""
 SESSION_EXPIRY = 7 * 86_400
@@ -63,8 +69,11 @@ class BrokerLink:
         client_id: str,
         on_publish: OnPublish,
         topics: tuple[str, ...] = TOPICS,
+        on_takeover: Callable[[str], None] | None = None,
     ) -> None:
         self._topics = topics
+        self._on_takeover = on_takeover
+        self._name = username or client_id
         self._loop = asyncio.get_running_loop()
         self._address, self._port = address, port
         self._on_publish = on_publish
@@ -231,23 +240,32 @@ class BrokerLink:
             return
         self.session_present = bool(flags.session_present)
         client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in self._topics])
+        if self._on_takeover is not None:
+            client.subscribe([(TAKEOVERS, SubscribeOptions(qos=1))])
 
     def _subscribed(
         self, _client: paho.Client, _data: Any, _mid: int, reasons: list[ReasonCode], _properties: Any
     ) -> None:
+        if self._granted.done():  # for the second time: a broker need not let us read its log
+            return
         refused = [topic for topic, reason in zip(self._topics, reasons, strict=False) if reason.is_failure]
         if refused:
             self._lose(Rejected(f"the broker does not let us read {' and '.join(refused)}"))
-        elif not self._granted.done():
+        else:
             self._granted.set_result(None)
 
     def _disconnected(
         self, _client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _p: Any
     ) -> None:
+        if reason.value == _TAKEN_OVER and self._on_takeover is not None:
+            self._on_takeover(self._name)
         self._lose(Unreachable(f"the broker's connection ended: {reason}"))
 
     def _message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         self._heard += 1
+        if message.topic == TAKEOVERS:
+            self._logged(message)
+            return
         future = self._on_publish(
             Received(
                 client="",
@@ -262,6 +280,12 @@ class BrokerLink:
             self._acknowledge(message.mid, message.qos)
         else:
             future.add_done_callback(partial(self._resolved, message.mid, message.qos))
+
+    def _logged(self, message: paho.MQTTMessage) -> None:
+        taken = _TAKEOVER.search(bytes(message.payload[:256]))
+        if taken is not None and self._on_takeover is not None:
+            self._on_takeover(taken[1].decode("utf-8", "replace"))
+        self._acknowledge(message.mid, message.qos)
 
     def _resolved(self, mid: int, qos: int, future: asyncio.Future[Any]) -> None:
         if not future.cancelled() and future.exception() is None:

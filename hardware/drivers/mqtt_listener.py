@@ -7,6 +7,7 @@ import errno
 import socket
 import ssl
 from asyncio import sslproto
+from collections.abc import Callable
 
 from belltower.errors import Unreachable
 from hardware.drivers import TLS, OnPublish
@@ -41,12 +42,14 @@ class MQTTListener:
         port: int = 8883,
         tls: TLS | None = None,
         limits: Limits | None = None,
+        on_takeover: Callable[[str], None] | None = None,
     ) -> None:
+        """Keep what it is made of; `on_takeover` hears of every name that a second connection took."""
         self._on_publish = on_publish
         self._authenticate = authenticate
         self._host = host
         self._tls = tls
-        self._registry = Registry(limits=limits or Limits())
+        self._registry = Registry(limits=limits or Limits(), on_takeover=on_takeover)
         self.port = port
         """The port listened on; 0 until `ready` picks a free one."""
         self.ready = asyncio.Event()

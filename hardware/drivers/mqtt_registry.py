@@ -137,8 +137,9 @@ class Client(Protocol):
 class Registry:
     """Who is connected, who wants which topic, what is retained."""
 
-    def __init__(self, *, limits: Limits) -> None:
+    def __init__(self, *, limits: Limits, on_takeover: Callable[[str], None] | None = None) -> None:
         self.limits = limits
+        self._on_takeover = on_takeover
         self.counters = Counters()
         self._waiting: dict[str, dict[Client, None]] = {}
         self._clients: dict[str, Client] = {}
@@ -243,6 +244,8 @@ class Registry:
         contested[client_id] = contested.pop(client_id, 0) + 1
         if len(contested) > CONTESTED:
             del contested[next(iter(contested))]
+        if self._on_takeover is not None:
+            self._on_takeover(client_id)
 
     def _forget_empty(self, address: str) -> None:
         if not self._waiting.get(address, True):

@@ -12,6 +12,7 @@ import apsw
 import pytest
 
 from belltower.clock import SystemClock
+from belltower.errors import NotAsked
 from belltower.ids import Ids, StreamName
 from belltower.incident import facts
 from belltower.incident.encoding import FactEncoding
@@ -166,3 +167,31 @@ async def test_a_copy_that_cannot_be_written_is_said_until_it_can(tmp_path: Path
         assert first.recording_trouble == later.recording_trouble
         assert later.silent_for < 2
         assert "" == follower.state(channels_pausing={}).recording_trouble
+
+
+class Later:
+    """A clock that can be ahead."""
+
+    ahead = 0.0
+
+    def now(self):
+        return CLOCK.now()
+
+    def monotonic(self):
+        return CLOCK.monotonic() + self.ahead
+
+
+async def test_an_alarm_lane_that_starts_a_little_later_is_nothing_to_warn_of(tmp_path: Path) -> None:
+    """The lanes start together; only one that stays away is a failure, and one that was there before."""
+    async with journal_in(tmp_path / "desk.db", "desk") as journal:
+        followed = await followed_stream(journal.database)
+        copy = Copy(journal=journal, stream=followed.name)
+        await copy.open()
+        client, clock = ControlClient(path=tmp_path / "control.sock"), Later()
+        follower = AlarmFollower(copy=copy, journal=journal, stream=followed, client=client, clock=clock)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.25):
+                await follower.run()
+        clock.ahead = 20.0
+        with pytest.raises(NotAsked):
+            await follower.run()

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.broker_config import BrokerPlan, render, render_acl, render_config
 from hardware.codecs.mqtt_packets import ConnAck, Disconnect, PubAck, Publish
+from hardware.drivers.mqtt_broker import BrokerIntake
 from tests.hardware.mqtt.houses import KEEPING, BrokerHouse
 
 
@@ -99,6 +100,16 @@ async def test_nobody_takes_anothers_session(house: BrokerHouse) -> None:
     assert isinstance(answer, ConnAck)
     assert answer.reason == 0
     await ours.is_alive()
+
+
+async def test_we_know_when_our_own_name_is_taken(house: BrokerHouse) -> None:
+    """Whoever has our password throws us off, and we whoever it is."""
+    thief = await house.stranger(version=5)
+    await thief.sign_in("belltower")
+    assert isinstance(house.way, BrokerIntake)
+    await thief.is_closed()
+
+    assert "belltower" in house.taken_over
 
 
 @pytest.mark.parametrize("credentials", [{"username": None, "password": None}, {"password": b"wrong"}])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from belltower.clock import SECOND, Clock, Instant
 from gateway.intake.devices.registry import KnownDevice, Registry
@@ -15,10 +18,14 @@ TROUBLE_SHOWN = 24 * 3600 * SECOND
 """For how long the last trouble of a device is shown."""
 
 
+_NONE: Mapping[str, Any] = MappingProxyType({})
+
+
 class DeviceHealth(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One device, or one of our units, as it is now."""
+    """One device, one of our units, or a way in, as it is now."""
 
     id: str
+    # device; unit, one of our own; path, a way in; name, somebody at a broker
     kind: str = "device"
     profile: str = ""
     hash: str = ""
@@ -39,7 +46,7 @@ class DeviceHealth(Struct, frozen=True, kw_only=True, omit_defaults=True):
     supervision: str = "none"
     late_after: float = 0.0
     lost: bool = False
-    # The parent or path that it is lost with.
+    # The parent or path that is lost, so that nothing is known of this one.
     because: str = ""
     trouble: str = ""
     trouble_at: Instant = Instant(0)
@@ -47,11 +54,13 @@ class DeviceHealth(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tested_place: str = ""
     # Why its press places no call by itself.
     unproven: str = ""
+    # Troubles that stand until they are over: open to joining, taken over.
+    standing: tuple[str, ...] = ()
 
     @property
     def out_of_service(self) -> bool:
         """It cannot be relied upon now."""
-        return self.lost or self.tampered
+        return self.lost or self.tampered or bool(self.because)
 
     @property
     def calls_for_help(self) -> bool:
@@ -62,15 +71,18 @@ class DeviceHealth(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def remarks(self) -> tuple[str, ...]:
         """What is to be known, the worst first, in words."""
         said = []
-        if self.lost:
-            said.append(f"LOST with {self.because}" if self.because else "LOST")
+        if self.because:
+            said.append(f"NOT KNOWN: {self.because} is lost")
+        elif self.lost:
+            said.append("LOST")
         if self.tampered:
             said.append("TAMPERED")
         if self.stuck:
             said.append("stuck")
         if self.low:
             said.append("battery low")
-        if self.trouble:
+        said += self.standing
+        if self.trouble and self.trouble not in self.standing:
             said.append(self.trouble)
         if self.calls_for_help and not self.place:
             said.append("no place")
@@ -84,10 +96,10 @@ class DeviceHealth(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def rank(self) -> int:
-        """0: out of service, 1: to be looked at, 2: in order."""
-        if self.out_of_service:
+        """0: out of service, 1: to be looked at or not known, 2: in order."""
+        if self.lost or self.tampered:
             return 0
-        return 1 if self.stuck or self.low or self.trouble else 2
+        return 1 if self.because or self.stuck or self.low or self.trouble or self.standing else 2
 
 
 class Unknown(Struct, frozen=True, kw_only=True):
@@ -105,6 +117,8 @@ class Devices(Struct, frozen=True, kw_only=True):
     """All of them."""
 
     devices: tuple[DeviceHealth, ...] = ()
+    # Our own units, the ways in, and names of neither that something is wrong with.
+    others: tuple[DeviceHealth, ...] = ()
     unknown: tuple[Unknown, ...] = ()
     # Who goes on a walk-test now; "": nobody.
     walk_test_by: str = ""
@@ -112,7 +126,8 @@ class Devices(Struct, frozen=True, kw_only=True):
     @property
     def out_of_service(self) -> tuple[str, ...]:
         """The devices whose press would be a call for help, and which cannot be relied upon."""
-        return tuple(each.id for each in self.devices if each.calls_for_help and each.out_of_service)
+        every = (*self.devices, *self.others)
+        return tuple(each.id for each in every if each.calls_for_help and each.out_of_service)
 
 
 def health(
@@ -123,15 +138,34 @@ def health(
     clock: Clock,
     stuck: Iterable[str] = (),
     walk_test_by: str = "",
+    troubles: Mapping[str, Mapping[str, str]] = _NONE,
+    others: Iterable[DeviceHealth] = (),
 ) -> Devices:
     """How the foreign devices are, the worst first."""
     now, jammed = clock.now(), set(stuck)
     every = [
-        _one(device, states, supervision, now, stuck=device.id in jammed)
+        _one(
+            device,
+            states,
+            supervision,
+            now,
+            stuck=device.id in jammed,
+            standing=troubles.get(device.id, _NONE),
+        )
         for device in registry.devices.values()
     ]
+    rest = [replace(each, standing=tuple(troubles.get(each.id, ()))) for each in others]
+    named = {each.id for each in (*every, *rest)}
+    strange = [
+        DeviceHealth(
+            id=name, kind="name", standing=tuple(kinds), trouble="; ".join(filter(None, kinds.values()))
+        )
+        for name, kinds in troubles.items()
+        if name not in named
+    ]
     return Devices(
-        devices=tuple(sorted(every, key=lambda each: (each.rank, each.id))),
+        devices=tuple(sorted(every, key=_worst_first)),
+        others=tuple(sorted((*rest, *strange), key=_worst_first)),
         unknown=tuple(
             Unknown(
                 profile=each.profile,
@@ -147,8 +181,18 @@ def health(
     )
 
 
+def _worst_first(each: DeviceHealth) -> tuple[int, bool, str]:
+    return each.rank, bool(each.because), each.id
+
+
 def _one(
-    device: KnownDevice, states: States, supervision: DeviceSupervision, now: Instant, *, stuck: bool
+    device: KnownDevice,
+    states: States,
+    supervision: DeviceSupervision,
+    now: Instant,
+    *,
+    stuck: bool,
+    standing: Mapping[str, str],
 ) -> DeviceHealth:
     state, heard, watched = states.of(device.id), supervision.of(device.id), device.watched
     recent = bool(state.trouble) and 0 <= now - state.trouble_at <= TROUBLE_SHOWN
@@ -168,11 +212,12 @@ def _one(
         stuck=stuck,
         supervision=watched.strength,
         late_after=watched.late_after,
-        lost=heard.lost,
+        lost=heard.lost and not heard.because,
         because=heard.because,
         trouble=state.trouble if recent else "",
         trouble_at=state.trouble_at if recent else Instant(0),
         tested_at=state.tested_at,
         tested_place=state.tested_place,
         unproven=device.unproven,
+        standing=tuple(standing),
     )

@@ -15,7 +15,6 @@ from msgspec import Struct
 from belltower import log
 from belltower.clock import Clock
 from belltower.errors import StoreError
-from belltower.incident import facts
 from belltower.incident.facts import AlarmKind
 from belltower.incident.verbs import Verbs
 from belltower.journal import Durability
@@ -44,6 +43,8 @@ _SHOWN = {
     SignalKind.ERROR: "error",
     SignalKind.TROUBLE: "not understood",
 }
+_STANDING = frozenset({"open to joining"})
+"""Channels of a profile whose trouble stands until the same channel says `clear`."""
 _NO_LIFE = frozenset({SignalKind.OFFLINE, SignalKind.LEAVE, SignalKind.TX_ACK, SignalKind.ERROR})
 
 WIRES = frozenset({"modbus", "osdp", "inovonics"})
@@ -131,13 +132,16 @@ class DeviceIntake:
             for device, signals in self._owners(reading).items():
                 said = Reading(signals=tuple(signals), matched=True, why=reading.why, profile=reading.profile)
                 found[device] = (self._registry.devices[device], said)
+            for signal in reading.signals:
+                if signal.channel in _STANDING and not self._registry.of(reading.profile, signal.device):
+                    self._stands(f"{reading.profile} {signal.device[:60]}", signal, "")
             if _names(reading) and (strange is None or reading.evidence > strange.evidence):
                 strange = reading
         if not found:
             if strange is not None:
                 self._stranger(strange.profile, strange.signals, way)
             else:
-                self._not_understood(received)
+                self._not_understood(received, way.name)
         return found.values()
 
     def _spoken(self, profile: str, way: Way) -> bool:
@@ -180,8 +184,9 @@ class DeviceIntake:
         if self._registry.heard_of_strangers == 1:
             _log.info("device_unknown", profile=profile, path=way.name)
 
-    def _not_understood(self, received: Received) -> None:
+    def _not_understood(self, received: Received, way: str) -> None:
         self._counts["device_not_understood"] += 1
+        self._supervision.jamming.noise(way)
         self.samples.append(received.payload[:_SAMPLE_SIZE])
 
     def _judge(
@@ -250,10 +255,7 @@ class DeviceIntake:
             tx=tx,
         )
         if walk is not None and device.place is not None:
-            state = self._states.of(device.id)
-            state.tested_at, state.tested_place, state.tested_by = self._clock.now(), device.place, walk.by
-            self._states.changed(device.id)
-            self._verbs.record(facts.WalkTested(device=device.id, place=device.place, by=walk.by))
+            self._verbs.record(self._states.proven(device.id, device.place, walk.by))
         self._memory.unwritten[device.id] += 1
         written: Written = asyncio.get_running_loop().create_future()
         self._writing[device.id] = written
@@ -301,29 +303,36 @@ class DeviceIntake:
         if signal.battery is not None and not signal.flags & _OLD:
             state.battery = round(signal.battery)
         kind = signal.kind
+        if signal.channel in _STANDING and Flag.HISTORIC not in signal.flags:
+            self._stands(device.id, signal, device.profile.hash)
+        elif kind in _SHOWN and (signal.live or kind is SignalKind.TROUBLE):
+            self._trouble(device, _SHOWN[kind] if not _said(signal) else _said(signal), signal.why)
         if kind is SignalKind.BATTERY_LOW and not signal.flags & _OLD:
             state.low = 2
             if Flag.REFRESH not in signal.flags:
                 self._trouble(device, "low battery", "")
         elif state.low and signal.battery is not None and signal.battery > 20:
             state.low = 0
-            self._troubles.over(device.id, "low battery")
-        if kind in _SHOWN:
-            if signal.live or kind is SignalKind.TROUBLE:
-                self._trouble(device, _SHOWN[kind] if not _said(signal) else _said(signal), signal.why)
-        elif kind is SignalKind.TAMPER and not signal.flags & _OLD:
+            self._troubles.over(device.id, "low battery", stood=True)
+        if kind is SignalKind.TAMPER and not signal.flags & _OLD:
             if not state.tampered:
                 state.tampered = True
                 self._trouble(device, "tamper", "")
         elif kind is SignalKind.TAMPER_CLEAR and not signal.flags & _OLD:
+            self._troubles.over(device.id, "tamper", stood=state.tampered)
             state.tampered = False
-            self._troubles.over(device.id, "tamper")
         elif kind is SignalKind.OFFLINE and Flag.HISTORIC not in signal.flags:
             self._supervision.offline(device.id)
         elif kind is SignalKind.LEAVE and not signal.flags & _OLD and device.panic:
             self._trouble(device, "left", "it left its network")
             self._supervision.offline(device.id)
         self._counts[f"device_{kind}"] += 1
+
+    def _stands(self, name: str, signal: Signal, profile: str) -> None:
+        if signal.kind is SignalKind.TROUBLE:
+            self._troubles.stand(name, signal.channel, why=signal.why, profile=profile)
+        elif signal.kind is SignalKind.CLEAR:
+            self._troubles.over(name, signal.channel)
 
     def _trouble(self, device: KnownDevice, kind: str, why: str) -> None:
         state = self._states.of(device.id)

@@ -13,6 +13,8 @@ from msgspec import Struct
 
 from belltower.clock import SECOND, Clock, Instant
 from belltower.errors import StoreError
+from belltower.ids import PersonId, PlaceId
+from belltower.incident import facts
 from belltower.store import CHUNK, Database, Priority, SQLValue, Step, Transaction
 from gateway.intake.devices.supervision import DeviceSupervision
 
@@ -104,6 +106,13 @@ class States:
     def of(self, device: str) -> State:
         """The device's state; whoever changes it says so by `changed`."""
         return self._states.setdefault(device, State())
+
+    def proven(self, device: str, place: PlaceId, by: PersonId) -> facts.WalkTested:
+        """Somebody pressed the device at its place, and it was heard: keep it, and return the fact."""
+        state = self.of(device)
+        state.tested_at, state.tested_place, state.tested_by = self._clock.now(), place, by
+        self.changed(device)
+        return facts.WalkTested(device=device, place=place, by=by)
 
     def changed(self, device: str) -> None:
         """It is to be written in the next turn."""

@@ -1,7 +1,8 @@
 """Which foreign devices are alive. Each may be silent for as long as its profile or the site package says.
 
-A device lost takes along what is heard through it: its children are unsupervised from then on, and so is what a lost
-path brought. Each is back only when it is heard itself. One task looks after all of them, by deadlines, not by turns.
+When a device is lost, how those behind it are is not known from then on, nor how those are whom a lost path brought.
+Each is back only when it is heard itself; who is not, once the way is open again, is lost by its own silence. One task
+looks after all of them, by deadlines, not by turns.
 """
 
 from __future__ import annotations
@@ -17,15 +18,12 @@ from msgspec import Struct
 from belltower.clock import Clock
 from belltower.incident import facts
 from belltower.incident.facts import Fact
+from gateway.intake.jamming import Jamming
 
 CHILDREN_AFTER = 30.0
 """Seconds after a parent or a path was lost until what is heard through it counts as lost."""
 WEAK = 4 * 3600.0
 """Seconds of silence that alarm practice allows; whoever may be silent for longer is weakly supervised."""
-JAMMED = 3
-"""So many devices of one path lost within `JAM_WITHIN` seconds look like jamming."""
-JAM_WITHIN = 60.0
-JAM_SHOWN_EVERY = 600.0
 AT_ONCE = 500
 """Losses that are written down in one look; the rest waits for the next."""
 LOOK_EVERY = 1.0
@@ -55,8 +53,10 @@ class Heard(Struct):
     at: float | None = None
     path: str = ""
     lost: bool = False
-    # The parent or path that is the reason; "" where it is the device itself.
+    # The parent or path that is the reason, so that no more is known; "" where it is the device itself.
     because: str = ""
+    # When that parent or path was back: from then on silence is the device's own.
+    since: float = 0.0
 
 
 class DeviceSupervision:
@@ -88,8 +88,7 @@ class DeviceSupervision:
         self._orphaned: deque[tuple[float, float, str, bool]] = deque()
         self._to_lose: deque[tuple[str, str, float]] = deque()
         self._down: set[str] = set()
-        self._recent: dict[str, deque[tuple[float, str]]] = {}
-        self._jam_shown: dict[str, float] = {}
+        self.jamming = Jamming(clock=clock, record=record)
         self.wired: set[str] = set()
         """Paths that are cables: nothing can be jammed there."""
 
@@ -99,8 +98,13 @@ class DeviceSupervision:
 
     @property
     def lost(self) -> Iterable[str]:
-        """The devices that are lost now."""
-        return (name for name, heard in self._heard.items() if heard.lost)
+        """The devices that are lost now, by their own silence or on somebody's word."""
+        return (name for name, heard in self._heard.items() if heard.lost and not heard.because)
+
+    @property
+    def unknown(self) -> Iterable[str]:
+        """The devices that cannot be heard because of another that is lost."""
+        return (name for name, heard in self._heard.items() if heard.lost and heard.because)
 
     def resume(self, device: str, *, silent: float | None, path: str, lost: bool, because: str) -> None:
         """What an earlier process knew; `silent`: seconds without a sign of life while it ran, None: never heard."""
@@ -108,7 +112,7 @@ class DeviceSupervision:
         if known is None:
             return
         at = self._began - silent if silent is not None else None
-        self._heard[device] = Heard(at=at, path=path, lost=lost, because=because)
+        self._heard[device] = Heard(at=at, path=path, lost=lost, because=because, since=self._began)
         if lost:
             self._orphan(device, is_path=False)
 
@@ -123,12 +127,13 @@ class DeviceSupervision:
         if heard.lost:
             heard.lost, heard.because = False, ""
             self._record(facts.DeviceRestored(device=device))
+            self._opened(device, self._children.get(device, ()))
         self._changed(device)
 
     def offline(self, device: str) -> None:
         """Somebody who must know says that the device is gone."""
-        if device in self._watched and not self.of(device).lost:
-            self._lose(device, "", self._clock.monotonic())
+        if device in self._watched and (not self.of(device).lost or self.of(device).because):
+            self._lose(device, self._clock.monotonic())
 
     def path_lost(self, path: str) -> None:
         """Nothing can be heard on this path."""
@@ -139,6 +144,7 @@ class DeviceSupervision:
     def path_restored(self, path: str) -> None:
         """The path is open again; who was heard on it is back when it is heard."""
         self._down.discard(path)
+        self._opened(path, [device for device, heard in self._heard.items() if heard.because == path])
 
     async def watch(self) -> None:
         """Look for silent devices for ever."""
@@ -160,26 +166,47 @@ class DeviceSupervision:
             self._expected.discard(device)
             if self._due(device) > now:
                 self._expect(device)
-            elif not self.of(device).lost:
+            else:
                 self._to_lose.append((device, self._reason(device), now))
         while self._orphaned and self._orphaned[0][0] <= now:
             self._take_along(*self._orphaned.popleft()[1:])
+        unknown: dict[str, list[str]] = {}
         for _ in range(min(AT_ONCE, len(self._to_lose))):
             device, because, since = self._to_lose.popleft()
             heard = self.of(device)
-            if not heard.lost and (heard.at is None or heard.at < since):
-                self._lose(device, because, now)
+            if heard.at is not None and heard.at >= since:
+                continue
+            if not heard.lost and because:
+                self._not_known(device, because)
+                unknown.setdefault(because, []).append(device)
+            elif not because and (not heard.lost or (heard.because and not self._gone(heard.because))):
+                self._lose(device, now)
+        for because, devices in unknown.items():
+            self._record(facts.DevicesUnknown(because=because, devices=tuple(devices)))
 
     def _reason(self, device: str) -> str:
-        parent = self._watched[device].parent
-        if parent and self.of(parent).lost:
-            return parent
-        path = self.of(device).path
-        return path if path in self._down else ""
+        parent, path = self._watched[device].parent, self.of(device).path
+        return next((one for one in (parent, path) if one and self._gone(one)), "")
+
+    def _gone(self, name: str) -> bool:
+        """Whether this parent or path is lost."""
+        return name in self._down or self.of(name).lost
 
     def _due(self, device: str) -> float:
         heard = self.of(device)
-        return (heard.at if heard.at is not None else self._began) + self._watched[device].late_after
+        silent_since = heard.at if heard.at is not None else self._began
+        if heard.because:
+            silent_since = max(silent_since, heard.since)
+        return silent_since + self._watched[device].late_after
+
+    def _opened(self, name: str, devices: Iterable[str]) -> None:
+        """What they hang on is back: from now on each may be silent for as long as ever, and no longer."""
+        now = self._clock.monotonic()
+        for device in devices:
+            heard = self.of(device)
+            if heard.because == name:
+                heard.since = now
+                self._expect(device)
 
     def _expect(self, device: str) -> None:
         if self._deadlines is None or device in self._expected or not self._watched[device].late_after:
@@ -201,21 +228,18 @@ class DeviceSupervision:
         elif self.of(name).lost:
             self._to_lose += [(child, name, since) for child in self._children[name]]
 
-    def _lose(self, device: str, because: str, now: float) -> None:
+    def _lose(self, device: str, now: float) -> None:
         heard = self._heard.setdefault(device, Heard())
-        heard.lost, heard.because = True, because
+        heard.lost, heard.because = True, ""
         silent = round(now - heard.at, 1) if heard.at is not None else -1.0
-        self._record(facts.DeviceLost(device=device, silent_for=silent, parent=because))
+        self._record(facts.DeviceLost(device=device, silent_for=silent))
         self._changed(device)
         self._orphan(device, is_path=False)
-        if not because and heard.path and heard.path not in self.wired:
-            self._suspect_jam(heard.path, device, now)
+        if heard.path and heard.path not in self.wired:
+            self.jamming.lost(heard.path, device)
 
-    def _suspect_jam(self, path: str, device: str, now: float) -> None:
-        recent = self._recent.setdefault(path, deque(maxlen=64))
-        recent.append((now, device))
-        together = tuple(sorted({name for at, name in recent if now - at <= JAM_WITHIN}))
-        shown = self._jam_shown.get(path)
-        if len(together) >= JAMMED and (shown is None or now - shown >= JAM_SHOWN_EVERY):
-            self._jam_shown[path] = now
-            self._record(facts.JamSuspected(path=path, devices=together))
+    def _not_known(self, device: str, because: str) -> None:
+        heard = self._heard.setdefault(device, Heard())
+        heard.lost, heard.because, heard.since = True, because, 0.0
+        self._changed(device)
+        self._orphan(device, is_path=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from belltower import log
 from belltower.clock import Clock
@@ -30,6 +30,7 @@ class Troubles:
         self._counts = counts
         self._noted: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._lately: deque[float] = deque(maxlen=MOST_A_MINUTE)
+        self._standing: OrderedDict[str, dict[str, str]] = OrderedDict()
 
     def note(self, device: str, kind: str, *, why: str = "", profile: str = "") -> bool:
         """Write it down unless that was done lately; whether it was."""
@@ -50,6 +51,27 @@ class Troubles:
         self._record(facts.DeviceTrouble(device=device, kind=kind, why=why[:200], profile=profile))
         return True
 
-    def over(self, device: str, kind: str) -> None:
-        """It is past: when it comes again it is news."""
+    def stand(self, device: str, kind: str, *, why: str = "", profile: str = "") -> None:
+        """It is so from now on, until `over`; written down once."""
+        standing = self._standing.setdefault(device, {})
+        if kind in standing:
+            return
+        standing[kind] = why[:200]
+        if len(self._standing) > REMEMBERED:
+            self._standing.popitem(last=False)
+        self.note(device, kind, why=why, profile=profile)
+
+    def over(self, device: str, kind: str, *, stood: bool = False) -> None:
+        """It is past: when it comes again it is news. `stood`: an earlier process wrote down that it was so."""
         self._noted.pop((device, kind), None)
+        standing = self._standing.get(device, {})
+        stood |= standing.pop(kind, None) is not None
+        if not standing:
+            self._standing.pop(device, None)
+        if stood:
+            self._record(facts.DeviceTroubleOver(device=device, kind=kind))
+
+    @property
+    def standing(self) -> Mapping[str, Mapping[str, str]]:
+        """What stands now: by device, the kinds with their reasons."""
+        return self._standing

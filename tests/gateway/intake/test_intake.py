@@ -25,6 +25,7 @@ from belltower.store import InlineDatabase, SQLiteEngine
 from gateway.intake.intake import Intake
 from gateway.intake.progress import Progress
 from gateway.intake.rooms import RoomUnits
+from gateway.intake.supervision import Supervision
 from gateway.intake.suspects import Suspects
 from gateway.intake.telling import Tellings
 from gateway.intake.units import KnownUnit
@@ -59,6 +60,16 @@ class Wire:
 
     def said(self, key: bytes = KEY) -> list[codec.Body]:
         return [codec.body_of(codec.open_sealed(frame, key, TAG)) for frame in self.sent]
+
+
+class Heard(Supervision):
+    """Supervision, and who was heard in which order."""
+
+    numbers: list[int]
+
+    def heard(self, number: int, path: str = "") -> None:
+        self.numbers.append(number)
+        super().heard(number, path)
 
 
 class Bench:
@@ -106,6 +117,8 @@ class Bench:
             )
             for number, key in {7: KEY, 8: OTHER}.items()
         }
+        self.supervision = Heard(units=units, clock=clock, record=self.verbs.record)
+        self.supervision.numbers = self.heard
         windows = Windows(database=self.database)
         await windows.open()
         self.progress = Progress(units=units, paths={"mqtt": self.wire}, site_tag=TAG, journal=self.journal)
@@ -130,7 +143,7 @@ class Bench:
             suspects=Suspects(random_bytes=self.random.randbytes, site_tag=TAG, record=self.verbs.record),
             progress=self.progress,
             site_tag=TAG,
-            heard=self.heard.append,
+            supervision=self.supervision,
             rooms=self.rooms,
         )
 

@@ -28,11 +28,15 @@ GOOD = {
 }
 SITE = Devices(
     devices=(
-        DeviceHealth(id="sos-b204", lost=True, because="gw-hall-b", **GOOD),
+        DeviceHealth(id="sos-b204", because="gw-hall-b", **GOOD),
         DeviceHealth(
             id="sos-gym", **{**GOOD, "battery": 12}, low=True, unproven="What sos-gym sends can be forged"
         ),
         *(DeviceHealth(id=f"sos-{n}", **GOOD) for n in range(9)),
+    ),
+    others=(
+        DeviceHealth(id="mqtt", kind="path", profile="listener", lost=True, trouble="cannot listen"),
+        DeviceHealth(id="belltower", kind="name", standing=("taken over",)),
     ),
     unknown=(
         Unknown(
@@ -61,8 +65,11 @@ async def test_the_worst_devices_come_first_at_every_width(house: House, browser
         await enter(page, address, house)
         await page.get_by_role("link", name="How the devices are").click()
         await expect(page.get_by_role("heading", name="Devices", exact=True)).to_be_visible()
-        first, second = page.locator(".device").nth(0), page.locator(".device").nth(1)
-        await expect(first).to_contain_text("LOST with gw-hall-b")
+        path, first, second, name = (page.locator(".device").nth(at) for at in range(4))
+        await expect(path).to_contain_text("LOST, cannot listen")
+        await expect(path).not_to_contain_text("never heard")
+        await expect(name).to_contain_text("taken over")
+        await expect(first).to_contain_text("NOT KNOWN: gw-hall-b is lost")
         await expect(first).to_contain_text("B 204")
         await expect(second).to_contain_text("battery low")
         await expect(second).to_contain_text("its press calls nobody without a person")

@@ -33,6 +33,7 @@ class House:
         self.units: list[Unit] = []
         self.way: MQTTIntake | None = None
         self.port = 0
+        self.taken_over: list[str] = []
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -88,7 +89,12 @@ class ListenerHouse(House):
     """Our own listener."""
 
     async def start(self) -> None:
-        listener = MQTTListener(on_publish=self.intake, authenticate=authenticate, port=self.port)
+        listener = MQTTListener(
+            on_publish=self.intake,
+            authenticate=authenticate,
+            port=self.port,
+            on_takeover=self.taken_over.append,
+        )
         self._run(listener)
         async with asyncio.timeout(WAIT):
             await listener.ready.wait()
@@ -138,6 +144,7 @@ class BrokerHouse(House):
             on_publish=self.intake,
             username="belltower",
             password=self.password,
+            on_takeover=self.taken_over.append,
             tls=(lambda: self.tls) if self.tls else None,
         )
         self._run(intake)

@@ -170,6 +170,8 @@ async def test_a_second_connection_takes_over(house: House) -> None:
     assert [] == await first.is_closed()
     second.presses()
     assert PubAck(mid=1) == await second.hears()
+    await house.intake.wants(1)
+    assert ["u1"] == house.taken_over
 
 
 async def test_a_thousand_presses_in_a_row_arrive_in_order(house: House) -> None:

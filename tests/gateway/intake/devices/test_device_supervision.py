@@ -44,6 +44,12 @@ class Site:
     def lost(self):
         return {fact.device: fact.parent for fact in self.facts if isinstance(fact, facts.DeviceLost)}
 
+    def unknown(self):
+        """By device, what its not being known is put down to; in facts of at most 500."""
+        every = [fact for fact in self.facts if isinstance(fact, facts.DevicesUnknown)]
+        assert all(len(fact.devices) <= 500 for fact in every)
+        return {device: fact.because for fact in every for device in fact.devices}
+
 
 def test_a_silent_device_is_lost_at_its_own_interval_and_back_only_when_heard():
     """Each by its own; one never heard too; an unsupervised one never."""
@@ -68,8 +74,8 @@ def test_a_silent_device_is_lost_at_its_own_interval_and_back_only_when_heard():
     assert ["a", "b"] == sorted(site.supervision.lost)
 
 
-def test_a_lost_parent_takes_its_children_along_within_90_s():
-    """With the parent as the reason; its return clears only those heard again."""
+def test_a_lost_parent_leaves_its_children_unknown_within_90_s():
+    """In a few facts, with the parent as the reason, not lost one by one; its return brings back those heard again."""
     children = [Watched(id=f"d{n}", late_after=25 * HOUR, parent="bridge") for n in range(3000)]
     site = Site(Watched(id="bridge", late_after=60), *children)
     for child in children:
@@ -83,18 +89,47 @@ def test_a_lost_parent_takes_its_children_along_within_90_s():
     site.supervision.heard("d8", "mqtt")
     site.pass_by(80)
 
-    lost = site.lost()
-    assert {"bridge"} == {parent for device, parent in lost.items() if device != "bridge"}
-    assert 2999 == len(lost)
-    assert not {"d7", "d8"} & lost.keys()
+    assert {"bridge": ""} == site.lost()
+    assert 2998 == len(site.unknown())
+    assert {"bridge"} == set(site.unknown().values())
+    assert not {"d7", "d8"} & site.unknown().keys()
     assert max(site.when) - began <= 90
+    assert len(site.facts) <= 12
     site.supervision.heard("bridge", "mqtt")
     site.supervision.heard("d1", "mqtt")
-    assert 2997 == len(list(site.supervision.lost))
+    assert 2997 == len(list(site.supervision.unknown))
+    assert [] == list(site.supervision.lost)
     assert not any(isinstance(fact, facts.JamSuspected) for fact in site.facts)
 
 
-def test_a_lost_path_takes_along_who_was_heard_on_it():
+def test_who_is_not_heard_after_the_parent_is_back_is_lost_by_its_own_silence():
+    """Counted from the parent's return; while the parent is lost nobody says more than "not known"."""
+    site = Site(
+        Watched(id="bridge", late_after=60),
+        Watched(id="a", late_after=100, parent="bridge"),
+        Watched(id="b", late_after=100, parent="bridge"),
+    )
+    for name in ("bridge", "a", "b"):
+        site.supervision.heard(name, "mqtt")
+    site.supervision.offline("bridge")
+    site.pass_by(500)
+    assert {"bridge": ""} == site.lost()
+    site.supervision.heard("bridge", "mqtt")
+    for _ in range(98):
+        site.pass_by(1)
+        site.supervision.heard("bridge", "mqtt")
+    assert ["a", "b"] == sorted(site.supervision.unknown)
+    site.supervision.heard("b", "mqtt")
+    for _ in range(5):
+        site.pass_by(1)
+        site.supervision.heard("bridge", "mqtt")
+
+    assert {"bridge": "", "a": ""} == site.lost()
+    assert ["a"] == list(site.supervision.lost)
+    assert [] == list(site.supervision.unknown)
+
+
+def test_a_lost_path_leaves_unknown_who_was_heard_on_it():
     """Only when it stays lost, and only those."""
     site = Site(*(Watched(id=name, late_after=HOUR) for name in "abc"))
     site.supervision.heard("a", "broker")
@@ -103,10 +138,13 @@ def test_a_lost_path_takes_along_who_was_heard_on_it():
     site.pass_by(10)
     site.supervision.path_restored("broker")
     site.pass_by(60)
-    assert {} == site.lost()
+    assert {} == site.lost() | site.unknown()
     site.supervision.path_lost("broker")
     site.pass_by(60)
-    assert {"a": "broker"} == site.lost()
+    assert {"a": "broker"} == site.unknown()
+    site.supervision.path_restored("broker")
+    site.pass_by(HOUR + 2)
+    assert "a" in list(site.supervision.lost)
 
 
 def test_three_lost_together_on_one_path_look_like_jamming():
@@ -116,10 +154,14 @@ def test_three_lost_together_on_one_path_look_like_jamming():
         site.supervision.heard(name, "lora")
     for name in "de":
         site.supervision.heard(name, "mqtt")
-    site.pass_by(120)
+    site.supervision.jamming.noise("lora")
+    site.pass_by(60)
+    for _ in range(5):
+        site.supervision.jamming.noise("lora")
+    site.pass_by(60)
 
-    assert [("lora", ("a", "b", "c"))] == [
-        (fact.path, fact.devices) for fact in site.facts if isinstance(fact, facts.JamSuspected)
+    assert [("lora", ("a", "b", "c"), 6)] == [
+        (fact.path, fact.devices, fact.noise) for fact in site.facts if isinstance(fact, facts.JamSuspected)
     ]
 
 

@@ -256,9 +256,14 @@ async def test_a_dead_gateway_takes_its_devices_out_of_service(bench: Bench) -> 
     bench.pass_by(10)
     await bench.hear("gateway/gw1/state", {"state": "OFFLINE"}, retain=True)
     bench.pass_by(60)
-    lost = await bench.facts(facts.DeviceLost)
-    because = {fact.device: fact.parent for fact in lost}
-    assert ("", "lora-gw") == (because["lora-gw"], because["lora-1"])
+    lost = [fact.device for fact in await bench.facts(facts.DeviceLost)]
+    assert "lora-gw" in lost
+    assert "lora-1" not in lost
+    assert [("lora-gw", ("lora-1",))] == [
+        (fact.because, fact.devices) for fact in await bench.facts(facts.DevicesUnknown)
+    ]
+    (shown,) = (each for each in bench.room.health().devices if each.id == "lora-1")
+    assert "NOT KNOWN: lora-gw is lost" == shown.remarks[0]
     assert "lora-1" in bench.room.health().out_of_service
 
     await bench.hear("gateway/gw1/state", {"state": "ONLINE"}, retain=True)
@@ -475,3 +480,58 @@ def test_every_device_of_the_bench_is_another() -> None:
     """The bench itself."""
     assert len(DEVICES) == len({each.id for each in DEVICES}) == len({each.address for each in DEVICES})
     assert START * SECOND > 0
+
+
+async def test_open_permit_join_is_a_trouble_until_it_is_closed(bench: Bench) -> None:
+    """Written down at its beginning and its end, however often it is said, and told by a broker that kept it too."""
+    topic = "zigbee2mqtt/bridge/info"
+    for retain in (True, False, False):
+        await bench.hear(topic, {"version": "2", "permit_join": True}, retain=retain)
+        bench.pass_by(70)
+    (bridge,) = bench.room.health().others
+    assert ("zigbee2mqtt bridge", 1, "open to joining") == (bridge.id, bridge.rank, bridge.remarks[0])
+    assert [("zigbee2mqtt bridge", "open to joining")] == await troubles(bench)
+
+    await bench.hear(topic, {"version": "2", "permit_join": False})
+    await bench.hear(topic, {"version": "2", "permit_join": False})
+    assert () == bench.room.health().others
+    assert [
+        facts.DeviceTroubleOver(device="zigbee2mqtt bridge", kind="open to joining")
+    ] == await bench.facts(facts.DeviceTroubleOver)
+
+
+async def test_an_open_bridge_of_the_site_is_shown_as_such(tmp_path) -> None:
+    """Under its own name."""
+    bench = Bench(tmp_path, devices=(record("z2m-a", "zigbee2mqtt", "bridge"),))
+    await bench.start()
+    await bench.hear("zigbee2mqtt/bridge/info", {"permit_join": True}, retain=True)
+    (bridge,) = bench.room.health().devices
+    assert ("open to joining",) == bridge.standing
+    assert [("z2m-a", "open to joining")] == await troubles(bench)
+    await bench.hear("zigbee2mqtt/bridge/info", {"permit_join": False}, retain=True)
+    assert 1 == len(await bench.facts(facts.DeviceTroubleOver))
+    await bench.journal.close()
+
+
+async def test_repeated_takeovers_are_a_trouble_until_it_is_quiet(bench: Bench) -> None:
+    """Twice is a unit that came back; three times in ten minutes is a fight, by whichever path."""
+    takeovers = bench.room.takeovers
+    for _ in range(2):
+        takeovers.seen("mqtt", "u7")
+        takeovers.seen("devices-hall", "sos-1")
+    bench.time.passed += 700
+    for name in ("u7", "u7", "sos-1", "sos-1", "sos-1", "sos-1"):
+        takeovers.seen("mqtt", name)
+    assert [("sos-1", "taken over")] == await troubles(bench)
+    (shown,) = (each for each in bench.room.health().devices if each.id == "sos-1")
+    assert ("taken over",) == shown.standing
+
+    bench.time.passed += 590
+    takeovers.look()
+    assert [] == await bench.facts(facts.DeviceTroubleOver)
+    bench.time.passed += 20
+    takeovers.look()
+    assert [facts.DeviceTroubleOver(device="sos-1", kind="taken over")] == await bench.facts(
+        facts.DeviceTroubleOver
+    )
+    assert () == bench.room.health().others
