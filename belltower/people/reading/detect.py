@@ -228,14 +228,8 @@ def _deltas(
                 "manifest", manifest, row, "value", "is not absent, bulk or delta", "write one of them"
             )
         elif mode == "absent" and name in sheets:
-            findings.review(
-                "manifest",
-                manifest,
-                row,
-                "value",
-                f"says absent, but {name}.csv is there and is read",
-                "write bulk",
-            )
+            what = f"says absent, but {name}.csv is there" + (" and is read" if name in kept else "")
+            findings.review("manifest", manifest, row, "value", what, "write bulk")
         elif mode != "absent" and name not in sheets and name in oneroster_columns.LAYOUTS:
             findings.fault(
                 manifest,

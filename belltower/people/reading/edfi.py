@@ -126,23 +126,25 @@ class EdFiReader:
         stem = stem[: -len(".deletes")] if deletes else stem
         text = octets.removeprefix(b"\xef\xbb\xbf").strip()
         try:
-            if text.startswith(b"{") and (first := text.find(b"\n")) > 0 and _is_item(text[:first]):
-                self._keep(
-                    file, stem, [msgspec.Raw(line) for line in text.splitlines() if line.strip()], deletes
-                )
+            first = text.partition(b"\n")[0]
+            if file.casefold().endswith(".jsonl") or (first != text and _is_item(first)):
+                raws = [msgspec.Raw(line) for line in text.splitlines() if line.strip()]
+                self._keep(file, stem, raws, deletes=deletes)
             elif text.startswith(b"{"):
-                for name, raws in msgspec.json.decode(text, type=dict[str, msgspec.Raw]).items():
-                    if bytes(raws).lstrip().startswith(b"["):
-                        self._keep(
-                            file, name.casefold(), msgspec.json.decode(raws, type=list[msgspec.Raw]), deletes
-                        )
+                parts = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+                lists = {name: raw for name, raw in parts.items() if bytes(raw).lstrip().startswith(b"[")}
+                if not lists:
+                    self._findings.fault(file, 1, "1", "holds no list of items", "export whole resources")
+                for name, raw in lists.items():
+                    items_of = msgspec.json.decode(raw, type=list[msgspec.Raw])
+                    self._keep(file, name.casefold(), items_of, deletes=deletes)
             else:
-                self._keep(file, stem, msgspec.json.decode(text, type=list[msgspec.Raw]), deletes)
+                self._keep(file, stem, msgspec.json.decode(text, type=list[msgspec.Raw]), deletes=deletes)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             where = "a list of items" if isinstance(error, msgspec.ValidationError) else "JSON"
             self._findings.fault(file, 1, "1", f"is no {where} ({_safe(error)})", "export the resource again")
 
-    def _keep(self, file: str, name: str, raws: list[msgspec.Raw], deletes: bool) -> None:
+    def _keep(self, file: str, name: str, raws: list[msgspec.Raw], *, deletes: bool) -> None:
         name = _ALSO.get(name, name)
         if name not in _RESOURCES:
             self._findings.review(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import date
 
@@ -24,6 +25,8 @@ from belltower.people.roster import (
     SchoolClass,
     SchoolKey,
 )
+
+_MAILBOX = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+")
 
 
 class Gathering:
@@ -132,20 +135,10 @@ class Gathering:
         """The mailboxes of a cell, as written; what is none goes to review and is left out."""
         if not text:
             return ()
-        name, at, host = text.partition("@")
-        if (
-            at
-            and name
-            and "." in host
-            and "@" not in host
-            and not any(one.isspace() or one in ",;<>" for one in text)
-        ):
+        if _MAILBOX.fullmatch(text):
             return (text,)
-        found = []
-        for one in text.replace(";", ",").split(","):
-            name, at, host = one.strip().partition("@")
-            if at and name and host and "@" not in host and " " not in one.strip():
-                found.append(one.strip())
+        parts = (one.strip() for one in text.replace(";", ",").split(","))
+        found = [one for one in parts if _MAILBOX.fullmatch(one)]
         if not found:
             self.findings.review(
                 "email", file, row, column, "is no mailbox and is left out", "ask for the right address"

@@ -105,7 +105,9 @@ def load_mapping(path: Path) -> Mapping:
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: octet {error.start} is not UTF-8; save it in UTF-8") from None
     except (msgspec.DecodeError, ValueError) as error:
-        raise SettingsError(f"{path}: {error}; `belltower roster import --help` shows a mapping") from None
+        raise SettingsError(
+            f"{path}: is no mapping: {error}; `belltower roster import --help` shows a mapping"
+        ) from None
     columns = [(table.file, table.columns) for table in mapping.people]
     for tables in (mapping.schools, mapping.classes, mapping.enrolments, mapping.links):
         columns += [(table.file, table.columns) for table in tables]

@@ -1,16 +1,15 @@
 """Names that are easily mixed up: two students of one school whose names are the same or one letter apart.
 
-Every name is filed under itself and under itself less one letter; names that meet in a file are at most two changes
-apart and are compared. That takes time in proportion to the names, not to their pairs.
+Of two names that differ in one place the first halves or the last halves are the same, counted from their own ends by
+the shorter name's length. So every name is filed under its halves, and only names that meet in a file are compared.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from belltower.people.reading.columns import within
 from belltower.people.reading.faults import Findings
 from belltower.people.roster import Human, HumanKey, HumanKind
 
@@ -32,22 +31,39 @@ def close_names(names: Iterable[str]) -> set[tuple[int, int]]:
     """
     first: dict[str, int] = {}
     pairs: set[tuple[int, int]] = set()
-    filed: dict[int, list[int]] = defaultdict(list)
+    filed: dict[tuple[int, str], list[int]] = defaultdict(list)
     order = list(names)
     for index, name in enumerate(order):
-        if name in first:
+        if first.setdefault(name, index) != index:
             pairs.add((first[name], index))
             continue
-        first[name] = index
         if len(name) < _SHORTEST:
             continue
-        keys = {hash(name), *(hash(name[:at] + name[at + 1 :]) for at in range(len(name)))}
-        for key in keys:
-            for other in filed[key]:
-                if within(order[other], name, 1):
-                    pairs.add((other, index))
-            filed[key].append(index)
+        for key in _halves(name):
+            meets = filed[key]
+            pairs.update((other, index) for other in meets if _one_apart(order[other], name))
+            meets.append(index)
     return pairs
+
+
+def _halves(name: str) -> Iterator[tuple[int, str]]:
+    """Where to file a name: as the shorter or equal one, and as the longer one, of two."""
+    for length in (len(name), len(name) - 1):
+        half = length // 2
+        yield length, name[:half]
+        yield -length, name[half - length :]
+
+
+def _one_apart(one: str, other: str) -> bool:
+    """Whether two different names are one letter more, less or other apart."""
+    if len(one) > len(other):
+        one, other = other, one
+    if len(other) - len(one) > 1:
+        return False
+    at = next(
+        (at for at, (left, right) in enumerate(zip(one, other, strict=False)) if left != right), len(one)
+    )
+    return one[at + (len(one) == len(other)) :] == other[at + 1 :]
 
 
 def find_namesakes(

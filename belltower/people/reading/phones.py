@@ -29,7 +29,8 @@ def _e164(text: str, region: str) -> str:
     digits = bare.removeprefix("+")
     if not digits.isdecimal() or len(text) > _LONGEST:
         return ""
-    digits = "".join(str(int(digit)) for digit in digits)
+    if not digits.isascii():
+        digits = "".join(str(int(digit)) for digit in digits)
     if abroad and digits.startswith("1"):
         return _in_plan(digits[1:])
     if not abroad and region in NORTH_AMERICA and not digits.startswith("011"):

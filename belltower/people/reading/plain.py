@@ -48,6 +48,7 @@ class PlainReader:
         self._findings = gathering.findings
         self._progress = progress
         self._keys: dict[str, HumanKey] = {}
+        self._listed = False
 
     def read(self) -> None:
         """Read every file."""
@@ -55,6 +56,7 @@ class PlainReader:
         own = not mapping.names_files
         for table in mapping.schools or _own("schools", own=own):
             self._schools(table)
+        self._listed = bool(self._into.schools)
         for people in mapping.people or ((PeopleColumns(file="people.csv"),) if own else ()):
             self._people(people)
         for table in mapping.classes or _own("classes", own=own):
@@ -160,13 +162,16 @@ class PlainReader:
             return None
 
     def _known_schools(self, named: tuple[str, ...], file: str, row: int) -> tuple[SchoolKey, ...]:
-        schools = self._into.schools
-        for key in named:
-            if schools and key not in schools:
+        """The schools of a cell; where the load has no file of schools, the cells themselves name them."""
+        schools, found = self._into.schools, []
+        for key in map(SchoolKey, named):
+            if not self._listed:
+                schools.setdefault(key, School(key=key, name=key, file=file))
+            if key in schools:
+                found.append(key)
+            else:
                 self._into.unknown_reference(file, row, "schools", target="the schools", present=True)
-            elif not schools:
-                continue
-        return tuple(SchoolKey(key) for key in named if not schools or key in schools)
+        return tuple(found)
 
     def _adult(
         self, student: Human, adult: AdultColumns, values: dict[str, str], file: str, row: int

@@ -101,7 +101,8 @@ def read_rows(
     places = match(sheet.header, layout, sheet.file, findings)
     if places is None:
         return
-    pick = itemgetter(*places, -1)
+    pick = itemgetter(*places)
+    padded = -1 in places
     width = len(sheet.header)
     last_needed = max(
         (at for at, name in zip(places, layout.wanted, strict=True) if name in layout.required), default=-1
@@ -134,10 +135,10 @@ def read_rows(
                     continue
                 if not _fits(sheet, row, cells, width, last_needed, findings):
                     continue
-            cells.append("")
-            picked = list(map(str.strip, pick(cells)))
-            picked.pop()
-            if any(picked):
+            if padded:
+                cells.append("")
+            picked = [*map(str.strip, pick(cells))]
+            if picked[0] or any(picked):
                 yield row, picked
             if progress is not None and not row % _REPORT_EVERY:
                 progress(source.tell() - told)

@@ -1,0 +1,135 @@
+"""Rows, cells and numbers; and whatever bytes arrive, an answer and no crash."""
+
+from random import Random
+
+import pytest
+
+from belltower.people.reading.archive import MOST_OCTETS
+from belltower.people.reading.cells import read_date, read_grade
+from belltower.people.reading.columns import is_forbidden
+from belltower.people.reading.namesakes import close_names, folded
+from belltower.people.reading.phones import read_phone
+from tests.belltower.people.exports import CLEVER, ONEROSTER_12, USERS_11, folder, reading
+
+_ORGS = ONEROSTER_12["orgs.csv"]
+
+
+def _users(octets: bytes):
+    return USERS_11.encode() + octets
+
+
+@pytest.mark.parametrize(
+    ("octets", "row", "word"),
+    [
+        (b"u1,,,true,S1,student,,,A\x00na,Lee,,,,,,,06,\n", 2, "NUL"),
+        (b"u1,,,true,S1,student,,,A\x81na,Lee,,,,,,,06,\n", 2, "0x81"),
+        (b'u1,,,true,S1,student,,,"Ana,Lee,,,,,,,06,\n' * 3, 2, "CSV"),
+        (b'u1,,,true,S1,student,,,Ana,"Lee,,,,,,,06,\n', 2, "quoted"),
+        (b"u1,,,true,S1,student,,,Ana," + b"x" * (1 << 21), 2, "longer"),
+    ],
+)
+def test_bytes_that_are_no_csv_are_named_by_row(tmp_path, octets, row, word):
+    """And by what is wrong with them."""
+    found = reading(folder(tmp_path, {"orgs.csv": _ORGS, "users.csv": _users(octets)}))
+
+    assert [("users.csv", row)] == [(one.file, one.row) for one in found.faults][:1]
+    assert word in found.faults[0].what
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_other_encodings_are_read_and_named(tmp_path, encoding):
+    """A name keeps its spelling (P12)."""
+    text = USERS_11 + "u1,,,true,S1,student,,,Ana,Núñez’,,,,,,,06,\n"
+    found = reading(folder(tmp_path, {"orgs.csv": _ORGS, "users.csv": text.encode(encoding)}))
+
+    assert "Núñez’" == found.roster.humans[0].family
+    assert ("utf-8-sig" == encoding) == ("encoding" not in {one.kind for one in found.review})
+
+
+def test_any_change_of_octets_is_loaded_or_refused_but_never_raised(tmp_path):
+    """Random damage in each file of two formats; no fault repeats a name."""
+    random = Random(5)
+    for files in (ONEROSTER_12, CLEVER):
+        for turn in range(60):
+            name = random.choice(sorted(files))
+            octets = bytearray(files[name].encode())
+            for _ in range(random.randint(1, 6)):
+                at = random.randrange(len(octets))
+                octets[at : at + random.randint(0, 2)] = random.randbytes(random.randint(0, 2))
+            found = reading(folder(tmp_path / str(turn), {**files, name: bytes(octets)}))
+
+            assert found.roster is not None or found.faults
+            assert "Núñez" not in repr(found.faults)
+
+
+@pytest.mark.parametrize(
+    ("written", "e164"),
+    [
+        ("(202) 456-1414", "+12024561414"),
+        ("1-202-456-1414 x12", "+12024561414"),
+        ("+1 202 456 1414", "+12024561414"),
+        ("٢٠٢-٤٥٦-١٤١٤", "+12024561414"),
+        ("+44 20 7946 0958", "+442079460958"),
+        ("+11234567890", ""),
+        ("+10273841983", ""),
+        ("555-123-4567", ""),
+        ("911-456-1414", ""),
+        ("456-1414", ""),
+        ("call the office", ""),
+        ("", ""),
+        ("2" * 5000, ""),
+    ],
+)
+def test_a_number_is_kept_as_written_and_normalised_only_when_possible(written, e164):
+    """P20: by the North American plan, and by each country's own for the others."""
+    phone = read_phone(written)
+
+    assert (written, e164) == (phone.written, phone.e164)
+
+
+def test_grades_and_dates_come_in_many_spellings():
+    """Kindergarten in three; month first unless somebody says otherwise; never a day 31 as a month."""
+    assert ["KG", "KG", "KG", "06", "PS1", "undergraduate"] == [
+        read_grade(one) for one in ("Kindergarten", "KG", "0", "6", "ps1", "undergraduate")
+    ]
+    assert read_date("1/05/2023") == read_date("2023-01-05") == read_date("5.1.2023", day_first=True)
+    with pytest.raises(ValueError, match="month"):
+        read_date("31/05/2023")
+
+
+@pytest.mark.parametrize(
+    ("name", "forbidden"),
+    [
+        ("Password", True),
+        ("Pass word", True),
+        ("pasword", False),
+        ("Hispanic_Latino", True),
+        ("IEP_status", True),
+        ("is504", True),
+        ("freeLunch", True),
+        ("Unweighted_gpa", True),
+        ("raceCodes", True),
+        ("countryOfBirth", True),
+        ("grade", False),
+        ("birthDate", False),
+        ("Email", False),
+        ("Ellen", False),
+        ("Home_language", False),
+    ],
+)
+def test_columns_that_must_not_be_kept_are_known_by_name(name, forbidden):
+    """P8; a column nobody asks for is dropped whatever its name."""
+    assert forbidden == is_forbidden(name)
+
+
+def test_close_names_are_the_same_or_one_letter_apart():
+    """P22: put in, left out or changed anywhere; marks do not count."""
+    names = ["colt gray", "colt grey", "colt gra", "xcolt gray", "colt gray", "dora lane", "colt gryy"]
+
+    assert {(0, 1), (0, 2), (0, 3), (0, 4), (0, 6), (1, 6)} == close_names(names)
+    assert "nunez" == folded("NÚÑEZ")
+
+
+def test_two_hundred_megabytes_are_the_most():
+    """P9."""
+    assert 200_000_000 == MOST_OCTETS

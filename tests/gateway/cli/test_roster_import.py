@@ -1,0 +1,57 @@
+"""`belltower roster import`."""
+
+import json
+
+from click.testing import CliRunner
+
+from gateway.cli.roster_import import command
+from tests.belltower.people.exports import ONEROSTER_12, USERS_11, folder
+from tests.gateway.cli.house import belltower
+
+
+def test_a_dry_run_ends_with_one_line_of_json(tmp_path):
+    """Through the whole command, as a person types it; progress is on the other stream."""
+    done = belltower("roster", "import", "--dry-run", "--json", folder(tmp_path, ONEROSTER_12))
+    last = json.loads(done.stdout.splitlines()[-1])
+
+    assert 0 == done.returncode
+    assert ("oneroster", "1.2", []) == (last["format"], last["version"], last["errors"])
+    assert 1 == last["counts"]["students"]
+    assert {"format", "version", "counts", "diff", "errors", "review", "dropped"} == set(last)
+
+
+def test_faults_end_with_1_and_name_file_row_column_and_mend(tmp_path):
+    """In JSON and for people."""
+    load = folder(
+        tmp_path, {"orgs.csv": ONEROSTER_12["orgs.csv"], "users.csv": USERS_11 + "u1,,,true,S1,pupilx\n"}
+    )
+    told = CliRunner().invoke(command, ["--dry-run", str(load)])
+    done = CliRunner().invoke(command, ["--dry-run", "--json", str(load)])
+    (error,) = json.loads(done.stdout.splitlines()[-1])["errors"]
+
+    assert (1, 1) == (told.exit_code, done.exit_code)
+    assert {"file", "row", "column", "what", "mend"} == set(error)
+    assert "users.csv, row 2, column" in told.stdout
+
+
+def test_a_wrong_command_line_ends_with_2(tmp_path):
+    """No such path, no such mapping, a mapping that is wrong, no --dry-run."""
+    (tmp_path / "bad.toml").write_text("a = 1", encoding="utf-8")
+    load = str(folder(tmp_path / "load", ONEROSTER_12))
+    lines = [
+        ["--dry-run", str(tmp_path / "nothing")],
+        ["--dry-run", "--mapping", str(tmp_path / "nothing"), load],
+        ["--dry-run", "--mapping", str(tmp_path / "bad.toml"), load],
+        [load],
+    ]
+
+    assert [2, 2, 2, 2] == [CliRunner().invoke(command, line).exit_code for line in lines]
+
+
+def test_a_refused_archive_is_an_error_with_its_reason(tmp_path):
+    """P9, as the command tells it."""
+    (tmp_path / "load.zip").write_bytes(b"PK\x03\x04 and nothing more")
+    done = CliRunner().invoke(command, ["--dry-run", "--json", str(tmp_path / "load.zip")])
+
+    assert 1 == done.exit_code
+    assert "load.zip" == json.loads(done.stdout.splitlines()[-1])["errors"][0]["file"]
