@@ -192,7 +192,8 @@ class Profile:
             return self._not_understood(message, rules, why)
         framed = message.ingress == "frame"
         if framed != bool(self.layouts) and not message.topic:
-            return Reading(why=f"{self.id} reads {'messages' if framed else 'bytes'}", profile=self.id)
+            wanted = "messages" if framed else "bytes, written in hexadecimal digits; say that they are: hex"
+            return Reading(why=f"{self.id} reads {wanted}", profile=self.id)
         out: list[Signal] = []
         evidence, why = (
             self._framed(message, rules, out)
@@ -269,6 +270,8 @@ class Profile:
                 evidence = max(evidence, spoken + weight)
                 if table.stop:
                     break
+        if not evidence and not why:
+            why = f"no rule is about {', '.join(f'{name} = {value}' for name, value in fields.items())}"[:300]
         return evidence, why
 
     def _fields(self, message: Message) -> tuple[dict[str, Any] | None, str]:

@@ -115,7 +115,10 @@ def _apart(wanted: dict[str, Any], got: Signal) -> str:
             return f'"{key}" is no part of a signal; one of: {", ".join(_SHOWN)}'
         found = got.data.get(key[5:]) if key.startswith("data.") else plain.get(key)
         if not _alike(key, value, found):
-            return f"{key} is {_said(found)}, expected {_said(value)}"
+            mend = ""
+            if key == "kind" and got.level is not None:
+                mend = f"; it is a level, which means {got.rises} once it rises: expect {key} = {_said(found)}, level = {str(got.level).lower()}"
+            return f"{key} is {_said(found)}, expected {_said(value)}{mend}"
     return ""
 
 

@@ -136,8 +136,9 @@ class Reader:
         return max((rule.topic_weight for rule, _ in rules), default=0)
 
     def _nothing(self, found: tuple[Reading, ...], message: Message) -> str:
-        if found and message.topic:
-            return "; ".join(f"{one.profile}: {one.why}" for one in found[:4])
+        about = [one for one in found if message.topic and self._particular(one, message)]
+        if about:
+            return "; ".join(f"{one.profile}: {one.why}" for one in about[:4])
         if not self.profiles:
             return "no profile is loaded"
         if message.topic:

@@ -7,7 +7,7 @@ fleetsync_radio  a Kenwood radio that never transmits
 serving, port    such a device on a line; the line's end that others open
 
 Devices of other makes:
-repertoire       what a device of a profile says, made of the profile's own examples; `spoken` is a message and its envelope
+repertoire       what a device of a profile says, made of the profile's own examples and their `variants`; `spoken` is a message and its envelope
 script           who says what and when; `acting` plays it
 recorded         messages that were written down, to be sent again
 mishaps          twice, never, out of order, by a seed

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from belltower.clock import SECOND, Instant, aware
 from belltower.errors import Malformed, SettingsError
@@ -24,34 +23,21 @@ from hardware.profiles.message import Message
 from hardware.profiles.path import MISSING, finder
 from hardware.profiles.signal import ALARMING, Flag, Signal
 from hardware.simulators.spoken import Envelope, Spoken, put
+from hardware.simulators.variants import (
+    Pattern,
+    changed,
+    changed_pattern,
+    items_of,
+    kinds_of,
+    powered,
+    variants,
+)
 
 _ODD = frozenset({Flag.HISTORIC, Flag.SUSPECT, Flag.TEST, Flag.DUPLICATE})
-_NEAR = 4.0
-"""Percent by which a battery may differ from what was asked for: some devices say it in sixteenths."""
 _LONGEST_NOISE = 40
+_CAPTURE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 Means = Callable[[tuple[Signal, ...]], bool]
-
-
-class Pattern(Struct, frozen=True, kw_only=True):
-    """An example that says what is wanted, before it is anybody's in particular."""
-
-    message: Message
-    # Who reads it: the profile itself, or its bearer where that speaks for the device.
-    reader: Profile
-    signals: tuple[Signal, ...]
-    number: int
-    retained: bool
-
-    @property
-    def kinds(self) -> set[str]:
-        """What it means; of a level, what its becoming so means."""
-        return kinds_of(self.signals)
-
-    @property
-    def device(self) -> str:
-        """Whose the example is."""
-        return next((one.device for one in self.signals if one.device), "")
 
 
 class Repertoire:
@@ -153,7 +139,7 @@ class Repertoire:
     def _patterns(self, profile: Profile) -> Iterator[Pattern]:
         for number, example in enumerate(profile.tables.example, start=1):
             message = examples.message_of(example)
-            retained, message = message.retained, _changed(message, retained=False)
+            retained, message = message.retained, changed(message, retained=False)
             if profile.bearer is not None and profile.bearer.carries(message.topic) is not None:
                 continue
             reading = profile.read(message)
@@ -178,11 +164,28 @@ class Repertoire:
         every = (*self.patterns, *self._events)
         yield from sorted((one for one in every if what in one.kinds), key=lambda one: _oddness(one, what))
         for one in sorted(self.patterns, key=lambda one: (one.retained, one.number)):
-            for message in _variants(one):
+            for message in variants(one):
                 signals = one.reader.read(message).signals
                 if what in kinds_of(signals) and not _alarms_besides(signals, what):
-                    yield _pattern(one, message, signals)
+                    yield changed_pattern(one, message, signals)
                     break
+        yield from self._last_will(what)
+
+    def _last_will(self, what: str) -> Iterator[Pattern]:
+        """What the broker says of it, as [supervision] reads it, where no example does."""
+        online = self.profile.supervision.online
+        if online is None or online.path is not None:
+            return
+        names = dict(self.profile.tables.settings)
+        for one in self.patterns:
+            for _, captures in self.profile.rules_of(one.message.topic):
+                names.update(captures)
+        topic = _CAPTURE.sub(lambda found: names.get(found[1], "x"), online.topic)
+        for said, kind in online.map.items():
+            message = Message(payload=said.encode(), topic=topic)
+            signals = self.profile.read(message).signals
+            if kind == what and what in kinds_of(signals):
+                yield Pattern(message=message, reader=self.profile, signals=signals, number=0, retained=True)
 
     def _cannot(self, what: str) -> str:
         known = ", ".join(f"{kind} ({many})" for kind, many in self.kinds.items())
@@ -194,7 +197,7 @@ class Repertoire:
     def _with_battery(self, percent: float) -> Pattern:
         """An example that tells of a battery, made to say `percent`, and of no alarm."""
         for patterns in (self.patterns, self._events):
-            found = [each for one in patterns for each in _powered(one, percent)]
+            found = [each for one in patterns for each in powered(one, percent)]
             if found:
                 return min(found, key=lambda each: each[0])[1]
         raise SettingsError(
@@ -208,7 +211,7 @@ class Repertoire:
         """The message with `address` where the example has its own device."""
         message, own = pattern.message, pattern.device
         if message.ingress == "frame":
-            return _changed(message, device=address)
+            return changed(message, device=address)
         if not own or own == address:
             return message
         topic, payload = message.topic or "", message.payload
@@ -219,7 +222,7 @@ class Repertoire:
         inside = elsewhere.sub(lambda _: written, text).encode(errors="surrogateescape")
         wanted = [(one.kind, address if one.device == own else one.device) for one in pattern.signals]
         for one, other in ((there, inside), (there, payload), (topic, inside)):
-            made = _changed(message, topic=one, payload=other)
+            made = changed(message, topic=one, payload=other)
             signals = pattern.reader.read(made).signals
             if [(each.kind, each.device) for each in signals] == wanted:
                 return made
@@ -236,15 +239,15 @@ class Repertoire:
             whole = None
         if not isinstance(whole, dict):
             return message
-        changed = False
+        renewed = False
         for rule, _ in pattern.reader.rules_of(message.topic):
-            for item in _items(rule.table.each, whole):
+            for item in items_of(rule.table.each, whole):
                 for path, new in ((rule.table.at, now), (rule.table.counter, counter)):
                     if isinstance(path, str) and "{" not in path:
-                        changed |= _renew(path, item, whole, new)
-        if not changed:
+                        renewed |= _renew(path, item, whole, new)
+        if not renewed:
             return message
-        made = _changed(message, payload=msgspec.json.encode(whole))
+        made = changed(message, payload=msgspec.json.encode(whole))
         same = kinds_of(pattern.reader.read(made).signals) == pattern.kinds
         return made if same else message
 
@@ -257,15 +260,6 @@ def _numbered(known: str, number: int) -> str:
     digits = found[0]
     width = min(len(digits), max(3, len(str(number))))
     return f"{known[: found.start()]}{digits[:-width]}{number:0{width}d}{known[found.end() :]}"
-
-
-def kinds_of(signals: Iterable[Signal]) -> set[str]:
-    """What they mean; a level also means what its becoming so does."""
-    kinds = set()
-    for one in signals:
-        edge = one.rises if one.level else one.falls if one.level is False else None
-        kinds.add(str(edge or one.kind))
-    return kinds
 
 
 def _alarms_besides(signals: tuple[Signal, ...], what: str) -> bool:
@@ -290,93 +284,6 @@ def _loud(one: Pattern) -> tuple[bool, int]:
 
 def _port(pattern: Pattern | None) -> int:
     return pattern.message.port or 1 if pattern is not None else 1
-
-
-def _pattern(like: Pattern, message: Message, signals: tuple[Signal, ...]) -> Pattern:
-    return Pattern(
-        message=message, reader=like.reader, signals=signals, number=like.number, retained=like.retained
-    )
-
-
-def _changed(message: Message, **values: Any) -> Message:
-    return msgspec.structs.replace(message, **values)
-
-
-def _variants(one: Pattern) -> Iterator[Message]:
-    """The example with another value of a rule's own map, or with one octet changed."""
-    message = one.message
-    if message.ingress == "frame":
-        yield from _octets(message)
-        return
-    for rule, _ in one.reader.rules_of(message.topic):
-        table = rule.table
-        for key in table.map:
-            value: Any = key if table.of == "text" else int(key, 0) if table.of == "int" else key == "true"
-            if table.path in (None, "$"):
-                yield _changed(message, payload=key.encode())
-            elif (made := _with(message, table.path or "", table.each, value)) is not None:
-                yield made
-
-
-def _powered(one: Pattern, percent: float) -> Iterator[tuple[float, Pattern]]:
-    """What the example becomes with about this battery, and by how much it is off."""
-    if one.kinds & ALARMING or not any(signal.battery is not None for signal in one.signals):
-        return
-    for message in (one.message, *_batteries(one, percent)):
-        signals = one.reader.read(message).signals
-        said = next((each.battery for each in signals if each.battery is not None), None)
-        if said is None or kinds_of(signals) & {*ALARMING, "trouble"} or abs(said - percent) > _NEAR:
-            continue
-        yield abs(said - percent), _pattern(one, message, signals)
-
-
-def _batteries(one: Pattern, percent: float) -> Iterator[Message]:
-    """The example with another battery."""
-    if one.message.ingress == "frame":
-        yield from _octets(one.message)
-        return
-    text = one.message.payload.decode(errors="replace")
-    if text.strip().isdigit():
-        yield _changed(one.message, payload=f"{percent:g}".encode())
-        return
-    for rule, _ in one.reader.rules_of(one.message.topic):
-        spec = rule.table.battery
-        path = spec.get("path") if isinstance(spec, dict) else spec
-        if not isinstance(path, str) or "{" in path:
-            continue
-        scale, add = (spec.get("scale", 1), spec.get("add", 0)) if isinstance(spec, dict) else (1, 0)
-        value = (percent - add) / scale if scale else percent
-        written = int(value) if float(value).is_integer() else value
-        if (made := _with(one.message, path, rule.table.each, written)) is not None:
-            yield made
-
-
-def _octets(message: Message) -> Iterator[Message]:
-    octets = message.payload
-    for at in range(len(octets)):
-        for value in range(256):
-            if value != octets[at]:
-                yield _changed(message, payload=octets[:at] + bytes((value,)) + octets[at + 1 :])
-
-
-def _with(message: Message, path: str, each: str | None, value: Any) -> Message | None:
-    """The message with `value` where `path` leads in each item; None where it leads nowhere."""
-    try:
-        whole = document.json(message.payload)
-    except Malformed:
-        return None
-    done = False
-    for item in _items(each, whole):
-        done |= put(whole if path.startswith("$") else item, path, value)
-    return _changed(message, payload=msgspec.json.encode(whole)) if done else None
-
-
-def _items(each: str | None, whole: Any) -> list[Any]:
-    """What `each` leads to; the message itself without one."""
-    if each is None:
-        return [whole]
-    found = finder(each)(whole, whole)
-    return list(found) if isinstance(found, list) else []
 
 
 def _renew(path: str, item: Any, whole: Any, new: int) -> bool:
