@@ -145,7 +145,8 @@ def device_verbs(room: DeviceRoom) -> dict[str, Verb]:
 
     async def begin_walk_test(verb: VerbId, args: dict[str, Any]) -> str:
         del verb
-        return room.begin_walk_test(PersonId(args["by"]))
+        at = args.get("at")
+        return room.begin_walk_test(PersonId(args["by"]), PlaceId(str(at)) if at else None)
 
     async def end_walk_test(verb: VerbId, args: dict[str, Any]) -> str:
         del verb, args

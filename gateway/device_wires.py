@@ -19,7 +19,7 @@ from floorplans import Place
 from gateway.intake.devices.health import DeviceHealth, Devices, health
 from gateway.intake.devices.memory import DeviceMemory
 from gateway.intake.devices.receiving import DeviceIntake, DriverTeller, Way
-from gateway.intake.devices.registry import Registry, known_devices
+from gateway.intake.devices.registry import KnownDevice, Registry, known_devices
 from gateway.intake.devices.settings import (
     DeviceWay,
     ModbusDeviceSettings,
@@ -71,6 +71,7 @@ class DeviceRoom:
         self._others = others
         self._units = tuple(units)
         self._foreign = foreign
+        self._places = places
         self._clock = clock
         self._verbs = verbs
         self.registry = Registry(
@@ -99,6 +100,7 @@ class DeviceRoom:
             troubles=self.troubles,
             walk_test=self.walk_test,
             counts=counts,
+            bind=self._bind,
         )
 
     async def open(self) -> None:
@@ -106,6 +108,9 @@ class DeviceRoom:
         names = self.registry.devices
         await self.memory.open(names)
         await self.states.open((*names, *self._units), self.supervision)
+        for name in [name for name, device in names.items() if device.place is None]:
+            if proven_at := self.states.of(name).tested_place:
+                self._bind(name, PlaceId(proven_at))
 
     async def attend(self) -> None:
         """Watch over all devices and write down what changes, for ever."""
@@ -151,15 +156,21 @@ class DeviceRoom:
         if walk is not None and place is not None:
             self._verbs.record(self.states.proven(unit, place, walk.by))
 
-    def begin_walk_test(self, by: PersonId) -> str:
-        """Begin a walk-test under the drill that runs. Raises `WrongState` without one."""
-        self.walk_test.begin(by, self._authorisation())
+    def _bind(self, name: str, at: PlaceId) -> KnownDevice | None:
+        place = self._places.get(at)
+        return self.registry.bind(name, place) if place is not None else None
+
+    def begin_walk_test(self, by: PersonId, at: PlaceId | None = None) -> str:
+        """Begin a walk-test under the drill that runs, or go on `at` another place. Raises `WrongState`, `NotFound`."""
+        if at is not None and at not in self._places:
+            raise NotFound(f"the site package has no place {at}")
+        self.walk_test.begin(by, self._authorisation(), at)
         return "begun"
 
     def end_walk_test(self) -> str:
         """End it; the devices whose press calls for help and that were not proven at their place, by name."""
         walk = self.walk_test.going_on(self._authorisation())
-        proven = walk.proven if walk is not None else {}
+        proven = walk.proven.keys() - walk.elsewhere if walk is not None else set()
         self.walk_test.end()
         expected = [name for name, device in self.registry.devices.items() if device.panic]
         return " ".join(sorted(name for name in (*expected, *self._units) if name not in proven))

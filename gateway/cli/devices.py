@@ -58,29 +58,38 @@ def command(context: click.Context, config: Path, *, everything: bool, as_json: 
 @click.option(
     "--token", type=click.File("r"), help="The drill token that opens it, in a file; - for standard input."
 )
+@click.option(
+    "--at",
+    default="",
+    metavar="PLACE",
+    help="Where you stand: binds a device that devices.toml gives no place, and finds one that hangs elsewhere.",
+)
 @click.option("--end", is_flag=True, help="End it, and list the devices that were not pressed.")
-def walk_test(config: Path, by: str, token: IO[str] | None, *, end: bool) -> None:
+def walk_test(config: Path, by: str, token: IO[str] | None, at: str, *, end: bool) -> None:
     """Begin a walk-test: from now on each device's first press is its proof, and an exercise.
 
     \b
     Examples:
       belltower devices walk-test --by p07 --token drill.token --config config.toml
+      belltower devices walk-test --by p07 --at b-204 --config config.toml
       belltower devices walk-test --by p07 --end --config config.toml
+
+    With --at it goes on at that place: what devices.toml gives no place is bound there, until devices.toml says otherwise.
 
     It needs a drill: one that runs already, or a token that opens one. It ends with the drill. What a device says later
     than half a minute after its proof is live.
     """
-    asyncio.run(_walk(_client(config), by, token.read().strip() if token else "", end=end))
+    asyncio.run(_walk(_client(config), by, token.read().strip() if token else "", at, end=end))
 
 
-async def _walk(client: ControlClient, by: str, token: str, *, end: bool) -> None:
+async def _walk(client: ControlClient, by: str, token: str, at: str, *, end: bool) -> None:
     if end:
         left = (await client.ask("end_walk_test", _verb(), by=by)).split()
         click.echo("every device was pressed" if not left else f"NOT pressed: {', '.join(left)}")
         return
     if token:
         await client.ask("begin_drill", _verb(), token=token)
-    await client.ask("begin_walk_test", _verb(), by=by)
+    await client.ask("begin_walk_test", _verb(), by=by, at=at)
     click.echo("begun: press each device at its place; end it with --end")
 
 

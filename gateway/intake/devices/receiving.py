@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
 from belltower import log
 from belltower.clock import Clock
 from belltower.errors import StoreError
+from belltower.ids import PlaceId
 from belltower.incident.facts import AlarmKind
 from belltower.incident.verbs import Verbs
 from belltower.journal import Durability
@@ -80,8 +81,14 @@ class DeviceIntake:
         troubles: Troubles,
         walk_test: WalkTest,
         counts: Counter[str],
+        bind: Callable[[str, PlaceId], KnownDevice | None],
     ) -> None:
-        """Keep what it is made of; `counts` is where messages are counted by what became of them."""
+        """Keep what it is made of.
+
+        `counts` is where messages are counted by what became of them; `bind` gives a device without a place the one
+        where a walk-test proved it.
+        """
+        self._bind = bind
         self._verbs = verbs
         self._database = database
         self._clock = clock
@@ -242,6 +249,8 @@ class DeviceIntake:
         exercise, walk = self._walk_test.takes(
             device.id, running.authorisation if running is not None else None
         )
+        if walk is not None and walk.at is not None and device.place is None:
+            device = self._bind(device.id, walk.at) or device
         raised = self._verbs.raise_alarm(
             kind=AlarmKind.PANIC,
             place=device.place,
@@ -254,7 +263,10 @@ class DeviceIntake:
             unproven=device.unproven,
             tx=tx,
         )
-        if walk is not None and device.place is not None:
+        if walk is not None and walk.at not in (None, device.place):
+            walk.elsewhere.add(device.id)
+            self._trouble(device, "elsewhere", f"pressed at {walk.at}, the site package says {device.place}")
+        elif walk is not None and device.place is not None:
             self._verbs.record(self._states.proven(device.id, device.place, walk.by))
         self._memory.unwritten[device.id] += 1
         written: Written = asyncio.get_running_loop().create_future()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from belltower.clock import Instant
 from belltower.ids import PlaceId
@@ -22,6 +24,9 @@ LATE = 2.8
 
 PANIC = frozenset({ProfileClass.PANIC, ProfileClass.BADGE})
 """Classes whose presses are calls for help."""
+
+
+_Key = TypeVar("_Key")
 
 
 class KnownDevice(Struct, frozen=True, kw_only=True):
@@ -95,13 +100,22 @@ class Registry:
     """Who is who on the wire."""
 
     def __init__(self, devices: Mapping[str, KnownDevice]) -> None:
-        self.devices = devices
+        self.devices = dict(devices)
         self._by_address = {(device.profile.id, device.record.address): device for device in devices.values()}
         self._carried = {
             device.record.address.lower(): device for device in devices.values() if device.profile.layouts
         }
         self.strangers: OrderedDict[tuple[str, str], Stranger] = OrderedDict()
         self.heard_of_strangers = 0
+
+    def bind(self, name: str, place: Place) -> KnownDevice:
+        """The device hangs at `place`, which the site package does not say."""
+        old = self.devices[name]
+        device = replace(old, place=place.id, building=place.building)
+        self.devices[name] = device
+        _put(self._by_address, old, device)
+        _put(self._carried, old, device)
+        return device
 
     def of(self, profile: str, address: str) -> KnownDevice | None:
         """The device that this profile's messages call so."""
@@ -124,3 +138,7 @@ class Registry:
         if len(self.strangers) > MOST_STRANGERS:
             self.strangers.popitem(last=False)
         return known
+
+
+def _put(known: dict[_Key, KnownDevice], old: KnownDevice, new: KnownDevice) -> None:
+    known.update({key: new for key, each in known.items() if each is old})

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from belltower.clock import Clock
 from belltower.errors import WrongState
-from belltower.ids import PersonId
+from belltower.ids import PersonId, PlaceId
 
 STILL_THE_SAME = 30.0
 """Seconds after its proof in which a device's presses still belong to it: hands press twice."""
@@ -21,7 +21,12 @@ class Walk(Struct, kw_only=True):
 
     by: PersonId
     authorisation: str
+    # Where the person stands now; None: at each device's own place.
+    at: PlaceId | None = None
+    # When each was first pressed.
     proven: dict[str, float] = {}
+    # Those of them that hang elsewhere: heard, and no proof.
+    elsewhere: set[str] = set()
 
 
 class WalkTest:
@@ -31,11 +36,15 @@ class WalkTest:
         self._clock = clock
         self._walk: Walk | None = None
 
-    def begin(self, by: PersonId, authorisation: str | None) -> None:
-        """Begin one. `WrongState` without a running drill."""
+    def begin(self, by: PersonId, authorisation: str | None, at: PlaceId | None = None) -> None:
+        """Begin one, or go on with it `at` another place. `WrongState` without a running drill."""
         if authorisation is None:
             raise WrongState("a walk-test is an exercise: begin a drill first, with its token")
-        self._walk = Walk(by=by, authorisation=authorisation)
+        walk = self.going_on(authorisation)
+        if walk is None:
+            walk = Walk(by=by, authorisation=authorisation)
+        walk.by, walk.at = by, at
+        self._walk = walk
 
     def end(self) -> None:
         """From here on every press is live."""

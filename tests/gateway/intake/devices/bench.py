@@ -93,7 +93,9 @@ class Bench:
         await self.verbs.open()
         self.room = DeviceRoom(
             foreign=self.foreign,
-            places={PlaceId("b-204"): Place(id=PlaceId("b-204"), label="204", building="B")},
+            places={
+                PlaceId(name): Place(id=PlaceId(name), label=name, building="B") for name in ("b-204", "gym")
+            },
             verbs=self.verbs,
             database=self.database,
             clock=self.time,

@@ -12,13 +12,14 @@ import apsw
 import pytest
 
 from belltower.clock import SECOND
-from belltower.errors import WrongState
+from belltower.errors import NotFound, WrongState
 from belltower.ids import PersonId, PlaceId
 from belltower.incident import facts
 from belltower.incident.facts import AlarmKind, Mode
 from gateway.intake.devices.receiving import Way
 from gateway.web.headline import headline
 from gateway.web.story import Story
+from hardware.device_record import DeviceRecord
 from tests.gateway.intake.devices.bench import DEVICES, START, Bench, record
 from tests.peers.mutation import mutated
 
@@ -359,6 +360,31 @@ async def test_a_walk_test_needs_a_drill_and_proves_each_device_once(bench: Benc
     assert "desk-1 lora-1 sos-1 sos-2 wired-1" == bench.room.end_walk_test()
     (sos,) = (each for each in bench.room.health().devices if each.id == "sos-1")
     assert (PlaceId("b-204"), ()) == (sos.tested_place, tuple(r for r in sos.remarks if "walk" in r))
+
+
+async def test_a_walk_test_binds_a_device_to_the_place_where_it_was_pressed(tmp_path) -> None:
+    """For good; one that the site package has elsewhere is a trouble and no proof."""
+    unbound = DeviceRecord(id="sos-1", profile="z-button", address="hall")
+    bench = Bench(tmp_path, devices=(unbound, record("sos-2", "z-button", "gym")))
+    await bench.start()
+    await bench.begin_drill()
+    with pytest.raises(NotFound):
+        bench.room.begin_walk_test(PersonId("p07"), PlaceId("nowhere"))
+    bench.room.begin_walk_test(PersonId("p07"), PlaceId("gym"))
+    await bench.hear("z/gym", PRESS)
+    assert [("sos-2", "elsewhere")] == await troubles(bench)
+    bench.room.begin_walk_test(PersonId("p07"), PlaceId("b-204"))
+    await bench.hear("z/hall", PRESS)
+    assert [("sos-1", "b-204")] == [(one.device, one.place) for one in await bench.facts(facts.WalkTested)]
+    assert "sos-2" == bench.room.end_walk_test()
+    await bench.room.states.write_once(bench.room.supervision)
+    await bench.restart()
+    bench.pass_by(60)
+    await bench.hear("z/hall", PRESS)
+
+    last = (await alarms(bench))[-1]
+    assert ("sos-1", "b-204", "B", Mode.ACTUAL) == (last.device, last.place, last.building, last.mode)
+    await bench.journal.close()
 
 
 async def test_without_a_walk_test_a_drill_makes_no_exercise_of_a_press(bench: Bench) -> None:
