@@ -109,6 +109,14 @@ class Ledger:
                         one.told.set_result(self._known.get(one.evidence.delivery))
             self._more.clear()
 
+    async def flush(self) -> None:
+        """Write down what is left; for the moment in which `run` runs no more."""
+        while self._learned:
+            group = list(islice(self._learned, self._group))
+            await self._write(group)
+            for _ in group:
+                self._learned.popleft()
+
     async def _write(self, group: list[_Learned]) -> None:
         unknown = {one.evidence.delivery for one in group} - self._known.keys()
         if unknown:

@@ -124,6 +124,7 @@ class NotifyRoom:
         return Callbacks(public_url=public_url, token=token, ledger=self.ledger, at=self._at)
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Write down what was learned last, and let go of all connections."""
+        await self.ledger.flush()
         for provider in self._providers:
             await provider.channel.close()

@@ -28,6 +28,10 @@ _FIRST_WINDOW = 16
 _UNCERTAIN_RUN = 3
 # Rows are leased when at least one in so many places of the window is free: a commit is shared.
 _SHARE = 4
+# What has its row and waits for a place in flight: at most what leaves in so many seconds, and so many windows of it.
+# It is what a kill makes uncertain besides what is in flight.
+_AHEAD = 0.05
+_MOST_AHEAD = 16
 # Of a message that this provider keeps putting off, before the next one is asked.
 _TRIES = 3
 # Seconds until what is passed on stands in its row.
@@ -83,6 +87,9 @@ class Sender:
         self._workers = 0
         self._resting: list[asyncio.Future[None]] = []
         self._window = min(_FIRST_WINDOW, provider.pace.at_once)
+        # Windows that may be leased at once, and the seconds that a message takes, of late.
+        self._ahead = 1
+        self._took = _AHEAD
         self._paused_until = 0.0
         self._troubles = 0
         self._uncertain_run = 0
@@ -144,9 +151,10 @@ class Sender:
         return self._free() if earned is None else min(self._free(), earned)
 
     def _free(self) -> int:
-        """Places in the window, as soon as they are worth a commit."""
-        free = self._window - len(self._flying)
-        return free if not self._flying or free * _SHARE >= self._window else 0
+        """Places in flight or in line, as soon as they are worth a commit."""
+        places = self._window * self._ahead
+        free = places - len(self._flying)
+        return free if not self._flying or free * _SHARE >= places else 0
 
     async def _take(self, now: float) -> int:
         room = self._room(now)
@@ -215,7 +223,7 @@ class Sender:
                 self._resting.append(rest)
                 await rest
         except asyncio.CancelledError:
-            self._ready.clear()  # the crew goes; these rows say `sending`
+            self._stand_down()
             raise
         finally:
             self._workers -= 1
@@ -223,11 +231,13 @@ class Sender:
                 self._hire()
 
     async def _send(self, one: Leased) -> None:
-        address = one.delivery.address
+        loop = asyncio.get_running_loop()
         answered = False
         try:
             self._at("sender.before_send")
+            began = loop.time()
             answer = await self._channel.send(self._message(one))
+            self._took += (loop.time() - began - self._took) / 16
             answered = True
             self._at("sender.after_send")
             self._answered(one, answer)
@@ -236,15 +246,19 @@ class Sender:
                 self._ledger.note(
                     Evidence(delivery=one.delivery.id, state=State.UNCERTAIN, reason="surprise")
                 )
-            self._flying.discard(one.delivery.id)
-            self._numbers.pop(one.delivery.id, None)
-            behind = self._behind[address]
-            if behind:
-                self._ready.append(behind.popleft())
-            else:
-                del self._behind[address]
+            self._leave(one)
             if self._free():
                 self._bell.set()
+
+    def _leave(self, one: Leased) -> None:
+        """Its place is free, and whoever waited behind it for the same address is ready."""
+        self._flying.discard(one.delivery.id)
+        self._numbers.pop(one.delivery.id, None)
+        behind = self._behind[one.delivery.address]
+        if behind:
+            self._ready.append(behind.popleft())
+        else:
+            del self._behind[one.delivery.address]
 
     def _message(self, one: Leased) -> Message:
         delivery = one.delivery
@@ -287,7 +301,7 @@ class Sender:
             case Uncertain(reason=reason):
                 self._ledger.note(Evidence(delivery=id_, state=State.UNCERTAIN, reason=reason))
                 self._uncertain_run += 1
-                self._window = max(1, self._window // 2)
+                self._step_back(max(1, self._window // 2), reason)
                 if self._uncertain_run >= _UNCERTAIN_RUN:
                     self._pause(reason, None)
             case Later(reason=reason, after=after, everyone=everyone):
@@ -315,6 +329,8 @@ class Sender:
     def _healthy(self) -> None:
         self._troubles = self._uncertain_run = 0
         self._window = min(self._window + 1, self._pace.at_once)
+        if self._window == self._pace.at_once:
+            self._ahead = max(1, min(_MOST_AHEAD, int(_AHEAD / max(self._took, 1e-4))))
         if self._said:
             self._said = ""
             _log.info("channel_well", channel=self._name)
@@ -326,13 +342,24 @@ class Sender:
         self._troubles += 1
         wait = min(_LONGEST_PAUSE, 0.25 * 2 ** min(self._troubles, 10)) * self._random.uniform(0.5, 1.0)
         self._paused_until = max(self._paused_until, now + (wait if after is None else after))
-        self._window = 1
+        self._step_back(1, reason)
         asyncio.get_running_loop().call_at(self._paused_until, self._bell.set)
         if reason != self._said:
             self._said = reason
             _log.warning("channel_trouble", channel=self._name, reason=reason)
         if self._next is not None:
             self._next.ring()
+
+    def _step_back(self, window: int, reason: str) -> None:
+        """Ask with fewer at once; what only stood in line is pending again, for nothing of it has left."""
+        self._window, self._ahead = window, 1
+        self._stand_down(reason)
+
+    def _stand_down(self, reason: str = "stopped") -> None:
+        while self._ready:
+            one = self._ready.popleft()
+            self._give_back(one, reason, 0.0)
+            self._leave(one)
 
     # -- giving up
 

@@ -18,7 +18,7 @@ from notify.settings import SMTPSettings
 MESSAGES = 3_000
 CONNECTIONS = 8
 PLAIN_MESSAGES = 200
-GOAL = 8
+GOAL = 12
 
 _MAIL = (
     b"To: p1@school.example\r\nMessage-ID: <dlv_01M0000000000000000000000@school.example>\r\n"

@@ -281,7 +281,7 @@ async def test_an_idle_connection_that_the_server_closed_is_replaced() -> None:
     """The next message does not suffer from it."""
     async with mail_server() as (_, port), opened(email(port)) as channel:
         await channel.send(message("email", 1))
-        channel._idle[0].transport.abort()
+        channel._idle[0].close()
         await asyncio.sleep(0)
 
         assert isinstance(await channel.send(message("email", 2)), Settled)
