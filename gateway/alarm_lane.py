@@ -35,10 +35,11 @@ from gateway import settings as settings_file
 from gateway.alarm_verbs import device_verbs, verbs_offered
 from gateway.alarm_world import World, open_world
 from gateway.control import ControlServer, Status
-from gateway.device_wires import DeviceRoom, kind_of, path_of
+from gateway.device_wires import DeviceRoom, device_keys, kind_of, path_of
 from gateway.intake import panel_path, windows
 from gateway.intake.devices import memory as device_memory
 from gateway.intake.devices.health import DeviceHealth
+from gateway.intake.devices.settings import OSDPDeviceSettings
 from gateway.intake.devices.wires import unwired
 from gateway.intake.intake import Intake
 from gateway.intake.jamming import Jamming
@@ -93,11 +94,13 @@ class AlarmLane:
         drill_keys: Mapping[str, Ed25519PublicKey],
         world: World,
         faults: tuple[str, ...] = (),
+        device_keys: Mapping[str, bytes] | None = None,
     ) -> None:
         """Keep what the lane is made of; `faults` is what is not as the settings want it, for the status."""
         self._settings = settings
         self._site = site
         self._keys = keys
+        self._device_keys = device_keys or {}
         self._drill_keys = drill_keys
         self._world = world
         self._faults = (
@@ -105,7 +108,10 @@ class AlarmLane:
             *world.faults,
             *settings.unplaced(site.places),
             *unwired(
-                site.foreign.devices.values(), profiles=site.foreign.profiles, ways=settings.alarm.devices
+                site.foreign.devices.values(),
+                profiles=site.foreign.profiles,
+                ways=settings.alarm.devices,
+                keys=self._device_keys,
             ),
         )
         self._trouble = ""
@@ -217,6 +223,9 @@ class AlarmLane:
 
     def _switching(self, ids: Ids, owed: Sequence[Entry]) -> SwitchWorker:
         world = self._world
+        for way in self._settings.alarm.devices.values():
+            if isinstance(way, OSDPDeviceSettings):  # who hears its readers runs the line
+                world.lines.serve(way.url)
         switched = {
             name: output
             for name, output in self._settings.outputs.items()
@@ -332,6 +341,7 @@ class AlarmLane:
             counts=self.intake.counts,
             others=self._others,
             units=[unit.record.id for unit in self._units.values()],
+            keys=self._device_keys,
         )
         await self.devices.open()
 
@@ -538,13 +548,15 @@ async def run(config: Path, stop: asyncio.Event) -> None:
     log.configure(lane="alarm", level=settings.log.level)
     world = open_world(settings)
     site, refused = kept_site.load(settings.site.folder, settings.state.kept_site)
+    keys_of_devices, unread = device_keys(settings)
     lane = AlarmLane(
         settings=settings,
         site=site,
         keys=read_keys(settings.unit_keys),
         drill_keys={},
         world=world,
-        faults=(refused,) if refused else (),
+        faults=tuple(said for said in (refused, unread) if said),
+        device_keys=keys_of_devices,
     )
     await process.run_until(lane.run(), stop, lane.ready)
 

@@ -6,11 +6,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from belltower.clock import Clock
-from belltower.errors import NotFound
+from belltower.errors import NotFound, SettingsError
 from belltower.ids import LinkName, PersonId, PlaceId, UnitId
 from belltower.incident.verbs import Verbs
 from belltower.store import Database
@@ -24,6 +25,7 @@ from gateway.intake.devices.settings import (
     DeviceWay,
     ModbusDeviceSettings,
     MQTTDeviceSettings,
+    OSDPDeviceSettings,
     SerialDeviceSettings,
     TCPJSONDeviceSettings,
     WebhookDeviceSettings,
@@ -34,8 +36,10 @@ from gateway.intake.devices.topics import topics_of
 from gateway.intake.devices.troubles import Troubles
 from gateway.intake.devices.walk_test import WalkTest
 from gateway.intake.takeovers import Takeovers
+from gateway.settings import Settings
 from gateway.site_devices import SiteDevices
 from gateway.tls import client_context, server_context
+from hardware.device_keys import read_device_keys
 from hardware.drivers import TLS, Received
 from hardware.drivers.lines import SharedLines
 from hardware.drivers.mqtt_broker import BrokerIntake
@@ -45,6 +49,9 @@ from hardware.drivers.tcp_json import TCPJSON
 from hardware.drivers.webhook import Signed, Webhook
 from hardware.profiles.reading import Reader
 from hardware.transports import Transport
+
+if TYPE_CHECKING:
+    from gateway.intake.devices.readers import Readers
 
 Run = Callable[[], Awaitable[None]]
 
@@ -63,15 +70,18 @@ class DeviceRoom:
         counts: Counter[str],
         others: Callable[[], Iterable[DeviceHealth]] = tuple,
         units: Iterable[UnitId] = (),
+        keys: Mapping[str, bytes] | None = None,
     ) -> None:
         """Make the room; `open` it before anything is received.
 
-        `others` are shown beside the devices; `units` are our own, which a walk-test proves too.
+        `others` are shown beside the devices; `units` are our own, which a walk-test proves too; `keys` are those of
+        devices, by id.
         """
         self._others = others
         self._units = tuple(units)
         self._foreign = foreign
         self._places = places
+        self._keys = keys or {}
         self._clock = clock
         self._verbs = verbs
         self.registry = Registry(
@@ -202,6 +212,10 @@ class DeviceRoom:
                     as_coils=settings.read == "coils",
                 )
                 return contacts.run, contacts.ready
+            case OSDPDeviceSettings():
+                self.supervision.wired.add(name)
+                readers = self._readers(label, name, settings, lines)
+                return readers.run, readers.ready
             case MQTTDeviceSettings():
                 broker = self._mqtt(name, settings, only)
                 return broker.run, broker.connected
@@ -238,6 +252,28 @@ class DeviceRoom:
                 )
                 return line.run, line.ready
 
+    def _readers(
+        self, label: str, name: LinkName, settings: OSDPDeviceSettings, lines: SharedLines
+    ) -> Readers:
+        from gateway.intake.devices.readers import Duress, Readers, inputs_of, readers_of  # noqa: PLC0415
+
+        line = lines.osdp(settings.url)
+        devices = self.registry.devices.values()
+        served = []
+        for address, device in readers_of(label, devices).items():
+            key = self._keys.get(device.id)
+            if key is not None:  # without one it cannot be spoken to: the status says so
+                line.add(address, key)
+                served.append(address)
+        return Readers(
+            line=line,
+            label=label,
+            readers=served,
+            inputs=inputs_of(label, devices),
+            teller=DriverTeller(self.intake, Way(name=name, ingress="osdp")),
+            duress=Duress(settings.duress.reveal().strip() if settings.duress is not None else ""),
+        )
+
     def _takes(self, way: Way) -> Callable[[Received], asyncio.Future[bool] | None]:
         return lambda received: self.intake.receive(received, way)
 
@@ -265,6 +301,15 @@ class DeviceRoom:
         )
 
 
+def device_keys(settings: Settings) -> tuple[dict[str, bytes], str]:
+    """The keys of foreign devices; a file that cannot be read silences these devices, not the lane, and is said."""
+    path = settings.device_keys
+    try:
+        return (read_device_keys(path) if path is not None else {}), ""
+    except SettingsError as error:
+        return {}, str(error)
+
+
 def path_of(name: str) -> LinkName:
     """What `[alarm.devices.NAME]` is called in facts."""
     return LinkName(f"devices-{name}")
@@ -277,7 +322,7 @@ def kind_of(settings: DeviceWay) -> str:
             return "broker"
         case WebhookDeviceSettings() | TCPJSONDeviceSettings():
             return "listener"
-        case SerialDeviceSettings() | ModbusDeviceSettings():
+        case SerialDeviceSettings() | ModbusDeviceSettings() | OSDPDeviceSettings():
             return "line"
 
 

@@ -22,9 +22,15 @@ from belltower.errors import Malformed, SettingsError
 from belltower.ids import LinkName, PlaceId
 from belltower.values import Count, Octets, Port, Reader, Seconds, Secret
 from gateway.alert_settings import AlertFeedSettings, FeedSettings
-from gateway.intake.devices.settings import DEVICE_WAYS, DeviceWay
+from gateway.intake.devices.settings import (
+    DEVICE_WAYS,
+    DeviceWay,
+    ModbusDeviceSettings,
+    OSDPDeviceSettings,
+)
 from gateway.intake.panel_settings import PanelSettings
 from gateway.outputs.settings import OUTPUTS
+from gateway.outputs.switch_settings import ModbusSettings, OSDPSettings
 from gateway.psap.dc09_settings import DC09LinkSettings
 from gateway.psap.eido_settings import EIDOLinkSettings
 from gateway.psap.settings import LINKS
@@ -204,6 +210,8 @@ class AlarmSettings(Struct, frozen=True, kw_only=True):
 
     # The file of unit keys, made by `belltower units keys`; by default `units.keys` in the state folder.
     unit_keys: Path | None = None
+    # The file of keys of foreign devices, lines of "DEVICE HEX"; by default `devices.keys` in the state folder.
+    device_keys: Path | None = None
     # A fact that the journal has not taken by then goes to the spool.
     spool_after: Seconds = 0.25
     mqtt_listener: ListenerSettings | None = None
@@ -211,7 +219,7 @@ class AlarmSettings(Struct, frozen=True, kw_only=True):
     radio: dict[str, RadioSettings] = {}
     # Existing alarm panels that report by SIA DC-09.
     panels: dict[str, PanelSettings] = {}
-    # Foreign devices, judged by their profiles: "mqtt", "webhook", "tcp-json", "serial", "modbus".
+    # Foreign devices, judged by their profiles: "mqtt", "webhook", "tcp-json", "serial", "modbus", "osdp".
     devices: dict[str, Any] = {}
 
 
@@ -347,6 +355,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         return self.alarm.unit_keys or self.state.folder / "units.keys"
 
     @property
+    def device_keys(self) -> Path | None:
+        """The file of keys of foreign devices; None: there is none, and none was named."""
+        usual = self.state.folder / "devices.keys"
+        return self.alarm.device_keys or (usual if usual.exists() else None)
+
+    @property
     def alarm_url(self) -> str:
         """The alarm lane's database, always a local file."""
         return f"sqlite://{self.state.alarm_database.absolute()}"
@@ -454,18 +468,35 @@ def _ports(reader: Reader, settings: Settings) -> None:
 
 
 def _serial_lines(reader: Reader, settings: Settings) -> None:
-    """A serial line is one link's, or one radio's: what two write to it at once, nobody can read."""
-    used: dict[str, str] = {}
+    """A serial line is one link's, or one radio's: what two write to it at once, nobody can read.
+
+    Inputs and outputs on a line of Modbus or OSDP share it, and say its address in the same words.
+    """
+    used: dict[str, tuple[str, str]] = {}
     named = [(f"psap.links.{name}", link) for name, link in settings.psap_links.items()]
     named += [(f"alarm.radio.{name}", radio) for name, radio in settings.alarm.radio.items()]
+    named += [(f"alarm.devices.{name}", way) for name, way in settings.alarm.devices.items()]
+    named += [(f"outputs.{name}", output) for name, output in settings.outputs.items()]
     for at, record in named:
         url = getattr(record, "url", None)
         if not isinstance(url, str) or not url.startswith("serial:"):
             continue
         line = urlsplit(url).path
-        if line in used:
-            reader.fault(f"{at}.url", f"{line} is the line of {used[line]} too; each needs a line of its own")
-        used.setdefault(line, at)
+        wire = next((wire for wire, kinds in _SHARED.items() if isinstance(record, kinds)), "")
+        shared = f"{wire} {url}" if wire else ""
+        holder, words = used.setdefault(line, (at, shared))
+        if holder == at or (shared and words == shared):
+            continue
+        mend = f'write "{words.partition(" ")[2]}" here too' if wire and words.startswith(wire) else ""
+        reader.fault(
+            f"{at}.url", f"{line} is the line of {holder} too; {mend or 'each needs a line of its own'}"
+        )
+
+
+_SHARED: dict[str, tuple[type[Any], ...]] = {
+    "modbus": (ModbusDeviceSettings, ModbusSettings),
+    "osdp": (OSDPDeviceSettings, OSDPSettings),
+}
 
 
 def _alarm(reader: Reader, table: Any) -> AlarmSettings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from belltower.errors import SettingsError
@@ -19,6 +19,17 @@ def read_keys(path: Path) -> dict[int, bytes]:
 
     Blank lines and lines that start with `#` are passed over.
     """
+    keys: dict[int, bytes] = {}
+    for where, words in secret_lines(path):
+        number, key = _read_line(words, where)
+        if number in keys:
+            raise SettingsError(f"{where}: u{number} is named twice")
+        keys[number] = key
+    return keys
+
+
+def secret_lines(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """The lines of a file that nobody else may read: where each stands, and its words. `SettingsError` if others may."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
         text = path.read_text(encoding="ascii")
@@ -28,16 +39,10 @@ def read_keys(path: Path) -> dict[int, bytes]:
         raise SettingsError(f"{path}: octet {error.start} is not ASCII") from None
     if mode & 0o077:
         raise SettingsError(f"{path}: others may read it (mode {mode:04o}); mend it with chmod 600")
-    keys: dict[int, bytes] = {}
     for place, line in enumerate(text.splitlines(), start=1):
         words = line.split()
-        if not words or words[0].startswith("#"):
-            continue
-        number, key = _read_line(words, f"{path}: line {place}")
-        if number in keys:
-            raise SettingsError(f"{path}: line {place}: u{number} is named twice")
-        keys[number] = key
-    return keys
+        if words and not words[0].startswith("#"):
+            yield f"{path}: line {place}", words
 
 
 def write_keys(path: Path, keys: Mapping[int, bytes]) -> None:

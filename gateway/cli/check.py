@@ -37,6 +37,7 @@ def command(config: Path, site: Path | None, *, without_secrets: bool, as_json: 
     from gateway import site_package
 
     faults: list[str] = []
+    from gateway.device_wires import device_keys
     from gateway.intake.devices.wires import unwired
 
     settings: Settings | None = None
@@ -58,7 +59,9 @@ def command(config: Path, site: Path | None, *, without_secrets: bool, as_json: 
         faults += _key_faults(config, paths[1])
     if settings is not None and package is not None:
         foreign, ways = package.foreign, settings.alarm.devices
-        loose = unwired(foreign.devices.values(), profiles=foreign.profiles, ways=ways)
+        keys, unread = (None, "") if without_secrets else device_keys(settings)
+        faults += unread.splitlines()
+        loose = unwired(foreign.devices.values(), profiles=foreign.profiles, ways=ways, keys=keys)
         faults += [f"{config}: {line}" for line in (*settings.unplaced(package.places), *loose)]
     if faults and as_json:
         for line in faults:

@@ -42,6 +42,7 @@ TURN = 0.01
 """Seconds between two turns of the library."""
 RETRY = 2.0
 """Seconds after which a silent device is tried again."""
+_MOST_INPUTS = 64
 _OFF, _ON = 1, 2
 """Control codes for good, ending any timed state (SIA OSDP 2.2, 6.10)."""
 
@@ -52,6 +53,7 @@ class Reader(StrEnum):
     SECURE = "secure"
     TAMPER = "tamper"
     POWER = "power"
+    INPUTS = "inputs"
     KEYS = "keys"
     CARD = "card"
 
@@ -63,8 +65,10 @@ class ReaderSaid(Struct, frozen=True, kw_only=True):
     what: Reader
     # Of `SECURE`: in the secure channel. Of `TAMPER` and `POWER`: there is such a trouble.
     on: bool = True
-    # Of `KEYS`: the keys pressed.
+    # Of `KEYS`: the keys pressed. They may be a person's secret: they are to be compared and forgotten.
     keys: str = ""
+    # Of `INPUTS`: which are active, from input 0 on.
+    inputs: tuple[bool, ...] = ()
 
 
 OnReader = Callable[[ReaderSaid], None]
@@ -104,12 +108,21 @@ class OSDPLine:
         """Speak on `serial:///dev/ttyUSB1?baud=9600`."""
         self._path, self._baud = _parts(url)
         self._on_reader = on_reader
+        self._on_open: Callable[[], None] = lambda: None
         self._keys: dict[int, bytes] = {}
         self._lock = Lock()
         self._panel: ControlPanel | None = None
         self._secure: set[int] = set()
         self._waiting: dict[int, tuple[dict[str, Any], asyncio.Future[int]]] = {}
         self._turns: dict[int, asyncio.Lock] = {}
+
+    def listen(self, on_reader: OnReader) -> None:
+        """Tell `on_reader` from now on what devices say."""
+        self._on_reader = on_reader
+
+    def on_open(self, call: Callable[[], None]) -> None:
+        """Call this whenever the line has been opened."""
+        self._on_open = call
 
     def add(self, address: int, key: bytes) -> None:
         """A device at `address` with its own secure channel base key. ValueError: it has another key already."""
@@ -153,6 +166,7 @@ class OSDPLine:
             command_completion_handler=completed,
         )
         self._panel = panel
+        self._on_open()
 
         def serve() -> None:
             silent = 0
@@ -177,13 +191,14 @@ class OSDPLine:
             stop.set()
             await asyncio.shield(asyncio.to_thread(thread.join, 1.0))
             self._panel = None
-            for address in tuple(self._secure):
-                self._say(ReaderSaid(address=address, what=Reader.SECURE, on=False))
+            there = sorted(self._secure)
             self._secure.clear()
             for _, done in self._waiting.values():
                 if not done.done():
                     done.set_result(CompletionStatus.Aborted)
             port.close()
+        for address in there:
+            self._say(ReaderSaid(address=address, what=Reader.SECURE, on=False))
         raise Unreachable(f"{self._path}: the line is gone")
 
     async def command(self, address: int, command: dict[str, Any], reach: Reach) -> None:
@@ -262,6 +277,9 @@ class OSDPLine:
                 report = bytes(event.get("report", b""))
                 for what, octet in zip((Reader.TAMPER, Reader.POWER), report, strict=False):
                     self._say(ReaderSaid(address=address, what=what, on=bool(octet)))
+            case Said.Status if event.get("type") == StatusReportType.Input:
+                inputs = tuple(bool(octet) for octet in bytes(event.get("report", b""))[:_MOST_INPUTS])
+                self._say(ReaderSaid(address=address, what=Reader.INPUTS, inputs=inputs))
             case _:
                 pass
 

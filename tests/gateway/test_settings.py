@@ -346,6 +346,17 @@ def test_a_serial_line_serves_one_link(tmp_path: Path) -> None:
     assert "psap.links.second.url: /dev/ttyUSB0 is the line of psap.links.county too" in said[0]
 
 
+def test_inputs_and_outputs_share_a_line_that_they_call_the_same(tmp_path: Path) -> None:
+    """Modbus with Modbus, OSDP with OSDP; nothing else, and not at two speeds."""
+    inputs = '[alarm.devices.hall]\nkind = "modbus"\nurl = "serial:///dev/ttyUSB4?baud=9600"\n'
+    relay = '[outputs.siren]\nkind = "modbus"\ndoes = "siren"\ncoil = 1\nurl = "serial:///dev/ttyUSB4?baud=9600"\n'
+    assert ["hall"] == list(settings(tmp_path, MINIMAL + inputs + relay).alarm.devices)
+    (said,) = faults(tmp_path, MINIMAL + inputs + relay.replace("9600", "19200"))
+    assert 'outputs.siren.url: /dev/ttyUSB4 is the line of alarm.devices.hall too; write "serial:///' in said
+    (said,) = faults(tmp_path, MINIMAL + inputs + inputs.replace("hall", "gym").replace("modbus", "osdp"))
+    assert "alarm.devices.gym.url: /dev/ttyUSB4 is the line of alarm.devices.hall too; each needs" in said
+
+
 def test_an_eido_link_does_not_share_a_port(tmp_path: Path) -> None:
     """Neither the page's nor the units'."""
     text = f"""{MINIMAL}

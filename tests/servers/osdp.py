@@ -3,7 +3,7 @@
     python -m tests.servers.osdp PATH ADDRESS KEY
 
 It prints one JSON object a line for every command it was given. A line of standard input makes it say something: `keys 911`,
-`tamper 1`, `card`, `refuse` (say no to everything from now on).
+`tamper 1`, `inputs 0010`, `card`, `refuse` (say no to everything from now on).
 """
 
 import json
@@ -29,7 +29,7 @@ CAPABILITIES = [
     (Capability.OutputControl, 1, 4),
     (Capability.LEDControl, 1, 1),
     (Capability.AudibleControl, 1, 1),
-    (Capability.ContactStatusMonitoring, 1, 1),
+    (Capability.ContactStatusMonitoring, 1, 4),
     (Capability.CommunicationSecurity, 1, 1),
 ]
 
@@ -75,6 +75,9 @@ def main(path, address, key) -> None:
             case "tamper":
                 report = bytes([int(rest), 0])
                 device.submit_event({"event": Event.Status, "type": StatusReportType.Local, "report": report})
+            case "inputs":
+                report = bytes(int(level) for level in rest)
+                device.submit_event({"event": Event.Status, "type": StatusReportType.Input, "report": report})
             case "card":
                 card = {"reader_no": 0, "format": 1, "direction": 0, "length": 16, "data": b"\x12\x34"}
                 device.submit_event({"event": Event.CardRead, **card})

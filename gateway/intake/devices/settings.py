@@ -134,12 +134,30 @@ class ModbusDeviceSettings(Struct, frozen=True, kw_only=True):
             raise SettingsError('poll: 20 to 250 ms; write "100ms"')
 
 
+class OSDPDeviceSettings(Struct, frozen=True, kw_only=True):
+    """`kind = "osdp"`: readers on an RS-485 line, in their secure channels, and contacts on their inputs."""
+
+    # "serial:///dev/ttyUSB5?baud=9600"; outputs of kind "osdp" may hang on the same line.
+    url: str
+    # The duress code, 4 to 16 digits: who types it at a keypad whose profile knows it calls for help.
+    duress: Secret | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a line that is none, and a code that is none or soon guessed."""
+        if not self.url.startswith("serial:///"):
+            raise SettingsError("url: write serial:///dev/ttyUSB5?baud=9600")
+        code = self.duress.reveal().strip() if self.duress is not None else ""
+        if code and not (code.isascii() and code.isdecimal() and 4 <= len(code) <= 16):
+            raise SettingsError("duress: 4 to 16 digits that no other code begins with")
+
+
 DEVICE_WAYS: dict[str, type[Any]] = {
     "mqtt": MQTTDeviceSettings,
     "webhook": WebhookDeviceSettings,
     "tcp-json": TCPJSONDeviceSettings,
     "serial": SerialDeviceSettings,
     "modbus": ModbusDeviceSettings,
+    "osdp": OSDPDeviceSettings,
 }
 """The kinds of `[alarm.devices.NAME]`."""
 
@@ -149,6 +167,7 @@ DeviceWay = (
     | TCPJSONDeviceSettings
     | SerialDeviceSettings
     | ModbusDeviceSettings
+    | OSDPDeviceSettings
 )
 
 

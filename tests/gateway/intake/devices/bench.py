@@ -66,7 +66,8 @@ DEVICES = (
 class Bench:
     """`start` it; what was said is found in its journal."""
 
-    def __init__(self, tmp_path, *, devices=DEVICES, profiles=None) -> None:
+    def __init__(self, tmp_path, *, devices=DEVICES, profiles=None, keys=None) -> None:
+        self.keys = keys
         self.connection = apsw.Connection(":memory:")
         self.spool = SpoolFile(path=tmp_path / "spool")
         self.random = Random(1)
@@ -100,6 +101,7 @@ class Bench:
             database=self.database,
             clock=self.time,
             counts=self.counts,
+            keys=self.keys,
         )
         await self.room.open()
 
