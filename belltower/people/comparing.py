@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from msgspec import Struct, structs
@@ -34,6 +35,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
     # As it came; a delta's links as they are to be written.
     roster: Roster
     differences: dict[Kept, Difference]
+    # What is to be written of each table, in its order.
+    changes: dict[Kept, list[Item]]
     diff: Diff
 
 
@@ -55,6 +58,7 @@ async def compare(
         records=work.records,
         roster=work.roster,
         differences=work.differences,
+        changes=work.changes,
         diff=await work.diff(),
     )
 
@@ -70,6 +74,7 @@ class _Work:
         self.before = before
         self.records = Records(vault=store.vault, source=source)
         self.differences: dict[Kept, Difference] = {}
+        self.changes: dict[Kept, list[Item]] = {}
         self._standing_students: set[str] = set()
         self._coming_students: set[str] = set()
         self._coming_persons: set[str] = set()
@@ -94,15 +99,17 @@ class _Work:
             if kept is Kept.PERSON:
                 self._standing_students = {row[0] for row in rows if row[2] == HumanKind.STUDENT and row[3]}
             dropped = await self._dropped(kept, rows) if roster.delta else None
+            changes: list[Item] = []
             for piece in slices(self.records.items(kept, self.roster)):
-                for item in piece:
-                    comparing.meet(item.ident, item.content)
+                changes += [item for item in piece if comparing.meet(item.ident, item.content)]
                 if kept is Kept.PERSON:
                     self._meet(piece)
                 await asyncio.sleep(0)
                 done += len(piece)
                 if self._progress is not None:
                     self._progress(min(done, total), total)
+            # In the order of the table's key, so that neighbours are written together.
+            self.changes[kept] = sorted(changes, key=attrgetter("ident"))
             self.differences[kept] = comparing.whole() if dropped is None else comparing.part(dropped)
 
     def _meet(self, piece: Sequence[Item]) -> None:

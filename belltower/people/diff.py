@@ -40,11 +40,11 @@ class Comparing:
         self._repeated = 0
         self._sum = 0
 
-    def meet(self, ident: str, content: bytes) -> None:
-        """A record that comes."""
+    def meet(self, ident: str, content: bytes) -> bool:
+        """A record that comes; whether it is to be written."""
         if ident in self._met:
             self._repeated += 1
-            return
+            return False
         self._met.add(ident)
         before = self._standing.get(ident)
         if before is None:
@@ -52,8 +52,9 @@ class Comparing:
         elif before != content:
             self._changed.add(ident)
         else:
-            return
+            return False
         self._sum += _number(ident, content)
+        return True
 
     def whole(self) -> Difference:
         """Having met all there is: what was not met goes."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
 from belltower.ids import PersonId
 from belltower.people.person import Contact, ContactKind, Person
-from belltower.people.records import KnownHuman
-from belltower.people.roster import Human, HumanKind
+from belltower.people.records import Address, addressed
+from belltower.people.roster import HumanKind
 from belltower.people.store import RosterStore
+from belltower.people.vault import Vault
 
 
 class RosterPeople:
@@ -19,50 +21,49 @@ class RosterPeople:
 
     async def people(self) -> AsyncIterator[Sequence[Person]]:
         """All of them, some hundreds at a time, all of one revision. Raises `StoreError`."""
-        revision = await self._store.in_force()
-        async for page in self._store.humans(revision=revision):
-            persons = [known.id for known in page if known.human.active]
-            children = await self._store.children_of(persons, revision)
-            whose = {*persons, *(child for own in children.values() for child in own)}
-            classes = await self._store.classes_of(sorted(whose), revision)
+        store = self._store
+        revision = await store.in_force()
+        async for page in store.rows(revision):
+            rows = {PersonId(row[1]): row for row in page if row[4]}
+            children = await store.children_of(list(rows), revision)
+            whose = rows.keys() | {child for own in children.values() for child in own}
+            classes = await store.classes_of(sorted(whose), revision)
+            reached = await store.addresses_of(list(rows), revision)
             yield [
-                _person(known, children.get(known.id, frozenset()), classes)
-                for known in page
-                if known.human.active
+                _person(store.vault, row, reached.get(person, []), children.get(person, frozenset()), classes)
+                for person, row in rows.items()
             ]
 
 
 def _person(
-    known: KnownHuman, children: frozenset[PersonId], classes: dict[PersonId, frozenset[str]]
+    vault: Vault,
+    row: tuple[Any, ...],
+    reached: Sequence[Address],
+    children: frozenset[PersonId],
+    classes: Mapping[PersonId, frozenset[str]],
 ) -> Person:
-    human = known.human
-    roles = {human.kind.value, *human.roles}
-    if children and human.kind is HumanKind.STAFF:
-        roles.add("guardian")
+    person = PersonId(row[1])
+    name, language, schools, roles = addressed(vault, row)
+    if children and row[3] == HumanKind.STAFF:
+        roles |= {"guardian"}
     return Person(
-        id=known.id,
-        name=called(human),
-        roles=frozenset(roles),
-        contacts=tuple(_contacts(human)),
-        language=human.language,
-        classes=frozenset().union(*(classes.get(one, frozenset()) for one in (known.id, *children))),
-        schools=frozenset(human.schools),
+        id=person,
+        name=name,
+        roles=roles | {row[3]},
+        contacts=tuple(_contacts(reached)),
+        language=language,
+        classes=frozenset().union(*(classes.get(one, frozenset()) for one in (person, *children))),
+        schools=frozenset(schools),
         children=children,
     )
 
 
-def called(human: Human) -> str:
-    """The name a person goes by, as the source spells it."""
-    given, family = human.preferred_given or human.given, human.preferred_family or human.family
-    return f"{given} {family}".strip()
-
-
-def _contacts(human: Human) -> list[Contact]:
+def _contacts(reached: Sequence[Address]) -> list[Contact]:
     """Texts go to the numbers known to take them or, where none is, to all; calls and mail to all."""
-    possible = [phone for phone in human.phones if phone.e164]
-    texted = [phone for phone in possible if phone.sms] or possible
+    phones = [one for one in reached if one.kind == "phone" and one.normalised]
+    texted = [phone for phone in phones if phone.sms] or phones
     return [
-        *(Contact(kind=ContactKind.SMS, address=phone.e164) for phone in texted),
-        *(Contact(kind=ContactKind.VOICE, address=phone.e164) for phone in possible),
-        *(Contact(kind=ContactKind.EMAIL, address=email) for email in human.emails),
+        *(Contact(kind=ContactKind.SMS, address=phone.normalised) for phone in texted),
+        *(Contact(kind=ContactKind.VOICE, address=phone.normalised) for phone in phones),
+        *(Contact(kind=ContactKind.EMAIL, address=one.written) for one in reached if one.kind == "email"),
     ]

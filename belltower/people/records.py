@@ -131,7 +131,7 @@ class Records:
     # -- items
 
     def _mark(self, kept: Kept, of: Any) -> bytes:
-        return self._vault.mark(kept.value, _encode(of))
+        return self._vault.content(kept.value, _encode(of))
 
     def _schools(self, roster: Roster) -> Iterator[Item]:
         for one in roster.schools:
@@ -303,6 +303,16 @@ def known_human(vault: Vault, row: tuple[Any, ...], addresses: Iterable[Address]
         file=plain.file,
     )
     return KnownHuman(id=PersonId(ident), source=source, human=human)
+
+
+def addressed(vault: Vault, row: tuple[Any, ...]) -> tuple[str, str, tuple[SchoolKey, ...], frozenset[str]]:
+    """Of a row of `select(Kept.PERSON, ..)` what a notice needs: the name they go by, language, schools, roles."""
+    source, ident, since, _kind, _active, rest, name, _birth, traits, _origin = row
+    at, plain = place(source, ident, since), _rest.decode(rest)
+    known = _name.decode(vault.open(_PERSON, at, "name", name))
+    given, family = known.preferred_given or known.given, known.preferred_family or known.family
+    _grade, language = _traits.decode(vault.open(_PERSON, at, "traits", traits))
+    return f"{given} {family}".strip(), language, plain.schools, plain.roles
 
 
 def address(vault: Vault, row: tuple[Any, ...]) -> Address:

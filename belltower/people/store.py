@@ -86,17 +86,30 @@ class RosterStore:
         """
         if revision is None:
             revision = await self.in_force()
-        source, ident = "", ""
-        while True:
-            rows = await self._page(revision, source, ident)
-            if not rows:
-                return
-            source, ident = str(rows[-1][0]), str(rows[-1][1])
+        async for rows in self.rows(revision):
             found = await self._with_addresses(
                 [row for row in rows if not kinds or row[3] in kinds], revision
             )
             if found:
                 yield found
+
+    async def rows(self, revision: int) -> AsyncIterator[list[tuple[Any, ...]]]:
+        """The persons of a revision as they are kept, some at a time, in the order of source and id."""
+        source, ident = "", ""
+        where = "(source > :source OR (source = :source AND ident > :ident))"
+        sql = select(Kept.PERSON, where, limit=True)
+        while rows := await self.database.read(
+            sql, revision=revision, source=source, ident=ident, limit=_PAGE
+        ):
+            source, ident = str(rows[-1][0]), str(rows[-1][1])
+            yield rows
+
+    async def addresses_of(self, persons: Sequence[PersonId], revision: int) -> dict[PersonId, list[Address]]:
+        """The telephone numbers and mailboxes of each of these, the first one first."""
+        found: dict[PersonId, list[Address]] = {}
+        for row in await self._among(Kept.ADDRESS, "person", persons, revision):
+            found.setdefault(PersonId(row[3]), []).append(address(self.vault, row))
+        return found
 
     async def human(self, person: PersonId) -> KnownHuman | None:
         """One human; None: not in the roster in force."""
@@ -170,23 +183,9 @@ class RosterStore:
         rows = await self._select(Kept.ADDRESS, "found_by = :mark AND kind = :kind", mark=mark, kind=kind)
         return list(dict.fromkeys(PersonId(row[3]) for row in rows))
 
-    async def _page(self, revision: int, source: str, ident: str) -> list[tuple[Any, ...]]:
-        where = "(source > :source OR (source = :source AND ident > :ident))"
-        return await self.database.read(
-            select(Kept.PERSON, where, limit=True),
-            revision=revision,
-            source=source,
-            ident=ident,
-            limit=_PAGE,
-        )
-
     async def _with_addresses(self, rows: list[tuple[Any, ...]], revision: int) -> list[KnownHuman]:
-        if not rows:
-            return []
-        found: dict[str, list[Address]] = {}
-        for row in await self._among(Kept.ADDRESS, "person", [row[1] for row in rows], revision):
-            found.setdefault(str(row[3]), []).append(address(self.vault, row))
-        return [known_human(self.vault, row, found.get(str(row[1]), ())) for row in rows]
+        found = await self.addresses_of([PersonId(row[1]) for row in rows], revision)
+        return [known_human(self.vault, row, found.get(PersonId(row[1]), ())) for row in rows]
 
     async def _among(
         self, kept: Kept, column: str, persons: Sequence[str], revision: int

@@ -51,6 +51,10 @@ _TYPES = {
 }
 
 
+_ENDED = f"until < {NEVER}"
+"""In figures, so that the engines see that the index of what has ended serves."""
+
+
 def table(kept: Kept) -> str:
     """The table's name."""
     return f"roster_{kept.value}"
@@ -63,8 +67,7 @@ def _create(kept: Kept) -> str:
         f"CREATE TABLE {table(kept)} (source TEXT NOT NULL, ident TEXT NOT NULL, since BIGINT NOT NULL,"
         f" until BIGINT NOT NULL, content BYTEA NOT NULL, sealed_with TEXT NOT NULL, {own},"
         " PRIMARY KEY (source, ident, since));"
-        f" CREATE INDEX {table(kept)}_since ON {table(kept)} (since);"
-        f" CREATE INDEX {table(kept)}_until ON {table(kept)} (until);"
+        f" CREATE INDEX {table(kept)}_ended ON {table(kept)} (until) WHERE {_ENDED};"
     )
 
 
@@ -110,6 +113,7 @@ TAKEN = (
     "UPDATE roster_revision SET taken_at = :at WHERE revision = :revision AND ready_at > 0 AND taken_at = 0"
 )
 SWITCHED = "UPDATE roster_number SET value = :revision WHERE name = 'in_force' AND value = :before"
+UNFINISHED = "SELECT 1 FROM roster_revision WHERE taken_at = 0 LIMIT 1"
 GIVEN_UP = "DELETE FROM roster_revision WHERE taken_at = 0 AND revision > :in_force"
 REVISIONS = (
     "SELECT revision, source, taken_at, told FROM roster_revision WHERE taken_at > 0 ORDER BY revision"
@@ -151,29 +155,34 @@ def select(kept: Kept, where: str, *, limit: bool = False) -> str:
     )
 
 
-def unmade(kept: Kept) -> tuple[str, str]:
-    """Take back what lies beyond the revision in force, some of it at a time: new versions, then ended ones."""
-    name = table(kept)
-    some = f"SELECT ident FROM {name} WHERE {{which}} LIMIT :limit"
-    newer, ended = "since > :in_force", "until > :in_force AND until < :never"
+def written_beyond(kept: Kept) -> str:
+    """Some new versions beyond the revision in force, behind a place in the table's order."""
     return (
-        f"DELETE FROM {name} WHERE {newer} AND ident IN ({some.format(which=newer)})",
-        f"UPDATE {name} SET until = :never WHERE {ended} AND ident IN ({some.format(which=ended)})",
+        f"SELECT source, ident FROM {table(kept)} WHERE since > :in_force"
+        " AND (source > :source OR (source = :source AND ident > :ident)) ORDER BY source, ident LIMIT :limit"
     )
 
 
-def left(kept: Kept) -> tuple[str, str]:
-    """Whether there is anything for `unmade` to do."""
-    name = table(kept)
-    return (
-        f"SELECT 1 FROM {name} WHERE since > :in_force LIMIT 1",
-        f"SELECT 1 FROM {name} WHERE until > :in_force AND until < :never LIMIT 1",
-    )
+def unwrite(kept: Kept) -> str:
+    """Take one of them back."""
+    return f"DELETE FROM {table(kept)} WHERE source = :source AND ident = :ident AND since > :in_force"
+
+
+def ended_beyond(kept: Kept) -> str:
+    """Whether there are versions that end beyond the revision in force."""
+    return f"SELECT 1 FROM {table(kept)} WHERE {_ENDED} AND until > :in_force LIMIT 1"
+
+
+def unend(kept: Kept) -> str:
+    """Let some of them go on."""
+    name, which = table(kept), f"{_ENDED} AND until > :in_force"
+    some = f"SELECT ident FROM {name} WHERE {which} LIMIT :limit"
+    return f"UPDATE {name} SET until = {NEVER} WHERE {which} AND ident IN ({some})"
 
 
 def outdated(kept: Kept) -> tuple[str, str]:
     """Whether versions ended before the last revision, and how some of them are forgotten."""
-    name, which = table(kept), "until < :in_force"
+    name, which = table(kept), f"{_ENDED} AND until < :in_force"
     some = f"SELECT ident FROM {name} WHERE {which} LIMIT :limit"
     return (
         f"SELECT 1 FROM {name} WHERE {which} LIMIT 1",

@@ -13,7 +13,7 @@ All is done a slice at a time, so that a loop which has other work can do it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -36,15 +36,18 @@ from belltower.people.tables import (
     STILL_OURS,
     SWITCHED,
     TAKEN,
+    UNFINISHED,
     WAITING,
     Kept,
     end,
+    ended_beyond,
     insert,
-    left,
     outdated,
-    unmade,
+    unend,
+    unwrite,
+    written_beyond,
 )
-from belltower.store import CHUNK, Priority, SQLValue, Transaction
+from belltower.store import CHUNK, Params, Priority, SQLValue, Transaction
 
 
 class HeldUp(WrongState):
@@ -162,50 +165,61 @@ class Taking:
             raise Conflict("another roster came in force meanwhile: look again")
         last = int((await database.read(LAST))[0][0])
         revision = last + 1
+        unfinished = bool(await database.read(UNFINISHED))
         tx = Transaction()
         tx.add(NUMBER_TAKEN, expect=1, revision=revision, last=last)
         tx.add(GIVEN_UP, in_force=in_force)
         tx.add(BEGUN, revision=revision, before=in_force, source=self._source, at=self._clock.now())
         await database.submit(tx, priority=Priority.BULK)
-        for kept in Kept:
-            for ask, undo in zip(left(kept), unmade(kept), strict=True):
-                params: dict[str, SQLValue] = {"in_force": in_force}
-                if ":never" in ask:
-                    params["never"] = NEVER
-                while await database.read(ask, **params):
-                    tx = Transaction()
-                    tx.add(STILL_OURS, expect=1, revision=revision)
-                    tx.rows(undo, [{**params, "limit": CHUNK}])
-                    await database.submit(tx, priority=Priority.BULK)
+        if unfinished:
+            await self._take_back(in_force, revision)
         return revision
+
+    async def _take_back(self, in_force: int, revision: int) -> None:
+        """What others wrote beyond the revision in force: some new versions at a time, then the ends of old ones."""
+        database = self._store.database
+        for kept in Kept:
+            source, ident = "", ""
+            while rows := await database.read(
+                written_beyond(kept), in_force=in_force, source=source, ident=ident, limit=CHUNK
+            ):
+                await self._ours(
+                    revision,
+                    unwrite(kept),
+                    [{"source": row[0], "ident": row[1], "in_force": in_force} for row in rows],
+                )
+                source, ident = str(rows[-1][0]), str(rows[-1][1])
+            while await database.read(ended_beyond(kept), in_force=in_force):
+                await self._ours(revision, unend(kept), [{"in_force": in_force, "limit": CHUNK}])
+
+    async def _ours(self, revision: int, sql: str, rows: Sequence[Params]) -> None:
+        tx = Transaction()
+        tx.add(STILL_OURS, expect=1, revision=revision)
+        tx.rows(sql, rows)
+        await self._store.database.submit(tx, priority=Priority.BULK)
 
     async def _write(
         self, comparison: Comparison, kept: Kept, difference: Difference, revision: int
     ) -> AsyncIterator[int]:
         """New versions, each in the commit that ends the one before it; then the ends of what goes."""
-        wanted = set(difference.added | difference.changed)
+        records, changed = comparison.records, difference.changed
         rows: list[tuple[SQLValue, ...]] = []
         ended: list[str] = []
-        records = comparison.records
-        if wanted:
-            for piece in slices(records.items(kept, comparison.roster)):
-                for item in piece:
-                    if item.ident not in wanted:
-                        continue
-                    wanted.discard(item.ident)  # the first of those that bear one ident counts
-                    rows.append(records.row(kept, item, revision, NEVER))
-                    if item.ident in difference.changed:
-                        ended.append(item.ident)
-                if len(rows) + len(ended) >= CHUNK:
-                    await self._piece(kept, revision, ended, rows)
-                    yield len(rows)
-                    rows, ended = [], []
-                await asyncio.sleep(0)
-        for gone in slices(difference.removed, CHUNK):
-            await self._piece(kept, revision, gone, [])
+        for piece in slices(comparison.changes[kept]):
+            for item in piece:
+                rows.append(records.row(kept, item, revision, NEVER))
+                if item.ident in changed:
+                    ended.append(item.ident)
+            if len(rows) + len(ended) >= CHUNK:
+                await self._piece(kept, revision, ended, rows)
+                yield len(rows)
+                rows, ended = [], []
+            await asyncio.sleep(0)
         if rows:
             await self._piece(kept, revision, ended, rows)
             yield len(rows)
+        for gone in slices(sorted(difference.removed), CHUNK):
+            await self._piece(kept, revision, gone, [])
 
     async def _piece(
         self, kept: Kept, revision: int, ended: list[str], rows: list[tuple[SQLValue, ...]]
