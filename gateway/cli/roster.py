@@ -11,6 +11,7 @@ _COMMANDS = {
         "roster_import",
         "Read an export; list counts, faults with their mend, and what wants a look.",
     ),
+    "generate": ("roster_generate", "Write a roster of nobody, to try things with."),
 }
 
 
@@ -38,5 +39,7 @@ def command() -> None:
     \b
     Examples:
       belltower roster import --dry-run exports/2026-11-20.zip
+      belltower roster import --dry-run --against last-week.zip exports/2026-11-20.zip
+      belltower roster generate district.zip --students 1000
       belltower roster import --dry-run --json --mapping mapping.toml pupils.csv
     """

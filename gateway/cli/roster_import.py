@@ -11,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from belltower.people.reading import Mapping, Reading
+    from belltower.people.roster import Roster
 
 _SHOWN = 20
 
@@ -29,9 +30,21 @@ _SHOWN = 20
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="How the district's files are to be read, in TOML.",
 )
+@click.option(
+    "--against",
+    metavar="PATH",
+    type=click.Path(exists=True, path_type=Path),
+    help="An earlier full export of the same system: what would change.",
+)
 @click.pass_context
 def command(
-    ctx: click.Context, path: Path, mapping_file: Path | None, *, dry_run: bool, as_json: bool
+    ctx: click.Context,
+    path: Path,
+    mapping_file: Path | None,
+    against: Path | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Read a roster from a file, a folder or a ZIP.
 
@@ -45,7 +58,8 @@ def command(
       belltower roster import --dry-run --json exports/ | tail -n 1 | jq .errors
 
     With --json the last line of standard output is one JSON object: format, version, counts, diff, errors (file, row,
-    column, what, mend) and review (the same, and kind). Rows count as in a spreadsheet: the header is row 1.
+    column, what, mend) and review (the same, and kind). diff is beside the export of --against, or beside nothing: counts by
+    table, lines with ids, and stops, for which it would wait for a person. Rows count as in a spreadsheet: the header is row 1.
 
     \b
     A mapping:
@@ -69,11 +83,15 @@ def command(
     """
     if not dry_run:
         raise click.UsageError("add --dry-run: nothing is taken into force from the command line")
-    reading = _read(path, _mapping(mapping_file))
-    if not as_json:
-        _tell(reading)
+    mapping = _mapping(mapping_file)
+    before = _before(against, mapping)
+    reading = _read(path, mapping, before)
+    change = _change(reading, before)
+    if as_json:
+        _print_json(reading, change)
     else:
-        _print_json(reading)
+        _tell(reading)
+        _tell_change(change, against)
     if reading.faults:
         ctx.exit(1)
 
@@ -90,7 +108,29 @@ def _mapping(file: Path | None) -> Mapping | None:
         raise click.BadParameter(str(error), param_hint="--mapping") from None
 
 
-def _read(path: Path, mapping: Mapping | None) -> Reading:
+def _before(path: Path | None, mapping: Mapping | None) -> Roster | None:
+    if path is None:
+        return None
+    earlier = _read(path, mapping, None)
+    if earlier.roster is None or earlier.roster.delta:
+        what = "is a delta" if earlier.roster else "has faults itself"
+        raise click.BadParameter(
+            f"{path} {what}; give a full export that is in order", param_hint="--against"
+        )
+    return earlier.roster
+
+
+def _change(reading: Reading, before: Roster | None) -> dict[str, Any] | None:
+    """What it changes beside the earlier export, or beside nothing at all."""
+    from belltower.people.roster import Roster
+    from gateway.cli.roster_diff import diff
+
+    if reading.roster is None:
+        return None
+    return diff(before or Roster(format=""), reading.roster, today=_today())
+
+
+def _read(path: Path, mapping: Mapping | None, in_force: Roster | None) -> Reading:
     from belltower.people.reading import read
 
     with click.progressbar(length=1, label="Reading", file=sys.stderr) as bar:
@@ -98,7 +138,9 @@ def _read(path: Path, mapping: Mapping | None) -> Reading:
         def started(octets: int) -> None:
             bar.length = max(1, octets)
 
-        return read(path, today=_today(), mapping=mapping, started=started, progress=bar.update)
+        return read(
+            path, today=_today(), mapping=mapping, in_force=in_force, started=started, progress=bar.update
+        )
 
 
 def _today() -> date:
@@ -107,22 +149,22 @@ def _today() -> date:
     return aware(SystemClock().now()).astimezone().date()
 
 
-def _object(reading: Reading) -> dict[str, Any]:
+def _object(reading: Reading, change: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "format": reading.format,
         "version": reading.version,
         "counts": reading.counts,
-        "diff": None,
+        "diff": change,
         "errors": reading.faults,
         "review": reading.review,
         "dropped": reading.dropped,
     }
 
 
-def _print_json(reading: Reading) -> None:
+def _print_json(reading: Reading, change: dict[str, Any] | None) -> None:
     import msgspec
 
-    sys.stdout.buffer.write(msgspec.json.encode(_object(reading)) + b"\n")
+    sys.stdout.buffer.write(msgspec.json.encode(_object(reading, change)) + b"\n")
     sys.stdout.flush()
 
 
@@ -147,6 +189,17 @@ def _tell(reading: Reading) -> None:
         for fault in reading.faults[:_SHOWN]:
             print(f"  {_where(fault.file, fault.row, fault.column)}{fault.what}; {fault.mend}")
         _more(len(reading.faults))
+
+
+def _tell_change(change: dict[str, Any] | None, against: Path | None) -> None:
+    if change is None or against is None:
+        return
+    print(f"Beside {against}:")
+    for table, counts in change.items():
+        if isinstance(counts, dict) and any(counts.values()):
+            print(f"  {table}: " + ", ".join(f"{count} {what}" for what, count in counts.items() if count))
+    for stop in change["stops"]:
+        print(f"  WAITS FOR A PERSON: {stop}")
 
 
 def _where(file: str, row: int, column: str) -> str:

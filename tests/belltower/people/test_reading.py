@@ -46,20 +46,33 @@ def test_other_encodings_are_read_and_named(tmp_path, encoding):
     assert ("utf-8-sig" == encoding) == ("encoding" not in {one.kind for one in found.review})
 
 
-def test_any_change_of_octets_is_loaded_or_refused_but_never_raised(tmp_path):
-    """Random damage in each file of two formats; no fault repeats a name."""
-    random = Random(5)
-    for files in (ONEROSTER_12, CLEVER):
-        for turn in range(60):
-            name = random.choice(sorted(files))
-            octets = bytearray(files[name].encode())
-            for _ in range(random.randint(1, 6)):
-                at = random.randrange(len(octets))
-                octets[at : at + random.randint(0, 2)] = random.randbytes(random.randint(0, 2))
-            found = reading(folder(tmp_path / str(turn), {**files, name: bytes(octets)}))
+def _damage(folder_, turns, seed):
+    """Random damage to one file of a load at a time."""
+    random = Random(seed)
+    for turn in range(turns):
+        files = random.choice((ONEROSTER_12, CLEVER))
+        name = random.choice(sorted(files))
+        octets = bytearray(files[name].encode())
+        for _ in range(random.randint(1, 6)):
+            at = random.randrange(len(octets))
+            octets[at : at + random.randint(0, 2)] = random.randbytes(random.randint(0, 2))
+        found = reading(
+            folder(folder_ / ("clever" if files is CLEVER else "oneroster"), {**files, name: bytes(octets)})
+        )
 
-            assert found.roster is not None or found.faults
-            assert "Núñez" not in repr(found.faults)
+        assert found.roster is not None or found.faults, turn
+        assert "Núñez" not in repr(found.faults)
+
+
+def test_any_change_of_octets_is_loaded_or_refused_but_never_raised(tmp_path):
+    """And no fault repeats a name."""
+    _damage(tmp_path, 120, seed=5)
+
+
+@pytest.mark.soak
+def test_many_changes_of_octets_are_loaded_or_refused(tmp_path):
+    """The same for long."""
+    _damage(tmp_path, 20_000, seed=6)
 
 
 @pytest.mark.parametrize(

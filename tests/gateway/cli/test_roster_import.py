@@ -4,8 +4,9 @@ import json
 
 from click.testing import CliRunner
 
+from gateway.cli.roster_generate import command as generate
 from gateway.cli.roster_import import command
-from tests.belltower.people.exports import ONEROSTER_12, USERS_11, folder
+from tests.belltower.people.exports import ONEROSTER_12, USERS_11, folder, manifest
 from tests.gateway.cli.house import belltower
 
 
@@ -55,3 +56,39 @@ def test_a_refused_archive_is_an_error_with_its_reason(tmp_path):
 
     assert 1 == done.exit_code
     assert "load.zip" == json.loads(done.stdout.splitlines()[-1])["errors"][0]["file"]
+
+
+def test_a_load_beside_an_earlier_one_says_what_would_change_and_what_stops_it(tmp_path):
+    """P6: more than one student in twenty; nothing at all beside itself (P5)."""
+    before, after = tmp_path / "before.zip", tmp_path / "after.zip"
+    for path, students in ((before, "120"), (after, "100")):
+        done = CliRunner().invoke(generate, [str(path), "--students", students, "--seed", "5"])
+        assert 0 == done.exit_code
+    line = ["--dry-run", "--json", "--against", str(before)]
+    same, fewer = (
+        json.loads(CliRunner().invoke(command, [*line, str(path)]).stdout.splitlines()[-1])["diff"]
+        for path in (before, after)
+    )
+
+    assert ([], []) == (same["lines"], same["stops"])
+    assert {"added": 0, "changed": 0, "removed": 20} == fewer["students"]
+    assert any("20 of 120 students" in stop for stop in fewer["stops"])
+
+
+def test_a_delta_beside_the_full_load_it_changes(tmp_path):
+    """A removal, a new child, and the parent who is known already."""
+    at = "2026-11-20T10:00:00.000Z"
+    names = ("orgs", "classes", "users", "roles", "enrollments")
+    heads = {f"{name}.csv": ONEROSTER_12[f"{name}.csv"].splitlines()[0] + "\n" for name in names}
+    heads["roles.csv"] += f"r4,active,{at},u4,primary,student,,,S1,\n"
+    heads["users.csv"] += f"u4,active,{at},true,,,Luz,Lee,,,,,,u2,05,,,,,,S1,\n"
+    heads["users.csv"] += f"u3,tobedeleted,{at},true,,,Tim,Teller,,,,,,,,,,,,,S1,\n"
+    heads["manifest.csv"] = manifest(**{f"file_{name}": "delta" for name in names})
+    full = folder(tmp_path / "full", ONEROSTER_12)
+    delta = folder(tmp_path / "delta", heads)
+    done = CliRunner().invoke(command, ["--dry-run", "--json", "--against", str(full), str(delta)])
+    diff = json.loads(done.stdout.splitlines()[-1])["diff"]
+
+    assert (1, 0) == (diff["students"]["added"], diff["students"]["removed"])
+    assert (1, 1, 1) == (diff["staff"]["removed"], diff["links"]["added"], diff["enrolments"]["removed"])
+    assert 0 == diff["guardians"]["removed"]
