@@ -134,8 +134,8 @@ class Reader:
         self.file = file
         self.name = name or str(file)
         self.faults: list[str] = []
-        self._secrets = secrets
-        self._environ = os.environ if environ is None else environ
+        self.secrets = secrets
+        self.environ = os.environ if environ is None else environ
 
     def fault(self, at: str, text: str) -> None:
         """Note that the value at `at` (`table.key`) cannot be used; `text` says why and how to mend it."""
@@ -258,7 +258,7 @@ class Reader:
         return self.file.parent / Path(raw).expanduser()
 
     def _opens(self, at: str) -> bool:
-        return self._secrets if isinstance(self._secrets, bool) else at.split(".", 1)[0] in self._secrets
+        return self.secrets if isinstance(self.secrets, bool) else at.split(".", 1)[0] in self.secrets
 
     def _secret(self, raw: Any, at: str) -> Secret | None:
         if isinstance(raw, dict) and len(raw) == 1 and (near := _near(raw, ("file", "env"))):
@@ -275,7 +275,7 @@ class Reader:
         if not self._opens(at):
             return Secret("")
         if way == "env":
-            value = self._environ.get(name, "")
+            value = self.environ.get(name, "")
             if not value:
                 self.fault(_join(at, way), f"the environment has no {name}; set it before the start")
                 return None

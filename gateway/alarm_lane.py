@@ -32,13 +32,13 @@ from belltower.tasks import Crew, together
 from belltower.version import VERSION
 from gateway import damage, kept_site, process
 from gateway import settings as settings_file
-from gateway.alarm_verbs import device_verbs, verbs_offered
+from gateway.alarm_verbs import device_verbs, output_verbs, verbs_offered
 from gateway.alarm_world import World, open_world
 from gateway.control import ControlServer, Status
 from gateway.device_wires import DeviceRoom, device_keys, kind_of, path_of
 from gateway.intake import panel_path, windows
 from gateway.intake.devices import memory as device_memory
-from gateway.intake.devices.health import DeviceHealth
+from gateway.intake.devices.health import DeviceHealth, OutputHealth
 from gateway.intake.devices.settings import OSDPDeviceSettings
 from gateway.intake.devices.wires import unwired
 from gateway.intake.intake import Intake
@@ -56,13 +56,14 @@ from gateway.intake.telling import Tellings
 from gateway.intake.unit_health import last_heard, path_health, unit_health
 from gateway.intake.units import known_units
 from gateway.intake.windows import Windows
-from gateway.outputs.switch_settings import SwitchSettings
+from gateway.outputs.switch_settings import DeviceSettings, SwitchSettings
 from gateway.outputs.switching import SwitchWorker
 from gateway.outputs.worker import OutputWorker
 from gateway.psap.link import Around
 from gateway.psap.worker import CallWorker
 from gateway.settings import BrokerSettings, ListenerSettings, RadioSettings, Settings
 from gateway.site_package import SitePackage
+from gateway.switch_wires import answer_topics, open_switching, output_remarks
 from hardware.codecs import ax25
 from hardware.codecs.unit import site_tag
 from hardware.drivers.dc09_receiver import DC09Receiver
@@ -222,24 +223,41 @@ class AlarmLane:
         )
 
     def _switching(self, ids: Ids, owed: Sequence[Entry]) -> SwitchWorker:
-        world = self._world
-        for way in self._settings.alarm.devices.values():
+        world, ways = self._world, self._settings.alarm.devices
+        for way in ways.values():
             if isinstance(way, OSDPDeviceSettings):  # who hears its readers runs the line
                 world.lines.serve(way.url)
-        switched = {
-            name: output
-            for name, output in self._settings.outputs.items()
-            if isinstance(output, SwitchSettings)
-        }
+        switches, rules = open_switching(
+            self._settings,
+            self._site.foreign,
+            open_switches=world.open_switches,
+            line=lambda way: self.devices.line(way, ways[way].client_id),
+            clock=world.clock,
+            random_bytes=world.random_bytes,
+        )
+        self.devices.outputs = self._output_health
         return SwitchWorker(
             journal=self.journal,
-            switches=world.open_switches(switched, world.clock, world.random_bytes),
-            rules={name: output.rule() for name, output in switched.items()},
+            switches=switches,
+            rules=rules,
             ids=ids,
             clock=world.clock,
             random_bytes=world.random_bytes,
             owed=owed,
             after=self._began,
+        )
+
+    def _output_health(self) -> tuple[OutputHealth, ...]:
+        faults = self.switching.faults()
+        return tuple(
+            OutputHealth(
+                name=name,
+                does=output.does.value,
+                device=output.device if isinstance(output, DeviceSettings) else "",
+                fault=faults.get(name, ""),
+            )
+            for name, output in self._settings.outputs.items()
+            if isinstance(output, SwitchSettings)
         )
 
     async def _open_journal(self, database: Database, stack: AsyncExitStack) -> None:
@@ -285,7 +303,11 @@ class AlarmLane:
             links_unproven=self.calls.unproven(),
             links_remarks=self.calls.remarks(),
             trouble=self._trouble,
-            faults=(*self._faults, *(said for path in self._panels.values() for said in path.troubles)),
+            faults=(
+                *self._faults,
+                *(said for path in self._panels.values() for said in path.troubles),
+                *output_remarks(self.switching.faults()),
+            ),
             put_aside=self._put_aside(),
             drill_until=drill.until if drill is not None else 0,
             counts=dict(self.intake.counts),
@@ -342,6 +364,7 @@ class AlarmLane:
             others=self._others,
             units=[unit.record.id for unit in self._units.values()],
             keys=self._device_keys,
+            answer_topics=partial(answer_topics, self._settings, site.foreign),
         )
         await self.devices.open()
 
@@ -415,6 +438,7 @@ class AlarmLane:
             verbs={
                 **verbs_offered(self.verbs, self._site.places, self._site.units.values()),
                 **device_verbs(self.devices),
+                **output_verbs(self.switching, self.verbs),
             },
             status=self.status,
         )

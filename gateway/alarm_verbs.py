@@ -8,13 +8,14 @@ from typing import Any
 
 import msgspec
 
-from belltower.errors import NotFound
+from belltower.errors import NotFound, WrongState
 from belltower.ids import CallId, IncidentId, PersonId, PlaceId, UnitId, VerbId
-from belltower.incident.facts import Action, AlarmKind, room_of
+from belltower.incident.facts import Action, AlarmKind, OutputLevel, room_of
 from belltower.incident.verbs import Verbs
 from floorplans.place import Place
 from gateway.control import Verb
 from gateway.device_wires import DeviceRoom
+from gateway.outputs.switching import SwitchWorker
 from hardware.codecs.unit_room import clean
 from hardware.unit_record import UnitRecord
 
@@ -134,6 +135,30 @@ def verbs_offered(
         "begin_drill": begin_drill,
         "end_drill": end_drill,
     }
+
+
+class OutputProof(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the test of an output."""
+
+    level: OutputLevel
+    # Why it got no further; "": it did all that it can.
+    failed: str = ""
+    # Whether the device's own answer was asked for and came.
+    confirmed: bool = False
+
+
+def output_verbs(switching: SwitchWorker, verbs: Verbs) -> dict[str, Verb]:
+    """The verb that tests an output; it is about no incident, and refused while there is one."""
+
+    async def test_output(verb: VerbId, args: dict[str, Any]) -> str:
+        del verb
+        if verbs.incidents:
+            raise WrongState("an incident is open; what it has switched on would be switched off")
+        level, failed = await switching.prove(str(args["output"]))
+        confirmed = not failed and level is OutputLevel.DEVICE and switching.confirmed(str(args["output"]))
+        return msgspec.json.encode(OutputProof(level=level, failed=failed, confirmed=confirmed)).decode()
+
+    return {"test_output": test_output}
 
 
 def device_verbs(room: DeviceRoom) -> dict[str, Verb]:

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from belltower.errors import SettingsError
-from gateway.intake.devices.topics import covers, filter_of
+from gateway.intake.devices.topics import ANSWERS, covers, filter_of
 from gateway.site_devices import SiteDevices
 from hardware.device_record import DeviceRecord
+from hardware.profiles import ordering
 from hardware.profiles.compiled import Profile
 
 _NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -117,7 +118,17 @@ def _topics(profile: Profile) -> list[str]:
     if profile.tables.bearer is not None:
         topics.append(profile.tables.bearer.topic)
     asked = _asked(profile)
-    return [topic for topic in topics if topic not in asked]
+    return [topic for topic in [*topics, *_answers(profile)] if topic not in asked]
+
+
+def _answers(profile: Profile) -> list[str]:
+    """Where it says what became of an order; an answer to whoever asked may go to any of our names."""
+    receipts = [ordering.receipt_of(output) for output in profile.outputs]
+    topics = [each.topic for each in receipts if each is not None and each.topic is not None]
+    down = profile.tables.bearer.down if profile.tables.bearer is not None else None
+    if down is not None:
+        topics += [topic for topic in (down.sent, down.failed) if topic]
+    return [topic.replace("{reply}", f"{ANSWERS}/+") for topic in topics]
 
 
 def _asked(profile: Profile) -> list[str]:

@@ -231,7 +231,7 @@ class ControlClient:
         finally:
             writer.close()
 
-    async def ask(self, name: str, verb: VerbId, **args: Any) -> str:
+    async def ask(self, name: str, verb: VerbId, /, *, within: float = 0.0, **args: Any) -> str:
         """Do a verb; its result. Raises what the verb raised, or `Unreachable` when the lane does not answer.
 
         It is `NotAsked` when it could not be asked at all. After `Unreachable` ask again with the same id: it is done once.
@@ -239,7 +239,7 @@ class ControlClient:
         reader, writer = await self._connect()
         try:
             await _write(writer, Ask(name=name, verb=verb, args=args))
-            reply = await self._reply(reader, within=_ASK_WITHIN)
+            reply = await self._reply(reader, within=within or _ASK_WITHIN)
         finally:
             writer.close()
         if not isinstance(reply, Answer):

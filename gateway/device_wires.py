@@ -17,7 +17,7 @@ from belltower.incident.verbs import Verbs
 from belltower.store import Database
 from belltower.tasks import together
 from floorplans import Place
-from gateway.intake.devices.health import DeviceHealth, Devices, health
+from gateway.intake.devices.health import DeviceHealth, Devices, OutputHealth, health
 from gateway.intake.devices.memory import DeviceMemory
 from gateway.intake.devices.receiving import DeviceIntake, DriverTeller, Way
 from gateway.intake.devices.registry import KnownDevice, Registry, known_devices
@@ -32,15 +32,17 @@ from gateway.intake.devices.settings import (
 )
 from gateway.intake.devices.states import WRITTEN_EVERY, States
 from gateway.intake.devices.supervision import DeviceSupervision
-from gateway.intake.devices.topics import topics_of
+from gateway.intake.devices.topics import NOTHING, topics_of, with_topics
 from gateway.intake.devices.troubles import Troubles
 from gateway.intake.devices.walk_test import WalkTest
 from gateway.intake.takeovers import Takeovers
 from gateway.settings import Settings
 from gateway.site_devices import SiteDevices
+from gateway.switch_wires import reply_of
 from gateway.tls import client_context, server_context
 from hardware.device_keys import read_device_keys
-from hardware.drivers import TLS, Received
+from hardware.drivers import TLS, OnPublish, Received
+from hardware.drivers.device_switch import DeviceLine
 from hardware.drivers.lines import SharedLines
 from hardware.drivers.mqtt_broker import BrokerIntake
 from hardware.drivers.serial_lines import SerialLines
@@ -54,6 +56,8 @@ if TYPE_CHECKING:
     from gateway.intake.devices.readers import Readers
 
 Run = Callable[[], Awaitable[None]]
+AnswerTopics = Callable[[str, str], tuple[str, ...]]
+"""Where devices on a way in answer what they were told; their way's name, and where answers to us go."""
 
 
 class DeviceRoom:
@@ -71,6 +75,7 @@ class DeviceRoom:
         others: Callable[[], Iterable[DeviceHealth]] = tuple,
         units: Iterable[UnitId] = (),
         keys: Mapping[str, bytes] | None = None,
+        answer_topics: AnswerTopics = lambda _way, _reply: (),
     ) -> None:
         """Make the room; `open` it before anything is received.
 
@@ -82,6 +87,10 @@ class DeviceRoom:
         self._foreign = foreign
         self._places = places
         self._keys = keys or {}
+        self._answer_topics = answer_topics
+        self._lines: dict[str, DeviceLine] = {}
+        self.outputs: Callable[[], tuple[OutputHealth, ...]] = tuple
+        """How the outputs are; shown with the devices."""
         self._clock = clock
         self._verbs = verbs
         self.registry = Registry(
@@ -145,6 +154,7 @@ class DeviceRoom:
             walk_test_by=walk.by if walk is not None else "",
             troubles=self.troubles.standing,
             others=self._others(),
+            outputs=self.outputs(),
         )
 
     def own_health(self) -> tuple[DeviceHealth, ...]:
@@ -152,6 +162,12 @@ class DeviceRoom:
         return health(
             self.registry, states=self.states, supervision=self.supervision, clock=self._clock
         ).devices
+
+    def line(self, name: str, client_id: str) -> DeviceLine:
+        """The broker of the way in of this name, for those who tell devices something."""
+        if name not in self._lines:
+            self._lines[name] = DeviceLine(reply=reply_of(client_id))
+        return self._lines[name]
 
     def told(self, device: str) -> str:
         """All devices as JSON, or only one. Raises `NotFound`."""
@@ -278,27 +294,51 @@ class DeviceRoom:
         return lambda received: self.intake.receive(received, way)
 
     def _mqtt(self, name: str, settings: MQTTDeviceSettings, only: frozenset[str]) -> BrokerIntake:
+        way = name.removeprefix("devices-")
+        line = self.line(way, settings.client_id)
         topics = settings.topics or topics_of(
             self.registry.devices.values(), self._foreign.profiles, only=only
         )
-        tls: TLS | None = None
-        if settings.url.startswith("mqtts:"):
-            tls = partial(
-                client_context,
-                ca=settings.ca,
-                certificate=settings.certificate,
-                private_key=settings.private_key,
-            )
-        return BrokerIntake(
-            url=settings.url,
-            on_publish=self._takes(Way(name=name, ingress="mqtt", profiles=only)),
-            username=settings.username,
-            password=settings.password.reveal() if settings.password is not None else "",
-            client_id=settings.client_id,
-            tls=tls,
+        topics = with_topics(topics, self._answer_topics(way, line.reply))
+        takes = self._takes(Way(name=name, ingress="mqtt", profiles=only))
+        broker = broker_of(
+            settings,
+            lambda received: None if line.heard(received) else takes(received),
             topics=topics,
             on_takeover=partial(self.takeovers.seen, name),
         )
+        line.attach(broker.deliver)
+        return broker
+
+
+def broker_of(
+    settings: MQTTDeviceSettings,
+    on_publish: OnPublish,
+    *,
+    topics: tuple[str, ...],
+    client_id: str = "",
+    on_takeover: Callable[[str], None] | None = None,
+) -> BrokerIntake:
+    """A client of the broker that the settings name; with a `client_id` of its own it is forgotten when it goes."""
+    tls: TLS | None = None
+    if settings.url.startswith("mqtts:"):
+        tls = partial(
+            client_context,
+            ca=settings.ca,
+            certificate=settings.certificate,
+            private_key=settings.private_key,
+        )
+    return BrokerIntake(
+        url=settings.url,
+        on_publish=on_publish,
+        username=settings.username,
+        password=settings.password.reveal() if settings.password is not None else "",
+        client_id=client_id or settings.client_id,
+        tls=tls,
+        topics=topics or NOTHING,
+        on_takeover=on_takeover,
+        kept=not client_id,
+    )
 
 
 def device_keys(settings: Settings) -> tuple[dict[str, bytes], str]:

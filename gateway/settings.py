@@ -316,6 +316,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     channels: dict[str, Any]
     # By the name that response.toml gives them.
     outputs: dict[str, Any] = {}
+    # Outputs that cannot be used, and why: their secret cannot be opened.
+    output_faults: dict[str, str] = {}
     # Who speaks on outputs.
     speech: SpeechSettings = SpeechSettings()
     log: LogSettings
@@ -383,7 +385,10 @@ TABLES = frozenset({"site", "state", "alarm", "psap", "desk", "notify", "outputs
 
 
 ALARM_SECRETS = frozenset({"alarm", "psap"})
-"""The tables whose secrets the alarm lane opens: that a carrier's password is missing must not silence a press."""
+"""The tables whose secrets the alarm lane opens: that a carrier's password is missing must not silence a press.
+
+Those of outputs it opens too, each for itself: a siren whose password is missing silences itself only.
+"""
 
 DESK_SECRETS = frozenset({"desk", "notify"})
 """The tables whose secrets the desk lane opens; the keys of the ways to the PSAP are none of its business."""
@@ -400,6 +405,7 @@ def load(
     tables = reader.load()
     reader.raise_if_faulty()
     reader.unknown(tables, TABLES, "")
+    outputs, output_faults = _outputs(reader, tables.get("outputs", {}))
     settings = Settings(
         file=file,
         site=reader.take(SiteSettings, tables.get("site", {}), "site") or SiteSettings(),
@@ -408,7 +414,8 @@ def load(
         **(psap := _psap(reader, tables.get("psap", {}))),
         desk=_desk(reader, tables.get("desk", {})),
         channels=_channels(reader, tables.get("notify", {}), psap["psap_links"]),
-        outputs=_outputs(reader, tables.get("outputs", {})),
+        outputs=outputs,
+        output_faults=output_faults,
         speech=reader.take(SpeechSettings, tables.get("speech", {}), "speech") or SpeechSettings(),
         log=reader.take(LogSettings, tables.get("log", {}), "log") or LogSettings(),
     )
@@ -559,13 +566,26 @@ def _psap(reader: Reader, psap: Any) -> dict[str, Any]:
     return {"psap_links": links, "psap_centres": centres, "link_centres": leads}
 
 
-def _outputs(reader: Reader, tables: Any) -> dict[str, Any]:
+def _outputs(reader: Reader, tables: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    """The outputs, and why some of them cannot be used."""
     if not isinstance(tables, dict):
         reader.fault("outputs", "expected tables such as [outputs.NAME]")
-        return {}
+        return {}, {}
     _names(reader, tables, "outputs")
     taken = {name: reader.take_kind(OUTPUTS, table, f"outputs.{name}") for name, table in tables.items()}
-    return {name: record for name, record in taken.items() if record is not None}
+    outputs = {name: record for name, record in taken.items() if record is not None}
+    if reader.secrets != ALARM_SECRETS:
+        return outputs, {}
+    unusable = {}
+    for name in outputs:
+        at = f"outputs.{name}"
+        opened = Reader(file=reader.file, environ=reader.environ, secrets=True)
+        record = opened.take_kind(OUTPUTS, tables[name], at)
+        if record is None:
+            unusable[name] = opened.faults[0].removeprefix(f"{reader.file}: {at}.")
+        else:
+            outputs[name] = record
+    return outputs, unusable
 
 
 def _channels(reader: Reader, notify: Any, links: Mapping[str, Any]) -> dict[str, Any]:

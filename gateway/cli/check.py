@@ -35,11 +35,11 @@ def command(config: Path, site: Path | None, *, without_secrets: bool, as_json: 
     """
     from gateway import settings as rooms
     from gateway import site_package
-
-    faults: list[str] = []
     from gateway.device_wires import device_keys
     from gateway.intake.devices.wires import unwired
+    from gateway.switch_wires import device_output_faults
 
+    faults: list[str] = []
     settings: Settings | None = None
     package: SitePackage | None = None
     try:
@@ -63,6 +63,7 @@ def command(config: Path, site: Path | None, *, without_secrets: bool, as_json: 
         faults += unread.splitlines()
         loose = unwired(foreign.devices.values(), profiles=foreign.profiles, ways=ways, keys=keys)
         faults += [f"{config}: {line}" for line in (*settings.unplaced(package.places), *loose)]
+        faults += [f"{config}: {line}" for line in device_output_faults(settings, foreign)]
     if faults and as_json:
         for line in faults:
             emit(_fault(line))

@@ -43,6 +43,7 @@ def command(context: click.Context, config: Path, *, everything: bool, as_json: 
                 "devices": devices.devices,
                 "others": devices.others,
                 "unknown": devices.unknown,
+                "outputs": devices.outputs,
                 "units_lost": status.units_lost,
             }
         )
@@ -125,6 +126,12 @@ def _show(devices: Devices, status: Status, *, everything: bool) -> None:
         ("device", "place", "profile", "heard", "battery", "supervision", ""),
         [_row(each) for each in shown],
     )
+    if faulty := [each for each in devices.outputs if everything or each.fault]:
+        table(
+            "Outputs",
+            ("output", "is", "device", ""),
+            [(each.name, each.does, each.device, each.fault or "no fault known") for each in faulty],
+        )
     if devices.unknown:
         table(
             "Heard and not in devices.toml",

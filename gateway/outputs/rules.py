@@ -69,6 +69,10 @@ class Rule(Struct, frozen=True, kw_only=True):
     idempotent: bool = True
     # Whether an answer of the device itself is asked for; without, it is shown as "not confirmed".
     confirmed: bool = True
+    # Seconds after which it is told again what it was told, for it ends by itself; 0: it does not.
+    refresh: float = 0.0
+    # Seconds between two attempts at most.
+    slowest: float = 10.0
 
 
 class LiveSwitching(Struct, frozen=True, kw_only=True):

@@ -13,13 +13,14 @@ from belltower.ids import RandomBytes
 from gateway.outputs.rules import Does
 from gateway.outputs.switch_settings import (
     AlgoSettings,
+    DeviceSettings,
     ModbusSettings,
     NoticeSettings,
     OSDPSettings,
     SwitchSettings,
 )
 from hardware.drivers.lines import SharedLines
-from hardware.drivers.switch import Switch, Switches, Work
+from hardware.drivers.switch import Switch, Switches, Unusable, Work
 
 
 def switches_from(
@@ -42,7 +43,12 @@ def switches_from(
                 key = bytes.fromhex(settings.key.reveal())
                 switches[name] = HTTPNotice(url=settings.url, key=key, clock=clock)
             case OSDPSettings():
-                switches[name] = _contact(settings, lines, work)
+                try:
+                    switches[name] = _contact(settings, lines, work)
+                except SettingsError as error:
+                    switches[name] = Unusable(str(error))
+            case DeviceSettings():
+                pass  # its profile and its broker are the site's
             case SwitchSettings():
                 raise TypeError(f"{type(settings).__name__} describes no switch")
             case _:

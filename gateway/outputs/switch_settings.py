@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_address
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
@@ -158,6 +158,30 @@ class OSDPSettings(SwitchSettings, frozen=True, kw_only=True):
         return faults
 
 
+class DeviceSettings(SwitchSettings, frozen=True, kw_only=True):
+    """A device of the site package, told by its profile over MQTT: `kind = "device"`."""
+
+    # Its id in devices.toml.
+    device: str
+    # The way in that it hangs on, the NAME of [alarm.devices.NAME]; "": the only one of kind "mqtt".
+    way: str = ""
+    # The outputs of its profile that switch it on and off; "": by what it is for, "siren_on" and "siren_off" for instance.
+    on: str = ""
+    off: str = ""
+    # What {names} in the profile stand for: { channel = 0, seconds = 300 }.
+    values: dict[str, Any] = {}
+    # Within which time an answer counts; "0s": as the profile says.
+    within: Seconds = 0.0
+
+    def faults(self) -> list[str]:
+        """A value that cannot be sent."""
+        return [
+            f"values: {name}: write a text, a number, true or false"
+            for name, value in self.values.items()
+            if not isinstance(value, str | int | float)
+        ]
+
+
 DEFAULT_SCBK = "303132333435363738393A3B3C3D3E3F"
 """SCBK-D, the installation key of the standard (SIA OSDP 2.2, D.2)."""
 
@@ -166,6 +190,7 @@ SWITCHES: dict[str, type[SwitchSettings]] = {
     "algo": AlgoSettings,
     "http-notice": NoticeSettings,
     "osdp": OSDPSettings,
+    "device": DeviceSettings,
 }
 """The record of each `kind` of output that is switched."""
 
@@ -175,7 +200,8 @@ def common_faults(settings: SwitchSettings) -> list[str]:
     faults = []
     if settings.pulse > LONGEST_PULSE:
         faults.append(f"pulse: {LONGEST_PULSE:g} s at most")
-    if not 0 < settings.within <= LONGEST_WITHIN:
+    by_profile = isinstance(settings, DeviceSettings) and not settings.within
+    if not 0 < settings.within <= LONGEST_WITHIN and not by_profile:
         faults.append(f"within: more than 0 and {LONGEST_WITHIN:g} s at most")
     ends_itself = settings.pulse or settings.exercise is DrillVariant.CHIRP
     if ends_itself and settings.fail_safe is not FailSafe.OFF:

@@ -24,17 +24,18 @@ async def prove(
     async with Crew() as crew:
         tasks = [crew.mendable(name, work) for name, work in made.work.items()]
         try:
-            return await _proven(switch, rule, random_bytes, seconds)
+            return await proven(switch, rule, random_bytes, seconds=seconds)
         finally:
             for task in tasks:
                 task.cancel()
             await made.close()
 
 
-async def _proven(
-    switch: Switch, rule: Rule, random_bytes: RandomBytes, seconds: float
+async def proven(
+    switch: Switch, rule: Rule, random_bytes: RandomBytes, *, seconds: float = CHIRP
 ) -> tuple[OutputLevel, str]:
-    on = await _reached(switch, rule, Ask(on=True, request=random_bytes(8).hex(), text=TEXT))
+    """The same, of a switch whose lines are open."""
+    on = await _reached(switch, rule, Ask(on=True, request=random_bytes(8).hex(), text=TEXT, seconds=seconds))
     await asyncio.sleep(seconds)
     off = await _asked(switch, rule, Ask(on=False, request=random_bytes(8).hex()))
     order = list(OutputLevel)

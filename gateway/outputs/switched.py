@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+from msgspec.structs import replace
+
 from belltower import log
 from belltower.errors import LinkError, Uncertain, Unreachable
 from belltower.ids import IncidentId, RandomBytes
@@ -20,8 +22,8 @@ from hardware.drivers.switch import Ask, Reached, Switch
 
 _log = log.get("outputs")
 
-AGAIN = (0.5, 10.0)
-"""Seconds until a failed request is made again: at first, and at most."""
+AGAIN = 0.5
+"""Seconds until a failed request is made again; then twice as long each time, as far as its rule says."""
 REMEMBERED = 256
 """Incidents whose latest order is remembered."""
 NOT_REPEATED = "the lane ended while it was being switched, and it must not be switched twice: go and look"
@@ -52,7 +54,6 @@ class SwitchedOutput:
         write: Write,
         random_bytes: RandomBytes,
         text: Callable[[Switching], str],
-        again: tuple[float, float] = AGAIN,
     ) -> None:
         """Serve `switch` by its `rule`; `text` is what a sign shows."""
         self._name = name
@@ -61,7 +62,8 @@ class SwitchedOutput:
         self._write = write
         self._random_bytes = random_bytes
         self._text = text
-        self._again = again
+        self.fault = ""
+        """Why it cannot be relied upon now: what the latest request failed with; "": it did not."""
         # The latest order of each incident, and those of them that are not settled yet.
         self._standing: dict[IncidentId, OutputOrdered] = {}
         self._owed: dict[IncidentId, OutputOrdered] = {}
@@ -104,20 +106,20 @@ class SwitchedOutput:
 
     async def run(self) -> None:
         """Serve for ever."""
-        wait = self._again[0]
+        wait = AGAIN
         while True:
             self._bell.clear()
             order = self._next()
             if order is None and not (self._resting and not self._wanted()):
                 self._resting = False
-                await self._bell.wait()
+                await self._idle()
                 continue
             try:
                 if order is None:
                     await self._put_to_rest()
                 else:
                     await self._serve(order)
-                wait = self._again[0]
+                wait = AGAIN
             except _Failed as failed:
                 if order is not None:
                     self._tell(order, failed)
@@ -126,13 +128,22 @@ class SwitchedOutput:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(wait):
                             await self._bell.wait()
-                    wait = min(wait * 2, self._again[1])
+                    wait = min(wait * 2, self._rule.slowest)
+
+    async def _idle(self) -> None:
+        """Wait for an order; what ends by itself is told again in time."""
+        refresh = self._rule.refresh if self._is_on else 0.0
+        try:
+            async with asyncio.timeout(refresh or None):
+                await self._bell.wait()
+        except TimeoutError:
+            self._ask_again()
 
     async def _put_to_rest(self) -> None:
         with suppress(TimeoutError):
             try:
                 async with asyncio.timeout(None) as self._rest:
-                    await self._request(self._rule.fail_safe is FailSafe.ON, "")
+                    await self._request(Ask(on=self._rule.fail_safe is FailSafe.ON, request=""))
                     self._resting = False
             finally:
                 self._rest = None
@@ -150,7 +161,15 @@ class SwitchedOutput:
         if not self._rule.idempotent and order is not self._begun:
             self._begun = order
             await self._write(order.incident, self._receipt(order, OutputLevel.QUEUED))
-        level = await self._request(order.on, self._text(what))
+        exercise = not isinstance(what, LiveSwitching)
+        ask = Ask(
+            on=order.on,
+            request="",
+            text=self._text(what),
+            seconds=pulse if order.on else 0.0,
+            exercise=exercise,
+        )
+        level = await self._request(ask)
         self._is_on = order.on and not pulse
         self._settle(order, level)
         if order.on and pulse:
@@ -165,10 +184,10 @@ class SwitchedOutput:
                 while not self._cut_short(order):
                     self._bell.clear()
                     await self._bell.wait()
-        wait = self._again[0]
+        wait = AGAIN
         while True:
             try:
-                await self._request(self._rule.fail_safe is FailSafe.ON, "")
+                await self._request(Ask(on=self._rule.fail_safe is FailSafe.ON, request=""))
             except _Failed as failed:
                 self._tell(order, _Failed(f"its pulse has no end: {failed.reason}", failed.level, again=True))
                 if self._owed:
@@ -177,7 +196,7 @@ class SwitchedOutput:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait):
                         await self._bell.wait()
-                wait = min(wait * 2, self._again[1])
+                wait = min(wait * 2, self._rule.slowest)
             else:
                 return
 
@@ -190,7 +209,17 @@ class SwitchedOutput:
             for other in self._owed.values()
         )
 
-    async def _request(self, on: bool, text: str) -> OutputLevel:
+    async def _request(self, ask: Ask) -> OutputLevel:
+        """As `_asked`, and what came of it is known from then on."""
+        try:
+            level = await self._asked(ask)
+        except _Failed as failed:
+            self.fault = failed.reason
+            raise
+        self.fault = ""
+        return level
+
+    async def _asked(self, ask: Ask) -> OutputLevel:
         """One request and its answer. `_Failed` when the device has not done it, or nobody knows."""
         level = OutputLevel.QUEUED
         over = False
@@ -200,7 +229,7 @@ class SwitchedOutput:
             if not over:
                 level = OutputLevel(reached.value)
 
-        ask = Ask(on=on, request=self._random_bytes(8).hex(), text=text)
+        ask = replace(ask, request=self._random_bytes(8).hex())
         try:
             async with asyncio.timeout(self._rule.within):
                 await self._switch.switch(ask, reach)
@@ -254,8 +283,10 @@ class SwitchedOutput:
 
     def _again_standing(self) -> None:
         """Ask again, unsaid, for what another incident wants: a sign showed what is over."""
-        if self._rule.does is not Does.SIGN:
-            return
+        if self._rule.does is Does.SIGN:
+            self._ask_again()
+
+    def _ask_again(self) -> None:
         for incident, order in self._standing.items():
             if order.on and self._pulse(order) == 0.0:
                 self._owed.setdefault(incident, order)

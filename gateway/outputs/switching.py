@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping, Sequence
 
 from belltower.clock import Clock
+from belltower.errors import NotFound
 from belltower.ids import Ids, IncidentId, RandomBytes
 from belltower.incident.facts import (
     Fact,
@@ -17,6 +18,7 @@ from belltower.store import Transaction
 from belltower.tasks import Crew
 from gateway.outputs import texts
 from gateway.outputs.rules import Rule, Switching
+from gateway.outputs.switch_test import proven
 from gateway.outputs.switched import SwitchedOutput
 from hardware.drivers.switch import Switches
 
@@ -45,6 +47,8 @@ class SwitchWorker:
         """Serve `switches` by their `rules`. `after` is the journal's position up to which `owed` was read."""
         self._journal = journal
         self._switches = switches
+        self._rules = rules
+        self._random_bytes = random_bytes
         self._ids = ids
         self._clock = clock
         self._owed = owed
@@ -60,6 +64,21 @@ class SwitchWorker:
             )
             for name, switch in switches.switches.items()
         }
+
+    def faults(self) -> dict[str, str]:
+        """Why an output cannot be relied upon now, by its name; those in order are left out."""
+        return {name: output.fault for name, output in self._outputs.items() if output.fault}
+
+    def confirmed(self, name: str) -> bool:
+        """Whether the device's own answer is asked for."""
+        return self._rules[name].confirmed
+
+    async def prove(self, name: str) -> tuple[OutputLevel, str]:
+        """Switch one output on for a second: how far that got, and why not further. Raises `NotFound`."""
+        switch = self._switches.switches.get(name)
+        if switch is None:
+            raise NotFound(f"nothing that is switched is called {name}")
+        return await proven(switch, self._rules[name], self._random_bytes)
 
     async def run(self) -> None:
         """Recall what is owed, then serve every output and follow the journal, for ever."""

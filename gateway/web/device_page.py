@@ -72,6 +72,8 @@ class DevicePage:
                 "out": len(devices.out_of_service),
                 "unknown": devices.unknown,
                 "walk_test": devices.walk_test_by,
+                "outputs": devices.outputs,
+                "faulty": sum(1 for each in devices.outputs if each.fault),
             },
             session,
         )

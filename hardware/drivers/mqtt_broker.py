@@ -46,8 +46,12 @@ class BrokerIntake:
         connect_within: float = CONNECT_WITHIN,
         topics: tuple[str, ...] = TOPICS,
         on_takeover: Callable[[str], None] | None = None,
+        kept: bool = True,
     ) -> None:
-        """Keep what it is made of; `on_takeover` hears of every name that a second connection took, ours too."""
+        """Be a client of the broker at `url`; without `kept` it forgets us when we go.
+
+        `on_takeover` hears of every name that a second connection took, ours too.
+        """
         self._on_takeover = on_takeover
         self._url = url
         self._on_publish = on_publish
@@ -57,6 +61,7 @@ class BrokerIntake:
         self._tls = tls
         self._connect_within = connect_within
         self._topics = topics
+        self._kept = kept
         self._good = ""
         self._doubted = False
         self._attempts = 0
@@ -76,6 +81,12 @@ class BrokerIntake:
     def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> bool:
         """Hand a message to the broker; False when it is away or the queue to it is full."""
         return self._link is not None and self._link.publish(topic, payload, qos=qos, retain=retain)
+
+    async def deliver(self, topic: str, payload: bytes) -> None:
+        """Hand a message to the broker, and wait until it has taken it. Raises as `BrokerLink.deliver`."""
+        if self._link is None:
+            raise Unreachable("the broker is away")
+        await self._link.deliver(topic, payload)
 
     def close(self) -> None:
         """Give back the threads that dial and resolve."""
@@ -99,6 +110,7 @@ class BrokerIntake:
                     on_publish=self._on_publish,
                     topics=self._topics,
                     on_takeover=self._on_takeover,
+                    kept=self._kept,
                 )
                 await link.open(self._thread("dial"))
         except TimeoutError as error:

@@ -20,7 +20,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from belltower.errors import LinkError, Rejected, Unreachable
+from belltower.errors import LinkError, Rejected, Uncertain, Unreachable
 from hardware.drivers import OnPublish, Received
 
 TOPICS = ("up/+", "state/+")
@@ -70,10 +70,14 @@ class BrokerLink:
         on_publish: OnPublish,
         topics: tuple[str, ...] = TOPICS,
         on_takeover: Callable[[str], None] | None = None,
+        kept: bool = True,
     ) -> None:
         self._topics = topics
         self._on_takeover = on_takeover
         self._name = username or client_id
+        self._kept = kept
+        # What was handed over and is not acknowledged, by packet identifier.
+        self._handed: dict[int, asyncio.Future[None]] = {}
         self._loop = asyncio.get_running_loop()
         self._address, self._port = address, port
         self._on_publish = on_publish
@@ -102,6 +106,7 @@ class BrokerLink:
         client.on_connect = self._connected
         client.on_subscribe = self._subscribed
         client.on_message = self._message
+        client.on_publish = self._taken
         client.on_disconnect = self._disconnected
         client.on_socket_close = self._socket_closed
         client.on_socket_register_write = self._wants_to_write
@@ -133,6 +138,26 @@ class BrokerLink:
         self._write_now()
         return info.rc == paho.MQTT_ERR_SUCCESS
 
+    async def deliver(self, topic: str, payload: bytes) -> None:
+        """Hand a message over and wait until the broker has taken it.
+
+        Raises Unreachable where nothing left, Rejected where it may not be written, Uncertain where the link ends.
+        """
+        if self.lost.done():
+            raise Unreachable("the broker is away")
+        info = self._client.publish(topic, payload, qos=1)
+        if info.rc != paho.MQTT_ERR_SUCCESS:
+            raise Unreachable("the queue to the broker is full")
+        taken = self._handed[info.mid] = self._loop.create_future()
+        try:
+            self._write_now()
+            await asyncio.wait([taken, self.lost], return_when=asyncio.FIRST_COMPLETED)
+            if not taken.done():
+                raise Uncertain("the broker was lost before it took the order")
+            taken.result()
+        finally:
+            del self._handed[info.mid]
+
     def close(self) -> None:
         """Say good-bye if that is possible, and let go of the socket."""
         self._lose(Unreachable("closed"))
@@ -150,12 +175,16 @@ class BrokerLink:
     def _dial(self) -> None:
         """Runs in a thread: paho's connect blocks."""
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.SessionExpiryInterval = SESSION_EXPIRY
+        properties.SessionExpiryInterval = SESSION_EXPIRY if self._kept else 0
         properties.ReceiveMaximum = _UNACKNOWLEDGED
         properties.MaximumPacketSize = MAX_PACKET
         try:
             self._client.connect(
-                self._address, self._port, keepalive=KEEPALIVE, clean_start=False, properties=properties
+                self._address,
+                self._port,
+                keepalive=KEEPALIVE,
+                clean_start=not self._kept,
+                properties=properties,
             )
         finally:
             if self._client.socket() is None and self._tls is not None and self._tls.wrapped is not None:
@@ -260,6 +289,18 @@ class BrokerLink:
         if reason.value == _TAKEN_OVER and self._on_takeover is not None:
             self._on_takeover(self._name)
         self._lose(Unreachable(f"the broker's connection ended: {reason}"))
+
+    def _taken(
+        self, _client: paho.Client, _data: Any, mid: int, reason: ReasonCode, _properties: Any
+    ) -> None:
+        handed = self._handed.get(mid)
+        if handed is None or handed.done():
+            return
+        if reason.is_failure:
+            handed.set_exception(Rejected(f"the broker does not take it: {reason}"))
+            handed.exception()  # whoever waits raises it; who has given up need not
+        else:
+            handed.set_result(None)
 
     def _message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         self._heard += 1

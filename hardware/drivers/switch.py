@@ -13,6 +13,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from belltower.errors import Unreachable
+
 
 class Reached(StrEnum):
     """How far a request got."""
@@ -34,6 +36,10 @@ class Ask(Struct, frozen=True, kw_only=True):
     request: str
     # What a sign is to show; a drill's has its mark already.
     text: str = ""
+    # Seconds after which it shall end by itself, as far as the device can; 0: when it is told to.
+    seconds: float = 0.0
+    # It is of a drill, and the device may have another way for that.
+    exercise: bool = False
 
 
 class Switch(Protocol):
@@ -57,6 +63,22 @@ class Switch(Protocol):
 
 
 Work = Callable[[], Awaitable[None]]
+
+
+class Unusable:
+    """Something that cannot be switched, and why: a `Switch`."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    @property
+    def confirms(self) -> bool:
+        """It has nothing to say."""
+        return False
+
+    async def switch(self, _ask: Ask, _reach: Reach) -> None:
+        """Say why not: `Unreachable`."""
+        raise Unreachable(self._why)
 
 
 class Switches(Struct, frozen=True, kw_only=True):

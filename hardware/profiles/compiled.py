@@ -274,6 +274,10 @@ class Profile:
             why = f"no rule is about {', '.join(f'{name} = {value}' for name, value in fields.items())}"[:300]
         return evidence, why
 
+    def fields(self, message: Message) -> dict[str, Any] | None:
+        """What octets that a bearer carried say, by name; None: no layout fits."""
+        return self._fields(message)[0]
+
     def _fields(self, message: Message) -> tuple[dict[str, Any] | None, str]:
         """The fields of the first layout that fits, or why there is none."""
         why = ""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from msgspec import Struct
@@ -72,13 +75,10 @@ def carried(bearer: BearerTable, what: Sending, values: Mapping[str, Any]) -> Se
     """
     if bearer.down is None:
         raise ValueError("the bearer has no [bearer.down]: it cannot be told anything")
-    known = {
-        **values,
-        "port": what.port,
-        "confirmed": what.confirmed,
-        "base64": base64.b64encode(what.payload).decode(),
-        "hex": what.payload.hex(),
-    }
+    written = what.payload.hex()
+    if bearer.encoding == "base64":
+        written = base64.b64encode(what.payload).decode()
+    known = {**values, "port": what.port, "confirmed": what.confirmed, "bytes": written}
     payload = fill(bearer.down.payload, known)
     return Sending(
         topic=str(fill(bearer.down.topic, known)),
@@ -86,10 +86,26 @@ def carried(bearer: BearerTable, what: Sending, values: Mapping[str, Any]) -> Se
     )
 
 
-def settles(receipt: ReceiptTable, message: Message, values: Mapping[str, Any]) -> Answer | None:
+def uuid_of(request: str) -> str:
+    """The request's id as a network server wants it that takes only UUIDs."""
+    return str(UUID(bytes=hashlib.sha256(request.encode()).digest()[:16], version=4))
+
+
+def names_of(*said: Any) -> frozenset[str]:
+    """Every `{name}` that stands in these."""
+    return frozenset(found[1] for found in _NAME.finditer(json.dumps(said)))
+
+
+def settles(
+    receipt: ReceiptTable,
+    message: Message,
+    values: Mapping[str, Any],
+    fields: Mapping[str, Any] | None = None,
+) -> Answer | None:
     """What `message` proves about the order that `values` name; None: it is about something else.
 
-    An answer to another request, on another topic or port, proves nothing.
+    An answer to another request, on another topic or port, proves nothing. `fields` is what the octets say that a
+    bearer carried.
     """
     try:
         if receipt.topic is not None and message.topic != fill(receipt.topic, values):
@@ -97,7 +113,7 @@ def settles(receipt: ReceiptTable, message: Message, values: Mapping[str, Any]) 
         if receipt.port is not None and message.port != receipt.port:
             return None
         if message.ingress == "frame":
-            said: Any = {"hex": message.payload.hex(), "port": message.port}
+            said: Any = {**(fields or {}), "hex": message.payload.hex(), "port": message.port}
         else:
             said = document.FORMS[receipt.as_](message.payload)
         wanted = fill(receipt.match, values)

@@ -196,6 +196,11 @@ class DownTable(Struct, frozen=True, kw_only=True):
 
     topic: str
     payload: Any
+    # Where it says that it has sent them, or could not, naming the request somewhere; "": it says neither.
+    sent: str = ""
+    failed: str = ""
+    # How those name the request.
+    request: str = "{request}"
 
 
 class BearerTable(Struct, frozen=True, kw_only=True, rename={"octets": "bytes"}):

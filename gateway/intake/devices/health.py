@@ -102,6 +102,18 @@ class DeviceHealth(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return 1 if self.because or self.stuck or self.low or self.trouble or self.standing else 2
 
 
+class OutputHealth(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that is switched, as it is now."""
+
+    name: str
+    # siren, strobe, relay, sign
+    does: str
+    # The device of the site package that it is; "": none.
+    device: str = ""
+    # Why it cannot be relied upon; "": nothing says so.
+    fault: str = ""
+
+
 class Unknown(Struct, frozen=True, kw_only=True):
     """A device that was heard and that the site package does not name."""
 
@@ -122,6 +134,8 @@ class Devices(Struct, frozen=True, kw_only=True):
     unknown: tuple[Unknown, ...] = ()
     # Who goes on a walk-test now; "": nobody.
     walk_test_by: str = ""
+    # Sirens, strobes, relays and signs, those that cannot be relied upon first.
+    outputs: tuple[OutputHealth, ...] = ()
 
     @property
     def out_of_service(self) -> tuple[str, ...]:
@@ -140,6 +154,7 @@ def health(
     walk_test_by: str = "",
     troubles: Mapping[str, Mapping[str, str]] = _NONE,
     others: Iterable[DeviceHealth] = (),
+    outputs: tuple[OutputHealth, ...] = (),
 ) -> Devices:
     """How the foreign devices are, the worst first."""
     now, jammed = clock.now(), set(stuck)
@@ -178,6 +193,7 @@ def health(
             for each in reversed(registry.strangers.values())
         ),
         walk_test_by=walk_test_by,
+        outputs=tuple(sorted(outputs, key=lambda each: (not each.fault, each.name))),
     )
 
 

@@ -9,6 +9,8 @@ from gateway.intake.devices.registry import KnownDevice
 from hardware.profiles.compiled import Profile
 
 _NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+ANSWERS = "belltower"
+"""What the topics begin with at which devices answer to us."""
 NOTHING = ("belltower/nothing",)
 """What is subscribed to where no profile needs anything: a broker wants at least one topic."""
 
@@ -41,6 +43,15 @@ def topics_of(
             }
     least = [one for one in filters if not any(other != one and covers(other, one) for other in filters)]
     return tuple(sorted(least)) or NOTHING
+
+
+def with_topics(filters: tuple[str, ...], topics: tuple[str, ...]) -> tuple[str, ...]:
+    """The filters, and those of `topics` that none of them covers."""
+    more = [topic for topic in topics if not any(covers(known, topic) for known in filters)]
+    least = [one for one in more if not any(other != one and covers(other, one) for other in more)]
+    if least and filters == NOTHING:
+        return tuple(least)
+    return (*filters, *least)
 
 
 def _topics(profile: Profile) -> Iterable[str]:

@@ -9,7 +9,7 @@ from playwright.async_api import Browser, expect
 
 from belltower.clock import SECOND, Instant
 from belltower.errors import Unreachable
-from gateway.intake.devices.health import DeviceHealth, Devices, Unknown
+from gateway.intake.devices.health import DeviceHealth, Devices, OutputHealth, Unknown
 from gateway.web.device_page import ago
 from tests.gateway.web.house import START, House, living
 from tests.gateway.web.judging import faults, fits
@@ -48,6 +48,10 @@ SITE = Devices(
             count=3,
         ),
     ),
+    outputs=(
+        OutputHealth(name="siren-gym", does="siren", device="siren-1", fault="no answer within 2 s"),
+        OutputHealth(name="doors", does="relay"),
+    ),
 )
 
 
@@ -74,6 +78,9 @@ async def test_the_worst_devices_come_first_at_every_width(house: House, browser
         await expect(second).to_contain_text("battery low")
         await expect(second).to_contain_text("its press calls nobody without a person")
         await expect(page.locator("main")).to_contain_text("shellyplus1-a8032abc7158")
+        siren = page.locator(".device", has_text="siren-gym")
+        await expect(siren).to_contain_text("no answer within 2 s")
+        await expect(page.locator("main")).to_contain_text("1 did not do what it was told last")
         for name, (width, height) in WIDTHS.items():
             for scheme in ("light", "dark"):
                 await page.emulate_media(color_scheme=scheme)

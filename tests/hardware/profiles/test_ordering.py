@@ -77,7 +77,7 @@ def test_bytes_are_carried_by_the_bearer() -> None:
         octets="data",
         port="fPort",
         down=DownTable(
-            topic="a/{device}/down", payload={"fPort": "{port}", "data": "{base64}", "ok": "{confirmed}"}
+            topic="a/{device}/down", payload={"fPort": "{port}", "data": "{bytes}", "ok": "{confirmed}"}
         ),
     )
     told = sending(siren, {"seconds": 180})
