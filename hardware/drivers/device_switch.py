@@ -127,8 +127,9 @@ class Told(Struct, frozen=True, kw_only=True):
 class DeviceSwitch:
     """One device told by its profile, a `Switch`."""
 
-    def __init__(self, *, told: Told, line: DeviceLine, answered: bool = True) -> None:
+    def __init__(self, *, told: Told, line: DeviceLine, answered: bool = True, late: float = LATE) -> None:
         """Tell it over `line`; without `answered` no answer of the device is waited for."""
+        self._lateness = late
         self._told = told
         self._line = line
         self._receipts: dict[bool, ReceiptTable | None] = {True: None, False: None}
@@ -152,16 +153,19 @@ class DeviceSwitch:
             raise Unreachable(f"the order cannot be written: {error}") from None
         waiting = _Waiting(self._told, self._receipts[ask.on], values, reach)
         waiting.doubtful = lambda: self._doubtful(ask, values)
-        done = False
+        answered = False
         try:
             with self._line.listening(waiting.takes()):
                 await self._line.deliver(what.topic, what.payload)
                 reach(Reached.QUEUED if waiting.says_sent else Reached.SENT)
                 await waiting.over
-            done = True
+            answered = True
+        except Rejected:
+            answered = True
+            raise
         finally:
-            if not done:
-                self._late[ask.on] = asyncio.get_running_loop().time() + LATE
+            if not answered:
+                self._late[ask.on] = asyncio.get_running_loop().time() + self._lateness
 
     def _doubtful(self, ask: Ask, values: Mapping[str, Any]) -> bool:
         """Whether the same answer may be one to an earlier request for the opposite."""

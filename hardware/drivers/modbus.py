@@ -133,6 +133,7 @@ class ModbusLine:
             except asyncio.CancelledError:
                 await self.close()
                 raise
+            _raise_if_cancelled(cancelled)
         if answer.isError():
             code = answer.exception_code
             raise Rejected(f"device {device} says no: {EXCEPTIONS.get(code, f'exception {code}')}")
@@ -154,6 +155,9 @@ class ModbusLine:
         except asyncio.CancelledError:
             client.close()
             raise
+        if _cancelled() > cancelled:
+            client.close()
+        _raise_if_cancelled(cancelled)
         if not connected:
             client.close()
             raise Unreachable(f"{self._url}: no connection")
@@ -219,7 +223,10 @@ def _cancelled() -> int:
 
 
 def _raise_if_cancelled(before: int) -> None:
-    """Pymodbus turns a cancellation into an error of its own, and whoever cancelled would wait for ever."""
+    """Pymodbus turns a cancellation into an error of its own, or into an answer that came in the same moment.
+
+    Whoever cancelled would wait for ever.
+    """
     if _cancelled() > before:
         raise asyncio.CancelledError
 

@@ -3,7 +3,7 @@
     python -m tests.servers.osdp PATH ADDRESS KEY
 
 It prints one JSON object a line for every command it was given. A line of standard input makes it say something: `keys 911`,
-`tamper 1`, `inputs 0010`, `card`, `refuse` (say no to everything from now on).
+`tamper 1`, `inputs 0010`, `card`, `refuse` (say no to everything from now on), `obey` (no longer).
 """
 
 import json
@@ -83,6 +83,8 @@ def main(path, address, key) -> None:
                 device.submit_event({"event": Event.CardRead, **card})
             case "refuse":
                 refuses.append(True)
+            case "obey":
+                refuses.clear()
     device.stop()
 
 
