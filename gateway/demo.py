@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -40,6 +41,9 @@ from hardware.unit_keys import write_keys
 
 SITE = Path(__file__).parent.parent / "examples" / "site"
 """The synthetic school that comes with the source."""
+
+DEVICES = SITE.parent / "devices.toml"
+"""Devices of other makes that hang in it, for the demo."""
 
 _CAD_PATH = "/IncidentData/Ent"
 _START = 60.0
@@ -83,15 +87,16 @@ async def run_demo(
     Raises `SettingsError` when the site package or a port cannot be used, `ChildEndedError` when a part does not
     start. A part that ends later is started again.
     """
-    package = site_package.load(options.site)
     async with AsyncExitStack() as stack:
         folder = options.folder or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="belltower-demo-"))
         )
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        site = _with_devices(options.site, folder / "demo-site")
+        package = site_package.load(site)
         near, far = stack.enter_context(_cable())
-        live_port, mqtt_port, training_port, cad_port = (
-            stack.enter_context(_reserved(port)) for port in (options.port, 0, options.training_port, 0)
+        live_port, mqtt_port, training_port, cad_port, hook_port = (
+            stack.enter_context(_reserved(port)) for port in (options.port, 0, options.training_port, 0, 0)
         )
         parts = Parts(folder=folder)
         stack.push_async_callback(parts.end)
@@ -112,13 +117,14 @@ async def run_demo(
         )
         _write_settings(
             folder,
-            options.site,
+            site,
             line=near,
             roads=county["ends"],
             carrier=carrier,
             live_port=live_port,
             mqtt_port=mqtt_port,
             cad_port=cad_port,
+            hook_port=hook_port,
         )
         step("the alarm lane and the desk lane")
         await parts.start("lanes", lambda _: ("run", "--config", str(config)), speaks=False)
@@ -138,7 +144,9 @@ async def run_demo(
                 told["api"].rpartition(":")[2] if told else "0",
             ),
         )
+        devices = await _foreign(parts, package, config, step)
         training = make_training(
+            devices=devices,
             school=_school(package),
             units=units["api"],
             county=f"http://127.0.0.1:{county['port']}",
@@ -155,6 +163,34 @@ async def run_demo(
             )
         )
         await parts.keep()
+
+
+async def _foreign(parts: Parts, package: SitePackage, config: Path, step: Callable[[str], None]) -> str:
+    """Start the site's devices of other makes; where they are asked, or "" where it has none."""
+    devices = package.foreign.devices.values()
+    if not devices:
+        return ""
+    step(f"{len(devices)} devices of other makes")
+    profiles = [
+        word for name in dict.fromkeys(one.profile for one in devices) for word in ("--profile", name)
+    ]
+    told = await parts.start(
+        "devices",
+        lambda told: (
+            *("simulate", "units", *profiles, "--config", str(config), "--port"),
+            told["api"].rpartition(":")[2] if told else "0",
+        ),
+    )
+    return str(told["api"])
+
+
+def _with_devices(site: Path, folder: Path) -> Path:
+    """A copy of the site package with the demo's devices, or the package itself where it has devices of its own."""
+    if (site / "devices.toml").exists() or site != SITE:
+        return site
+    shutil.copytree(site, folder, dirs_exist_ok=True)
+    shutil.copy(DEVICES, folder / "devices.toml")
+    return folder
 
 
 def _ports(told: Told, **options: str) -> tuple[str, ...]:
@@ -316,6 +352,7 @@ def _write_settings(
     live_port: int,
     mqtt_port: int,
     cad_port: int,
+    hook_port: int,
 ) -> None:
     """Settings of the demo, as a school would have them."""
     (folder / "config.toml").write_text(
@@ -331,6 +368,11 @@ unit_keys = "units.keys"
 
 [alarm.mqtt_listener]
 port = {mqtt_port}
+
+# Stands for a broker and its bridges: the path of a request is the topic.
+[alarm.devices.building]
+kind = "webhook"
+port = {hook_port}
 
 [psap.links.county-radio]
 kind = "kiss"

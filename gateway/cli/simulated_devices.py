@@ -146,6 +146,7 @@ def _actors(cast: CastOptions, foreign: SiteDevices) -> list[Actor]:
                 Actor(
                     name=each.id,
                     address=each.address,
+                    place=str(each.place or ""),
                     repertoire=repertoire(name, each.bearer or cast.bearer),
                 )
                 for each in records
@@ -233,6 +234,7 @@ def _shown(actor: Actor) -> dict[str, object]:
     return {
         "device": actor.name,
         "address": actor.address,
+        "place": actor.place,
         "profile": actor.repertoire.profile.id,
         "can": actor.repertoire.kinds,
         "silent": actor.silent,

@@ -21,7 +21,7 @@ from gateway.web.guard import HEADERS
 from gateway.web.render import Asset, assets
 
 _HERE = Path(__file__).parent
-_UNIT = re.compile(r"u[0-9]{1,10}")
+_UNIT = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
 T = TypeVar("T")
@@ -29,7 +29,14 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def make_training(
-    *, school: School, units: str, county: str, carrier: str, live: str, sign_in: Callable[[], str]
+    *,
+    school: School,
+    units: str,
+    county: str,
+    carrier: str,
+    live: str,
+    sign_in: Callable[[], str],
+    devices: str = "",
 ) -> web.Application:
     """The training page over the simulators at these addresses.
 
@@ -50,7 +57,7 @@ def make_training(
         sign_in=sign_in,
         templates=templates,
         static=static,
-        addresses=(units, county, carrier),
+        addresses=(units, county, carrier, devices),
     )
     app = web.Application(middlewares=[_guarded], client_max_size=4096)
     app.cleanup_ctx.append(training.session)
@@ -78,7 +85,7 @@ class Training:
         sign_in: Callable[[], str],
         templates: jinja2.Environment,
         static: dict[str, Asset],
-        addresses: tuple[str, str, str],
+        addresses: tuple[str, str, str, str],
     ) -> None:
         self._school = school
         self._live = live
@@ -92,9 +99,11 @@ class Training:
 
     async def session(self, _app: web.Application) -> AsyncIterator[None]:
         """Hold one HTTP client while the application runs."""
-        units, county, carrier = self._addresses
+        units, county, carrier, devices = self._addresses
         async with aiohttp.ClientSession() as session:
-            self._others = Others(session=session, units=units, county=county, carrier=carrier)
+            self._others = Others(
+                session=session, units=units, county=county, carrier=carrier, devices=devices
+            )
             yield
 
     async def page(self, _request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""The three simulators, over their control interfaces."""
+"""The simulators, over their control interfaces."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ class ShownUnit(msgspec.Struct, frozen=True, kw_only=True):
     connected: bool = False
     level: str = "none"
     shows: str = ""
+
+
+class _Device(msgspec.Struct, frozen=True, kw_only=True):
+    device: str
+    place: str = ""
+    silent: bool = False
+    profile: str = ""
+    said: int = 0
 
 
 class ScreenCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,18 +76,41 @@ class _Screen(msgspec.Struct, frozen=True, kw_only=True):
 class Others:
     """Asks and steers the simulators. Whatever does not answer is `Unreachable`."""
 
-    def __init__(self, *, session: aiohttp.ClientSession, units: str, county: str, carrier: str) -> None:
+    def __init__(
+        self, *, session: aiohttp.ClientSession, units: str, county: str, carrier: str, devices: str = ""
+    ) -> None:
+        """Keep where they are; `devices`, of other makes, are asked only where there are any."""
         self._session = session
+        self._devices = devices
+        self._foreign: frozenset[str] = frozenset()
         self._units = units
         self._county = county
         self._carrier = carrier
 
     async def units(self) -> list[ShownUnit]:
-        """Every simulated unit."""
-        return msgspec.json.decode(await self._ask("GET", f"{self._units}/units"), type=list[ShownUnit])
+        """Every simulated unit, and every device of another make."""
+        units = msgspec.json.decode(await self._ask("GET", f"{self._units}/units"), type=list[ShownUnit])
+        return [*units, *await self._of_others()] if self._devices else units
+
+    async def _of_others(self) -> list[ShownUnit]:
+        """Devices of other makes: they are shown nothing, so nothing is known of how far a press has come."""
+        devices = msgspec.json.decode(await self._ask("GET", f"{self._devices}/devices"), type=list[_Device])
+        self._foreign = frozenset(one.device for one in devices)
+        return [
+            ShownUnit(
+                unit=one.device,
+                place=one.place,
+                connected=not one.silent,
+                shows=f"a {one.profile}, which is told nothing",
+            )
+            for one in devices
+        ]
 
     async def press(self, unit: str, kind: str) -> None:
         """Press a unit's button."""
+        if unit in self._foreign:
+            await self._ask("POST", f"{self._devices}/devices/{unit}/press")
+            return
         await self._ask("POST", f"{self._units}/units/{unit}/press", {"kind": kind})
 
     async def calls(self) -> list[ScreenCall]:

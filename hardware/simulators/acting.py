@@ -26,6 +26,7 @@ class Actor(Struct, kw_only=True):
     # What the wire calls it.
     address: str
     repertoire: Repertoire
+    place: str = ""
     # The latest of its message counters. They begin with the time, so that a later run counts on.
     counter: int = 0
     silent: bool = False

@@ -56,6 +56,8 @@ async def test_a_press_is_answered_and_read_on_every_screen(tmp_path: Path) -> N
             )
             await expect(training.locator(".reader .newest").first).to_be_visible(timeout=SLOW)
             await expect(live.locator("#notices")).to_contain_text("delivered", timeout=SLOW)
+            await training.locator('[data-unit="d2"]').click()
+            await expect(live.locator("#steps")).to_contain_text("Gym Kitchen", timeout=SLOW)
             await live.locator("summary", has_text="Lockdown").click()
             await live.get_by_role("button", name="Order lockdown now").click()
             await expect(live.locator("#steps")).to_contain_text("Lockdown ordered", timeout=SLOW)
