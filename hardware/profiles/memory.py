@@ -134,7 +134,7 @@ def _late(signal: Signal, now: Instant) -> Signal:
 
 def _counted(memory: Remembered, signal: Signal) -> tuple[Remembered, Signal]:
     counter, last = signal.counter, memory.counter
-    if counter is None or counter == last:
+    if counter is None or (counter == last and not memory.boot):
         return memory, signal
     if last is None or counter > last:
         suspect = last is not None and counter - last > WIDEST_GAP

@@ -46,7 +46,16 @@ _SHOWN = {
 }
 _STANDING = frozenset({"open to joining"})
 """Channels of a profile whose trouble stands until the same channel says `clear`."""
-_NO_LIFE = frozenset({SignalKind.OFFLINE, SignalKind.LEAVE, SignalKind.TX_ACK, SignalKind.ERROR})
+_NO_LIFE = frozenset(
+    {
+        SignalKind.OFFLINE,
+        SignalKind.LEAVE,
+        SignalKind.COMMAND,  # somebody speaks to it
+        SignalKind.TX_ACK,
+        SignalKind.NACK,
+        SignalKind.ERROR,
+    }
+)
 
 WIRES = frozenset({"modbus", "osdp", "inovonics"})
 """What drivers of ours speak: the profiles of a wire say so, and hear nothing else."""
@@ -213,7 +222,7 @@ class DeviceIntake:
                 waiting += self._press(device, signal, digest, way)
             else:
                 self._note(device, signal)
-        if any(self._alive(signal) for signal in judged.signals):
+        if self._alive(judged.signals):
             self._states.of(device.id).heard = self._clock.now()
             self._supervision.heard(device.id, way.name)
         if judged.changed and not waiting:
@@ -221,8 +230,10 @@ class DeviceIntake:
         return waiting
 
     @staticmethod
-    def _alive(signal: Signal) -> bool:
-        return not signal.flags & _OLD and signal.kind not in _NO_LIFE
+    def _alive(signals: Iterable[Signal]) -> bool:
+        """Whether the device itself spoke just now; what is said beside an error was not its word."""
+        kinds = [signal.kind for signal in signals if not signal.flags & _OLD]
+        return SignalKind.ERROR not in kinds and any(kind not in _NO_LIFE for kind in kinds)
 
     def _press(self, device: KnownDevice, signal: Signal, digest: str, way: Way) -> list[Written]:
         pending = self._writing.get(device.id)
@@ -377,6 +388,8 @@ def _said(signal: Signal) -> str:
         return ""
     if Flag.FOUND in signal.flags:
         return "found active"
+    if signal.why.startswith("security"):
+        return "wrong keys"
     return next((kind for kind in ("late press", "left") if signal.why.startswith(kind)), "")
 
 
