@@ -140,6 +140,10 @@ class AlarmFollower:
             devices_unknown=status.devices_unknown,
             device_troubles=len(status.troubles),
             unproven=status.links_unproven,
+            drill_until=Instant(status.drill_until),
+            drill_action=status.drill_action,
+            drill_places=status.drill_places,
+            drill_psap=status.drill_psap,
             channels_pausing=channels_pausing,
             faults=(*status.faults, *(fault for fault in faults if fault not in status.faults)),
         )

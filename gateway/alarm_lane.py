@@ -310,6 +310,9 @@ class AlarmLane:
             ),
             put_aside=self._put_aside(),
             drill_until=drill.until if drill is not None else 0,
+            drill_action=(drill.action or "") if drill is not None else "",
+            drill_places=drill.places if drill is not None else (),
+            drill_psap=drill is not None and drill.psap_accepted,
             counts=dict(self.intake.counts),
         )
 
@@ -406,6 +409,7 @@ class AlarmLane:
     def _start(self, crew: Crew) -> None:
         crew.essential("journal", self.journal.run)
         crew.essential("incidents", self.verbs.attend)
+        crew.essential("drill", self.verbs.watch_drill)
         crew.essential("progress", self.progress.attend)
         crew.essential("rooms", self.rooms.run)
         crew.essential("supervision", self.supervision.watch)
@@ -577,7 +581,7 @@ async def run(config: Path, stop: asyncio.Event) -> None:
         settings=settings,
         site=site,
         keys=read_keys(settings.unit_keys),
-        drill_keys={},
+        drill_keys=site.authorisers,
         world=world,
         faults=tuple(said for said in (refused, unread) if said),
         device_keys=keys_of_devices,

@@ -20,6 +20,7 @@ from hardware.codecs.unit_room import clean
 from hardware.unit_record import UnitRecord
 
 _TEXTS_READ = 200
+_DRILLS_TOLD = 500
 _OPERATOR = re.compile(r"[A-Za-z0-9-]{0,16}")
 
 
@@ -122,6 +123,10 @@ def verbs_offered(
         del args
         return await verbs.end_drill(verb=verb)
 
+    async def drills(verb: VerbId, args: dict[str, Any]) -> str:
+        del verb, args
+        return msgspec.json.encode((await verbs.drills())[-_DRILLS_TOLD:]).decode()
+
     return {
         "order_action": order_action,
         "close_incident": close_incident,
@@ -134,6 +139,7 @@ def verbs_offered(
         "test_links": test_links,
         "begin_drill": begin_drill,
         "end_drill": end_drill,
+        "drills": drills,
     }
 
 

@@ -92,7 +92,12 @@ class Status(Struct, frozen=True, kw_only=True, tag=True):
     faults: tuple[str, ...] = ()
     # The damaged file that was put aside within the last day; "": none.
     put_aside: str = ""
+    # When the window of the drill that runs closes; 0: none runs. Its only action, "" for none; where it is; whether the
+    # PSAP is part of it.
     drill_until: int
+    drill_action: str = ""
+    drill_places: tuple[str, ...] = ()
+    drill_psap: bool = False
     counts: dict[str, int]
 
 

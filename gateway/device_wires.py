@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from belltower.clock import Clock
-from belltower.errors import NotFound, SettingsError
+from belltower.errors import NotFound, SettingsError, WrongState
 from belltower.ids import LinkName, PersonId, PlaceId, UnitId
 from belltower.incident.verbs import Verbs
 from belltower.store import Database
@@ -54,6 +54,8 @@ from hardware.transports import Transport
 
 if TYPE_CHECKING:
     from gateway.intake.devices.readers import Readers
+
+_NAMED = 20
 
 Run = Callable[[], Awaitable[None]]
 AnswerTopics = Callable[[str, str], tuple[str, ...]]
@@ -187,9 +189,22 @@ class DeviceRoom:
         return self.registry.bind(name, place) if place is not None else None
 
     def begin_walk_test(self, by: PersonId, at: PlaceId | None = None) -> str:
-        """Begin a walk-test under the drill that runs, or go on `at` another place. Raises `WrongState`, `NotFound`."""
+        """Begin a walk-test under the drill that runs, or go on `at` another place. Raises `WrongState`, `NotFound`.
+
+        The drill must cover every device, those without a place too.
+        """
         if at is not None and at not in self._places:
             raise NotFound(f"the site package has no place {at}")
+        outside = [
+            name
+            for name, device in self.registry.devices.items()
+            if device.panic and self._verbs.drill_at(device.place, device.building) is None
+        ]
+        if outside and self._authorisation() is not None:
+            raise WrongState(
+                f"the drill does not cover the places of these devices, so pressing them would be live: "
+                f"{', '.join(sorted(outside)[:_NAMED])}; a walk-test needs a drill of the whole campus"
+            )
         self.walk_test.begin(by, self._authorisation(), at)
         return "begun"
 

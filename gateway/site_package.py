@@ -6,6 +6,7 @@
     response.toml    what an alarm, an action, an acknowledgement and a closing set off
     audiences.toml   who is meant, by name
     wording/*.toml   the district's own texts, where it has them
+    drills.toml      [[authoriser]] person, key: who may agree to a drill, two at a time
     devices.toml     [[device]] id, profile, address, bearer, place, parent, heartbeat, unattended_call; [[variant]]
     profiles/*.toml  device profiles of the site's own
 
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -35,6 +37,7 @@ from floorplans.campus import Campus, Civic
 from floorplans.place import Place, spoken
 from gateway.psap.link import Spot
 from gateway.site_devices import SiteDevices, load_devices
+from gateway.site_drills import load_authorisers
 from hardware.unit_record import Bearer, UnitRecord
 from notify import words
 from notify.audience import AudienceRule, resolve
@@ -45,6 +48,8 @@ _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 _MAILBOX = re.compile(r"[^@\s<>\",;:]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _FILES = ("site.toml", "units.toml", "people.toml", "response.toml", "audiences.toml")
 _DEVICES = "devices.toml"
+_DRILLS = "drills.toml"
+_MAY_LACK = (_DEVICES, _DRILLS)
 _MOST_NUMBER = 0xFFFF_FFFF
 _LEAST_HEARTBEAT = 5.0
 _LONGEST_LABEL = 32
@@ -80,6 +85,8 @@ class SitePackage(Struct, frozen=True, kw_only=True):
     # Foreign devices and the profiles that judge them.
     foreign: SiteDevices = SiteDevices()
     people: dict[PersonId, Person]
+    # Whose signatures make a drill, two at a time. Without any nothing is an exercise.
+    authorisers: dict[str, Ed25519PublicKey] = {}
     response: ResponsePlan
     audiences: dict[str, AudienceRule]
     wording: WordingSet
@@ -174,8 +181,8 @@ class _Loader:
             return [f"{self._folder}: there is no such folder; name the site package with [site] folder"]
         for file in content(self._folder):
             name = file.relative_to(self._folder).as_posix()
-            if name not in (*_FILES, _DEVICES) and not name.startswith(("wording/", "profiles/")):
-                known = ", ".join((*_FILES, _DEVICES))
+            if name not in (*_FILES, *_MAY_LACK) and not name.startswith(("wording/", "profiles/")):
+                known = ", ".join((*_FILES, *_MAY_LACK))
                 self._others.append(
                     f"{self._folder.name}/{name}: not a file of a site package; known are {known}, wording/ and profiles/"
                 )
@@ -195,6 +202,7 @@ class _Loader:
         if units is None and site is not None:
             self._places_of_faulty_units(places)
         foreign = self._foreign(places if site is not None else None)
+        authorisers = self._authorisers(staff if people is not None else None)
         if response is not None and wording is not None:
             self._response(response, audiences, staff, wording)
         faults = [fault for reader in self._readers.values() for fault in reader.faults] + self._others
@@ -218,6 +226,7 @@ class _Loader:
             units=records,
             foreign=foreign,
             people=staff,
+            authorisers=authorisers,
             response=response,
             audiences=audiences,
             wording=wording,
@@ -233,6 +242,14 @@ class _Loader:
         foreign, faults = load_devices(self._folder, reader, places)
         self._others += faults
         return foreign
+
+    def _authorisers(self, staff: Mapping[PersonId, Person] | None) -> dict[str, Ed25519PublicKey]:
+        if not (self._folder / _DRILLS).exists():
+            return {}
+        reader = self._readers[_DRILLS] = Reader(
+            file=self._folder / _DRILLS, name=f"{self._folder.name}/{_DRILLS}"
+        )
+        return load_authorisers(reader, staff)
 
     def _take(self, file: str, kind: type[Any]) -> Any:
         reader = self._readers[file]

@@ -161,6 +161,8 @@ class IncidentOpened(Struct, frozen=True, kw_only=True, tag="incident.opened"):
     mode: Mode
     # Site-unique, counted from 1: what people say on the telephone.
     number: int
+    # The authorisation of the drill that it belongs to; "" for what is real.
+    drill: str = ""
 
 
 class AlarmJoined(Struct, frozen=True, kw_only=True, tag="alarm.joined"):
@@ -628,6 +630,11 @@ class DrillBegun(Struct, frozen=True, kw_only=True, tag="drill.begun"):
     until: Instant
     # The centre agreed to take exercise traffic in this window.
     psap_accepted: bool = False
+    # The only action that may be told in it; None: none.
+    action: Action | None = None
+    # Where presses may be exercises: places, buildings, or the campus.
+    places: tuple[str, ...] = ()
+    authorisers: tuple[str, ...] = ()
 
 
 class DrillEnded(Struct, frozen=True, kw_only=True, tag="drill.ended"):

@@ -175,6 +175,8 @@ class Incident(Struct, frozen=True, kw_only=True):
     number: int = 0
     mode: Mode = Mode.ACTUAL
     kind: AlarmKind = AlarmKind.PANIC
+    # The authorisation of the drill that it belongs to; "" for what is real.
+    drill: str = ""
     opened_at: Instant = Instant(0)
     last_alarm_at: Instant = Instant(0)
     alarms: int = 0
@@ -213,8 +215,8 @@ class Incident(Struct, frozen=True, kw_only=True):
         match entry.fact:
             case facts.AlarmRaised() as fact:
                 return self._alarm(fact, at)
-            case facts.IncidentOpened(mode=mode, number=number):
-                return replace(self, mode=mode, number=number, opened_at=at)
+            case facts.IncidentOpened(mode=mode, number=number, drill=drill):
+                return replace(self, mode=mode, number=number, drill=drill, opened_at=at)
             case facts.ActionOrdered(action=action, places=places):
                 if entry.id in self.actions:
                     return self

@@ -8,6 +8,7 @@ prove itself; then the first one that can is the call.
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from belltower.ids import Ids, PersonId, PlaceId
 from belltower.incident import facts
@@ -54,6 +55,14 @@ class ResponsePlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def to(self, kind: AlarmKind) -> Response:
         """The answer to an alarm of this kind."""
         return self.medical if kind is AlarmKind.MEDICAL else self.panic
+
+    def rehearsing(self, action: Action | None) -> ResponsePlan:
+        """The plan for a drill of this action: it orders no other by itself."""
+        panic, medical = (
+            response if response.action is action else replace(response, action=None)
+            for response in (self.panic, self.medical)
+        )
+        return replace(self, panic=panic, medical=medical)
 
 
 def on_alarm(
@@ -141,8 +150,12 @@ def on_acknowledged(incident: Incident, *, plan: ResponsePlan, ids: Ids) -> list
 def on_closed(incident: Incident, by: PersonId, reason: str, *, plan: ResponsePlan, ids: Ids) -> list[Fact]:
     """The orders that follow the closing by `by`: a false alarm also cancels the calls that are not cancelled yet."""
     withdrawn: list[Fact] = [*cancellations(incident, by=by)] if reason == FALSE_ALARM else []
-    silenced = [_output(name, incident, on=False) for name, output in incident.outputs.items() if output.on]
-    return [*withdrawn, *silenced, *_notices(plan.closed, incident, {"closed_by": by}, ids)]
+    return [*withdrawn, *silenced(incident), *_notices(plan.closed, incident, {"closed_by": by}, ids)]
+
+
+def silenced(incident: Incident) -> list[facts.OutputOrdered]:
+    """The orders that end all that is switched on for this incident."""
+    return [_output(name, incident, on=False) for name, output in incident.outputs.items() if output.on]
 
 
 def cancellations(incident: Incident, *, by: PersonId) -> list[facts.UpdateOrdered]:

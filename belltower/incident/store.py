@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 from msgspec import Struct
 
 from belltower.clock import SECOND, Instant
 from belltower.ids import IncidentId, UnitId, VerbId
+from belltower.incident import facts
+from belltower.incident.facts import Action
 from belltower.store import Database, Step, Transaction
 
 STEPS = [
@@ -35,7 +38,21 @@ STEPS = [
         );
         """,
     ),
+    Step(
+        room="incident",
+        number=3,
+        sql="""
+        ALTER TABLE incident_drill ADD COLUMN begun_at BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE incident_drill ADD COLUMN action TEXT NOT NULL DEFAULT '';
+        ALTER TABLE incident_drill ADD COLUMN places TEXT NOT NULL DEFAULT '[]';
+        ALTER TABLE incident_drill ADD COLUMN authorisers TEXT NOT NULL DEFAULT '[]';
+        ALTER TABLE incident_drill ADD COLUMN ended_at BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE incident_drill ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+        """,
+    ),
 ]
+
+_names = msgspec.json.Decoder(tuple[str, ...])
 
 TEXTS_KEPT = 24 * 3600 * SECOND
 """How long a text lives."""
@@ -51,6 +68,22 @@ class KeptText(Struct, frozen=True, kw_only=True):
     # From the room to the house.
     upward: bool
     words: str
+
+
+class KeptDrill(Struct, frozen=True, kw_only=True):
+    """A drill there is or was."""
+
+    authorisation: str
+    action: Action | None
+    places: tuple[str, ...]
+    authorisers: tuple[str, ...]
+    begun_at: Instant
+    until: Instant
+    psap_accepted: bool
+    ended: bool
+    ended_at: Instant
+    # over, ended, aborted_real; "" while it runs.
+    reason: str
 
 
 def opened(tx: Transaction, incident: IncidentId, number: int, at: Instant) -> None:
@@ -120,29 +153,54 @@ def forget_verbs(tx: Transaction, before: Instant) -> None:
     tx.add("DELETE FROM incident_verb WHERE done_at < :before", before=before)
 
 
-def drill_begun(tx: Transaction, authorisation: str, until: Instant, *, psap_accepted: bool) -> None:
+def drill_begun(tx: Transaction, begun: facts.DrillBegun, at: Instant) -> None:
     """Remember the running drill and that its token is used."""
     tx.add(
-        "INSERT INTO incident_drill (authorisation, until, psap_accepted, ended)"
-        " VALUES (:authorisation, :until, :accepted, 0) ON CONFLICT (authorisation) DO NOTHING",
-        authorisation=authorisation,
-        until=until,
-        accepted=int(psap_accepted),
+        "INSERT INTO incident_drill (authorisation, until, psap_accepted, ended, begun_at, action, places, authorisers)"
+        " VALUES (:authorisation, :until, :accepted, 0, :at, :action, :places, :authorisers)"
+        " ON CONFLICT (authorisation) DO NOTHING",
+        authorisation=begun.authorisation,
+        until=begun.until,
+        accepted=int(begun.psap_accepted),
+        at=at,
+        action=begun.action.value if begun.action is not None else "",
+        places=msgspec.json.encode(begun.places).decode(),
+        authorisers=msgspec.json.encode(begun.authorisers).decode(),
     )
 
 
-def drill_ended(tx: Transaction, authorisation: str) -> None:
+def drill_ended(tx: Transaction, ended: facts.DrillEnded, at: Instant) -> None:
     """Remember that it is over; its token stays used."""
     tx.add(
-        "UPDATE incident_drill SET ended = 1 WHERE authorisation = :authorisation",
-        authorisation=authorisation,
+        "UPDATE incident_drill SET ended = 1, ended_at = :at, reason = :reason"
+        " WHERE authorisation = :authorisation",
+        authorisation=ended.authorisation,
+        at=at,
+        reason=ended.reason,
     )
 
 
-async def drills(database: Database) -> list[tuple[str, Instant, bool, bool]]:
-    """Every drill there was: authorisation, until, accepted by the centre, ended."""
-    rows = await database.read("SELECT authorisation, until, psap_accepted, ended FROM incident_drill")
-    return [(row[0], Instant(row[1]), bool(row[2]), bool(row[3])) for row in rows]
+async def drills(database: Database) -> list[KeptDrill]:
+    """Every drill there was, the oldest first."""
+    rows = await database.read(
+        "SELECT authorisation, action, places, authorisers, begun_at, until, psap_accepted, ended, ended_at, reason"
+        " FROM incident_drill ORDER BY begun_at, authorisation"
+    )
+    return [
+        KeptDrill(
+            authorisation=row[0],
+            action=Action(row[1]) if row[1] else None,
+            places=_names.decode(row[2]),
+            authorisers=_names.decode(row[3]),
+            begun_at=Instant(row[4]),
+            until=Instant(row[5]),
+            psap_accepted=bool(row[6]),
+            ended=bool(row[7]),
+            ended_at=Instant(row[8]),
+            reason=row[9],
+        )
+        for row in rows
+    ]
 
 
 def keep_text(tx: Transaction, text: KeptText) -> None:

@@ -19,7 +19,8 @@ from msgspec import Struct
 from belltower.clock import SECOND, Clock, Instant
 from belltower.errors import NotFound, StoreError, WrongState
 from belltower.ids import AlarmId, CallId, Ids, IncidentId, LinkName, PersonId, PlaceId, UnitId, VerbId
-from belltower.incident import drill, facts, plan, store
+from belltower.incident import facts, plan, store
+from belltower.incident.drilling import ABORTED_REAL, ENDED, OVER, Drilling, RunningDrill
 from belltower.incident.entry import Draft, Entry
 from belltower.incident.facts import Action, AlarmKind, Fact, Mode, UpdateKind
 from belltower.incident.fold import Incident, fold
@@ -53,14 +54,6 @@ class Raised(Struct, frozen=True):
     durability: asyncio.Future[Durability]
 
 
-class RunningDrill(Struct, frozen=True, kw_only=True):
-    """The drill whose window is open."""
-
-    authorisation: str
-    until: Instant
-    psap_accepted: bool
-
-
 class Verbs:
     """The one writer of incidents on this campus.
 
@@ -85,15 +78,12 @@ class Verbs:
         self._clock = clock
         self._ids = ids
         self.response = response
-        self._campus = campus
-        self._drill_keys = drill_keys
+        self._drilling = Drilling(keys=drill_keys, campus=campus, clock=clock)
         self._foretell = foretell
         self._incidents: dict[IncidentId, Incident] = {}
         # Closed lately: what was said of their calls may still be read back.
         self._closed: OrderedDict[IncidentId, Incident] = OrderedDict()
         self._counters: dict[str, int] = {}
-        self._drill: RunningDrill | None = None
-        self._used_tokens: set[str] = set()
         self._results: dict[VerbId, str] = {}
         self._underway: dict[VerbId, asyncio.Future[Durability]] = {}
         self._attended = 0
@@ -115,15 +105,12 @@ class Verbs:
             folded = fold(incident, entries)
             self._hold(folded)
             owed += entries
+        await self._drilling.open(self._database)
         for entry in self._journal.waiting:
             self._recall(entry)
         owed = sorted(owed, key=lambda entry: entry.position) + self._journal.waiting
         texts = await store.texts(self._database, Instant(self._clock.now() - store.TEXTS_KEPT))
         self._texts.update((text.text, text) for text in texts[-_TEXTS_AT_HAND:])
-        for authorisation, until, accepted, ended in await store.drills(self._database):
-            self._used_tokens.add(authorisation)
-            if not ended:
-                self._drill = RunningDrill(authorisation=authorisation, until=until, psap_accepted=accepted)
         return owed
 
     @property
@@ -134,8 +121,11 @@ class Verbs:
     @property
     def drill(self) -> RunningDrill | None:
         """The drill whose window is open now, if any."""
-        running = self._drill
-        return running if running is not None and self._clock.now() < running.until else None
+        return self._drilling.running
+
+    def drill_at(self, place: PlaceId | None, building: str) -> RunningDrill | None:
+        """The drill in which a press here may be an exercise, if any."""
+        return self._drilling.running_at(place, building)
 
     def observe(self, entry: Entry) -> None:
         """Take in a fact, our own or another room's; facts already taken in change nothing."""
@@ -185,6 +175,7 @@ class Verbs:
                 self._counters["call"] = max(number, self._counters.get("call", 0))
             case _:
                 pass
+        self._drilling.recall(entry.fact)
         self.observe(entry)
 
     def raise_alarm(
@@ -208,22 +199,24 @@ class Verbs:
     ) -> Raised:
         """Somebody calls for help: open an incident or join one, and order what the plan says, all in one commit.
 
-        Rows gathered in `tx` and the fact that `also` makes land with it. `exercise` is a wish: without an open drill
-        window the alarm is ACTUAL, and a live alarm ends a running drill. `unproven` says why the alarm places no
-        call by itself.
+        Rows gathered in `tx` and the fact that `also` makes land with it. `exercise` is a wish: without the open window
+        of a drill that covers the place the alarm is ACTUAL, and a live alarm ends a running drill. `unproven` says why
+        the alarm places no call by itself.
         """
         tx = tx or Transaction()
         now = self._clock.now()
-        running = self.drill
-        mode = Mode.EXERCISE if exercise and running is not None else Mode.ACTUAL
+        running = self._drilling.running_at(place, building) if exercise else None
+        mode = Mode.ACTUAL if running is None else Mode.EXERCISE
         drafts: list[Fact] = []
-        if mode is Mode.ACTUAL and running is not None:
-            drafts.append(self._end_drill(tx, running, "aborted_real"))
+        aborted = running is None and self.drill is not None
+        if aborted:
+            drafts.append(self._drilling.end(tx, ABORTED_REAL))
         alarm = self._ids.alarm()
-        incident = self._joinable(mode, kind)
+        drilled = running.authorisation if running is not None else ""
+        incident = self._joinable(mode, kind, drilled)
         first = incident is None
         if incident is None:
-            incident = Incident(id=self._ids.incident(), mode=mode, kind=kind)
+            incident = Incident(id=self._ids.incident(), mode=mode, kind=kind, drill=drilled)
         known = incident.buildings.get(building)
         raised = facts.AlarmRaised(
             alarm=alarm,
@@ -245,8 +238,12 @@ class Verbs:
         drafts.append(raised)
         if first:
             number = self._next(tx, "incident")
-            incident = Incident(id=incident.id, number=number, mode=mode, kind=kind)
-            drafts.append(facts.IncidentOpened(incident=incident.id, alarm=alarm, mode=mode, number=number))
+            incident = Incident(id=incident.id, number=number, mode=mode, kind=kind, drill=drilled)
+            drafts.append(
+                facts.IncidentOpened(
+                    incident=incident.id, alarm=alarm, mode=mode, number=number, drill=drilled
+                )
+            )
             store.opened(tx, incident.id, number, now)
         else:
             drafts.append(
@@ -256,7 +253,7 @@ class Verbs:
             raised,
             incident,
             first_of_incident=first,
-            plan=self.response,
+            plan=self.response if running is None else self.response.rehearsing(running.action),
             ids=self._ids,
             call_number=self._counters.get("call", 0) + 1,
             exercise_accepted=running is not None and running.psap_accepted,
@@ -271,15 +268,23 @@ class Verbs:
         if also is not None:
             drafts.append(also(incident.id))
         durability = self._commit(tx, incident.id, [*drafts, *orders], at=now)
+        if aborted:
+            self._silence_exercises()
         return Raised(alarm, incident.id, mode, durability)
 
     async def order_action(
         self, *, verb: VerbId, incident: IncidentId, action: Action, places: frozenset[PlaceId], by: PersonId
     ) -> str:
-        """Order an action; returns "ordered". Raises NotFound when the incident is not open."""
+        """Order an action; returns "ordered".
+
+        Raises NotFound when the incident is not open, WrongState when it is an exercise whose drill is over or is about
+        another action.
+        """
         if (before := await self._before(verb)) is not None:
             return before
         standing = self._standing(incident)
+        if standing.mode is Mode.EXERCISE:
+            self._drilling.permit(standing, action)
         orders = plan.on_action(standing, action, places, plan=self.response, ids=self._ids)
         ordered = facts.ActionOrdered(action=action, places=places, by=by)
         return await self._do(verb, incident, [ordered, *orders], "ordered")
@@ -408,41 +413,39 @@ class Verbs:
         """Open a drill window; returns the authorisation's id. Raises NotVerified, or WrongState if one is open."""
         if (before := await self._before(verb)) is not None:
             return before
-        authorisation = drill.verify(
-            token,
-            keys=self._drill_keys,
-            campus=self._campus,
-            now=self._clock.now(),
-            used=self._used_tokens,
-        )
-        if self.drill is not None:
-            raise WrongState("a drill is running already")
-        self._used_tokens.add(authorisation.id)
-        self._drill = RunningDrill(
-            authorisation=authorisation.id,
-            until=authorisation.until,
-            psap_accepted=authorisation.psap_accepted,
-        )
         tx = Transaction()
-        store.drill_begun(
-            tx, authorisation.id, authorisation.until, psap_accepted=authorisation.psap_accepted
-        )
-        begun = facts.DrillBegun(
-            authorisation=authorisation.id,
-            until=authorisation.until,
-            psap_accepted=authorisation.psap_accepted,
-        )
-        return await self._do(verb, None, [begun], authorisation.id, tx)
+        authorisation, written = self._drilling.begin(tx, token)
+        return await self._do(verb, None, written, authorisation, tx)
 
     async def end_drill(self, *, verb: VerbId) -> str:
         """End the running drill; returns "ended". Raises WrongState when none is running."""
         if (before := await self._before(verb)) is not None:
             return before
-        running = self._drill
-        if running is None:
-            raise WrongState("no drill is running")
         tx = Transaction()
-        return await self._do(verb, None, [self._end_drill(tx, running, "ended")], "ended", tx)
+        reason = ENDED if self.drill is not None else OVER
+        ended = self._drilling.end(tx, reason)
+        self._silence_exercises()
+        return await self._do(verb, None, [ended], "ended", tx)
+
+    async def watch_drill(self) -> None:
+        """Write down, for ever, that the window of a drill has closed."""
+        if self.drill is None:
+            self._silence_exercises()  # a process may have died between the end and its orders
+        while True:
+            await self._drilling.closed()
+            tx = Transaction()
+            self._commit(tx, None, [self._drilling.end(tx, OVER)])
+            self._silence_exercises()
+
+    async def drills(self) -> list[store.KeptDrill]:
+        """Every drill there was, the oldest first. Raises StoreError."""
+        return await store.drills(self._database)
+
+    def _silence_exercises(self) -> None:
+        """No exercise is heard longer than its drill."""
+        for incident in list(self._incidents.values()):
+            if incident.mode is Mode.EXERCISE and (orders := plan.silenced(incident)):
+                self._commit(Transaction(), incident.id, orders)
 
     def record(
         self, *written: Fact, incident: IncidentId | None = None, tx: Transaction | None = None
@@ -519,7 +522,11 @@ class Verbs:
         await self._database.submit(tx)
 
     def page_room(self, incident: Incident, output: str, place: PlaceId) -> None:
-        """Let a paging zone say the ordered action, unless it does so already."""
+        """Let a paging zone say the ordered action, unless it does so already or belongs to a drill that is over."""
+        if incident.mode is Mode.EXERCISE and (
+            self.drill is None or self.drill.authorisation != incident.drill
+        ):
+            return
         orders = plan.on_not_reached(incident, output, place)
         if orders:
             self._commit(Transaction(), incident.id, orders)
@@ -530,11 +537,12 @@ class Verbs:
         store.forget_verbs(tx, Instant(self._clock.now() - _VERBS_KEPT))
         await self._database.submit(tx)
 
-    def _joinable(self, mode: Mode, kind: AlarmKind) -> Incident | None:
+    def _joinable(self, mode: Mode, kind: AlarmKind, drilled: str) -> Incident | None:
         now = self._clock.now()
         for incident in reversed(self._incidents.values()):
             # Whoever presses after a cancellation is not part of what was cancelled.
-            if incident.mode is mode and incident.kind is kind and not incident.withdrawn:
+            same = (incident.mode, incident.kind, incident.drill) == (mode, kind, drilled)
+            if same and not incident.withdrawn:
                 # A clock that stepped back makes the age negative: that joins too.
                 return incident if now - incident.last_alarm_at <= JOIN_WITHIN else None
         return None
@@ -550,11 +558,6 @@ class Verbs:
         self._counters[name] = value
         store.count(tx, name, value)
         return value
-
-    def _end_drill(self, tx: Transaction, running: RunningDrill, reason: str) -> Fact:
-        self._drill = None
-        store.drill_ended(tx, running.authorisation)
-        return facts.DrillEnded(authorisation=running.authorisation, reason=reason)
 
     def _commit(
         self,

@@ -99,6 +99,7 @@ def _summary(settings: Settings, package: SitePackage) -> dict[str, str]:
         )
         or "none",
         "people": str(len(package.people)),
+        "drill authorisers": ", ".join(package.authorisers) or "none",
         "languages": ", ".join(package.wording.languages),
         "mqtt listener": f"{listener.bind}:{listener.tcp_port}{'' if listener.certificate else ', no TLS'}"
         if listener

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from belltower.errors import Refused, Unreachable
+from belltower.ids import UnitId
 from gateway.cli.output import config_option, emit, json_option
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ _ASK_FOR = 5.0
 
 _AGAIN = 0.5
 """Seconds until what did not answer is tried again."""
+
+_TOO_LATE = 3.0
+"""Seconds before the end of a drill in which nobody presses for it any more: the press may come too late."""
 
 _UNTIL = {"recorded": 1, "psap": 3, "telecommunicator": 4}
 
@@ -67,8 +71,8 @@ def command(
       belltower press --unit u7 --until telecommunicator --wait 120
 
     This is a real alarm: the PSAP is called and people are told, unless the settings lead to simulators. So is a
-    press with the exercise bit, unless a drill with a valid token is open: --exercise asks the alarm lane first, and
-    is refused with 77 when no drill is open, or no lane answers to say so. While the unit's server does not answer, a
+    press with the exercise bit, unless a drill that covers the unit's place is open: --exercise asks the alarm lane
+    first, and is refused with 77 when there is none, or it ends within seconds, or no lane answers to say so. While the unit's server does not answer, a
     lane that starts again for instance, it is tried until --wait is over.
     Exits with 69 when nobody answered, 1 when the answer asked for did not come in time.
     """
@@ -82,7 +86,7 @@ def command(
     way = way_in(settings, url=url, ca=ca)
     keys = read_keys(settings.unit_keys)
     if exercise and not even_if_live:
-        asyncio.run(_drill_open(settings, within=min(wait, _ASK_FOR)))
+        asyncio.run(_drill_open(settings, package, unit, within=min(wait, _ASK_FOR)))
     press = _Press(unit=unit, kind=kind, exercise=exercise, goal=_UNTIL[until], wait=wait, as_json=as_json)
     reached = asyncio.run(press.run(settings=settings, package=package, keys=keys, way=way))
     if reached == 0:
@@ -94,8 +98,10 @@ def command(
         raise click.exceptions.Exit(1)
 
 
-async def _drill_open(settings: Settings, *, within: float) -> None:
-    """Return once the alarm lane says that a drill is open. Raises `Refused`."""
+async def _drill_open(settings: Settings, package: SitePackage, unit: str, *, within: float) -> None:
+    """Return once the alarm lane says that a drill is open for this unit. Raises `Refused`."""
+    from belltower.clock import SECOND, SystemClock
+    from belltower.incident.drill import covers
     from gateway.control import ControlClient
 
     lane = ControlClient(path=settings.state.control)
@@ -115,6 +121,23 @@ async def _drill_open(settings: Settings, *, within: float) -> None:
             raise Refused(
                 "not pressed: no drill is open, so this would be a live alarm, and the PSAP would be called in "
                 "earnest. Open a drill first, or press with --even-if-live if a live alarm is meant"
+            )
+        record = package.units.get(UnitId(unit))
+        place = package.places.get(record.place) if record is not None and record.place is not None else None
+        inside = covers(
+            status.drill_places,
+            campus=package.id,
+            place=place.id if place is not None else None,
+            building=place.building if place is not None else "",
+        )
+        if not inside:
+            raise Refused(
+                f"not pressed: the drill is at {', '.join(status.drill_places)}, and {unit} is not there, so this "
+                "would be a live alarm; press with --even-if-live if that is meant"
+            )
+        if (left := (status.drill_until - SystemClock().now()) / SECOND) < _TOO_LATE:
+            raise Refused(
+                f"not pressed: the drill ends in {max(left, 0):.0f} s, and later this would be a live alarm"
             )
         return
 

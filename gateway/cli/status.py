@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from belltower.clock import Instant, aware
 from gateway.cli.output import config_option, emit, json_option, table
 
 if TYPE_CHECKING:
     from gateway.control import Status
+
+
+def _drill(status: Status) -> str:
+    until = aware(Instant(status.drill_until)).strftime("%H:%M:%S UTC")
+    psap = "with the PSAP" if status.drill_psap else "without the PSAP"
+    return f"until {until}: {status.drill_action or 'no action'}, at {', '.join(status.drill_places)}, {psap}"
 
 
 @click.command(short_help="How the alarm lane is at this moment.")
@@ -58,6 +65,7 @@ def command(config: Path, *, as_json: bool) -> None:
             *(("FAULT", fault) for fault in status.faults),
             *((("journal before", f"DAMAGED: put aside as {status.put_aside}"),) if status.put_aside else ()),
             ("open incidents", str(status.open_incidents)),
+            *((("EXERCISE", _drill(status)),) if status.drill_until else ()),
             ("units", f"{status.units}, {len(status.units_lost)} silent"),
             *((f"unit {unit}", "SILENT") for unit in status.units_lost),
             *((("devices", f"{_devices(status)}: belltower devices"),) if status.devices else ()),

@@ -35,6 +35,11 @@ class LaneState(Struct, frozen=True, kw_only=True):
     device_troubles: int = 0
     # Ways to the PSAP that no test has proven for 31 days.
     unproven: Sequence[LinkName] = ()
+    # When the window of the drill that runs closes; 0: none runs. What is told in it, where it is, with the PSAP or not.
+    drill_until: Instant = Instant(0)
+    drill_action: str = ""
+    drill_places: Sequence[str] = ()
+    drill_psap: bool = False
     # What is not as the settings want it, in either lane.
     faults: Sequence[str] = ()
     # Channels that are pausing, a carrier that answers nothing for instance, and why.

@@ -138,10 +138,11 @@ class Card(Struct, frozen=True, kw_only=True):
 
 
 class BannerLine(Struct, frozen=True, kw_only=True):
-    """One thing that is wrong with the house itself."""
+    """One thing that is wrong with the house itself, or that a drill runs."""
 
     tone: Tone
     text: str
+    exercise: bool = False
 
 
 class RecipientView(Struct, frozen=True, kw_only=True):
@@ -271,6 +272,8 @@ def banner(lane: LaneState, *, reading: str, now: Instant, zone: tzinfo) -> list
     if lane.record_broken:
         text = f"Part of the record is missing: {lane.record_broken}. Incidents opened before may not be shown as open."
         lines.append(BannerLine(tone=Tone.LOUD, text=text))
+    if lane.silent_for <= SILENT and now < lane.drill_until:
+        lines.append(BannerLine(tone=Tone.QUIET, text=_drill(lane, zone), exercise=True))
     for fault in lane.faults:
         text = f"Not as it was set up: {fault}. Alarms go out all the same."
         lines.append(BannerLine(tone=Tone.WAITING, text=text))
@@ -297,6 +300,15 @@ def banner(lane: LaneState, *, reading: str, now: Instant, zone: tzinfo) -> list
     if lane.device_troubles:
         lines.append(BannerLine(tone=Tone.WAITING, text="A device is in trouble that lasts; see Devices."))
     return lines
+
+
+def _drill(lane: LaneState, zone: tzinfo) -> str:
+    action = lane.drill_action or "no action"
+    psap = "The PSAP has agreed to take part" if lane.drill_psap else "The PSAP is not part of it"
+    return (
+        f"EXERCISE until {wall(lane.drill_until, zone)}: {action}, at {', '.join(lane.drill_places)}. {psap}. Only units"
+        " switched to exercise take part; any other press is real and ends it. EXERCISE"
+    )
 
 
 _OUTCOME_WORDS = {

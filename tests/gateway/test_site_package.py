@@ -5,9 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from belltower.errors import SettingsError
 from belltower.ids import PersonId, PlaceId, UnitId
+from gateway.site_drills import public_text
 from gateway.site_package import load, revision
 from hardware.unit_record import Bearer, UnitRecord
 
@@ -178,3 +180,26 @@ def test_mutated_packages_are_rejected_whole_or_usable(tmp_path: Path) -> None:
         else:
             assert package.response.panic.call
     assert refused > 100
+
+
+def test_authorisers_are_people_with_a_key_each(site: Path) -> None:
+    """A stranger, a second entry, a shared key, what is no key, and one alone: each is named."""
+    keys = [public_text(Ed25519PrivateKey.generate().public_key()) for _ in range(2)]
+
+    def write(*authorisers: tuple[str, str]) -> None:
+        text = "".join(f'[[authoriser]]\nperson = "{p}"\nkey = "{k}"\n' for p, k in authorisers)
+        (site / "drills.toml").write_text(text)
+
+    write(("p01", keys[0]), ("p02", keys[1]))
+    assert ["p01", "p02"] == list(load(site).authorisers)
+    write(("p01", keys[0]), ("p02", keys[0]), ("p99", keys[1]), ("p01", "AAAA"))
+    assert [
+        'site/drills.toml: authoriser[2].key: is the key of "p01" too; two people have two keys',
+        'site/drills.toml: authoriser[3].person: people.toml has no person "p99"',
+        'site/drills.toml: authoriser[4].person: "p01" is named twice; each authoriser has one key',
+        "site/drills.toml: authoriser[4].key: no Ed25519 public key; make one with: belltower drill key new",
+    ] == faults(site)
+    write(("p01", keys[0]))
+    assert ["site/drills.toml: authoriser: a drill takes two authorisers; name another one"] == faults(site)
+    write()
+    assert {} == load(site).authorisers

@@ -13,7 +13,7 @@ from belltower.incident.verbs import RunningDrill, Verbs
 from belltower.journal import Durability, Journal
 from belltower.store import Transaction
 from gateway.intake.windows import Windows
-from tests.sim.lane import SimLane
+from tests.sim.lane import SITE, SimLane
 
 
 class _HastyJournal(Journal[Fact]):
@@ -49,13 +49,19 @@ class _CredulousVerbs(Verbs):
     """Believes every unit that calls its press an exercise."""
 
     def raise_alarm(self, *, exercise: bool = False, **others: Any) -> Any:
-        if exercise and self._drill is None:
-            until = Instant(self._clock.now() + SECOND)
-            self._drill = RunningDrill(authorisation="nobody", until=until, psap_accepted=False)
+        if exercise and self.drill is None:
+            self._drilling.latest = RunningDrill(
+                authorisation="nobody",
+                action=None,
+                places=(SITE,),
+                until=Instant(self._clock.now() + SECOND),
+                psap_accepted=False,
+                ends=self._clock.monotonic() + 1,
+            )
             try:
                 return super().raise_alarm(exercise=True, **others)
             finally:
-                self._drill = None
+                self._drilling.latest = None
         return super().raise_alarm(exercise=exercise, **others)
 
 

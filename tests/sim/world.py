@@ -15,6 +15,7 @@ from belltower.ids import Ids, IncidentId, VerbId
 from belltower.incident.drill import DrillAuthorisation, sign
 from belltower.incident.encoding import FactEncoding
 from belltower.incident.entry import Entry
+from belltower.incident.facts import Action
 from belltower.incident.verbs import Verbs
 from belltower.journal import RawEntry
 from belltower.journal.reader import raw_entry
@@ -224,7 +225,8 @@ class World:
         authorisation = DrillAuthorisation(
             id=f"drill-{len(self.tokens)}",
             campus=SITE,
-            kind="lockdown",
+            places=(SITE,),
+            action=Action.LOCKDOWN,
             begins=now,  # type: ignore[arg-type]
             until=now + int(lasting * SECOND),  # type: ignore[arg-type]
             authorisers=("pam1", "joe2"),

@@ -256,7 +256,7 @@ class DeviceIntake:
         self._counts["device_presses"] += 1
         tx = Transaction()
         self._memory.pressed(tx, device.id, digest)
-        running = self._verbs.drill
+        running = self._verbs.drill_at(device.place, device.building)
         exercise, walk = self._walk_test.takes(
             device.id, running.authorisation if running is not None else None
         )

@@ -89,12 +89,20 @@ class House:
             exercise=exercise,
         )
 
-    def token(self, *, accepted: bool = False, campus: str = "lincoln", name: str = "d1") -> str:
+    def token(
+        self,
+        *,
+        accepted: bool = False,
+        campus: str = "lincoln",
+        name: str = "d1",
+        places: tuple[str, ...] = ("lincoln",),
+    ) -> str:
         return drill.sign(
             DrillAuthorisation(
                 id=name,
                 campus=campus,
-                kind="lockdown",
+                places=places,
+                action=Action.LOCKDOWN,
                 begins=Instant(self.clock.at - SECOND),
                 until=Instant(self.clock.at + 600 * SECOND),
                 authorisers=("principal", "officer"),
@@ -271,6 +279,122 @@ async def test_a_token_opens_no_second_drill(house: House) -> None:
     await house.start()
 
     with pytest.raises(NotVerified):
+        await house.verbs.begin_drill(verb=house.ids.verb(), token=token)
+
+
+async def test_a_press_outside_the_drills_places_is_live_and_ends_it(house: House) -> None:
+    """The exercise bit counts where the two authorisers said, and nowhere else."""
+    await house.verbs.begin_drill(verb=house.ids.verb(), token=house.token(places=("B",)))
+    inside = house.press(exercise=True)
+    outside = house.press("C", "c-1", exercise=True)
+    await outside.durability
+
+    assert [Mode.EXERCISE, Mode.ACTUAL] == [inside.mode, outside.mode]
+    (ended,) = kinds(await house.written(), facts.DrillEnded)
+    assert "aborted_real" == ended.reason
+
+
+async def test_a_drill_tells_no_other_action_than_the_agreed_one(house: House) -> None:
+    """Neither by the plan nor by a person; and nothing more once it is over."""
+    house.verbs.response = ResponsePlan(panic=Response(action=Action.EVACUATE))
+    await house.verbs.begin_drill(verb=house.ids.verb(), token=house.token())
+    raised = house.press(exercise=True)
+    await raised.durability
+    assert [] == kinds(await house.written(), facts.ActionOrdered)
+
+    async def order(action: Action) -> str:
+        return await house.verbs.order_action(
+            verb=house.ids.verb(), incident=raised.incident, action=action, places=frozenset(), by=BY
+        )
+
+    with pytest.raises(WrongState, match="agreed for the action lockdown"):
+        await order(Action.EVACUATE)
+    assert "ordered" == await order(Action.LOCKDOWN)
+    await house.verbs.end_drill(verb=house.ids.verb())
+    with pytest.raises(WrongState, match="is over"):
+        await order(Action.LOCKDOWN)
+    live = house.press()
+    await live.durability
+    assert Action.EVACUATE is house.verbs.incidents[live.incident].action
+
+
+async def test_an_exercise_is_not_heard_longer_than_its_drill(house: House) -> None:
+    """However it ends: what it switched on is ordered off; a real alarm keeps its own."""
+    house.verbs.response = ResponsePlan(panic=Response(outputs=("siren",)))
+
+    async def drilled(name: str) -> None:
+        await house.verbs.begin_drill(verb=house.ids.verb(), token=house.token(name=name))
+        house.press(exercise=True)
+
+    def ordered(written: list[Fact]) -> list[tuple[Mode, bool]]:
+        return [(fact.mode, fact.on) for fact in kinds(written, facts.OutputOrdered)]
+
+    exercise = [(Mode.EXERCISE, True), (Mode.EXERCISE, False)]
+    await drilled("d1")
+    await house.verbs.end_drill(verb=house.ids.verb())
+    assert exercise == ordered(await house.written())
+    await drilled("d2")
+    await house.press().durability
+    assert [*exercise, (Mode.EXERCISE, True), (Mode.ACTUAL, True), (Mode.EXERCISE, False)] == ordered(
+        await house.written()
+    )
+
+
+async def test_the_end_of_a_window_is_written_down_though_the_clock_is_put_back(house: House) -> None:
+    """On the clock that nobody sets the window closes all the same; a drill that died with its process is over too."""
+    await house.verbs.begin_drill(verb=house.ids.verb(), token=house.token())
+    moved = house.clock.at
+    house.clock.monotonic = lambda: moved / SECOND + 601  # type: ignore[method-assign]
+    house.clock.at -= 300 * SECOND
+    assert house.verbs.drill is None
+    raised = house.press(exercise=True)
+    await raised.durability
+    assert Mode.ACTUAL is raised.mode
+    await house.start()
+    house.clock.at += 1_000 * SECOND
+    watching = asyncio.get_running_loop().create_task(house.verbs.watch_drill())
+    await asyncio.sleep(0.01)
+    watching.cancel()
+    await house.verbs.record(facts.LaneStarted(lane="fence", revision="", version=""))
+
+    assert ["over"] == [fact.reason for fact in kinds(await house.written(), facts.DrillEnded)]
+    (kept,) = await house.verbs.drills()
+    assert (True, "over", Action.LOCKDOWN, ("principal", "officer")) == (
+        kept.ended,
+        kept.reason,
+        kept.action,
+        kept.authorisers,
+    )
+
+
+async def test_the_next_drill_joins_no_exercise_of_the_one_before(house: House) -> None:
+    """It is a new incident, with a call of its own."""
+    incidents = []
+    for name in ("d1", "d2"):
+        await house.verbs.begin_drill(verb=house.ids.verb(), token=house.token(name=name))
+        incidents.append(house.press(exercise=True).incident)
+        await house.verbs.end_drill(verb=house.ids.verb())
+        await house.start()
+
+    assert 2 == len(set(incidents))
+    assert 2 == len(kinds(await house.written(), facts.CallOrdered))
+
+
+async def test_a_drill_that_only_the_spool_holds_stands_after_a_restart(house: House) -> None:
+    """An ill disk takes neither the window away nor frees the token."""
+    ill = Flush(error=DiskFull("full"))
+    house.database._flush = lambda: ill
+    token = house.token()
+    await house.verbs.begin_drill(verb=house.ids.verb(), token=token)
+    house.database.abandon()
+    await house.start(flush=lambda: ill)
+
+    assert Mode.EXERCISE is house.press(exercise=True).mode
+    await house.verbs.end_drill(verb=house.ids.verb())
+    house.database.abandon()
+    await house.start(flush=lambda: ill)
+    assert house.verbs.drill is None
+    with pytest.raises(NotVerified, match="used"):
         await house.verbs.begin_drill(verb=house.ids.verb(), token=token)
 
 

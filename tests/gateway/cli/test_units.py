@@ -6,7 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
+from click.testing import CliRunner
 
+from belltower.errors import Refused
+from gateway.cli import press
 from gateway.control import ControlServer, Status
 from hardware.codecs.unit import Level
 from tests.gateway.cli.house import COMMAND, ENVIRONMENT, ROOT, Lane, belltower, house
@@ -85,14 +89,17 @@ async def test_a_press_with_a_key_the_lane_does_not_have_is_refused(tmp_path: Pa
     assert b"is its key the one the lane has?" in err
 
 
+SOON = 4_000_000_000_000_000
+
+
 async def test_a_press_with_the_exercise_bit_wants_an_open_drill(tmp_path: Path) -> None:
     """Without a lane that says so, or without a drill, it would be live: refused, 77, and nothing is pressed."""
     codes = []
     async with Served(tmp_path, *LADDER) as (config, lane):
         words = ("press", "-u", "u7", "--exercise", "--wait", "1", "-c", config)
         codes.append(await ended(*words))
-        for until in (0, 1):
-            control = answering(config, until)
+        for until in (0, SOON):
+            control = answering(config, until, ("lindenfield",))
             serving = asyncio.get_running_loop().create_task(control.run())
             await asyncio.wait_for(control.ready.wait(), 5)
             codes.append(await ended(*words))
@@ -105,6 +112,31 @@ async def test_a_press_with_the_exercise_bit_wants_an_open_drill(tmp_path: Path)
     assert [77, 77, 0, 0] == [code for code, _ in codes]
     assert "no drill is open, so this would be a live alarm" in codes[1][1]
     assert 2 == len(lane.presses)
+
+
+@pytest.mark.parametrize(
+    ("until", "places", "says"),
+    [
+        (SOON, ("B", "gym-floor"), "the drill is at B, gym-floor, and u7 is not there"),
+        (1, ("A",), "ends in 0 s"),
+    ],
+)
+async def test_nobody_presses_for_a_drill_elsewhere_or_at_its_end(
+    tmp_path: Path, until, places, says
+) -> None:
+    """It would be a live alarm: refused before anything is sent."""
+    config = house(tmp_path)
+    belltower("units", "keys", "--config", config)
+    control = answering(config, until, places)
+    serving = asyncio.get_running_loop().create_task(control.run())
+    await asyncio.wait_for(control.ready.wait(), 5)
+    words = ["-u", "u7", "--exercise", "-c", str(config)]
+    with pytest.raises(Refused, match=says):
+        await asyncio.to_thread(
+            CliRunner(env=ENVIRONMENT).invoke, press.command, words, catch_exceptions=False
+        )
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
 
 
 async def test_a_press_waits_for_a_server_that_is_just_starting(tmp_path: Path) -> None:
@@ -141,7 +173,7 @@ async def ended(*words: object) -> tuple[int | None, str]:
     return process.returncode, err.decode()
 
 
-def answering(config: Path, drill_until: int) -> ControlServer:
+def answering(config: Path, drill_until: int, places: tuple[str, ...] = ()) -> ControlServer:
     """A lane's control socket that only says how it is."""
     status = Status(
         lane="alarm",
@@ -156,6 +188,7 @@ def answering(config: Path, drill_until: int) -> ControlServer:
         units=0,
         trouble="",
         drill_until=drill_until,
+        drill_places=places,
         counts={},
     )
     path = config.parent / "var" / "control.sock"

@@ -152,12 +152,13 @@ class Bench:
             self.room.supervision.look()
         self.time.passed += seconds - int(seconds)
 
-    async def begin_drill(self) -> None:
+    async def begin_drill(self, *places: str) -> None:
         now = self.time.now() // SECOND
         authorisation = drill.DrillAuthorisation(
             id="d1",
             campus="lincoln",
-            kind="test",
+            places=places or ("lincoln",),
+            action=None,
             begins=Instant((now - 10) * SECOND),
             until=Instant((now + 3600) * SECOND),
             authorisers=("a", "b"),

@@ -387,6 +387,13 @@ async def test_a_walk_test_binds_a_device_to_the_place_where_it_was_pressed(tmp_
     await bench.journal.close()
 
 
+async def test_a_walk_test_needs_a_drill_of_every_device(bench: Bench) -> None:
+    """Pressing a device outside the drill's places would be live: it does not begin, and says which they are."""
+    await bench.begin_drill("gym")
+    with pytest.raises(WrongState, match="would be live: .*a drill of the whole campus"):
+        bench.room.begin_walk_test(PersonId("p07"))
+
+
 async def test_without_a_walk_test_a_drill_makes_no_exercise_of_a_press(bench: Bench) -> None:
     """Nor does a device's own word; the live press ends the drill."""
     await bench.begin_drill()

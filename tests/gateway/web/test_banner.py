@@ -1,0 +1,29 @@
+"""The line on every page that says that a drill runs."""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+from belltower.clock import SECOND, Instant
+from gateway.web.desk import LaneState
+from gateway.web.view import banner
+
+NOW = Instant(1_800_000_000 * SECOND)
+DRILL = LaneState(
+    drill_until=Instant(NOW + 60 * SECOND), drill_action="lockdown", drill_places=("B", "gym-floor")
+)
+
+
+def test_a_running_drill_stands_on_every_page_until_its_window_closes() -> None:
+    """With its places, action and end; marked first and last; gone with the window, or when the lane is silent."""
+    (line,) = banner(DRILL, reading="", now=NOW, zone=UTC)
+
+    assert line.exercise
+    assert line.text.startswith("EXERCISE until 08:01")
+    assert line.text.endswith("EXERCISE")
+    assert "lockdown, at B, gym-floor. The PSAP is not part of it." in line.text
+    assert [] == banner(DRILL, reading="", now=Instant(NOW + 60 * SECOND), zone=UTC)
+    (silent,) = banner(
+        LaneState(silent_for=60.0, drill_until=DRILL.drill_until), reading="", now=NOW, zone=UTC
+    )
+    assert not silent.exercise
