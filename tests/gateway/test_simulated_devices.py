@@ -99,6 +99,7 @@ async def test_a_script_plays_on_the_real_lane(tmp_path: Path, monkeypatch, caps
             assert (10, 12) == (told[-1]["said"], told[-1]["sent"])
             status = await lane.says(lambda status: status.counts.get("device_presses") == 3)
             assert 2 == status.counts["device_repeated"]
+            await lane.says(lambda status: "sos-zigbee" in status.devices_lost)
             assert {"trouble_low_battery", "trouble_not_understood"} <= set(status.counts)
             again = [json.dumps(line) for line in recorded()]
             (tmp_path / "again.jsonl").write_text("\n".join(again), encoding="utf-8")
