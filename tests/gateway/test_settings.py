@@ -254,6 +254,28 @@ def test_each_lane_opens_its_own_secrets_only(tmp_path: Path) -> None:
     assert ("", "token") == (desk.psap_links["county"].key.reveal(), desk.channels["text"].token.reveal())
 
 
+def test_an_output_whose_secret_is_missing_silences_itself_only(tmp_path: Path) -> None:
+    """The alarm lane opens the others, and says which one it could not."""
+    file = tmp_path / "config.toml"
+    text = """
+    [outputs.{name}]
+    kind = "http-notice"
+    does = "sign"
+    url = "http://127.0.0.1:1"
+    key = {{ env = "{key}" }}
+    """
+    signs = text.format(name="gym", key="GYM_KEY") + text.format(name="hall", key="ABSENT")
+    file.write_text(MINIMAL + signs, encoding="utf-8")
+    environ = {"COUNTY_KEY": "0a" * 32, "GYM_KEY": "0b" * 32}
+
+    alarm = load(file, environ=environ, secrets=rooms.ALARM_SECRETS)
+
+    assert ("0b" * 32, "") == (alarm.outputs["gym"].key.reveal(), alarm.outputs["hall"].key.reveal())
+    assert {"hall": "key.env: the environment has no ABSENT; set it before the start"} == alarm.output_faults
+    with pytest.raises(SettingsError, match="ABSENT"):
+        load(file, environ=environ)
+
+
 def test_secrets_need_not_exist_where_only_the_file_is_checked(tmp_path: Path) -> None:
     """A settings file can be checked on a machine that does not hold its secrets."""
     file = tmp_path / "config.toml"

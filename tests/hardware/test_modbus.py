@@ -1,7 +1,8 @@
 """Relays and contacts over Modbus, against a server that nobody here wrote, over TCP and RTU."""
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from types import SimpleNamespace
 
 import pytest
 
@@ -194,3 +195,26 @@ def test_addresses_that_are_none_are_refused(url):
     """With the mend."""
     with pytest.raises(SettingsError):
         client_of(url)
+
+
+async def test_a_cancellation_that_the_library_swallows_ends_us_all_the_same():
+    """It does so when the answer comes in the same moment; a lane that ends would wait for ever."""
+
+    class Swallowing:
+        connected = True
+
+        async def write_coil(self, coil, on, *, device_id):
+            with suppress(asyncio.CancelledError):
+                await asyncio.get_running_loop().create_future()
+            return SimpleNamespace(isError=lambda: False, address=coil, bits=[on], dev_id=device_id)
+
+        def close(self):
+            pass
+
+    line = ModbusLine(url="tcp://127.0.0.1:1")
+    line._client = Swallowing()
+    task = asyncio.get_running_loop().create_task(line.write_coil(1, 3, on=True))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
