@@ -96,7 +96,7 @@ class DeviceRoom:
         self._clock = clock
         self._verbs = verbs
         self.registry = Registry(
-            known_devices(foreign.devices.values(), profiles=foreign.profiles, places=places)
+            known_devices(foreign.devices.values(), profiles=foreign.profiles, places=places, keys=keys)
         )
         self.memory = DeviceMemory(database=database, clock=clock)
         self.states = States(database=database, clock=clock)

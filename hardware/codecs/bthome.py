@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from msgspec import Struct
 
 from belltower.errors import Malformed
-from hardware.profiles.signal import Signal, SignalKind
+from hardware.profiles.signal import Scalar, Signal, SignalKind
 
 UUID = b"\xd2\xfc"
 LARGEST = 255
@@ -22,6 +22,7 @@ _ENCRYPTED, _TRIGGERED, _VERSION = 0x01, 0x04, 0x40
 _TAG, _COUNTER = 4, 4
 
 PACKET, BATTERY, BUTTON, TEXT, RAW, COMMAND = 0x00, 0x01, 0x3A, 0x53, 0x54, 0x3B
+TAMPER, OPENINGS = 0x2B, frozenset({0x11, 0x1A, 0x2D})
 
 EVENTS = {
     0x01: SignalKind.PRESS,
@@ -137,22 +138,41 @@ def signals(what: Advertisement, *, device: str) -> tuple[Signal, ...]:
     """What a device of class panic meant. What is not understood is a trouble, never silence."""
     found: list[Signal] = []
     battery = next((float(each.value) for each in what.objects if each.id == BATTERY), None)
+    number: dict[str, Scalar] = {"packet": _number(what)}
     buttons = [each for each in what.objects if each.id == BUTTON]
-    for number, each in enumerate(buttons):
-        channel = str(number) if len(buttons) > 1 else ""
+    for nth, each in enumerate(buttons):
+        channel = str(nth) if len(buttons) > 1 else ""
         kind = EVENTS.get(int(each.value))
         if kind is not None:
             found.append(
-                Signal(kind=kind, device=device, channel=channel, battery=battery, counter=_number(what))
+                Signal(
+                    kind=kind,
+                    device=device,
+                    channel=channel,
+                    battery=battery,
+                    counter=what.counter,
+                    data=number,
+                )
             )
         elif each.value:
             why = f"button event 0x{int(each.value):02x} is unknown"
             found.append(Signal(kind=SignalKind.TROUBLE, device=device, channel=channel, why=why))
+    for each in what.objects:
+        if each.id == TAMPER:
+            kind = SignalKind.TAMPER if each.value else SignalKind.TAMPER_CLEAR
+            found.append(Signal(kind=kind, device=device, counter=what.counter))
+        elif each.id in OPENINGS:
+            kind = SignalKind.CONTACT_OPEN if each.value else SignalKind.CONTACT_CLOSED
+            found.append(Signal(kind=kind, device=device, counter=what.counter))
     if what.unknown is not None:
         why = f"object 0x{what.unknown:02x} is unknown: the rest cannot be read"
         found.append(Signal(kind=SignalKind.TROUBLE, device=device, why=why))
     if not found:
-        found.append(Signal(kind=SignalKind.HEARTBEAT, device=device, battery=battery, counter=_number(what)))
+        found.append(
+            Signal(
+                kind=SignalKind.HEARTBEAT, device=device, battery=battery, counter=what.counter, data=number
+            )
+        )
     return tuple(found)
 
 

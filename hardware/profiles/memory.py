@@ -47,6 +47,8 @@ class Remembered(Struct, frozen=True, kw_only=True, omit_defaults=True):
     low: int = 0
     # When its clock last was right.
     proven_at: Instant | None = None
+    # Of the key under which its counter rises; another key begins another count.
+    sealed: str = ""
 
 
 class Judged(Struct, frozen=True, kw_only=True):

@@ -111,7 +111,7 @@ def test_no_event_is_no_press_and_an_unknown_one_is_a_trouble():
     kinds = [each.kind for each in signals(decode(bytes.fromhex("443a01ee00")), device="x")]
     assert [SignalKind.PRESS, SignalKind.TROUBLE] == kinds
     (beat,) = signals(decode(bytes.fromhex("40001d0164")), device="x")
-    assert (SignalKind.HEARTBEAT, 100.0, 29) == (beat.kind, beat.battery, beat.counter)
+    assert (SignalKind.HEARTBEAT, 100.0, 29) == (beat.kind, beat.battery, beat.data["packet"])
 
 
 def fuzzed(count):

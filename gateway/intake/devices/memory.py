@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 
 import msgspec
+from msgspec.structs import replace
 
 from belltower import log
 from belltower.clock import SECOND, Clock, Instant
@@ -94,6 +95,13 @@ class DeviceMemory:
         before = self._memories.get(device)
         if before is not None:
             self._memories[device] = after_gap(before)
+
+    def counter_under(self, device: str, key: str) -> int | None:
+        """The last counter under the key of this name; under another key than before nothing was counted yet."""
+        before = self._memories.get(device) or Remembered()
+        if before.sealed != key:
+            self._memories[device] = before = replace(before, counter=None, sealed=key)
+        return before.counter
 
     def tells_presses(self, device: str, before: Remembered | None) -> bool:
         """Whether what changed since `before` tells a press from its repetition: that cannot wait for its turn."""

@@ -20,6 +20,7 @@ from belltower.incident.facts import AlarmKind
 from belltower.incident.verbs import Verbs
 from belltower.journal import Durability
 from belltower.store import Database, Transaction
+from gateway.intake.devices.adverts import Adverts
 from gateway.intake.devices.memory import DeviceMemory, digest_of
 from gateway.intake.devices.registry import KnownDevice, Registry
 from gateway.intake.devices.states import States
@@ -109,6 +110,7 @@ class DeviceIntake:
         self._troubles = troubles
         self._walk_test = walk_test
         self._counts = counts
+        self._adverts = Adverts(registry=registry, memory=memory)
         self.stuck = StuckButtons(clock=clock)
         self.samples: deque[bytes] = deque(maxlen=_SAMPLES)
         # By device: the latest of its presses that is being written down.
@@ -118,7 +120,13 @@ class DeviceIntake:
         """Take a message. What is returned, if anything, resolves once all that it said is written down."""
         self._counts["device_messages"] += 1
         waiting: list[Written] = []
-        for device, reading in self._read(received, way):
+        adverts = (
+            () if way.ingress in WIRES else self._adverts.heard(received.payload, retained=received.retain)
+        )
+        for device, signals in adverts:
+            if not way.profiles or device.profile.id in way.profiles:
+                waiting += self._judge(device, signals, received, way)
+        for device, reading in self._read(received, way, known=bool(adverts)):
             waiting += self._judge(device, reading.signals, received, way)
         return _all_of(waiting)
 
@@ -128,7 +136,7 @@ class DeviceIntake:
         if device is not None:
             self._memory.after_gap(device.id)
 
-    def _read(self, received: Received, way: Way) -> Iterable[tuple[KnownDevice, Reading]]:
+    def _read(self, received: Received, way: Way, *, known: bool) -> Iterable[tuple[KnownDevice, Reading]]:
         """What the message says, by the device that says it; what no device of ours says is counted and listed."""
         message = Message(
             ingress=way.ingress,
@@ -153,7 +161,7 @@ class DeviceIntake:
                     self._stands(f"{reading.profile} {signal.device[:60]}", signal, "")
             if _names(reading) and (strange is None or reading.evidence > strange.evidence):
                 strange = reading
-        if not found:
+        if not found and not known:
             if strange is not None:
                 self._stranger(strange.profile, strange.signals, way)
             else:
@@ -390,7 +398,7 @@ def _said(signal: Signal) -> str:
         return "found active"
     if signal.why.startswith("security"):
         return "wrong keys"
-    return next((kind for kind in ("late press", "left") if signal.why.startswith(kind)), "")
+    return next((kind for kind in ("late press", "left", "replayed") if signal.why.startswith(kind)), "")
 
 
 def _names(reading: Reading) -> bool:

@@ -36,6 +36,8 @@ class KnownDevice(Struct, frozen=True, kw_only=True):
     profile: Profile
     place: PlaceId | None
     building: str
+    # Of a device that encrypts what it says.
+    key: bytes = b""
 
     @property
     def id(self) -> str:
@@ -50,6 +52,8 @@ class KnownDevice(Struct, frozen=True, kw_only=True):
     @property
     def unproven(self) -> str:
         """Why its press places no call by itself; "" where it does."""
+        if self.profile.wire == "bthome" and self.key:
+            return ""
         if self.profile.authenticity is not Authenticity.NONE or self.record.unattended_call:
             return ""
         return f"What {self.id} sends can be forged"
@@ -78,7 +82,11 @@ class Stranger(Struct):
 
 
 def known_devices(
-    records: Iterable[DeviceRecord], *, profiles: Mapping[str, Profile], places: Mapping[PlaceId, Place]
+    records: Iterable[DeviceRecord],
+    *,
+    profiles: Mapping[str, Profile],
+    places: Mapping[PlaceId, Place],
+    keys: Mapping[str, bytes] | None = None,
 ) -> dict[str, KnownDevice]:
     """Devices by id; one whose profile is not loaded is left out, which a checked site package has none of."""
     known = {}
@@ -92,6 +100,7 @@ def known_devices(
             profile=profile,
             place=place.id if place else None,
             building=place.building if place else "",
+            key=(keys or {}).get(record.id, b""),
         )
     return known
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from gateway.intake.devices.adverts import TOPICS
 from gateway.intake.devices.registry import KnownDevice
 from hardware.profiles.compiled import Profile
 
@@ -19,9 +20,12 @@ def topics_of(
     devices: Iterable[KnownDevice], profiles: Mapping[str, Profile], *, only: frozenset[str] = frozenset()
 ) -> tuple[str, ...]:
     """The filters, none of them covered by another; `only`: the profiles that the way in may speak, empty: all."""
+    adverts: set[str] = set()
     wanted: dict[str, Profile] = {}
     addresses: dict[str, set[str]] = {}
     for device in devices:
+        if device.profile.wire == "bthome" and (not only or device.profile.id in only):
+            adverts.update(TOPICS)
         if device.profile.wire:
             continue
         wanted[device.profile.id] = device.profile
@@ -31,7 +35,7 @@ def topics_of(
             for profile in profiles.values():
                 if profile.bearer is not None and device.record.bearer in ("", profile.id):
                     wanted[profile.id] = profile
-    filters: set[str] = set()
+    filters = adverts
     for name, profile in wanted.items():
         if only and name not in only:
             continue
