@@ -220,8 +220,10 @@ class ControlServer:
 class ControlClient:
     """The other end: the desk lane's, or the command line's."""
 
-    def __init__(self, *, path: Path) -> None:
+    def __init__(self, *, path: Path, answered_within: float = _ASK_WITHIN) -> None:
+        """Speak over the socket at `path`; a verb has so many seconds."""
         self._path = path
+        self._answered_within = answered_within
 
     async def follow(self, after: int) -> AsyncIterator[Batch | Status]:
         """What the alarm lane says, until it falls silent: then `Unreachable`."""
@@ -236,7 +238,7 @@ class ControlClient:
         finally:
             writer.close()
 
-    async def ask(self, name: str, verb: VerbId, /, *, within: float = 0.0, **args: Any) -> str:
+    async def ask(self, name: str, verb: VerbId, **args: Any) -> str:
         """Do a verb; its result. Raises what the verb raised, or `Unreachable` when the lane does not answer.
 
         It is `NotAsked` when it could not be asked at all. After `Unreachable` ask again with the same id: it is done once.
@@ -244,7 +246,7 @@ class ControlClient:
         reader, writer = await self._connect()
         try:
             await _write(writer, Ask(name=name, verb=verb, args=args))
-            reply = await self._reply(reader, within=within or _ASK_WITHIN)
+            reply = await self._reply(reader, within=self._answered_within)
         finally:
             writer.close()
         if not isinstance(reply, Answer):

@@ -81,7 +81,7 @@ def test(name: str, config: Path, *, as_json: bool) -> None:
 def _switch(name: str, settings: Settings, *, as_json: bool) -> None:
     from gateway.control import ControlClient
 
-    client = ControlClient(path=settings.state.control)
+    client = ControlClient(path=settings.state.control, answered_within=TEST_WITHIN)
     try:
         asyncio.run(client.look())
         proof = asyncio.run(_asked(client, name))
@@ -102,7 +102,7 @@ async def _asked(client: ControlClient, name: str) -> OutputProof:
     from belltower.ids import Ids
     from gateway.alarm_verbs import OutputProof
 
-    told = await client.ask("test_output", Ids(clock=SystemClock()).verb(), within=TEST_WITHIN, output=name)
+    told = await client.ask("test_output", Ids(clock=SystemClock()).verb(), output=name)
     return msgspec.json.decode(told.encode(), type=OutputProof)
 
 
