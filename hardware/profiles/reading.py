@@ -92,8 +92,8 @@ class Reader:
 
     def _candidates(self, message: Message) -> Iterable[Profile]:
         topic = message.topic
-        if topic is None or not topic:
-            return self.profiles.values()
+        if topic is None or not topic:  # the profiles of a wire hear nothing else
+            return [one for one in self.profiles.values() if one.wire in ("", message.ingress)]
         known = self._about.get(topic)
         if known is None:
             about = [(one, one.rules_of(topic)) for one in self.profiles.values()]
