@@ -9,11 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
+from operator import itemgetter
 from statistics import median
 
 import msgspec
 
 from gateway.bench.figure import Figure
+from hardware.profiles.examples import message_of
 from hardware.profiles.loading import SHIPPED, load_all
 from hardware.profiles.message import Message
 from hardware.profiles.reading import Reader
@@ -50,6 +52,7 @@ async def run() -> list[Figure]:
                     extra={"octets": len(message.payload)},
                 )
             )
+    figures.append(_slowest(reader))
     loaded = Figure(
         id="B16",
         name="shipped profiles loaded, examples run",
@@ -60,6 +63,26 @@ async def run() -> list[Figure]:
         extra={"profiles": len(profiles)},
     )
     return [*figures, loaded]
+
+
+def _slowest(reader: Reader) -> Figure:
+    """The slowest of all shipped examples that are JSON, each bound to its device."""
+    rates = [
+        (_rate(partial(reader.read, message, name), rounds=3, count=500), name, message)
+        for name, profile in reader.profiles.items()
+        for message in map(message_of, profile.tables.example)
+        if message.ingress != "frame" and message.payload.startswith(b"{")
+    ]
+    rate, name, message = min(rates, key=itemgetter(0))
+    return Figure(
+        id="B16",
+        name=f"slowest of {len(rates)} examples in JSON: {name}",
+        value=round(rate),
+        unit="1/s",
+        goal=f">= {GOAL}/s",
+        met=rate >= GOAL,
+        extra={"octets": len(message.payload), "below the goal": sum(one[0] < GOAL for one in rates)},
+    )
 
 
 def _messages() -> dict[str, Message]:
@@ -88,12 +111,12 @@ def _message(topic: str, said: object) -> Message:
     return Message(topic=topic, payload=msgspec.json.encode(said))
 
 
-def _rate(work: Callable[[], object]) -> float:
+def _rate(work: Callable[[], object], *, rounds: int = ROUNDS, count: int = COUNT) -> float:
     """How often a second of processor time: the median of several rounds."""
     rates = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         begun = time.process_time()
-        for _ in range(COUNT):
+        for _ in range(count):
             work()
-        rates.append(COUNT / (time.process_time() - begun))
+        rates.append(count / (time.process_time() - begun))
     return median(rates)

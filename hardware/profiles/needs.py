@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from hardware.profiles.path import parse
-from hardware.profiles.pattern import compiled, searching
+from hardware.profiles.pattern import compiled
 from hardware.profiles.profile import RuleTable
 
 _LONGEST_KEY = 128
+_KEPT_KEYS = 128
 
 
 def needed(table: RuleTable) -> tuple[frozenset[str], str | None, frozenset[str] | None]:
@@ -35,8 +36,20 @@ def needed(table: RuleTable) -> tuple[frozenset[str], str | None, frozenset[str]
 
 def key_of(text: str) -> Callable[[str], bool]:
     """Whether a key is meant by the expression `text`."""
-    search = searching(compiled(text))
-    return lambda name: len(name) <= _LONGEST_KEY and search(name) is not None
+    expression = compiled(text)
+    known: dict[str, bool] = {}
+
+    def meant(name: str) -> bool:
+        found = known.get(name)
+        if found is None:
+            if len(name) > _LONGEST_KEY:
+                return False
+            if len(known) >= _KEPT_KEYS:
+                known.clear()
+            found = known[name] = expression.search(name) is not None
+        return found
+
+    return meant
 
 
 def _needs(wanted: Any) -> bool:
