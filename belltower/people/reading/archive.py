@@ -59,7 +59,10 @@ class Package:
 
     def open(self, file: str) -> IO[bytes]:
         """The file, to be read and closed; its length is what `check` has counted."""
-        return self._openers[file]()
+        try:
+            return self._openers[file]()
+        except OSError as error:
+            raise BadArchive(file, f"cannot be read ({error.strerror})", "let this program read it") from None
 
     def pieces(self, file: str, limit: int = MOST_OCTETS) -> Iterator[bytes]:
         """The octets of a file in pieces, at most `limit` of them.
@@ -69,7 +72,7 @@ class Package:
         """
         seen = 0
         try:
-            with self._openers[file]() as source:
+            with self.open(file) as source:
                 while piece := source.read(_PIECE):
                     seen += len(piece)
                     if seen > limit:

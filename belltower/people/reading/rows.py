@@ -51,7 +51,7 @@ def open_sheet(package: Package, file: str, findings: Findings) -> Sheet | None:
     encoding = _encoding(package, file, findings)
     if encoding is None:
         return None
-    with io.TextIOWrapper(package.open(file), encoding=encoding, newline="") as text:
+    with io.TextIOWrapper(package.open(file), encoding=encoding, errors="replace", newline="") as text:
         start = text.read(LONGEST_LINE)
     first = next((line for line in start.splitlines() if line.strip()), "")
     delimiter = _delimiter(first)
@@ -110,7 +110,7 @@ def read_rows(
     row = 0
     with (
         sheet.package.open(sheet.file) as source,
-        io.TextIOWrapper(source, encoding=sheet.encoding, newline="") as text,
+        io.TextIOWrapper(source, encoding=sheet.encoding, errors="replace", newline="") as text,
     ):
         reader = csv.reader(text, delimiter=sheet.delimiter, strict=True)
         told = 0
@@ -251,6 +251,9 @@ def _encoding(package: Package, file: str, findings: Findings) -> str | None:
             )
             return None
         seen += len(piece)
+    if first_bad is None and decoder.getstate()[0]:
+        half = decoder.getstate()[0]
+        first_bad = (seen - len(half), half[0], line)
     if first_bad is not None:
         offset, octet, at = first_bad
         findings.review(

@@ -46,6 +46,14 @@ def test_other_encodings_are_read_and_named(tmp_path, encoding):
     assert ("utf-8-sig" == encoding) == ("encoding" not in {one.kind for one in found.review})
 
 
+def test_a_file_that_ends_within_a_letter_is_named(tmp_path):
+    """Its last octets are those of half a letter."""
+    users = (USERS_11 + "u1,,,true,S1,student,,,Ana,Lee,,,,,,,06,Ñ").encode()[:-1]
+    found = reading(folder(tmp_path, {"orgs.csv": _ORGS, "users.csv": users}))
+
+    assert [("users.csv", 2)] == [(one.file, one.row) for one in found.review if one.kind == "encoding"]
+
+
 def _damage(folder_, turns, seed):
     """Random damage to one file of a load at a time."""
     random = Random(seed)
