@@ -23,6 +23,7 @@ from gateway.intake.devices.receiving import DeviceIntake, DriverTeller, Way
 from gateway.intake.devices.registry import KnownDevice, Registry, known_devices
 from gateway.intake.devices.settings import (
     DeviceWay,
+    InovonicsDeviceSettings,
     ModbusDeviceSettings,
     MQTTDeviceSettings,
     OSDPDeviceSettings,
@@ -40,6 +41,7 @@ from gateway.settings import Settings
 from gateway.site_devices import SiteDevices
 from gateway.switch_wires import reply_of
 from gateway.tls import client_context, server_context
+from hardware.codecs.inovonics import Frame, encode
 from hardware.device_keys import read_device_keys
 from hardware.drivers import TLS, OnPublish, Received
 from hardware.drivers.device_switch import DeviceLine
@@ -247,6 +249,14 @@ class DeviceRoom:
                 self.supervision.wired.add(name)
                 readers = self._readers(label, name, settings, lines)
                 return readers.run, readers.ready
+            case InovonicsDeviceSettings(url=url):
+                from hardware.drivers.inovonics import EchoStream  # noqa: PLC0415
+
+                heard = self._takes(Way(name=name, ingress="inovonics"))
+                receiver = EchoStream(
+                    open_transport=partial(open_transport, url), on_frame=partial(_frame, heard)
+                )
+                return receiver.run, receiver.ready
             case MQTTDeviceSettings():
                 broker = self._mqtt(name, settings, only)
                 return broker.run, broker.connected
@@ -356,6 +366,11 @@ def broker_of(
     )
 
 
+def _frame(heard: Callable[[Received], object], frame: Frame) -> None:
+    sender = f"{frame.uid:08X}"
+    heard(Received(client=sender, topic="", payload=encode(frame), retain=False, dup=False, qos=0))
+
+
 def device_keys(settings: Settings) -> tuple[dict[str, bytes], str]:
     """The keys of foreign devices; a file that cannot be read silences these devices, not the lane, and is said."""
     path = settings.device_keys
@@ -378,6 +393,8 @@ def kind_of(settings: DeviceWay) -> str:
         case WebhookDeviceSettings() | TCPJSONDeviceSettings():
             return "listener"
         case SerialDeviceSettings() | ModbusDeviceSettings() | OSDPDeviceSettings():
+            return "line"
+        case InovonicsDeviceSettings():
             return "line"
 
 

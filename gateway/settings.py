@@ -219,7 +219,7 @@ class AlarmSettings(Struct, frozen=True, kw_only=True):
     radio: dict[str, RadioSettings] = {}
     # Existing alarm panels that report by SIA DC-09.
     panels: dict[str, PanelSettings] = {}
-    # Foreign devices, judged by their profiles: "mqtt", "webhook", "tcp-json", "serial", "modbus", "osdp".
+    # Foreign devices, judged by their profiles: "mqtt", "webhook", "tcp-json", "serial", "modbus", "osdp", "inovonics".
     devices: dict[str, Any] = {}
 
 

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from hardware.codecs import inovonics
-from hardware.profiles.signal import Signal
+from hardware.codecs.inovonics import Frame
 from hardware.transports import Transport
 
-OnSignal = Callable[[Signal], None]
-"""Told of everything that was said. It must not raise and not wait."""
+OnFrame = Callable[[Frame], None]
+"""Told of every frame. It must not raise and not wait."""
 
 
 class EchoStream:
     """One receiver. `run` it; mendable."""
 
-    def __init__(self, *, transport: Transport, on_signal: OnSignal) -> None:
-        self._transport = transport
-        self._on_signal = on_signal
+    def __init__(self, *, open_transport: Callable[[], Transport], on_frame: OnFrame) -> None:
+        self._open = open_transport
+        self._on_frame = on_frame
+        self.ready = asyncio.Event()
         self.spoilt = 0
 
     async def run(self) -> None:
         """Listen until the line is lost: `Unreachable`."""
-        await self._transport.open()
+        transport = self._open()
+        await transport.open()
+        self.ready.set()
         frames = inovonics.Splitter()
         try:
             while True:
-                for frame in frames.feed(await self._transport.read()):
-                    for signal in inovonics.signals(frame):
-                        self._on_signal(signal)
+                for frame in frames.feed(await transport.read()):
+                    self._on_frame(frame)
                 self.spoilt = frames.spoilt
         finally:
-            await self._transport.close()
+            self.ready.clear()
+            await transport.close()

@@ -57,14 +57,14 @@ async def test_every_frame_of_a_line_is_heard(pipe):
     """Between noise, and a line that is lost ends the run."""
     heard, whole_frames = [], asyncio.Event()
 
-    def said(signal):
-        heard.append(signal)
-        if len(heard) == 12:
+    def said(each):
+        heard.extend(signals(each))
+        if len(heard) >= 12:
             whole_frames.set()
 
     cable = Cable(back=pipe)
     await cable.far.open()
-    radio = EchoStream(transport=cable.near, on_signal=said)
+    radio = EchoStream(open_transport=lambda: cable.near, on_frame=said)
     task = asyncio.get_running_loop().create_task(radio.run())
     await asyncio.sleep(0)
     await cable.far.write(

@@ -138,6 +138,8 @@ class DeviceIntake:
 
     def _read(self, received: Received, way: Way, *, known: bool) -> Iterable[tuple[KnownDevice, Reading]]:
         """What the message says, by the device that says it; what no device of ours says is counted and listed."""
+        if way.ingress == "inovonics":
+            return self._framed(received, way)
         message = Message(
             ingress=way.ingress,
             topic=received.topic,
@@ -190,11 +192,21 @@ class DeviceIntake:
         name = str(getattr(bearer, "id", ""))
         address = refused.signals[0].device if refused is not None and refused.signals else inner.device
         device = self._registry.carried(name, address)
-        if device is None:
+        if device is None or device.profile.wire:
             uplink = Signal(kind=SignalKind.RAW_UPLINK, device=address)
             self._stranger(name, (uplink,), way)
             return []
         return [(device, refused if refused is not None else device.profile.read(inner))]
+
+    def _framed(self, received: Received, way: Way) -> list[tuple[KnownDevice, Reading]]:
+        """What a frame says that a driver of ours heard: its octets, and the sender's number as its client."""
+        device = self._registry.carried(way.ingress, received.client)
+        if device is None or device.profile.wire != way.ingress:
+            said = Signal(kind=SignalKind.RAW_UPLINK, device=received.client)
+            self._stranger(way.ingress, (said,), way)
+            return []
+        frame = Message(ingress="frame", payload=received.payload, device=received.client)
+        return [(device, device.profile.read(frame))]
 
     def _stranger(self, profile: str, signals: tuple[Signal, ...], way: Way) -> None:
         self._counts["device_unknown"] += 1

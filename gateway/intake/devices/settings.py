@@ -151,6 +151,20 @@ class OSDPDeviceSettings(Struct, frozen=True, kw_only=True):
             raise SettingsError("duress: 4 to 16 digits that no other code begins with")
 
 
+class InovonicsDeviceSettings(Struct, frozen=True, kw_only=True):
+    """`kind = "inovonics"`: an EchoStream receiver on a serial line. Vector-tested only."""
+
+    # "serial:///dev/ttyUSB9?baud=19200" or "tcp://127.0.0.1:10000".
+    url: str
+
+    def __post_init__(self) -> None:
+        """Refuse an address that is none."""
+        try:
+            open_transport(self.url)
+        except SettingsError as error:
+            raise SettingsError(f"url: {error}") from None
+
+
 DEVICE_WAYS: dict[str, type[Any]] = {
     "mqtt": MQTTDeviceSettings,
     "webhook": WebhookDeviceSettings,
@@ -158,6 +172,7 @@ DEVICE_WAYS: dict[str, type[Any]] = {
     "serial": SerialDeviceSettings,
     "modbus": ModbusDeviceSettings,
     "osdp": OSDPDeviceSettings,
+    "inovonics": InovonicsDeviceSettings,
 }
 """The kinds of `[alarm.devices.NAME]`."""
 
@@ -168,6 +183,7 @@ DeviceWay = (
     | SerialDeviceSettings
     | ModbusDeviceSettings
     | OSDPDeviceSettings
+    | InovonicsDeviceSettings
 )
 
 

@@ -10,6 +10,7 @@ from hardware.device_record import DeviceRecord
 from hardware.profiles.compiled import Profile
 
 _FORMS = {
+    "inovonics": (re.compile("[0-9A-Fa-f]{8}"), "the transmitter's number, 8 hex digits"),
     "modbus": (
         re.compile(r"(?P<line>[^/]+)/[0-9]{1,3}(/[0-9]{1,5})?"),
         "LINE/UNIT/INPUT, and LINE/UNIT of a module",
