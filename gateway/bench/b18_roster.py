@@ -1,0 +1,124 @@
+"""B18: a district of 100,000 users imported from OneRoster, read, compared, sealed and written, beside a live loop.
+
+The floor is the csv module reading the same files and doing nothing with them. The import runs in a process of its own,
+as it does in the desk lane; what the loop here waits meanwhile is measured, and so are the
+process's memory and its seconds of processor, which do not depend on what else the machine does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import resource
+import time
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from belltower.clock import SystemClock
+from belltower.people.apart import Job, import_apart
+from belltower.people.generator import Form, generate, write
+from belltower.people.store import RosterStore
+from belltower.people.taking import Ready, Taking
+from belltower.people.vault import Vault, new_ring, write_ring
+from belltower.store import open_database
+from gateway.bench import rig
+from gateway.bench.figure import Figure
+
+STUDENTS = 50_500
+"""With their guardians and the staff, 100,908 users."""
+SECONDS, MEGABYTES, LAG_MS = 20.0, 600.0, 50.0
+
+
+async def run() -> list[Figure]:
+    """The first load, and the same once more."""
+    with rig.folder("b18") as folder:
+        package = folder / "district.zip"
+        roster = generate(seed=2, students=STUDENTS)
+        users = len(roster.humans)
+        write(roster, package, form=Form.ONEROSTER)
+        del roster
+        floor = _floor(package)
+        ring = new_ring()
+        write_ring(folder / "people.keys", ring)
+        url = f"sqlite://{folder}/desk.db"
+        database = await open_database(url)
+        try:
+            store = RosterStore(database=database, vault=Vault(ring=ring))
+            await store.open()
+            job = Job(database=url, key_ring=str(folder / "people.keys"), path=str(package))
+            first, worked, lag, ready = await _import(job)
+            taking = Taking(store=store, clock=SystemClock())
+            if ready is not None:
+                async with database.begin() as tx:
+                    taking.settle(tx, ready, incident_open=False)
+            again, worked_again, lag_again, nothing = await _import(job)
+        finally:
+            await database.close()
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    extra = {"users": users, "nothing to write again": nothing is None}
+    return [
+        _figure("OneRoster of 100,000 users, from ZIP to sealed rows", first, "s", SECONDS, None, extra),
+        _figure("the same again: nothing changes", again, "s", SECONDS, None, extra),
+        _figure("processor for the first", worked, "s", SECONDS, floor, {}),
+        _figure("processor for the same again", worked_again, "s", SECONDS, floor, {}),
+        _figure("memory of the importing process", memory, "MB", MEGABYTES, None, {}),
+        _figure("longest wait of the loop meanwhile", max(lag, lag_again), "ms", LAG_MS, None, {}),
+    ]
+
+
+def _figure(
+    name: str, value: float, unit: str, goal: float, floor: float | None, extra: Mapping[str, object]
+) -> Figure:
+    return Figure(
+        id="B18",
+        name=name,
+        value=round(value, 2),
+        unit=unit,
+        floor=None if floor is None else round(floor, 2),
+        ratio=None if floor is None else round(value / floor, 1),
+        goal=f"<= {goal:g} {unit}",
+        met=value <= goal,
+        extra=extra,
+    )
+
+
+async def _import(job: Job) -> tuple[float, float, float, Ready | None]:
+    """Seconds, the process's seconds of processor, this loop's longest wait in milliseconds, and what is ready."""
+    worst = 0.0
+
+    async def watch() -> None:
+        nonlocal worst
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            await asyncio.sleep(0.001)
+            worst = max(worst, loop.time() - began - 0.001)
+
+    async with asyncio.TaskGroup() as group:
+        watcher = group.create_task(watch())
+        began, worked = time.perf_counter(), _worked()
+        outcome = await import_apart(job)
+        spent, worked = time.perf_counter() - began, _worked() - worked
+        watcher.cancel()
+    if outcome.faults or outcome.stops:
+        raise RuntimeError(f"not taken: {outcome.faults[:1]} {outcome.stops[:1]}")
+    return spent, worked, worst * 1000, outcome.ready
+
+
+def _worked() -> float:
+    """Seconds of processor of all processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _floor(package: Path) -> float:
+    """Seconds of processor that the csv module needs for the same files."""
+    began = time.process_time()
+    with zipfile.ZipFile(package) as archive:
+        for name in archive.namelist():
+            with archive.open(name) as file:
+                for _row in csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline="")):
+                    pass
+    return time.process_time() - began
