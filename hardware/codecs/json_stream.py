@@ -75,6 +75,10 @@ class Objects:
         elif len(self._held) - self._start > self._longest:
             self.dropped += 1
             self._restart()
+        elif self._start:  # what stands before it is told already
+            del self._held[: self._start]
+            self._at -= self._start
+            self._start = 0
         return found
 
     def _step(self, mark: bytes, at: int) -> bytes | None:

@@ -73,6 +73,15 @@ def test_what_is_too_long_is_dropped_and_counted_and_the_next_is_found():
     assert 1 == lines.dropped
 
 
+def test_objects_that_never_end_where_a_piece_does_leave_nothing_behind():
+    """Every read of the transport ends within the next object."""
+    objects = Objects(longest=100)
+    objects.feed(b'{"a":1')
+
+    assert all([b'{"a":1}'] == objects.feed(b'}{"a":1') for _ in range(1_000))
+    assert len(objects._held) < 10
+
+
 def test_rubbish_is_bounded():
     """20,000 random pieces: nothing raised, nothing kept."""
     random = Random(4)
