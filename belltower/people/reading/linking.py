@@ -31,6 +31,11 @@ _WRITTEN = {
 _BY_WORD = {word: relation for relation, words in _WRITTEN.items() for word in words.split()}
 
 
+# Shared by all links.
+_SIDES = {side: frozenset({side}) for side in Side}
+_BOTH = frozenset(Side)
+
+
 class Statement(Struct, frozen=True, kw_only=True, gc=False):
     """One cell says that two people belong together."""
 
@@ -90,11 +95,11 @@ def link_all(
                 relation=relation,
                 written=said.written,
                 may_collect=may_collect.get(relation),
-                stated_by=frozenset({side}),
+                stated_by=_SIDES[side],
                 file=said.file,
             )
         elif side not in known.stated_by:
-            links[key] = replace(known, stated_by=known.stated_by | {side})
+            links[key] = replace(known, stated_by=_BOTH)
 
 
 def _relation_by_role(adult: Human) -> Relation | None:

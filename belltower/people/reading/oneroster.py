@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -28,11 +27,8 @@ from belltower.people.roster import (
     Table,
 )
 
-
-class _Role(NamedTuple):
-    role: str
-    primary: bool
-    school: str
+_Role = tuple[str, bool, str]
+"""A role, whether it is the primary one, and at which school."""
 
 
 class OneRosterReader:
@@ -56,7 +52,9 @@ class OneRosterReader:
         self._progress = progress
         self._known = {human.key: human for human in in_force.humans} if in_force and deltas else {}
         self._known_classes = {one.key for one in in_force.classes} if in_force and deltas else set()
-        self._roles: dict[str, list[_Role]] = {}
+        # Plain tuples throughout: the collector lets go of them, and so does not halt the loop for hundreds of thousands.
+        self._roles: dict[str, tuple[_Role, ...]] = {}
+        self._role_sets: dict[frozenset[str], frozenset[str]] = {}
         self._births: dict[str, date | None] = {}
         self._terms: dict[str, tuple[date | None, date | None]] = {}
         self._courses: dict[str, str] = {}
@@ -191,7 +189,8 @@ class OneRosterReader:
             if kind_of(word) is None and not word.startswith("ext:"):
                 self._unknown_role(file, row)
                 continue
-            self._roles.setdefault(user, []).append(_Role(word, kind.casefold() == "primary", school))
+            found = (word, kind.casefold() == "primary", school)
+            self._roles[user] = (*self._roles.get(user, ()), found)
 
     def _read_demographics(self) -> None:
         for file, row, _, (key, birth) in self._rows("demographics"):
@@ -217,12 +216,12 @@ class OneRosterReader:
             human_key = HumanKey(f"user/{key}")
             known = self._known.get(human_key)
             rows = self._roles.get(key, ())
-            roles = frozenset(one.role for one in rows)
+            roles = frozenset(word for word, _, _ in rows)
             if role:
                 roles |= {word.casefold() for word in read_list(role)}
             if not roles and known is not None:
                 roles = known.roles
-            kind = kind_of_all(roles, next((one.role for one in rows if one.primary), role.casefold()))
+            kind = kind_of_all(roles, next((word for word, primary, _ in rows if primary), role.casefold()))
             if kind is None:
                 if role:
                     self._unknown_role(file, row)
@@ -236,7 +235,7 @@ class OneRosterReader:
                     "give it its role",
                 )
                 kind = HumanKind.CONTACT
-            named = (main_school, *read_list(orgs), *(one.school for one in rows))
+            named = (main_school, *read_list(orgs), *(school for _, _, school in rows))
             if known is not None and not any(named):
                 named = known.schools
             human = Human(
@@ -254,7 +253,7 @@ class OneRosterReader:
                 if sms or phone
                 else (),
                 emails=into.emails(email, file, row, "email"),
-                roles=roles,
+                roles=self._role_sets.setdefault(roles, roles),
                 number=number,
                 active=active,
                 file=file,
@@ -306,8 +305,8 @@ class OneRosterReader:
             if key in self._into.humans or known is None:
                 continue
             rows = self._roles.get(user, ())
-            roles = known.roles | {one.role for one in rows}
-            schools = dict.fromkeys((*known.schools, *(SchoolKey(one.school) for one in rows if one.school)))
+            roles = known.roles | {word for word, _, _ in rows}
+            schools = dict.fromkeys((*known.schools, *(SchoolKey(school) for _, _, school in rows if school)))
             self._into.humans[key] = replace(
                 known,
                 kind=kind_of_all(roles) or known.kind,
