@@ -709,6 +709,23 @@ class ReplyHeard(Struct, frozen=True, kw_only=True, tag="reply.heard"):
     text: str = ""
 
 
+class RosterTaken(Struct, frozen=True, kw_only=True, tag="roster.taken"):
+    """A roster is in force from now on; the entry bears no incident."""
+
+    revision: int
+    # The one whose place it takes; 0: there was none.
+    before: int
+    # The district's own name of the feed, and what its files were.
+    source: str
+    format: str
+    # How many students, guardians, links .. the load held.
+    counts: dict[str, int]
+    # Of each table added, changed, removed.
+    changes: dict[str, tuple[int, int, int]]
+    # Who let it through, where it would not have gone by itself.
+    approved_by: PersonId | None = None
+
+
 class AlertSeen(Struct, frozen=True, kw_only=True, tag="alert.seen"):
     """A public alert of the weather service or a neighbour that concerns this campus: for a person to judge."""
 
@@ -790,6 +807,7 @@ Fact = (
     | NoticeApproved
     | DeliveryEscalated
     | ReplyHeard
+    | RosterTaken
     | AlertSeen
     | UnknownFact
 )

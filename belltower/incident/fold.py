@@ -333,6 +333,7 @@ class Incident(Struct, frozen=True, kw_only=True):
                 | facts.NoticeApproved()
                 | facts.DeliveryEscalated()
                 | facts.ReplyHeard()
+                | facts.RosterTaken()
                 | facts.UnknownFact()
             ):
                 return self
