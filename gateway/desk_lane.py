@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from aiohttp import web
+from msgspec import structs
 
 from belltower import log
 from belltower.clock import SystemClock
@@ -27,6 +28,8 @@ from belltower.ids import Ids, StreamName
 from belltower.incident.encoding import FactEncoding
 from belltower.incident.facts import Fact
 from belltower.journal import Copy, Journal, SpoolFile, streams
+from belltower.people.reach import RosterPeople
+from belltower.people.taking import Taking
 from belltower.store import open_database
 from belltower.tasks import Crew
 from gateway import alarm_follower, kept_site, process
@@ -37,6 +40,7 @@ from gateway.control import ControlClient
 from gateway.desk_channels import DeskNotices, SiteNames, callback_end, notice_site
 from gateway.intake.devices.health import Devices
 from gateway.invitation import FIRST
+from gateway.rosters import RosterDesk, open_rosters
 from gateway.settings import Settings, WebSettings
 from gateway.signing import open_signer
 from gateway.site_package import SitePackage
@@ -106,11 +110,13 @@ class DeskLane:
             follower = AlarmFollower(copy=copy, journal=journal, stream=followed, client=client, clock=clock)
             url = settings.desk.web.url
             board = Board()
+            rosters = await open_rosters(database, settings.state.folder / "people.keys")
+            people = RosterPeople(store=rosters)
             notices = NotifyRoom(
                 database=database,
                 journal=journal,
                 stream=stream,
-                site=lambda: notice_site(site, url=url),
+                site=lambda: structs.replace(notice_site(site, url=url), roster=people),
                 providers=make_channels(
                     settings.channels,
                     public_url=url,
@@ -148,6 +154,13 @@ class DeskLane:
                 former=former,
                 alerts=watch.nearby,
             )
+            roster_desk = RosterDesk(
+                taking=Taking(store=rosters, clock=clock),
+                journal=journal,
+                open_incidents=desk.open_incidents,
+                clock=clock,
+                ids=ids,
+            )
             reports_to, token = callback_end(settings.channels, url)
             callbacks = notices.callbacks(public_url=reports_to, token=token)
             page = make_web(
@@ -169,6 +182,7 @@ class DeskLane:
                 crew.essential("alarm-stream", follower.attend)
                 crew.essential("incidents", desk.run)
                 notices.run(crew)
+                crew.mendable("rosters", roster_desk.run)
                 watch.run(crew)
                 page.start(crew)
                 await _serve(page.app, settings.desk.web, stack)

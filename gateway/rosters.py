@@ -3,21 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 
 from belltower import log
 from belltower.clock import Clock
-from belltower.errors import Conflict
+from belltower.errors import Conflict, SettingsError
 from belltower.ids import Ids, IncidentId
 from belltower.incident.facts import Fact, RosterTaken
 from belltower.journal import Draft, Journal
+from belltower.people.store import RosterStore
+from belltower.people.tables import LAST, STEPS
 from belltower.people.taking import HeldUp, Ready, Taking
-from belltower.store import Transaction
+from belltower.people.vault import KeyRing, Vault, new_ring, read_ring, write_ring
+from belltower.store import Database, Transaction
 
 _log = log.get("rosters")
 
 _LOOK = 2.0
 """Seconds between looks: an import may be another process, which rings no bell."""
+
+
+async def open_rosters(database: Database, key_ring: Path) -> RosterStore:
+    """The rosters of this database, under the keys of this file, which is made for the first roster.
+
+    Raises `SettingsError`: the file is lost though there are rosters, or is no key ring.
+    """
+    await database.migrate(STEPS)
+    ring = _ring(key_ring, needed=bool((await database.read(LAST))[0][0]))
+    return RosterStore(database=database, vault=Vault(ring=ring))
+
+
+def _ring(path: Path, *, needed: bool) -> KeyRing:
+    if not path.exists():
+        if needed:
+            raise SettingsError(
+                f"key ring {path}: not there, and rosters are sealed with its keys; take it from the backup"
+            )
+        write_ring(path, new_ring())
+    return read_ring(path)
 
 
 class RosterDesk:
@@ -28,14 +52,14 @@ class RosterDesk:
         *,
         taking: Taking,
         journal: Journal[Fact],
-        incident_open: Callable[[], bool],
+        open_incidents: Callable[[], Awaitable[Sequence[IncidentId]]],
         clock: Clock,
         ids: Ids,
         look_every: float = _LOOK,
     ) -> None:
         self._taking = taking
         self._journal = journal
-        self._incident_open = incident_open
+        self._open_incidents = open_incidents
         self._clock = clock
         self._ids = ids
         self._look_every = look_every
@@ -52,9 +76,9 @@ class RosterDesk:
         ready = await self._taking.waiting()
         if ready is None:
             return False
-        tx = Transaction()
+        tx, open_now = Transaction(), await self._open_incidents()
         try:
-            self._taking.settle(tx, ready, incident_open=self._incident_open())
+            self._taking.settle(tx, ready, incident_open=bool(open_now))
         except HeldUp as held:
             if self._told != ready.revision:
                 self._told = ready.revision

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from belltower.clock import SystemClock
+from belltower.errors import SettingsError
 from belltower.ids import Ids, StreamName
 from belltower.incident.encoding import FactEncoding
 from belltower.incident.facts import RosterTaken
@@ -14,7 +15,7 @@ from belltower.people.store import RosterStore
 from belltower.people.taking import Taking
 from belltower.people.vault import Vault, new_ring
 from belltower.store import open_database
-from gateway.rosters import RosterDesk
+from gateway.rosters import RosterDesk, open_rosters
 
 
 @pytest.fixture
@@ -33,6 +34,21 @@ async def journal(tmp_path):
     await database.close()
 
 
+async def test_a_lost_key_ring_is_not_made_anew_over_rosters(journal: Journal, tmp_path) -> None:
+    """The first start makes it; lost later, it is asked for."""
+    path = tmp_path / "people.keys"
+    store = await open_rosters(journal._database, path)
+    taking = Taking(store=store, clock=SystemClock())
+    await taking.prepare(await taking.look(generate(seed=1, students=2)), incident_open=False)
+    assert 0o600 == path.stat().st_mode & 0o777
+    await open_rosters(journal._database, path)
+    path.unlink()
+
+    with pytest.raises(SettingsError, match="take it from the backup"):
+        await open_rosters(journal._database, path)
+    assert not path.exists()
+
+
 async def test_a_roster_that_is_ready_comes_in_force_with_its_fact(journal: Journal) -> None:
     """Once, with counts and no names; while an incident is open it waits."""
     store = RosterStore(database=journal._database, vault=Vault(ring=new_ring()))
@@ -40,10 +56,14 @@ async def test_a_roster_that_is_ready_comes_in_force_with_its_fact(journal: Jour
     clock = SystemClock()
     taking = Taking(store=store, clock=clock)
     incidents = ["inc_1"]
+
+    async def open_incidents() -> list[str]:
+        return incidents
+
     desk = RosterDesk(
         taking=taking,
         journal=journal,
-        incident_open=lambda: bool(incidents),
+        open_incidents=open_incidents,
         clock=clock,
         ids=Ids(clock=clock),
     )
