@@ -162,7 +162,11 @@ class _District:
             adults.append((elder, Relation.RELATIVE, word, False))
         count = min(self._wanted, random.choices((1, 2, 3, 4), (38, 40, 17, 5))[0])
         self._wanted -= count
-        children = [self._child(tongue, spoken, one, other) for _ in range(count)]
+        children: list[Human] = []
+        while len(children) < count:  # no two of a family with one name
+            child = self._child(tongue, spoken, one, other)
+            if child.given not in {sibling.given for sibling in children}:
+                children.append(child)
         taught = tuple(dict.fromkeys(child.schools[0] for child in children))
         self._humans += children
         self._humans += [structs.replace(adult, schools=taught) for adult, *_ in adults]
