@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from belltower.errors import Conflict, Malformed
 from belltower.ids import StreamName
-from belltower.journal import GENESIS, Copy, Durability, entry_hash
+from belltower.journal import GENESIS, UNPLACED, Copy, Durability, entry_hash
 from belltower.store import Transaction
 
 
@@ -100,8 +100,10 @@ async def test_a_follower_left_behind_by_the_ring_misses_nothing(desk, journal) 
     """A slow follower, overtaken by a whole ring, goes back to the table."""
     await desk.say(journal, "0")
     found = []
-    async with asyncio.timeout(20), aclosing(journal.follow(after=0)) as follower:
+    async with asyncio.timeout(60), aclosing(journal.follow(after=0)) as follower:
         async for entry in follower:
+            if entry.position == UNPLACED:  # a slow disk: it comes again with its place
+                continue
             found.append(entry.fact.text)
             if len(found) == 1:
                 for start in range(1, 20_001, 1_000):

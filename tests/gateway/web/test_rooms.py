@@ -137,8 +137,13 @@ async def lockdown(house: House) -> Pressed:
 
 async def reports(house: House, pressed: Pressed) -> None:
     """What they say."""
-    entries = await house.alarm.of(pressed.id)
-    ordered = next(entry.id for entry in entries if isinstance(entry.fact, facts.ActionOrdered))
+    ordered: list[FactId] = []
+    while not ordered:  # on a slow disk it has its place a little later
+        ordered = [
+            entry.id
+            for entry in await house.alarm.of(pressed.id)
+            if isinstance(entry.fact, facts.ActionOrdered)
+        ]
 
     def status(room: int, status: RoomStatus, count: int = 0) -> facts.StatusReported:
         return facts.StatusReported(
@@ -155,7 +160,7 @@ async def reports(house: House, pressed: Pressed) -> None:
             incident=pressed.id,
             unit=UnitId(f"u{room}"),
             action=Action.LOCKDOWN,
-            ordered=ordered,
+            ordered=ordered[0],
             path="mqtt",
             place=PlaceId(f"r{room}"),
         )
