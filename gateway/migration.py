@@ -11,10 +11,17 @@ from gateway import alarm_follower
 from gateway.intake import windows
 from gateway.settings import Settings
 from gateway.web import store as web_store
+from notify import reply_tables
 from notify import store as notify_store
 
 ALARM: Sequence[Step] = (*journal.STEPS, *incident_store.STEPS, *windows.STEPS)
-DESK: Sequence[Step] = (*journal.STEPS, *alarm_follower.STEPS, *notify_store.STEPS, *web_store.STEPS)
+DESK: Sequence[Step] = (
+    *journal.STEPS,
+    *alarm_follower.STEPS,
+    *notify_store.STEPS,
+    *reply_tables.STEPS,
+    *web_store.STEPS,
+)
 
 _TAKEN = "SELECT count(*) FROM store_step"
 

@@ -8,6 +8,10 @@
       └ sender.py     one per channel: leases rows, keeps pace, sends, tries again, gives up in time
           └ channels/     one try of one message: Twilio SMS, SMTP, console
       └ callbacks.py  what the carrier says later, signed
+      └ inbound.py    what people answer, signed by the provider that brings it
+          ├ replies.py    pure: safe, needs help, heard, or a text to read
+          ├ stops.py      pure: who asked for no more, and what is sent all the same
+          └ hearing.py    answers become rows (reply_tables.py) and ReplyHeard facts
       └ resolver.py   asks the provider about what is uncertain
       └ ledger.py     the one place where something learned becomes a row and a DeliverySettled fact
           ├ delivery.py   pure: states and the only ways between them

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ from notify.ledger import At, nowhere
 from notify.segments import segments
 from notify.site import NoticeSite
 from notify.snapshot import Batch, Snapshot, Unsendable
+from notify.stops import NOBODY, Stops
 from notify.store import ADD_DELIVERY, ADD_PERSON, DeliveryTables, Ordered, Words
 from notify.wording import CAMPUS, FALLBACK, MOST_PARTS, Slots
 
@@ -38,6 +39,10 @@ _PEOPLE_AT_ONCE = 500
 _FACTS_AT_ONCE = 500
 
 
+async def _nobody() -> Stops:
+    return NOBODY
+
+
 class Planner:
     """Follows one stream and plans every notice ordered there. Planning twice adds nothing."""
 
@@ -52,6 +57,7 @@ class Planner:
         clock: Clock,
         ids: Ids,
         bell: Callable[[], None],
+        stops: Callable[[], Awaitable[Stops]] = _nobody,
         at: At = nowhere,
     ) -> None:
         self._journal = journal
@@ -62,6 +68,7 @@ class Planner:
         self._clock = clock
         self._ids = ids
         self._bell = bell
+        self._stops = stops
         self._at = at
 
     async def run(self) -> None:
@@ -108,6 +115,7 @@ class Planner:
             language=site.language,
             render=lambda kind, language: _words(order, site, slots, kind, language),
             new_id=self._ids.delivery,
+            stops=await self._stops(),
         )
         async for channel, address, id_, person in self._tables.planned(order.notice, order.revision):
             snapshot.recall(channel, address, id_, person)

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
 from belltower.clock import Clock
 from belltower.ids import Ids, StreamName
 from belltower.incident.facts import Fact
 from belltower.journal import Journal
+from belltower.people.vault import Vault, new_ring
 from belltower.store import Database
 from belltower.tasks import Crew
 from notify.callbacks import Callbacks
+from notify.channels.inbox import Inbox
+from notify.hearing import Hearing
+from notify.inbound import Inbound
 from notify.ledger import At, Ledger, nowhere
 from notify.planner import Planner
 from notify.provider import Provider
+from notify.reply_tables import ReplyTables
 from notify.resolver import Resolver
 from notify.sender import Sender
 from notify.site import NoticeSite
+from notify.stops import StopCovers
 from notify.store import DeliveryTables
 
 
@@ -43,10 +49,13 @@ class NotifyRoom:
         clock: Clock,
         ids: Ids,
         random: Random,
+        vault: Vault | None = None,
+        stop_covers: StopCovers = "routine",
         at: At = nowhere,
         resolve_within: float = 30.0,
         resolve_every: float = 3.0,
     ) -> None:
+        """Keep what the room is made of. `vault` seals what people write; without one, nobody can read it later."""
         self._journal = journal
         self._stream = stream
         self._site = site
@@ -60,10 +69,23 @@ class NotifyRoom:
         self._senders: list[Sender] = []
         self.tables = DeliveryTables(database=database)
         self.ledger = Ledger(tables=self.tables, journal=journal, clock=clock, ids=ids, at=at)
+        self.replies = ReplyTables(
+            database=database, vault=vault or Vault(ring=new_ring()), covers=stop_covers
+        )
+        self.hearing = Hearing(
+            tables=self.replies,
+            ledger=self.ledger,
+            journal=journal,
+            clock=clock,
+            ids=ids,
+            staff=lambda: self._site().people,
+            at=at,
+        )
 
     async def open(self) -> None:
         """Bring the tables up to date."""
         await self.tables.migrate()
+        await self.replies.migrate()
 
     def run(self, crew: Crew) -> list[asyncio.Task[None]]:
         """Start everything; all of it mends itself. The tasks are for whoever wants to stop before the crew does."""
@@ -105,6 +127,7 @@ class NotifyRoom:
                 clock=self._clock,
                 ids=self._ids,
                 bell=self.ring,
+                stops=self.replies.stops,
                 at=self._at,
             )
             tasks.append(crew.mendable(f"notify.planner.{stream}", planner.run))
@@ -122,6 +145,10 @@ class NotifyRoom:
     def callbacks(self, *, public_url: str, token: str) -> Callbacks:
         """The web side of the carrier's reports."""
         return Callbacks(public_url=public_url, token=token, ledger=self.ledger, at=self._at)
+
+    def inbound(self, inboxes: Mapping[str, Inbox]) -> Inbound:
+        """The web side of what people answer, by the providers' names."""
+        return Inbound(inboxes=inboxes, hearing=self.hearing)
 
     async def close(self) -> None:
         """Write down what was learned last, and let go of all connections."""

@@ -12,6 +12,7 @@ from belltower.store import SQLValue
 from floorplans.place import Place
 from notify.audience import AudienceRule, addresses, matches
 from notify.delivery import State
+from notify.stops import NOBODY, Stops
 from notify.store import Attempted, Ordered, Words
 
 Render = Callable[[ContactKind, str], Words | None]
@@ -57,7 +58,9 @@ class Snapshot:
         language: str,
         render: Render,
         new_id: Callable[[], DeliveryId],
+        stops: Stops = NOBODY,
     ) -> None:
+        self._stops = stops
         self._ordered = ordered
         self.rule = rule
         self._at = at
@@ -121,7 +124,7 @@ class Snapshot:
         self._seen.setdefault(channel, {})[address] = (id_, person)
         self.deliveries += 1
         words = self._said(batch, channel, language)
-        reason = "no_channel" if channel not in self._served else "" if words is not None else "too_long"
+        reason = self._unsendable(channel, address, words)
         if reason:
             batch.unsendable.append(Unsendable(delivery=id_, person=person, channel=channel, reason=reason))
         ordered = self._ordered
@@ -141,6 +144,14 @@ class Snapshot:
                 words.parts if words is not None else 1,
             )
         )
+
+    def _unsendable(self, channel: str, address: str, words: Words | None) -> str:
+        """Why nothing can be sent there; "" where it can."""
+        if channel not in self._served:
+            return "no_channel"
+        if self._stops.refuses(channel, address, urgency=self._ordered.urgency):
+            return "stopped"
+        return "" if words is not None else "too_long"
 
     def _said(self, batch: Batch, channel: str, language: str) -> Words | None:
         key = (channel, language)

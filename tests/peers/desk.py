@@ -224,6 +224,7 @@ class DeskOptions(msgspec.Struct, kw_only=True):
     point: str = ""
     hit: int = 1
     settle: int = 0
+    stop_covers: str = "routine"
 
 
 @asynccontextmanager
@@ -282,6 +283,7 @@ async def desk(
         clock=clock,
         ids=ids,
         random=Random(1),
+        stop_covers=options.stop_covers,
         at=at,
         resolve_within=options.resolve_within,
         resolve_every=options.resolve_every,

@@ -1,0 +1,282 @@
+"""The tables of what people answered and of the addresses that were stopped. Texts lie sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from belltower.clock import SECOND, Instant
+from belltower.ids import DeliveryId, IncidentId, NoticeId, PersonId
+from belltower.incident.facts import Reply
+from belltower.people.vault import Unreadable, Vault
+from belltower.store import Database, Step, Transaction
+from notify.stops import StopCovers, Stops, marking
+
+STEPS = (
+    Step(
+        room="notify.replies",
+        number=1,
+        sql="""
+        CREATE TABLE notice_reply (
+            id TEXT PRIMARY KEY, heard_at BIGINT NOT NULL, person TEXT NOT NULL, channel TEXT NOT NULL,
+            reply TEXT NOT NULL, incident TEXT NOT NULL, notice TEXT NOT NULL, delivery TEXT NOT NULL, text BYTEA
+        );
+        CREATE INDEX notice_reply_notice ON notice_reply (notice, heard_at) WHERE notice <> '';
+        CREATE INDEX notice_reply_help ON notice_reply (heard_at) WHERE reply = 'need_help';
+        CREATE INDEX notice_ordered ON notice (ordered_at);
+        CREATE TABLE notice_stop (
+            channel TEXT NOT NULL, mark BYTEA NOT NULL, person TEXT NOT NULL, stopped_at BIGINT NOT NULL,
+            by_carrier BIGINT NOT NULL,
+            PRIMARY KEY (channel, mark)
+        );
+        """,
+    ),
+)
+"""`notice_stop.person` is whose address it was when it stopped, "" for a number that nobody here had."""
+
+_HOUR = 3_600 * SECOND
+_URGENT_FOR = 2 * _HOUR
+_ANSWERABLE_FOR = 7 * 24 * _HOUR
+
+# By the notices of late, which are few: an address has one row in each of them.
+_ANSWERED = """
+SELECT d.id, d.notice, d.incident, d.person, n.urgency FROM notice n
+JOIN notice_delivery d ON d.notice = n.notice AND d.revision = n.revision AND d.channel = :channel
+    AND d.address = :address
+WHERE n.ordered_at > :since AND d.attempts > 0
+ORDER BY CASE WHEN n.urgency = 0 AND n.ordered_at > :urgent_since THEN 0 ELSE 1 END, n.ordered_at DESC, n.notice DESC
+LIMIT 1
+"""
+
+_DELIVERY = """
+SELECT d.id, d.notice, d.incident, d.person, n.urgency, d.channel FROM notice_delivery d
+JOIN notice n ON n.notice = d.notice AND n.revision = d.revision WHERE d.id = :delivery
+"""
+
+_ADD = """
+INSERT INTO notice_reply (id, heard_at, person, channel, reply, incident, notice, delivery, text)
+VALUES (:id, :heard_at, :person, :channel, :reply, :incident, :notice, :delivery, :text) ON CONFLICT DO NOTHING
+"""
+
+_ACKNOWLEDGE = """
+UPDATE notice_delivery SET acknowledged_at = :at WHERE id = :delivery AND acknowledged_at = 0
+"""
+
+_STOP = """
+INSERT INTO notice_stop (channel, mark, person, stopped_at, by_carrier)
+VALUES (:channel, :mark, :person, :at, :by_carrier) ON CONFLICT DO NOTHING
+"""
+
+_OF = """
+SELECT id, heard_at, person, channel, reply, incident, notice, text FROM notice_reply
+WHERE notice = :notice ORDER BY heard_at DESC, id DESC LIMIT :count
+"""
+
+_HELP = """
+SELECT id, heard_at, person, channel, reply, incident, notice, text FROM notice_reply
+WHERE reply = 'need_help' AND heard_at > :since ORDER BY heard_at DESC, id DESC LIMIT :count
+"""
+
+
+class Answered(Struct, frozen=True, kw_only=True):
+    """The delivery that somebody most likely answers."""
+
+    delivery: DeliveryId
+    notice: NoticeId
+    incident: IncidentId
+    person: PersonId
+    # Somebody may be in danger, by what was sent.
+    urgent: bool
+    channel: str
+
+
+class KeptReply(Struct, frozen=True, kw_only=True):
+    """An answer, with what was written."""
+
+    id: str
+    heard_at: Instant
+    person: PersonId
+    channel: str
+    reply: Reply
+    incident: IncidentId
+    notice: NoticeId
+    # None: it is sealed with a key that is not there.
+    text: str | None
+
+
+class Stopped(Struct, frozen=True, kw_only=True):
+    """An address that wants no notices. Which one it is, only its owner's contacts tell."""
+
+    channel: str
+    person: PersonId
+    stopped_at: Instant
+    # A carrier refused it, and says so itself.
+    by_carrier: bool
+
+
+class ReplyTables:
+    """Who answered what, and who wants nothing."""
+
+    def __init__(self, *, database: Database, vault: Vault, covers: StopCovers = "routine") -> None:
+        self._database = database
+        self._vault = vault
+        self._covers = covers
+        self._mark = marking(vault)
+
+    async def migrate(self) -> None:
+        """Create or bring up to date the tables."""
+        await self._database.migrate(STEPS)
+
+    # -- answers
+
+    async def answered(self, channel: str, address: str, *, now: Instant) -> Answered | None:
+        """What an answer from `address` is about: the newest urgent notice of late, else the newest of a week."""
+        rows = await self._database.read(
+            _ANSWERED,
+            channel=channel,
+            address=address,
+            since=now - _ANSWERABLE_FOR,
+            urgent_since=now - _URGENT_FOR,
+        )
+        return _answered(rows[0], channel) if rows else None
+
+    async def delivery(self, delivery: DeliveryId) -> Answered | None:
+        """The delivery with this id."""
+        rows = await self._database.read(_DELIVERY, delivery=delivery)
+        return _answered(rows[0], str(rows[0][5])) if rows else None
+
+    def add(
+        self,
+        tx: Transaction,
+        id_: str,
+        answered: Answered | None,
+        channel: str,
+        reply: Reply,
+        text: str,
+        at: Instant,
+    ) -> None:
+        """Keep an answer; a `Conflict` where it was kept before."""
+        sealed = self._vault.seal("notice_reply", id_, "text", text.encode()) if text else None
+        tx.add(
+            _ADD,
+            expect=1,
+            id=id_,
+            heard_at=at,
+            person=answered.person if answered else "",
+            channel=channel,
+            reply=reply.value,
+            incident=answered.incident if answered else "",
+            notice=answered.notice if answered else "",
+            delivery=answered.delivery if answered else "",
+            text=sealed,
+        )
+
+    def acknowledge(self, tx: Transaction, delivery: DeliveryId, at: Instant) -> None:
+        """A human has heard what this delivery says; the first time counts."""
+        tx.add(_ACKNOWLEDGE, delivery=delivery, at=at)
+
+    def name_of(self, provider: str, message: str) -> str:
+        """The id under which a provider's message is kept, the same each time it comes."""
+        return "rpl_" + self._vault.mark("reply", f"{provider}\0{message}").hex()
+
+    async def replies(self, notice: NoticeId, *, count: int = 1_000) -> Sequence[KeptReply]:
+        """The newest answers to the notice, the newest first."""
+        return [self._kept(row) for row in await self._database.read(_OF, notice=notice, count=count)]
+
+    async def asking_for_help(self, *, since: Instant, count: int = 200) -> Sequence[KeptReply]:
+        """The newest calls for help of all notices, the newest first."""
+        return [self._kept(row) for row in await self._database.read(_HELP, since=since, count=count)]
+
+    def _kept(self, row: Sequence[object]) -> KeptReply:
+        id_, heard_at, person, channel, reply, incident, notice, sealed = row
+        return KeptReply(
+            id=str(id_),
+            heard_at=Instant(int(str(heard_at))),
+            person=PersonId(str(person)),
+            channel=str(channel),
+            reply=Reply(str(reply)),
+            incident=IncidentId(str(incident)),
+            notice=NoticeId(str(notice)),
+            text=self._opened(str(id_), sealed),
+        )
+
+    def _opened(self, id_: str, sealed: object) -> str | None:
+        if sealed is None:
+            return ""
+        assert isinstance(sealed, bytes)  # noqa: S101 - the column's type
+        try:
+            return self._vault.open("notice_reply", id_, "text", sealed).decode()
+        except Unreadable:
+            return None
+
+    # -- stops
+
+    def stop(
+        self,
+        tx: Transaction,
+        channel: str,
+        address: str,
+        *,
+        person: str,
+        at: Instant,
+        by_carrier: bool = False,
+    ) -> None:
+        """Nothing that a stop covers is planned for this address from now on."""
+        tx.add(
+            _STOP,
+            channel=channel,
+            mark=self._mark(channel, address),
+            person=person,
+            at=at,
+            by_carrier=int(by_carrier),
+        )
+
+    def start(self, tx: Transaction, channel: str, address: str) -> None:
+        """The address is as any other again."""
+        tx.add(
+            "DELETE FROM notice_stop WHERE channel = :channel AND mark = :mark",
+            channel=channel,
+            mark=self._mark(channel, address),
+        )
+
+    async def is_stopped(self, channel: str, address: str) -> bool:
+        """Whether the address is stopped."""
+        rows = await self._database.read(
+            "SELECT 1 FROM notice_stop WHERE channel = :channel AND mark = :mark",
+            channel=channel,
+            mark=self._mark(channel, address),
+        )
+        return bool(rows)
+
+    async def stops(self) -> Stops:
+        """All stopped addresses, as a plan asks for them."""
+        rows = await self._database.read("SELECT mark FROM notice_stop")
+        return Stops(marks=frozenset(bytes(row[0]) for row in rows), mark=self._mark, covers=self._covers)
+
+    async def stopped(self) -> Sequence[Stopped]:
+        """Every stopped address, whose it was and since when."""
+        rows = await self._database.read(
+            "SELECT channel, person, stopped_at, by_carrier FROM notice_stop ORDER BY stopped_at, channel, mark"
+        )
+        return [
+            Stopped(
+                channel=str(row[0]),
+                person=PersonId(row[1]),
+                stopped_at=Instant(row[2]),
+                by_carrier=bool(row[3]),
+            )
+            for row in rows
+        ]
+
+
+def _answered(row: Sequence[object], channel: str) -> Answered:
+    delivery, notice, incident, person, urgency = row[:5]
+    return Answered(
+        delivery=DeliveryId(str(delivery)),
+        notice=NoticeId(str(notice)),
+        incident=IncidentId(str(incident)),
+        person=PersonId(str(person)),
+        urgent=urgency == 0,
+        channel=channel,
+    )
