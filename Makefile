@@ -1,5 +1,6 @@
 # make demo    try it: everything on this machine, nothing to set up
 # make test    the gates and the tests, as CI runs them
+# make test-peers  our requests before Twilio's own description: BELLTOWER_TWILIO_MOCK=URL of a mock made from it
 # make bench   the figures, each beside its floor
 # make soak    the long runs
 # make setup   .venv with the product and its development tools
@@ -15,7 +16,7 @@ TESTS :=
 # pytest exits with 5 when none of the tests asked for bears the mark.
 NONE = [ $$? -eq 5 ]
 
-.PHONY: help setup demo test gates bench soak clean
+.PHONY: help setup demo test test-peers gates bench soak clean
 .DEFAULT_GOAL := help
 
 help:
@@ -40,6 +41,9 @@ test: setup
 	@tools/system-packages $(SYSTEM)
 	@$(MAKE) --no-print-directory gates
 	$(SOME) $(BIN)/python -m pytest -n 3 --dist worksteal -m "not soak" $(TESTS)
+
+test-peers: setup
+	$(BIN)/python -m pytest -m peers tests/notify
 
 bench: setup
 	@$(BIN)/belltower bench

@@ -1,10 +1,11 @@
 """`belltower simulate carrier`: a carrier and a mail server that swallow everything and show it.
 
-The SMS side speaks Twilio's REST API (2010-04-01): POST and GET Messages.json, basic auth, forms, its error codes,
-signed status callbacks. The mail side is a real SMTP server. What phones and mailboxes received can be read, and
-faults asked for:
+The telephone side speaks Twilio's REST API (2010-04-01): POST and GET Messages.json and Calls.json, basic auth,
+forms, its error codes, signed status callbacks and key presses. The mail side is a real SMTP server. What phones and
+mailboxes received can be read, and faults asked for:
 
     GET  /phones      {"+15550001": [{"sid": .., "body": .., "status": ..}]}
+    GET  /calls       {"+15550001": [{"sid": .., "said": [..], "status": .., "pressed": ..}]}
     GET  /mailboxes   {"a@school.example": [{"subject": .., "body": .., "message_id": ..}]}
     POST /fault       a JSON object of `Faults`; what it leaves out goes back to normal
 """
@@ -18,7 +19,7 @@ import re
 import sys
 from base64 import b64decode
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default as mail_policy
@@ -36,16 +37,19 @@ from msgspec import to_builtins
 
 from belltower.clock import Clock, SystemClock, aware
 from belltower.tasks import Crew
+from gateway.carrier_calls import Exchange
 from gateway.carrier_mail import Mailroom
-from gateway.carrier_records import CarrierOptions, Faults, Mail, Text
+from gateway.carrier_records import CarrierOptions, Faults, Mail, PhoneCall, Text
 
 _MOST_MESSAGES = 100_000
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 _MESSAGES = "/2010-04-01/Accounts/{account}/Messages.json"
+_CALLS = "/2010-04-01/Accounts/{account}/Calls.json"
 
 # Twilio's error codes and their messages.
 _NO_TO = (21604, "A 'To' phone number is required.")
 _NO_FROM = (21603, "A 'From' phone number is required.")
+_NO_CALLER = (21213, "A 'From' phone number is required.")
 _NO_BODY = (21619, "A text message body or media urls must be specified.")
 _BAD_TO = (21211, "Invalid 'To' Phone Number")
 _BAD_CALLBACK = (21609, "The StatusCallback URL is not a valid URL.")
@@ -72,7 +76,13 @@ class Carrier:
         self.arrived = asyncio.Event()
         """Set whenever a message or a mail was taken; whoever waits clears it."""
         self._free_at: dict[str, float] = {}
-        self._outbox: asyncio.Queue[tuple[str, list[tuple[str, str]]]] = asyncio.Queue(maxsize=200_000)
+        self._outbox: asyncio.Queue[tuple[str, list[tuple[str, str]], PhoneCall | None]] = asyncio.Queue(
+            maxsize=200_000
+        )
+        self.exchange = Exchange(
+            options=self.options, faults=lambda: self.faults, report=self._put, clock=self._clock
+        )
+        """The calls."""
         self._runner: web.AppRunner | None = None
         self._smtp: asyncio.Server | None = None
         self._mail_sessions: WeakSet[SMTP] = WeakSet()
@@ -92,7 +102,10 @@ class Carrier:
             [
                 web.post(_MESSAGES, self._create),
                 web.get(_MESSAGES, self._list),
+                web.post(_CALLS, self._create_call),
+                web.get(_CALLS, self._list_calls),
                 web.get("/phones", self._phones),
+                web.get("/calls", self._called),
                 web.get("/mailboxes", self._mailboxes),
                 web.post("/fault", self._fault),
             ]
@@ -134,6 +147,22 @@ class Carrier:
     # -- the REST API
 
     async def _create(self, request: web.Request) -> web.StreamResponse:
+        return await self._taking(
+            request,
+            bad=lambda form: _bad_form(form, self.faults.stopped),
+            take=lambda form: self._resource(self._take(form)),
+        )
+
+    async def _create_call(self, request: web.Request) -> web.StreamResponse:
+        return await self._taking(request, bad=self._bad_call, take=self._take_call)
+
+    async def _taking(
+        self,
+        request: web.Request,
+        *,
+        bad: Callable[[dict[str, str]], web.Response | None],
+        take: Callable[[dict[str, str]], dict[str, Any]],
+    ) -> web.StreamResponse:
         self.requests += 1
         faults = self.faults
         problem = self._stranger(request)
@@ -142,17 +171,28 @@ class Carrier:
         if request.content_type != "application/x-www-form-urlencoded":
             return _problem(415, 20415, "Unsupported media type")
         form = dict(parse_qsl((await request.read()).decode("utf-8", "replace"), keep_blank_values=True))
-        problem = _bad_form(form, faults.stopped)
+        problem = bad(form)
         if problem is not None:
             return problem
         if self.options.latency or faults.slow:
             await asyncio.sleep(self.options.latency + faults.slow)
         if self._goes_wrong(faults):
             if faults.accept_anyway:
-                self._take(form)
+                take(form)
             return await self._wrong(request, faults)
-        text = self._take(form)
-        return web.json_response(self._resource(text), status=201)
+        return web.json_response(take(form), status=201)
+
+    def _bad_call(self, form: dict[str, str]) -> web.Response | None:
+        problem = _bad_numbers(form, _NO_CALLER)
+        if problem is not None:
+            return problem
+        words = self.exchange.bad(form)
+        return _problem(400, *words) if words is not None else None
+
+    def _take_call(self, form: dict[str, str]) -> dict[str, Any]:
+        resource = self.exchange.take(form)
+        self.arrived.set()
+        return resource
 
     def _stranger(self, request: web.Request) -> web.Response | None:
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
@@ -216,6 +256,14 @@ class Carrier:
         return web.json_response(
             {"messages": [self._resource(text) for text in found], "page": 0, "page_size": size}
         )
+
+    async def _list_calls(self, request: web.Request) -> web.StreamResponse:
+        problem = self._stranger(request)
+        if problem is not None:
+            return problem
+        size = int(request.query.get("PageSize", "50"))
+        found = self.exchange.to(request.query.get("To", ""), size)
+        return web.json_response({"calls": found, "page": 0, "page_size": size})
 
     def _take(self, form: dict[str, str]) -> Text:
         sid = "SM" + self._random.randbytes(16).hex()
@@ -288,9 +336,9 @@ class Carrier:
         if status == "undelivered":
             text.error_code = 30003
 
-    def _put(self, url: str, fields: list[tuple[str, str]]) -> None:
+    def _put(self, url: str, fields: list[tuple[str, str]], call: PhoneCall | None = None) -> None:
         with contextlib.suppress(asyncio.QueueFull):
-            self._outbox.put_nowait((url, fields))
+            self._outbox.put_nowait((url, fields, call))
 
     def _report(self, text: Text, status: str) -> list[tuple[str, str]]:
         fields = {
@@ -313,7 +361,7 @@ class Carrier:
         assert self._client is not None  # noqa: S101 - made before the workers
         validator = RequestValidator(self.options.token)
         while True:
-            url, fields = await self._outbox.get()
+            url, fields, call = await self._outbox.get()
             signature = validator.compute_signature(url, dict(fields))
             if self.faults.forged:
                 signature = signature[::-1]
@@ -321,7 +369,9 @@ class Carrier:
                 async with self._client.post(
                     url, data=fields, headers={"X-Twilio-Signature": signature}
                 ) as response:
-                    await response.read()
+                    answer = await response.text("utf-8", "replace")
+                    if call is not None and response.status == 200:
+                        self.exchange.hears(call, answer)
 
     # -- mail
 
@@ -357,6 +407,12 @@ class Carrier:
             phones.setdefault(text.to, []).append(to_builtins(text))
         return web.json_response(phones)
 
+    async def _called(self, _request: web.Request) -> web.Response:
+        phones: dict[str, list[Any]] = {}
+        for call in self.exchange.calls.values():
+            phones.setdefault(call.to, []).append(to_builtins(call))
+        return web.json_response(phones)
+
     async def _mailboxes(self, _request: web.Request) -> web.Response:
         boxes: dict[str, list[Any]] = {}
         for mail in self.mails:
@@ -372,16 +428,23 @@ class Carrier:
 
 
 def _bad_form(form: dict[str, str], stopped: Sequence[str]) -> web.Response | None:
-    callback = form.get("StatusCallback", "http://")
-    faults = (
-        (not form.get("To"), _NO_TO),
-        (not _NUMBER.fullmatch(form.get("To", "")), _BAD_TO),
-        (not (form.get("From") or form.get("MessagingServiceSid")), _NO_FROM),
+    return _bad_numbers(form, _NO_FROM) or _first(
         (not form.get("Body"), _NO_BODY),
         (len(form.get("Body", "")) > 1600, _TOO_LONG),
-        (not callback.startswith(("http://", "https://")), _BAD_CALLBACK),
         (form.get("To") in stopped, _STOPPED),
     )
+
+
+def _bad_numbers(form: dict[str, str], no_from: tuple[int, str]) -> web.Response | None:
+    return _first(
+        (not form.get("To"), _NO_TO),
+        (not _NUMBER.fullmatch(form.get("To", "")), _BAD_TO),
+        (not (form.get("From") or form.get("MessagingServiceSid")), no_from),
+        (not form.get("StatusCallback", "http://").startswith(("http://", "https://")), _BAD_CALLBACK),
+    )
+
+
+def _first(*faults: tuple[bool, tuple[int, str]]) -> web.Response | None:
     for wrong, (code, message) in faults:
         if wrong:
             return _problem(400, code, message)

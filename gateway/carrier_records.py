@@ -63,6 +63,10 @@ class Faults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Chance that the handset never gets it: 30003."""
     stopped: list[str] = []
     """Numbers that said STOP: 21610."""
+    calls: Literal["answered", "machine", "busy", "no-answer", "failed"] = "answered"
+    """What becomes of calls."""
+    key: str = "1"
+    """What people press when a call asks for a key; "": nothing."""
     callbacks: bool = True
     doubled: int = 1
     """How often each callback is sent."""
@@ -90,6 +94,25 @@ class Text(Struct, kw_only=True):
     callback: str = ""
     validity: int = 0
     error_code: int | None = None
+
+
+class PhoneCall(Struct, kw_only=True):
+    """One call to a phone."""
+
+    sid: str
+    to: str
+    sender: str
+    # What was said, sentence by sentence.
+    said: list[str]
+    # The language tags of those, in order.
+    languages: list[str]
+    status: str
+    at: Instant
+    callback: str = ""
+    # Where a pressed key is told; "": none is asked for.
+    key_to: str = ""
+    ring: int = 0
+    pressed: str = ""
 
 
 class Mail(Struct, frozen=True, kw_only=True):

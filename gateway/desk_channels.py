@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from belltower.ids import NoticeId, PersonId, PlaceId, UnitId
 from belltower.incident.facts import Mode, Outcome, room_of
@@ -11,7 +10,6 @@ from floorplans import spoken
 from gateway.site_package import SitePackage
 from gateway.web.desk import ConsoleMessage, Recipient
 from gateway.web.rooms import Room, spoken_room
-from notify import settings as tables
 from notify.channels.console import Board
 from notify.delivery import State
 from notify.site import NoticeSite
@@ -25,14 +23,6 @@ _OUTCOMES = {
     State.UNCERTAIN: Outcome.UNCERTAIN,
     State.SUPERSEDED: Outcome.SUPERSEDED,
 }
-
-
-def callback_end(settings: Mapping[str, Any], url: str) -> tuple[str, str]:
-    """The address under which carriers report, and the secret that signs their reports; "" when none reports."""
-    for table in settings.values():
-        if isinstance(table, tables.TwilioSettings):
-            return table.callback_url or url, table.token.reveal()
-    return url, ""
 
 
 def notice_site(site: SitePackage, *, url: str) -> NoticeSite:

@@ -37,7 +37,7 @@ from gateway import settings as settings_file
 from gateway.alarm_follower import AlarmFollower, AlarmVerbs
 from gateway.alert_watch import AlertWatch
 from gateway.control import ControlClient
-from gateway.desk_channels import DeskNotices, SiteNames, callback_end, notice_site
+from gateway.desk_channels import DeskNotices, SiteNames, notice_site
 from gateway.intake.devices.health import Devices
 from gateway.invitation import FIRST
 from gateway.rosters import RosterDesk, open_rosters
@@ -161,8 +161,6 @@ class DeskLane:
                 clock=clock,
                 ids=ids,
             )
-            reports_to, token = callback_end(settings.channels, url)
-            callbacks = notices.callbacks(public_url=reports_to, token=token)
             page = make_web(
                 desk=desk,
                 database=database,
@@ -172,7 +170,7 @@ class DeskLane:
                 public_origin=settings.desk.web.public_url.rstrip("/") or None,
                 account_names=accounts,
                 on_account=lambda: (settings.state.folder / FIRST).unlink(missing_ok=True),
-                machine_routes=callbacks.routes() if token else [],
+                machine_routes=notices.callbacks().routes(),
                 feed=_feed(settings, site),
                 devices=partial(_devices, client, ids),
             )

@@ -1,48 +1,41 @@
-"""What the carrier says later: status callbacks, signed, in any order, any number of times."""
+"""What providers say later: signed reports, in any order, any number of times."""
 
 from __future__ import annotations
 
 from collections import Counter
-from urllib.parse import parse_qsl
+from collections.abc import Mapping
 
 from aiohttp import web
 
+from belltower.errors import Malformed, NotVerified
 from belltower.ids import DeliveryId
-from notify.channels.twilio_sms import STATUSES
+from notify.channels.reports import PATH, Report, Reports
 from notify.delivery import Evidence
 from notify.ledger import At, Ledger, nowhere
-from notify.signature import verified
-
-PATH = "/notices/callbacks/sms/"
-"""Where carriers report; the delivery's id follows."""
 
 _MOST_OCTETS = 16_384
-_MOST_FIELDS = 100
 _BUSY = 20_000
 
 
 class Callbacks:
-    """The web side of a carrier's status callbacks. Add `routes` to the application that the public reaches."""
+    """The web side of all providers' reports, by the providers' names. Add `routes` to what the public reaches."""
 
-    def __init__(self, *, public_url: str, token: str, ledger: Ledger, at: At = nowhere) -> None:
-        self._public_url = public_url.rstrip("/")
-        self._token = token
+    def __init__(self, *, reports: Mapping[str, Reports], ledger: Ledger, at: At = nowhere) -> None:
+        self._reports = reports
         self._ledger = ledger
         self._at = at
         self.refused: Counter[str] = Counter()
         """Reports not believed, by reason."""
 
-    @property
-    def url(self) -> str:
-        """What a channel appends a delivery's id to, for its StatusCallback."""
-        return self._public_url + PATH
-
     def routes(self) -> list[web.RouteDef]:
-        """The one route."""
-        return [web.post(PATH + "{delivery}", self.report)]
+        """The one route; none where nobody reports."""
+        return [web.post(PATH + "{provider}/{delivery}", self.report)] if self._reports else []
 
     async def report(self, request: web.Request) -> web.Response:
-        """Believe a report that is signed over the URL we gave out; answer 204 once it is written down."""
+        """Believe a report that its provider signed; answer once it is written down."""
+        reports = self._reports.get(request.match_info["provider"])
+        if reports is None:
+            return self._no(404, "provider")
         if (request.content_length or 0) > _MOST_OCTETS:
             return self._no(413, "size")
         body = await request.content.read(_MOST_OCTETS + 1)
@@ -51,39 +44,35 @@ class Callbacks:
         if len(body) > _MOST_OCTETS:
             return self._no(413, "size")
         try:
-            fields = parse_qsl(
-                body.decode("ascii"),
-                keep_blank_values=True,
-                strict_parsing=True,
-                errors="strict",
-                max_num_fields=_MOST_FIELDS,
-            )
-        except ValueError:  # UnicodeDecodeError is one
+            report = reports.read(request.path_qs, request.headers, body)
+        except Malformed:
             return self._no(400, "form")
-        signature = request.headers.get("X-Twilio-Signature", "")
-        if not verified(self._public_url + request.path_qs, fields, self._token, signature):
+        except NotVerified:
+            return self._no(403, "signature")
+        delivery = DeliveryId(request.match_info["delivery"])
+        if report.delivery not in {None, delivery}:
             return self._no(403, "signature")
         if self._ledger.backlog > _BUSY:
             return self._no(503, "busy")
-        return await self._believe(DeliveryId(request.match_info["delivery"]), dict(fields))
+        return await self._believe(delivery, report, reports)
 
-    async def _believe(self, delivery: DeliveryId, form: dict[str, str]) -> web.Response:
-        status = form.get("MessageStatus", "")
-        state = STATUSES.get(status)
-        if state is None:
+    async def _believe(self, delivery: DeliveryId, report: Report, reports: Reports) -> web.Response:
+        if report.state is None:
             return self._no(204, "status")
-        code = form.get("ErrorCode", "")
         self._at("callback.got")
         known = await self._ledger.learn(
             Evidence(
                 delivery=delivery,
-                state=state,
-                reason=f"provider:{code}" if code.isdigit() else status,
-                provider_id=form.get("MessageSid", "")[:64],
+                state=report.state,
+                reason=report.reason,
+                provider_id=report.provider_id,
             )
         )
         self._at("callback.kept")
-        return web.Response(status=204) if known is not None else self._no(404, "delivery")
+        if known is None:
+            return self._no(404, "delivery")
+        media, body = reports.answer(report, language=known.language)
+        return web.Response(body=body, content_type=media) if body else web.Response(status=204)
 
     def _no(self, status: int, reason: str) -> web.Response:
         self.refused[reason] += 1

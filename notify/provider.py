@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from notify.channels.channel import Channel
+from notify.channels.reports import Reports
 
 
 class Pace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,6 +30,8 @@ class Provider(Struct, frozen=True, kw_only=True):
     given_name: str = ""
     # The lower is asked first; the next takes over what this one cannot send.
     order: int = 1
+    # How its later reports are read; None: it sends none.
+    reports: Reports | None = None
 
     @property
     def name(self) -> str:

@@ -35,7 +35,7 @@ class NotifyRoom:
                       site=lambda: current_site, providers=[Provider(channel=TwilioSMS(settings=..))], ..)
     await room.open()
     room.run(crew)
-    application.add_routes(room.callbacks(public_url=.., token=..).routes())
+    application.add_routes(room.callbacks().routes())
     """
 
     def __init__(
@@ -142,9 +142,10 @@ class NotifyRoom:
         """Providers that are pausing, each with its reason; for the banner."""
         return {sender.name: sender.trouble for sender in self._senders if sender.trouble}
 
-    def callbacks(self, *, public_url: str, token: str) -> Callbacks:
-        """The web side of the carrier's reports."""
-        return Callbacks(public_url=public_url, token=token, ledger=self.ledger, at=self._at)
+    def callbacks(self) -> Callbacks:
+        """The web side of the providers' reports."""
+        reports = {one.name: one.reports for one in self._providers if one.reports is not None}
+        return Callbacks(reports=reports, ledger=self.ledger, at=self._at)
 
     def inbound(self, inboxes: Mapping[str, Inbox]) -> Inbound:
         """The web side of what people answer, by the providers' names."""

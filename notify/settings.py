@@ -35,7 +35,16 @@ _Sender = Annotated[
         extra={"expected": 'a number in E.164 such as "+15550100", or the "MG.." of a messaging service'},
     ),
 ]
+_Number = Annotated[
+    str,
+    Meta(
+        pattern=r"\A\+[1-9][0-9]{6,14}\Z",
+        extra={"expected": 'a number in E.164 such as "+15550100"'},
+    ),
+]
 _Rate = Annotated[float, Meta(gt=0, extra={"expected": "messages a second, more than 0; 1.0 for instance"})]
+
+_CallRate = Annotated[float, Meta(gt=0, extra={"expected": "calls a second, more than 0; 1.0 for instance"})]
 
 
 class SMTPSettings(Struct, frozen=True, kw_only=True):
@@ -94,6 +103,41 @@ class TwilioSettings(Struct, frozen=True, kw_only=True):
         return (self.from_, *self.also_from)
 
 
+class TwilioVoiceSettings(Struct, frozen=True, kw_only=True):
+    """Calls through Twilio's REST API: `[notify.channels.NAME]` with `kind = "twilio-voice"`."""
+
+    # The account's SID, "AC.." and 32 hex digits.
+    account: _Account
+    token: Secret
+    # The number that people see calling, in E.164.
+    from_: _Number = field(name="from")
+    # Another address for the API, the carrier simulator's for instance.
+    base_url: str = "https://api.twilio.com"
+    # More numbers, which take turns with that one.
+    also_from: tuple[_Number, ...] = ()
+    # Calls a second that each number may begin; 1 is what a new account has in all.
+    rate: _CallRate = 1.0
+    # The turn of this provider among those for calls: the lowest is asked first.
+    order: Count = 1
+    # Requests under way at once.
+    in_flight: Count = 20
+    # One request has this long; what is not answered by then is uncertain, not refused.
+    timeout: Seconds = 10.0
+    # How long it rings before nobody answers; much longer, and an answering machine takes it.
+    ring: Seconds = 25.0
+    # Where Twilio reports what became of a call, and which key was pressed; "" for desk.web.public_url.
+    callback_url: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a time in which nothing can be sent."""
+        _check_timeout(self.timeout)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """All numbers."""
+        return (self.from_, *self.also_from)
+
+
 class ModemSettings(Struct, frozen=True, kw_only=True):
     """Text messages by a modem of our own: `[notify.channels.NAME]` with `kind = "modem"`."""
 
@@ -124,6 +168,7 @@ class ConsoleSettings(Struct, frozen=True, kw_only=True):
 CHANNELS: dict[str, type[Struct]] = {
     "smtp": SMTPSettings,
     "twilio": TwilioSettings,
+    "twilio-voice": TwilioVoiceSettings,
     "modem": ModemSettings,
     "console": ConsoleSettings,
 }

@@ -1,7 +1,10 @@
 """The ways out. Each tries one message once and says what came of it; none knows of retry, pace or other channels.
 
 channel.py     the contract and its answers
-twilio_sms.py  SMS over Twilio's REST API, or whoever speaks it
+reports.py     what providers say later, signed
+twilio_sms.py, twilio_voice.py
+               SMS and calls over Twilio's REST API, or whoever speaks it; twilio_api.py is what they share
+spoken.py      the sentences around a notice in a call, spoken.toml
 modem.py       SMS by a modem of our own
 smtp.py        e-mail through a mail server
 table.py       which settings make which channel

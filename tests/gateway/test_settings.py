@@ -132,7 +132,7 @@ def test_every_faulty_table_is_reported_together(tmp_path: Path) -> None:
         'config.toml: psap.links.county.form: unknown key; did you mean "from"?',
         "config.toml: psap.links.county.from: missing; it has no default",
         'config.toml: psap.links.county.key: a secret is not written here; name it: { file = "path" } or { env = "NAME" }',
-        'config.toml: notify.channels.mail.kind: "smpt" is not known; one of: console, modem, smtp, twilio',
+        'config.toml: notify.channels.mail.kind: "smpt" is not known; one of: ' + ", ".join(sorted(CHANNELS)),
         'config.toml: log.level: "loud" is not known; one of: debug, info, warning, error',
     ] == faults(tmp_path, text)
 

@@ -18,12 +18,18 @@ from notify.channels.console import Board, ConsoleChannel
 from notify.channels.smtp import SMTPChannel
 from notify.channels.table import make_channels
 from notify.channels.twilio_sms import TwilioSMS
+from notify.channels.twilio_voice import TwilioVoice
 from notify.delivery import State
-from notify.settings import ConsoleSettings, SMTPSettings, TwilioSettings
+from notify.settings import ConsoleSettings, SMTPSettings, TwilioSettings, TwilioVoiceSettings
 from tests.peers.carrier import carrier_peer
 from tests.servers.smtp import drop_after_dot, mail_server, peer, silence, tarpit
 
-ADDRESSES = {"sms": "+15550100", "email": "teacher@school.example", "console": "office"}
+ADDRESSES = {
+    "sms": "+15550100",
+    "voice": "+15550100",
+    "email": "teacher@school.example",
+    "console": "office",
+}
 DEADLINE = 0.6
 
 
@@ -47,6 +53,16 @@ def sms(url: str, **changes: object) -> TwilioSMS:
     return TwilioSMS(settings=settings, **changes)
 
 
+def voice(url: str, **changes: object) -> TwilioVoice:
+    settings = TwilioVoiceSettings(
+        account=ACCOUNT, token=Secret(TOKEN), from_="+15550001", base_url=url, timeout=DEADLINE
+    )
+    return TwilioVoice(settings=settings, **changes)
+
+
+OVER_HTTP = {"sms": sms, "voice": voice}
+
+
 def email(port: int, **changes: object) -> SMTPChannel:
     settings = SMTPSettings(
         host="127.0.0.1", port=port, from_="bell@school.example", security="none", timeout=DEADLINE, **changes
@@ -67,7 +83,7 @@ async def opened(channel: Channel) -> AsyncIterator[Channel]:
 async def towards(kind: str, behave) -> AsyncIterator[Channel]:
     """A channel whose other side behaves like that."""
     async with peer(behave) as port:
-        channel = sms(f"http://127.0.0.1:{port}") if kind == "sms" else email(port)
+        channel = OVER_HTTP[kind](f"http://127.0.0.1:{port}") if kind in OVER_HTTP else email(port)
         async with opened(channel):
             yield channel
 
@@ -77,6 +93,7 @@ async def healthy(kind: str) -> AsyncIterator[Channel]:
     async with carrier_peer() as carrier:
         channels = {
             "sms": sms(carrier.url),
+            "voice": voice(carrier.url),
             "email": email(carrier.smtp_port),
             "console": ConsoleChannel(board=Board(), clock=SystemClock()),
         }
@@ -84,7 +101,7 @@ async def healthy(kind: str) -> AsyncIterator[Channel]:
             yield channel
 
 
-@pytest.mark.parametrize("kind", ["sms", "email", "console"])
+@pytest.mark.parametrize("kind", list(ADDRESSES))
 async def test_a_healthy_other_side_takes_it(kind: str) -> None:
     """Accepted, or more; and again over the same connection."""
     async with healthy(kind) as channel:
@@ -105,6 +122,9 @@ async def closing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         ("sms", silence, Uncertain),
         ("sms", tarpit, Uncertain),
         ("sms", closing, Uncertain),
+        ("voice", silence, Uncertain),
+        ("voice", tarpit, Uncertain),
+        ("voice", closing, Uncertain),
         ("email", silence, Later),
         ("email", tarpit, Later),
         ("email", closing, Later),
@@ -121,12 +141,14 @@ async def test_silence_is_uncertain_once_the_message_left(kind: str, behave, exp
         assert time.perf_counter() - began < DEADLINE + 1
 
 
-@pytest.mark.parametrize("kind", ["sms", "email"])
+@pytest.mark.parametrize("kind", [*OVER_HTTP, "email"])
 async def test_nobody_listening_means_later(kind: str, unused_tcp_port: int) -> None:
     """A refused connection or an unknown name: nothing left the house, and all messages fare alike."""
     for channel in (
-        sms(f"http://127.0.0.1:{unused_tcp_port}") if kind == "sms" else email(unused_tcp_port),
-        sms("http://nowhere.invalid") if kind == "sms" else _email_to("nowhere.invalid"),
+        OVER_HTTP[kind](f"http://127.0.0.1:{unused_tcp_port}")
+        if kind in OVER_HTTP
+        else email(unused_tcp_port),
+        OVER_HTTP[kind]("http://nowhere.invalid") if kind in OVER_HTTP else _email_to("nowhere.invalid"),
     ):
         async with opened(channel):
             answer = await channel.send(message(kind))
@@ -139,7 +161,7 @@ def _email_to(host: str) -> SMTPChannel:
     return SMTPChannel(settings=SMTPSettings(host=host, from_="bell@school.example", timeout=DEADLINE))
 
 
-@pytest.mark.parametrize("kind", ["sms", "email"])
+@pytest.mark.parametrize("kind", [*OVER_HTTP, "email"])
 async def test_a_wait_can_be_cancelled_within_a_second(kind: str) -> None:
     """Shutdown does not hang on a provider."""
     async with towards(kind, silence) as channel:
@@ -153,7 +175,7 @@ async def test_a_wait_can_be_cancelled_within_a_second(kind: str) -> None:
         assert time.perf_counter() - began < 1
 
 
-@pytest.mark.parametrize("kind", ["sms", "email"])
+@pytest.mark.parametrize("kind", [*OVER_HTTP, "email"])
 @pytest.mark.parametrize("behave", [silence, closing, drop_after_dot])
 async def test_no_secret_address_or_text_leaks(kind: str, behave) -> None:
     """Neither into the reason nor into the log."""
@@ -173,7 +195,6 @@ async def test_no_secret_address_or_text_leaks(kind: str, behave) -> None:
         ({"status": 429, "retry_after": 7}, Later(reason="provider:20429", after=7.0, everyone=True)),
         ({"status": 401, "code": 20003}, Later(reason="account:20003", after=10.0, everyone=True)),
         ({"status": 400, "code": 21612}, Refused(reason="provider:21612", elsewhere=True)),
-        ({"stopped": ["+15550100"]}, Refused(reason="provider:21610")),
         ({"status": 500}, Uncertain(reason="http:500")),
         ({"status": 503}, Uncertain(reason="http:503")),
         ({"garbage": True}, Uncertain(reason="unreadable:201")),
@@ -181,12 +202,21 @@ async def test_no_secret_address_or_text_leaks(kind: str, behave) -> None:
         ({"redirect": True}, Later(reason="redirect:307", everyone=True)),
     ],
 )
-async def test_what_the_carrier_says_is_understood(faults: dict, expected: object) -> None:
+@pytest.mark.parametrize("kind", OVER_HTTP)
+async def test_what_the_carrier_says_is_understood(kind: str, faults: dict, expected: object) -> None:
     """Definite answers are definite, all others are not."""
-    async with carrier_peer() as carrier, opened(sms(carrier.url)) as channel:
+    async with carrier_peer() as carrier, opened(OVER_HTTP[kind](carrier.url)) as channel:
         carrier.goes_wrong(**faults)
 
-        assert expected == await channel.send(message("sms"))
+        assert expected == await channel.send(message(kind))
+
+
+async def test_a_number_that_said_stop_is_refused() -> None:
+    """By the carrier, for good."""
+    async with carrier_peer() as carrier, opened(sms(carrier.url)) as channel:
+        carrier.goes_wrong(stopped=["+15550100"])
+
+        assert Refused(reason="provider:21610") == await channel.send(message("sms"))
 
 
 @pytest.mark.parametrize(
@@ -301,7 +331,7 @@ def test_settings_make_channels() -> None:
     assert ["sms", "email", "console"] == [one.channel.name for one in made]
     assert ["text", "mail", "screens"] == [one.name for one in made]
     assert 3.0 == made[0].pace.per_second
-    assert "https://bell.example/notices/callbacks/sms/" == made[0].channel._callback_url
+    assert "https://bell.example/notices/callbacks/text/" == made[0].channel._callback_url
 
 
 def test_two_channels_of_one_kind_are_refused() -> None:

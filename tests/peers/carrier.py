@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from belltower.tasks import Crew
 from gateway.carrier import Carrier
-from gateway.carrier_records import CarrierOptions, Faults
+from gateway.carrier_records import CarrierOptions, Faults, PhoneCall
 from tests.invariants import Taken
 
 
@@ -24,6 +24,10 @@ class CarrierPeer(Carrier):
     def received(self, number: str) -> list[str]:
         """The texts taken for a phone."""
         return [text.body for text in self.phone(number)]
+
+    def calls_to(self, number: str) -> list[PhoneCall]:
+        """The calls taken for a phone."""
+        return [call for call in self.exchange.calls.values() if call.to == number]
 
     def taken(self) -> list[Taken]:
         """All messages and mails accepted, by the delivery they name: in the callback's URL, in the Message-ID."""

@@ -30,10 +30,11 @@ from floorplans.place import Place
 from gateway.carrier_records import ACCOUNT, TOKEN
 from notify import words
 from notify.audience import AudienceRule
-from notify.callbacks import PATH
 from notify.channels.console import Board, ConsoleChannel
+from notify.channels.reports import PATH
 from notify.channels.smtp import SMTPChannel
-from notify.channels.twilio_sms import TwilioSMS
+from notify.channels.twilio_api import TwilioReports
+from notify.channels.twilio_sms import STATUSES, TwilioSMS
 from notify.ledger import nowhere
 from notify.provider import Pace, Provider
 from notify.room import NotifyRoom
@@ -261,9 +262,12 @@ async def desk(
                 timeout=options.deadline,
                 in_flight=100,
             )
-            url = callback_url + PATH if callback_url else ""
+            url = f"{callback_url}{PATH}sms/" if callback_url else ""
+            reports = TwilioReports(public_url=callback_url, token=TOKEN, statuses=STATUSES)
             channels.append(
-                Provider(channel=TwilioSMS(settings=settings, callback_url=url), pace=options.pace)
+                Provider(
+                    channel=TwilioSMS(settings=settings, callback_url=url), pace=options.pace, reports=reports
+                )
             )
         if options.smtp_port:
             settings = SMTPSettings(
@@ -292,7 +296,7 @@ async def desk(
     crew = Crew()
     if options.callback_port:
         application = web.Application()
-        application.add_routes(room.callbacks(public_url=callback_url, token=TOKEN).routes())
+        application.add_routes(room.callbacks().routes())
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", options.callback_port, reuse_address=True).start()
