@@ -170,7 +170,7 @@ class DeskLane:
                 public_origin=settings.desk.web.public_url.rstrip("/") or None,
                 account_names=accounts,
                 on_account=lambda: (settings.state.folder / FIRST).unlink(missing_ok=True),
-                machine_routes=notices.callbacks().routes(),
+                machine_routes=[*notices.callbacks().routes(), *notices.inbound().routes()],
                 feed=_feed(settings, site),
                 devices=partial(_devices, client, ids),
             )

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
-from belltower.errors import Malformed, NotVerified
+from belltower import log
+from belltower.errors import Malformed, NotVerified, StoreError
 from belltower.ids import DeliveryId
 from notify.channels.reports import PATH, Report, Reports
+from notify.channels.spoken import HEARD
 from notify.delivery import Evidence
 from notify.ledger import At, Ledger, nowhere
+
+_log = log.get("notify")
 
 _MOST_OCTETS = 16_384
 _BUSY = 20_000
@@ -20,9 +24,18 @@ _BUSY = 20_000
 class Callbacks:
     """The web side of all providers' reports, by the providers' names. Add `routes` to what the public reaches."""
 
-    def __init__(self, *, reports: Mapping[str, Reports], ledger: Ledger, at: At = nowhere) -> None:
+    def __init__(
+        self,
+        *,
+        reports: Mapping[str, Reports],
+        ledger: Ledger,
+        heard: Callable[[DeliveryId], Awaitable[bool]],
+        at: At = nowhere,
+    ) -> None:
+        """`heard` writes down that a person pressed the key that says: I have heard this."""
         self._reports = reports
         self._ledger = ledger
+        self._heard = heard
         self._at = at
         self.refused: Counter[str] = Counter()
         """Reports not believed, by reason."""
@@ -71,6 +84,12 @@ class Callbacks:
         self._at("callback.kept")
         if known is None:
             return self._no(404, "delivery")
+        if report.key == HEARD:
+            try:
+                await self._heard(delivery)
+            except StoreError as error:
+                _log.error("key_not_kept", delivery=delivery, error=type(error).__name__)
+                return self._no(503, "store")
         media, body = reports.answer(report, language=known.language)
         return web.Response(body=body, content_type=media) if body else web.Response(status=204)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from notify.channels.channel import Channel
+from notify.channels.inbox import Inbox
 from notify.channels.reports import Reports
 
 
@@ -32,6 +33,8 @@ class Provider(Struct, frozen=True, kw_only=True):
     order: int = 1
     # How its later reports are read; None: it sends none.
     reports: Reports | None = None
+    # How what people answer through it is read; None: nobody can.
+    inbox: Inbox | None = None
 
     @property
     def name(self) -> str:

@@ -145,10 +145,12 @@ class NotifyRoom:
     def callbacks(self) -> Callbacks:
         """The web side of the providers' reports."""
         reports = {one.name: one.reports for one in self._providers if one.reports is not None}
-        return Callbacks(reports=reports, ledger=self.ledger, at=self._at)
+        return Callbacks(reports=reports, ledger=self.ledger, heard=self.hearing.acknowledge, at=self._at)
 
-    def inbound(self, inboxes: Mapping[str, Inbox]) -> Inbound:
-        """The web side of what people answer, by the providers' names."""
+    def inbound(self, inboxes: Mapping[str, Inbox] | None = None) -> Inbound:
+        """The web side of what people answer, by the providers' names; by default those of all providers."""
+        if inboxes is None:
+            inboxes = {one.name: one.inbox for one in self._providers if one.inbox is not None}
         return Inbound(inboxes=inboxes, hearing=self.hearing)
 
     async def close(self) -> None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from belltower.clock import Clock
 from belltower.errors import SettingsError
 from hardware.drivers.refused_pin import RefusedPIN
 from hardware.transports import open_transport
-from notify.channels.channel import Channel
 from notify.channels.console import Board, ConsoleChannel
+from notify.channels.inbox import TwilioInbox
 from notify.channels.modem import ModemSMS
-from notify.channels.reports import PATH, Reports
+from notify.channels.reports import PATH
 from notify.channels.smtp import SMTPChannel
 from notify.channels.twilio_api import TwilioReports
 from notify.channels.twilio_sms import STATUSES, TwilioSMS
@@ -30,7 +30,13 @@ from notify.settings import (
     TwilioVoiceSettings,
 )
 
-_Made: TypeAlias = tuple[Channel, Pace, Reports | None]
+
+class _Ways(Struct, frozen=True, kw_only=True):
+    """Where a provider reaches the desk; "": nowhere."""
+
+    public_url: str
+    # Under it: where reports go, up to the delivery's id.
+    report_to: str
 
 
 def make_channels(
@@ -52,47 +58,58 @@ def make_channels(
     made: list[Provider] = []
     for name, one in settings.items():
         public = (getattr(one, "callback_url", "") or public_url).rstrip("/")
-        channel, pace, reports = _make(
+        provider = _make(
             one,
-            public_url=public,
-            report_to=f"{public}{PATH}{name}/" if public else "",
+            ways=_Ways(public_url=public, report_to=f"{public}{PATH}{name}/" if public else ""),
             board=board,
             clock=clock,
             pin=state / f"sms-pin-{name}" if state else None,
         )
-        order = getattr(one, "order", 1)
-        other = turns.setdefault((channel.name, order), name)
+        kind, order = provider.channel.name, getattr(one, "order", 1)
+        other = turns.setdefault((kind, order), name)
         if other != name:
             raise SettingsError(
-                f"[notify.channels.{name}] order: [notify.channels.{other}] serves {channel.name} in the same turn"
+                f"[notify.channels.{name}] order: [notify.channels.{other}] serves {kind} in the same turn"
                 f" ({order}); give one of them a later turn, or remove it"
             )
-        made.append(Provider(channel=channel, pace=pace, given_name=name, order=order, reports=reports))
+        made.append(replace(provider, given_name=name, order=order))
     return made
 
 
-def _make(
-    settings: Struct, *, public_url: str, report_to: str, board: Board, clock: Clock, pin: Path | None
-) -> _Made:
+def _make(settings: Struct, *, ways: _Ways, board: Board, clock: Clock, pin: Path | None) -> Provider:
     match settings:
         case TwilioSettings():
-            pace = Pace(at_once=settings.in_flight, per_second=settings.rate, numbers=len(settings.numbers))
-            reports = TwilioReports(public_url=public_url, token=settings.token.reveal(), statuses=STATUSES)
-            return TwilioSMS(settings=settings, callback_url=report_to), pace, reports
+            return _twilio_sms(settings, ways)
         case TwilioVoiceSettings():
-            pace = Pace(at_once=settings.in_flight, per_second=settings.rate, numbers=len(settings.numbers))
-            spoken = TwilioVoiceReports(public_url=public_url, token=settings.token.reveal())
-            return TwilioVoice(settings=settings, callback_url=report_to), pace, spoken
+            return _twilio_voice(settings, ways)
         case SMTPSettings():
-            return SMTPChannel(settings=settings), Pace(at_once=settings.connections), None
+            return Provider(channel=SMTPChannel(settings=settings), pace=Pace(at_once=settings.connections))
         case ModemSettings():
             modem = ModemSMS(
                 settings=settings,
                 make=partial(open_transport, settings.url),
                 refused_pin=RefusedPIN(file=pin),
             )
-            return modem, Pace(at_once=1, per_second=settings.rate), None
+            return Provider(channel=modem, pace=Pace(at_once=1, per_second=settings.rate))
         case ConsoleSettings():
-            return ConsoleChannel(board=board, clock=clock), Pace(at_once=1_000), None
+            return Provider(channel=ConsoleChannel(board=board, clock=clock), pace=Pace(at_once=1_000))
         case _:
             raise SettingsError(f"notify.channels: {type(settings).__name__} is not a channel")
+
+
+def _twilio_sms(settings: TwilioSettings, ways: _Ways) -> Provider:
+    token = settings.token.reveal()
+    return Provider(
+        channel=TwilioSMS(settings=settings, callback_url=ways.report_to),
+        pace=Pace(at_once=settings.in_flight, per_second=settings.rate, numbers=len(settings.numbers)),
+        reports=TwilioReports(public_url=ways.public_url, token=token, statuses=STATUSES),
+        inbox=TwilioInbox(public_url=ways.public_url, token=token),
+    )
+
+
+def _twilio_voice(settings: TwilioVoiceSettings, ways: _Ways) -> Provider:
+    return Provider(
+        channel=TwilioVoice(settings=settings, callback_url=ways.report_to),
+        pace=Pace(at_once=settings.in_flight, per_second=settings.rate, numbers=len(settings.numbers)),
+        reports=TwilioVoiceReports(public_url=ways.public_url, token=settings.token.reveal()),
+    )

@@ -136,7 +136,11 @@ async def settled(
                 while True:
                     rows = [(row.state, row.reason) for row in await running.rows()]
                     (call,) = carrier.calls_to(NUMBER) or [None]
-                    if rows == [expected] and call is not None and (not call.pressed or len(call.said) == 4):
+                    over = (
+                        rows == [expected] and call is not None and (not call.pressed or len(call.said) == 4)
+                    )
+                    heard = await running.database.read("SELECT acknowledged_at > 0 FROM notice_delivery")
+                    if over and heard == [(int(call.pressed == "1"),)]:
                         return call.said, call.pressed
                     await asyncio.sleep(0.02)  # rows ring no bell
 
