@@ -37,12 +37,15 @@ from gateway.site_package import SitePackage
 from gateway.training.app import make_training
 from gateway.training.scene import Outline, School
 from hardware.codecs.unit import derive_key
+from hardware.profiles.profile import ProfileClass
 from hardware.unit_keys import write_keys
 
 SITE = Path(__file__).parent.parent / "examples" / "site"
 """The synthetic school that comes with the source."""
 
 DEVICES = SITE.parent / "devices.toml"
+# What is told and says nothing of itself.
+_TOLD = frozenset({ProfileClass.SIREN, ProfileClass.RELAY})
 """Devices of other makes that hang in it, for the demo."""
 
 _CAD_PATH = "/IncidentData/Ent"
@@ -167,17 +170,16 @@ async def run_demo(
 
 async def _foreign(parts: Parts, package: SitePackage, config: Path, step: Callable[[str], None]) -> str:
     """Start the site's devices of other makes; where they are asked, or "" where it has none."""
-    devices = package.foreign.devices.values()
+    profiles = package.foreign.profiles
+    devices = [one for one in package.foreign.devices.values() if profiles[one.profile].cls not in _TOLD]
     if not devices:
         return ""
     step(f"{len(devices)} devices of other makes")
-    profiles = [
-        word for name in dict.fromkeys(one.profile for one in devices) for word in ("--profile", name)
-    ]
+    words = [word for name in dict.fromkeys(one.profile for one in devices) for word in ("--profile", name)]
     told = await parts.start(
         "devices",
         lambda told: (
-            *("simulate", "units", *profiles, "--config", str(config), "--port"),
+            *("simulate", "units", *words, "--config", str(config), "--port"),
             told["api"].rpartition(":")[2] if told else "0",
         ),
     )
@@ -185,11 +187,12 @@ async def _foreign(parts: Parts, package: SitePackage, config: Path, step: Calla
 
 
 def _with_devices(site: Path, folder: Path) -> Path:
-    """A copy of the site package with the demo's devices, or the package itself where it has devices of its own."""
-    if (site / "devices.toml").exists() or site != SITE:
+    """A copy of our own site package with the demo's devices beside its own; another package as it is."""
+    if site != SITE:
         return site
     shutil.copytree(site, folder, dirs_exist_ok=True)
-    shutil.copy(DEVICES, folder / "devices.toml")
+    with (folder / DEVICES.name).open("a", encoding="utf-8") as file:
+        file.write("\n" + DEVICES.read_text(encoding="utf-8"))
     return folder
 
 
