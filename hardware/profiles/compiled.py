@@ -29,6 +29,7 @@ from hardware.profiles.topic import MOST_LETTERS as LONGEST_TOPIC
 
 _RETAINED = frozenset({Flag.RETAINED})
 _KEPT_TOPICS = 4096
+_KEPT_LETTERS = 256
 _KEPT_RAW = 256
 
 
@@ -95,6 +96,7 @@ class Profile:
         self._topicless = self._shapes.topical(
             tuple((rule, {}) for rule in self.rules if rule.pattern is None)
         )
+        self._strange = self._shapes.topical(())
         self._all = self._shapes.topical(tuple((rule, {}) for rule in self.rules))
         self._leveled = any(rule.table.edge or rule.table.level for rule in self.rules)
 
@@ -159,7 +161,10 @@ class Profile:
             return self._topicless
         known = self._topics.get(topic)
         if known is None:
-            known = self._shapes.topical(self._matching(topic))
+            matching = self._matching(topic)
+            known = self._shapes.topical(matching) if matching else self._strange
+            if len(topic) > _KEPT_LETTERS:
+                return known
             if len(self._topics) >= _KEPT_TOPICS:
                 self._topics.clear()
             self._topics[topic] = known
