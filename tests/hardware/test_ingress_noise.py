@@ -231,4 +231,4 @@ def test_a_million_messages_of_noise_are_no_press(way: str, caplog: pytest.LogCa
     print(f"{way}: {dict(told)}, memory x {grown:.3f}")
 
     assert MANY == told["read"] + told["malformed"]
-    assert grown < 1.1
+    assert grown < 1.5  # what is remembered of topics fills up to its bound
