@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Container
+import asyncio
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Container
+from functools import partial
 
 from belltower import log
 from belltower.clock import Clock
@@ -22,6 +24,7 @@ from notify.reply_tables import Answered, ReplyTables
 _log = log.get("notify")
 
 _READ = frozenset({Reply.SAFE, Reply.NEED_HELP, Reply.ACKNOWLEDGED, Reply.STOP, Reply.START})
+_REMEMBERED = 20_000
 _ACKNOWLEDGES = frozenset({Reply.SAFE, Reply.NEED_HELP, Reply.ACKNOWLEDGED})
 
 
@@ -47,6 +50,9 @@ class Hearing:
         self._ids = ids
         self._staff = staff
         self._at = at
+        # What was heard lately, by id: a store that is slow or ill cannot tell that it was heard before.
+        self._lately: OrderedDict[str, Reply | None] = OrderedDict()
+        self._under_way: dict[str, asyncio.Event] = {}
         self.ignored: Counter[str] = Counter()
         """Messages of which nothing was kept, by reason."""
 
@@ -56,6 +62,10 @@ class Hearing:
         Raises:
             StoreError: it cannot be known what was sent, or be kept anywhere what was heard.
         """
+        id_ = self._tables.name_of(provider, incoming.message)
+        return await self._once(id_, partial(self._hear, id_, incoming))
+
+    async def _hear(self, id_: str, incoming: Incoming) -> Reply | None:
         channel, address, text = incoming.channel, incoming.address, incoming.text
         now = self._clock.now()
         answered = await self._tables.answered(channel, address, now=now)
@@ -72,9 +82,7 @@ class Hearing:
         elif answered is None:
             self.ignored["stranger"] += 1
             return None
-        id_ = self._tables.name_of(provider, incoming.message)
-        await self._keep(tx, id_, answered, channel, reply, text if says_more(text, reply) else "")
-        return reply
+        return await self._keep(tx, id_, answered, channel, reply, text if says_more(text, reply) else "")
 
     async def acknowledge(self, delivery: DeliveryId) -> bool:
         """Somebody who was called or shown this delivery has pressed or tapped that they heard; False: no such one."""
@@ -83,12 +91,29 @@ class Hearing:
             self.ignored["delivery"] += 1
             return False
         id_ = self._tables.name_of("acknowledged", delivery)
-        await self._keep(Transaction(), id_, answered, answered.channel, Reply.ACKNOWLEDGED, "")
+        reply = Reply.ACKNOWLEDGED
+        await self._once(id_, partial(self._keep, Transaction(), id_, answered, answered.channel, reply, ""))
         return True
+
+    async def _once(self, id_: str, work: Callable[[], Awaitable[Reply | None]]) -> Reply | None:
+        while (other := self._under_way.get(id_)) is not None:
+            await other.wait()
+        if id_ in self._lately:
+            self.ignored["again"] += 1
+            return self._lately[id_]
+        ended = self._under_way[id_] = asyncio.Event()
+        try:
+            reply = self._lately[id_] = await work()
+        finally:
+            del self._under_way[id_]
+            ended.set()
+        if len(self._lately) > _REMEMBERED:
+            self._lately.popitem(last=False)
+        return reply
 
     async def _keep(
         self, tx: Transaction, id_: str, answered: Answered | None, channel: str, reply: Reply, text: str
-    ) -> None:
+    ) -> Reply:
         now = self._clock.now()
         self._tables.add(tx, id_, answered, channel, reply, text, now)
         drafts = []
@@ -101,7 +126,7 @@ class Hearing:
             durable = await self._journal.commit(tx, drafts)
         except Conflict:  # it was heard before
             self.ignored["again"] += 1
-            return
+            return reply
         self._at("reply.after_commit")
         if durable is Durability.UNRECORDED:
             _log.error("reply_unrecorded")
@@ -109,6 +134,7 @@ class Hearing:
         if answered is not None and reply in _READ:
             self._ledger.note(Evidence(delivery=answered.delivery, state=State.READ, reason="answered"))
         _log.info("reply_heard", reply=reply.value, notice=answered.notice if answered else "")
+        return reply
 
     def _draft(self, answered: Answered, channel: str, reply: Reply, text: str) -> Draft:
         return Draft(

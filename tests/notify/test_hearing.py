@@ -140,7 +140,9 @@ async def test_an_answer_acknowledges_its_delivery_and_proves_that_it_was_read(
     await carrier.writes(P0, "1")
     await carrier.writes(P1, "I am driving and will answer later")
 
-    await running.room.ledger.flush()
+    async with asyncio.timeout(5):
+        while not (await running.count())["read"]:  # noqa: ASYNC110 - rows ring no bell
+            await asyncio.sleep(0.01)
     rows = await running.database.read(
         "SELECT person, state, acknowledged_at > 0 FROM notice_delivery ORDER BY person"
     )
@@ -272,10 +274,13 @@ async def test_a_call_acknowledges_once(running: Desk) -> None:
 
 
 async def test_what_people_write_in_a_storm_is_kept_once_each(running: Desk, carrier: Phone) -> None:
-    """Two hundred messages at once, each three times."""
+    """A hundred messages at once, each three times."""
     await told(running, 2)
     async with asyncio.TaskGroup() as group:
-        for n in range(600):
-            group.create_task(carrier.writes((P0, P1)[n % 2], f"where {n % 200}", message=f"SM{n % 200}"))
+        answers = [
+            group.create_task(carrier.writes((P0, P1)[n % 2], f"where {n % 100}", message=f"SM{n % 100}"))
+            for n in range(300)
+        ]
 
-    assert 200 == len(await heard(running)) == len(await running.room.replies.replies(NoticeId("ntc_001")))
+    assert {200} == {answer.result() for answer in answers}
+    assert 100 == len(await heard(running)) == len(await running.room.replies.replies(NoticeId("ntc_001")))
