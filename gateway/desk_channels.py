@@ -34,6 +34,7 @@ def notice_site(site: SitePackage, *, url: str) -> NoticeSite:
         audiences=site.audiences,
         wording=site.wording,
         timezone=site.timezone,
+        phone=site.wants.phone or site.on_earth.telephone,
         incident_url=f"{url}/incidents/{{incident}}" if url else "",
     )
 

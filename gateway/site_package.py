@@ -5,7 +5,7 @@
     people.toml      [[person]] id, name, roles, places; [[person.contact]]
     response.toml    what an alarm, an action, an acknowledgement and a closing set off
     audiences.toml   who is meant, by name
-    wording/*.toml   the district's own texts, where it has them
+    wording/*.toml   the district's own texts, where it has them; approvals.toml: who answers for which translation
     drills.toml      [[authoriser]] person, key: who may agree to a drill, two at a time
     devices.toml     [[device]] id, profile, address, bearer, place, parent, heartbeat, unattended_call; [[variant]]
     profiles/*.toml  device profiles of the site's own
@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -41,7 +41,7 @@ from gateway.site_drills import load_authorisers
 from hardware.unit_record import Bearer, UnitRecord
 from notify import words
 from notify.audience import AudienceRule, resolve
-from notify.wording import WordingSet, parse
+from notify.wording import SAMPLE_URL, WordingSet, address_fault, cost, parse, too_long, unapproved_source
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -68,6 +68,17 @@ class Building(Struct, frozen=True, kw_only=True):
     paging: str = ""
 
 
+class Wants(Struct, frozen=True, kw_only=True):
+    """What the district asks of its texts."""
+
+    # The number that families call; "": the office's.
+    phone: str = ""
+    # The domains that addresses in notices must be of; none: it does not matter.
+    domains: tuple[str, ...] = ()
+    # The texts in the first language want a name beside them too, as the translations do.
+    approve_source: bool = False
+
+
 class SitePackage(Struct, frozen=True, kw_only=True):
     """A campus, checked."""
 
@@ -90,6 +101,7 @@ class SitePackage(Struct, frozen=True, kw_only=True):
     response: ResponsePlan
     audiences: dict[str, AudienceRule]
     wording: WordingSet
+    wants: Wants = Wants()
 
     def spot(self, place: PlaceId | None, building: str = "") -> Spot:
         """The place as responders need it; what is known of the building where the place is not."""
@@ -117,6 +129,7 @@ class _Site(Struct, frozen=True, kw_only=True):
     telephone: str = ""
     position: tuple[float, float] | None = None
     address: Civic = Civic()
+    wording: Wants = Wants()
     building: tuple[Building, ...] = ()
     place: tuple[Place, ...] = ()
 
@@ -203,6 +216,8 @@ class _Loader:
             self._places_of_faulty_units(places)
         foreign = self._foreign(places if site is not None else None)
         authorisers = self._authorisers(staff if people is not None else None)
+        if site is not None and wording is not None:
+            self._texts(site, places, wording)
         if response is not None and wording is not None:
             self._response(response, audiences, staff, wording)
         faults = [fault for reader in self._readers.values() for fault in reader.faults] + self._others
@@ -230,6 +245,7 @@ class _Loader:
             response=response,
             audiences=audiences,
             wording=wording,
+            wants=site.wording,
         )
 
     def _foreign(self, places: Mapping[PlaceId, Place] | None) -> SiteDevices:
@@ -277,6 +293,33 @@ class _Loader:
         except SettingsError as error:
             self._others += str(error).splitlines()
             return None
+
+    def _texts(self, site: _Site, places: Mapping[PlaceId, Place], wording: WordingSet) -> None:
+        """The texts with the school's own names in them, and what the district asks of them."""
+        reader = self._readers["site.toml"]
+        wants = site.wording
+        if wants.phone and not _NUMBER.fullmatch(wants.phone):
+            reader.fault("wording.phone", "write the number that families call as +15550100123")
+        for at, domain in enumerate(wants.domains, start=1):
+            if fault := address_fault(domain, ()):
+                reader.fault(f"wording.domains[{at}]", fault)
+        url = f"https://{max(wants.domains, key=len)}/incidents/99999" if wants.domains else SAMPLE_URL
+        names = (
+            site.name,
+            max(map(spoken, places.values()), key=cost, default=""),
+            url,
+            wants.phone or site.telephone,
+        )
+        faults = _shipped_too_long(*names) if wording is _shipped_words() else _too_long(wording, *names)
+        self._others += [f"{self._folder.name}/wording: {fault}" for fault in faults]
+        if wants.approve_source:
+            lacking = unapproved_source(wording)
+            if lacking:
+                self._others.append(
+                    f"{self._folder.name}/wording: nobody answers for {len(lacking)} texts in"
+                    f" {wording.source.language} ({', '.join(lacking[:3])}{' ..' if lacking[3:] else ''}); approve them with:"
+                    f" belltower wording approve --site {self._folder.name} {wording.source.language}"
+                )
 
     def _places(self, site: _Site) -> dict[PlaceId, Place]:
         reader = self._readers["site.toml"]
@@ -415,6 +458,15 @@ class _Loader:
 @cache
 def _shipped_words() -> WordingSet:
     return words.default()
+
+
+def _too_long(wording: WordingSet, school: str, place: str, url: str, phone: str) -> list[str]:
+    return too_long(wording, school=school, places=(place,), url=url, phone=phone)
+
+
+@lru_cache(maxsize=16)
+def _shipped_too_long(*names: str) -> list[str]:
+    return _too_long(_shipped_words(), *names)
 
 
 def _numbered(table: str, records: Iterable[Any]) -> list[tuple[str, Any]]:

@@ -3,7 +3,7 @@
     NoticeOrdered (alarm stream)
       └ planner.py    resolves the audience, fills the words, writes one row per address, NoticePlanned
           ├ audience.py   pure: rule × people × place -> snapshot
-          ├ wording.py    pure: texts from TOML files, slots, lint; words/ holds our own texts
+          ├ wording/      pure: texts from TOML files, slots, lint, approvals; words/ holds our own texts
           └ segments.py   pure: what a short message costs on the air
       └ sender.py     one per channel: leases rows, keeps pace, sends, tries again, gives up in time
           └ channels/     one try of one message: Twilio SMS, SMTP, console

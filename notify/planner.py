@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import islice
 from zoneinfo import ZoneInfo
 
 from belltower import log
-from belltower.clock import Clock, aware
+from belltower.clock import Clock, Instant, aware
 from belltower.ids import Ids, PlaceId, StreamName
 from belltower.incident.entry import Draft, Entry
 from belltower.incident.facts import DeliverySettled, Fact, Mode, NoticeOrdered, NoticePlanned, Outcome
@@ -23,7 +24,7 @@ from notify.site import NoticeSite
 from notify.snapshot import Batch, Snapshot, Unsendable
 from notify.stops import NOBODY, Stops
 from notify.store import ADD_DELIVERY, ADD_PERSON, DeliveryTables, Ordered, Words
-from notify.wording import CAMPUS, FALLBACK, MOST_PARTS, Slots
+from notify.wording import CAMPUS, MOST_PARTS, Slots, fallback
 
 _log = log.get("notify")
 
@@ -35,6 +36,8 @@ SUPERSEDES: dict[str, frozenset[str]] = {
 """Which earlier notices of the same incident a template makes pointless where they have not left yet."""
 
 _ROUTINE = frozenset({"test"})
+# Until the year 2286: more digits are no time.
+_MICROSECONDS = re.compile(r"[0-9]{1,16}")
 _PEOPLE_AT_ONCE = 500
 _FACTS_AT_ONCE = 500
 
@@ -251,20 +254,40 @@ def bookmark(stream: StreamName) -> str:
 
 
 def slots_of(order: NoticeOrdered, ordered: Ordered, site: NoticeSite) -> Slots:
-    """What the texts of a notice may name."""
+    """What the texts of a notice may name.
+
+    `order.slots` holds ids and names only: `place` and `site` are places, `action` and `cause` names that the wording
+    writes out, `next` is microseconds since 1970. What is none of these is as if it were not known.
+    """
+    meeting = site.places.get(PlaceId(order.slots.get("site", "")))
+    promised = order.slots.get("next", "")
     return Slots(
         school=site.school,
         place=_spoken(order, ordered.place, site),
-        time=aware(ordered.ordered_at).astimezone(ZoneInfo(site.timezone)).strftime("%H:%M"),
-        action=order.slots.get("action", ""),
+        time=_local(ordered.ordered_at, site),
+        action=order.slots.get("action", "") or _action(order.template),
         incident=order.slots.get("incident", ""),
         url=site.incident_url.replace("{incident}", order.incident),
+        cause=order.slots.get("cause", ""),
+        next=_local(Instant(int(promised)), site) if _MICROSECONDS.fullmatch(promised) else "",
+        phone=site.phone,
+        site=spoken(meeting) if meeting is not None else "",
     )
 
 
 def everywhere(order: NoticeOrdered) -> bool:
     """Whether the notice is about no one place: an action for the whole campus."""
     return order.template == "staff-action" and not order.slots.get("place")
+
+
+def _local(at: Instant, site: NoticeSite) -> str:
+    return aware(at).astimezone(ZoneInfo(site.timezone)).strftime("%H:%M")
+
+
+def _action(template: str) -> str:
+    """The action that the name of a template bears."""
+    parts = template.split(".")
+    return parts[1] if len(parts) > 1 else ""
 
 
 def _spoken(order: NoticeOrdered, place: str, site: NoticeSite) -> str:
@@ -277,10 +300,9 @@ def _spoken(order: NoticeOrdered, place: str, site: NoticeSite) -> str:
 def _words(
     order: NoticeOrdered, site: NoticeSite, slots: Slots, kind: ContactKind, language: str
 ) -> Words | None:
-    """The filled text in that language, or in the school's own; None where nothing fits the way."""
-    language = site.wording.of(language).language
-    for template in (order.template, FALLBACK):
-        text = site.wording.render(
+    """The filled text for whoever reads that language; None where nothing fits the way."""
+    for template in (order.template, fallback(order.template)):
+        text = site.wording.said(
             template=template, channel=kind.value, language=language, mode=order.mode, slots=slots
         )
         parts = segments(text.body).parts if kind is ContactKind.SMS else 1
@@ -288,7 +310,7 @@ def _words(
             continue
         if parts <= MOST_PARTS:
             return Words(
-                channel=kind.value, language=language, subject=text.subject, body=text.body, parts=parts
+                channel=kind.value, language=text.language, subject=text.subject, body=text.body, parts=parts
             )
         _log.error("notice_too_long", notice=order.notice, template=template, language=language)
     return None

@@ -14,6 +14,8 @@ _BASIC = frozenset(
 # TS 23.038, 6.2.1.1: these are sent as an escape code and a letter.
 _EXTENDED = frozenset("\f^{}\\[~]|€")
 
+_ALL = _BASIC | _EXTENDED
+
 _GSM7_ALONE, _GSM7_PART = 160, 153
 _UCS2_ALONE, _UCS2_PART = 70, 67
 
@@ -36,11 +38,21 @@ class Segments(Struct, frozen=True, kw_only=True):
 
 def segments(text: str) -> Segments:
     """Measure `text`. One character outside the GSM alphabet makes the whole text UCS-2."""
-    if all(letter in _BASIC or letter in _EXTENDED for letter in text):
+    letters = set(text)
+    if letters <= _BASIC:
+        return _plain(Alphabet.GSM7, len(text), _GSM7_ALONE, _GSM7_PART)
+    if letters <= _ALL:
         sizes = [2 if letter in _EXTENDED else 1 for letter in text]
         return _measure(Alphabet.GSM7, sizes, _GSM7_ALONE, _GSM7_PART)
+    if max(letters) <= "\uffff":
+        return _plain(Alphabet.UCS2, len(text), _UCS2_ALONE, _UCS2_PART)
     sizes = [2 if ord(letter) > 0xFFFF else 1 for letter in text]
     return _measure(Alphabet.UCS2, sizes, _UCS2_ALONE, _UCS2_PART)
+
+
+def _plain(alphabet: Alphabet, units: int, alone: int, part: int) -> Segments:
+    """Where every character is one unit."""
+    return Segments(alphabet=alphabet, units=units, parts=1 if units <= alone else -(-units // part))
 
 
 def _measure(alphabet: Alphabet, sizes: list[int], alone: int, part: int) -> Segments:

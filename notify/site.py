@@ -38,3 +38,5 @@ class NoticeSite(Struct, frozen=True, kw_only=True):
     timezone: str = "UTC"
     # Where a phone can read what is known, `{incident}` standing for the incident's id; empty: nowhere.
     incident_url: str = ""
+    # The number that people call, and that those call for an interpreter whose language has no text; "": none.
+    phone: str = ""

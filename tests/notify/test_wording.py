@@ -8,7 +8,7 @@ from belltower.errors import SettingsError
 from belltower.incident.facts import Action, Mode
 from notify import words
 from notify.segments import segments
-from notify.wording import MOST_PARTS, REQUIRED, Slots, parse
+from notify.wording import MOST_PARTS, REQUIRED, Slots, parse, too_long
 
 SLOTS = Slots(
     school="Jefferson School",
@@ -105,7 +105,7 @@ FAULTS = {
     'language = "en"\n[templates]\ntest = "x"': "templates.test: is not a table; write it as [templates.test]",
     'language = "en"\n[templates.staff-action]\nsms = "x"': "[templates.staff-action.sms]: is not an action",
     'language = "en"\n[templates.test]\nsms = "{school}: '
-    + "long " * 70
+    + "It is now. " * 30
     + '"': "sms takes 3 parts when filled (actual",
     "language = ": "wording/en.toml: is not TOML",
 }
@@ -144,5 +144,5 @@ def test_a_school_whose_name_makes_texts_too_long_hears_of_it() -> None:
     """The check runs on the real names."""
     long_name = "Ācademy of the Most Long Name That a District Ever Gave to One of Its Many Schools " * 2
 
-    assert any("sms takes" in fault for fault in WORDS.faults(school=long_name))
-    assert [] == WORDS.faults(school="Jefferson School", places=("B 204",), url="https://b.example/i/7")
+    assert any("sms takes" in fault for fault in too_long(WORDS, school=long_name))
+    assert [] == too_long(WORDS, school="Jefferson School", places=("B 204",), url="https://b.example/i/7")

@@ -1,0 +1,73 @@
+"""What people read: texts are data, held in TOML files; no sentence for the public stands in code.
+
+    matrix.py     which texts there are: staff's, and families' by action and phase; the forms of each
+    texts.py      WordingSet, Wording, Template: a text chosen, filled and marked for its reader
+    values.py     slots, and how a language writes and speaks times, numbers and names
+    reading.py    wording files become a WordingSet, or faults with their mend
+    lint.py       what a text must say, and must not; phrases.py: patterns of words; grade.py: how hard it reads
+    lengths.py    how long the filled texts are, on the encoding that carries them
+    approvals.py  who answers for which translation, by name, date and hash
+
+A file holds one language; docs/wording.md explains every key:
+
+    language = "en"
+    mark = "EXERCISE EXERCISE EXERCISE"     # opens and closes every text of an exercise, and no other
+    [actions]
+    lockdown = "LOCK DOWN"                  # what {action} becomes
+    [causes]
+    fire = "a fire"                         # what {cause} becomes
+    [templates.staff-alarm]
+    sms = "{school}: ALARM at {place}, {time}. {url}"
+    [templates.staff-action.lockdown]       # one set of texts per action
+    [families.lockdown.now]                 # one per action and phase
+    sms = "{school}: The school is in lockdown since {time}. ... Next update: {next}. [{url}]"
+"""
+
+from notify.wording.approvals import WORDS, Approval, unapproved_source
+from notify.wording.lengths import LIMITS, MOST_PARTS, SAMPLE_URL, cost, too_long
+from notify.wording.lint import address_fault
+from notify.wording.matrix import (
+    FALLBACK,
+    FAMILY_FALLBACK,
+    FORMS,
+    REQUIRED,
+    Phase,
+    cells,
+    exercise_only,
+    fallback,
+    families,
+    for_families,
+)
+from notify.wording.reading import all_faults, parse
+from notify.wording.texts import Template, Text, Wording, WordingSet
+from notify.wording.values import CAMPUS, Slots
+
+__all__ = [
+    "CAMPUS",
+    "FALLBACK",
+    "FAMILY_FALLBACK",
+    "FORMS",
+    "LIMITS",
+    "MOST_PARTS",
+    "REQUIRED",
+    "SAMPLE_URL",
+    "WORDS",
+    "Approval",
+    "Phase",
+    "Slots",
+    "Template",
+    "Text",
+    "Wording",
+    "WordingSet",
+    "address_fault",
+    "all_faults",
+    "cells",
+    "cost",
+    "exercise_only",
+    "fallback",
+    "families",
+    "for_families",
+    "parse",
+    "too_long",
+    "unapproved_source",
+]

@@ -1,0 +1,202 @@
+"""The texts of all languages, and how one is filled for a reader."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
+
+from belltower.incident.facts import Action, Mode
+from notify.wording.approvals import WORDS, Approval, holds
+from notify.wording.matrix import FALLBACK, FAMILY_FALLBACK, exercise_only, for_families, form_for
+from notify.wording.values import CAMPUS, Clock, Slots, aloud, isolated, written
+
+SLOT = re.compile(r"\{([^{}]*)\}")
+_OPTIONAL = re.compile(r"([ \n]*)\[((?:[^\[\]{}]*\{[a-z]+\})+[^\[\]{}]*)\]")
+_TO_ALL = frozenset({"paging", "sign", "console"})
+_ONE_DIRECTION = frozenset({"sms", "voice", "paging"})
+
+
+class Template(Struct, frozen=True, kw_only=True):
+    """One thing to say, in the form each kind of channel takes."""
+
+    sms: str
+    console: str
+    # Of the e-mail.
+    subject: str
+    body: str
+    voice: str = ""
+    push: str = ""
+    paging: str = ""
+    sign: str = ""
+
+    def form(self, name: str) -> str:
+        """The text of that form; where it lacks, what is on the consoles, and it is as short."""
+        text: str = getattr(self, name, "")
+        return text or self.console
+
+
+class Text(Struct, frozen=True, kw_only=True):
+    """A filled text. `subject` is for mail only."""
+
+    body: str
+    subject: str = ""
+    # The tag of its language; "en-x-es": in English, with the interpreter's number, for somebody who reads Spanish.
+    language: str = ""
+
+
+class Wording(Struct, frozen=True, kw_only=True):
+    """The texts of one language; `templates` by name, `staff-action.lockdown` for those of one action."""
+
+    language: str
+    mark: str
+    unknown_place: str
+    campus: str
+    actions: dict[str, str]
+    templates: dict[str, Template]
+    # What {cause} becomes, by name.
+    causes: dict[str, str] = {}
+    unknown_cause: str = ""
+    unknown_site: str = ""
+    unknown_next: str = ""
+    # The line for people whose language has no approved text; it names {phone}.
+    interpreter: str = ""
+    # What a voice says before it says everything once more.
+    again: str = ""
+    clock: Clock = Clock()
+    # Patterns of `notify.wording.phrases`, by what they are looked for.
+    lists: dict[str, tuple[str, ...]] = {}
+
+
+class WordingSet(Struct, frozen=True, kw_only=True):
+    """All languages. The first one is the source of the others, and what people get who have no other."""
+
+    languages: dict[str, Wording]
+    approvals: tuple[Approval, ...] = ()
+
+    @property
+    def source(self) -> Wording:
+        """The language that the others are translations of."""
+        return next(iter(self.languages.values()))
+
+    def of(self, language: str) -> Wording:
+        """That language's texts, or those of the source."""
+        return self._own(language) or self.source
+
+    def knows(self, template: str) -> bool:
+        """Whether the source has this template; what a translation lacks is said in the source's words."""
+        known = self.source.templates
+        return template in known or all(f"{template}.{action}" in known for action in Action)
+
+    def approved(self, language: str, template: str, form: str = "") -> bool:
+        """Whether a person answers for this text as it stands. The source needs nobody."""
+        wording = self.languages.get(language)
+        return wording is self.source or (
+            wording is not None and holds(self, language, WORDS) and holds(self, language, template, form)
+        )
+
+    def said(self, *, template: str, channel: str, language: str, mode: Mode, slots: Slots) -> Text:
+        """The text for somebody who reads `language`: in that language if a person has approved it.
+
+        Otherwise in the source's words with the number of the interpreter. What says that something is practised is
+        never said of what is so: `FAMILY_FALLBACK` stands in for it.
+        """
+        if mode is Mode.ACTUAL and exercise_only(template):
+            template = FAMILY_FALLBACK
+        source = self.source
+        wording = self._own(language)
+        if wording is not None and wording is not source:
+            name = _named(wording, template, slots.action)
+            forms = ("subject", "body") if channel == "email" else (form_for(channel),)
+            if name in wording.templates and all(
+                self.approved(wording.language, name, form) for form in forms
+            ):
+                return self._render(wording, template, channel, mode, slots)
+        if wording is source or not language:
+            return self._render(source, template, channel, mode, slots)
+        line = ""
+        if slots.phone and channel not in _TO_ALL:
+            own = wording is not None and holds(self, wording.language, WORDS) and wording.interpreter
+            line = own or source.interpreter
+        text = self._render(source, template, channel, mode, slots, line)
+        return replace(text, language=f"{source.language}-x-{language.casefold()}") if line else text
+
+    def render(self, *, template: str, channel: str, language: str, mode: Mode, slots: Slots) -> Text:
+        """The filled text of that language, approved or not: for previews and checks. What is sent is `said`.
+
+        `slots.action`, `slots.cause` and `slots.place` are given raw: names; "" for an unknown place and `CAMPUS` for
+        everywhere. An unknown template is said as its fallback: people are told something rather than nothing.
+        """
+        return self._render(self.of(language), template, channel, mode, slots)
+
+    def _own(self, language: str) -> Wording | None:
+        while language and language not in self.languages:
+            language = language.rpartition("-")[0]
+        return self.languages.get(language)
+
+    def _render(
+        self, wording: Wording, template: str, channel: str, mode: Mode, slots: Slots, line: str = ""
+    ) -> Text:
+        name = _named(wording, template, slots.action)
+        if name not in wording.templates:
+            wording, name = self.source, _named(self.source, template, slots.action)
+        texts = wording.templates.get(name) or wording.templates[FALLBACK]
+        form = form_for(channel)
+        values = _values(wording, slots, families=for_families(template), form=form)
+        body = fill(texts.form(form), values, isolate=form not in _ONE_DIRECTION)
+        if for_families(template) or line:
+            body = body.strip()
+        if line:
+            body += ("\n\n" if form == "body" else " ") + fill(line, values)
+        if form == "voice":
+            body = f"{body} {wording.again or '…'} {body}"
+        marked = mode is Mode.EXERCISE
+        if channel == "email":
+            subject = fill(texts.subject, values)
+            if marked:
+                subject = f"{wording.mark}: {subject} {wording.mark}"
+                body = f"{wording.mark}\n\n{body.strip()}\n\n{wording.mark}\n"
+            return Text(subject=subject, body=body, language=wording.language)
+        if marked:
+            body = f"{wording.mark}: {body} {wording.mark}"
+        return Text(body=body, language=wording.language)
+
+
+def fill(text: str, values: Mapping[str, str], *, isolate: bool = False) -> str:
+    """The text with its slots filled. What stands in brackets goes when a slot in it has no value.
+
+    A value is never read as a slot itself.
+    """
+    kept = _OPTIONAL.sub(
+        lambda found: found[1] + found[2] if all(values.get(slot) for slot in SLOT.findall(found[2])) else "",
+        text,
+    )
+    return SLOT.sub(
+        lambda found: isolated(kept, values.get(found[1], "")) if isolate else values.get(found[1], ""), kept
+    )
+
+
+def _named(wording: Wording, template: str, action: str) -> str:
+    """The name of the texts that the template has for the action."""
+    own = f"{template}.{action}"
+    if own in wording.templates:
+        return own
+    if template in wording.templates or not for_families(template):
+        return template
+    return FAMILY_FALLBACK
+
+
+def _values(wording: Wording, slots: Slots, *, families: bool, form: str) -> dict[str, str]:
+    values: dict[str, str] = asdict(slots)
+    spoken = form == "voice"
+    clock = wording.clock if families else Clock()
+    values["place"] = wording.campus if slots.place == CAMPUS else slots.place or wording.unknown_place
+    values["action"] = wording.actions.get(slots.action, slots.action)
+    values["cause"] = wording.causes.get(slots.cause, wording.unknown_cause)
+    values["site"] = slots.site or wording.unknown_site
+    values["time"] = written(clock, slots.time, aloud=spoken)
+    promised = written(clock, slots.next, aloud=spoken)
+    values["next"] = clock.next.replace("{time}", promised) if promised else wording.unknown_next
+    return aloud(values) if spoken else values
