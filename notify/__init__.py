@@ -6,6 +6,7 @@
           ├ wording/      pure: texts from TOML files, slots, lint, approvals; words/ holds our own texts
           └ segments.py   pure: what a short message costs on the air
       └ sender.py     one per channel: leases rows, keeps pace, sends, tries again, gives up in time
+          ├ forecast.py   pure: how long until the last of them has it
           └ channels/     one try of one message: Twilio SMS, SMTP, console
       └ callbacks.py  what the carrier says later, signed
       └ inbound.py    what people answer, signed by the provider that brings it
@@ -15,6 +16,7 @@
       └ resolver.py   asks the provider about what is uncertain
       └ ledger.py     the one place where something learned becomes a row and a DeliverySettled fact
           ├ delivery.py   pure: states and the only ways between them
+          ├ tally.py      how many stand where, kept up without counting rows
           └ store.py      the tables; all SQL of this room
     room.py           the facade: NotifyRoom(...).run(crew)
 

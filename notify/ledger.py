@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable
 from itertools import islice
 
@@ -13,18 +13,23 @@ from msgspec.structs import replace
 from belltower import log
 from belltower.clock import Clock, Instant
 from belltower.errors import StoreError
-from belltower.ids import DeliveryId, Ids
+from belltower.ids import DeliveryId, Ids, NoticeId
 from belltower.incident.entry import Draft
 from belltower.incident.facts import DeliverySettled, Fact
 from belltower.journal import Durability, Journal
 from belltower.store import Transaction
 from notify.delivery import OUTCOMES, Delivery, Evidence, State, advance
+from notify.forecast import Load
 from notify.store import DeliveryTables
+from notify.tally import Counts, Key, Tally
 
 _log = log.get("notify")
 
 At = Callable[[str], None]
 """Called with the name of each point at which a kill must lose nothing; does nothing outside of tests."""
+
+Moved = tuple[NoticeId, int, str, State, State, int]
+"""Notice, revision, kind of address, the states before and after, and the parts of each message."""
 
 _REMEMBERED = 20_000
 _AT_ONCE = Instant(0)
@@ -66,6 +71,9 @@ class Ledger:
         self._more = asyncio.Event()
         self._hurried = False
         self._known: OrderedDict[DeliveryId, Delivery] = OrderedDict()
+        self.tally = Tally()
+        """How many deliveries of each notice stand where."""
+        self._to_count: dict[Key, asyncio.Future[None]] = {}
 
     @property
     def backlog(self) -> int:
@@ -93,10 +101,21 @@ class Ledger:
         self._more.set()
         return told
 
+    async def counts(self, notice: NoticeId, revision: int) -> Counts:
+        """How many deliveries of the notice stand where. Counts rows only where that is not known."""
+        while (known := self.tally.of(notice, revision)) is None:
+            counting = self._to_count.get((notice, revision))
+            if counting is None:
+                counting = self._to_count[notice, revision] = asyncio.get_running_loop().create_future()
+                self._more.set()
+            await asyncio.shield(counting)
+        return known
+
     async def run(self) -> None:
         """For ever: write down what was learned, in the order it was learned."""
         while True:
             await self._more.wait()
+            await self._count()
             while self._learned:
                 if not self._hurried:
                     await asyncio.sleep(_LINGER)
@@ -107,6 +126,7 @@ class Ledger:
                     self._learned.popleft()
                     if one.told is not None and not one.told.done():
                         one.told.set_result(self._known.get(one.evidence.delivery))
+                await self._count()
             self._more.clear()
 
     async def flush(self) -> None:
@@ -117,6 +137,17 @@ class Ledger:
             for _ in group:
                 self._learned.popleft()
 
+    async def _count(self) -> None:
+        """Between two groups: no row changes its state but to `sending` and back, which is counted as one."""
+        while self._to_count:
+            (notice, revision), counting = next(iter(self._to_count.items()))
+            try:
+                self.tally.set(notice, revision, await self._tables.counted(notice, revision))
+            finally:
+                del self._to_count[notice, revision]
+                if not counting.done():
+                    counting.set_result(None)
+
     async def _write(self, group: list[_Learned]) -> None:
         unknown = {one.evidence.delivery for one in group} - self._known.keys()
         if unknown:
@@ -124,6 +155,7 @@ class Ledger:
         tx = Transaction()
         drafts: list[Draft] = []
         after: dict[DeliveryId, Delivery] = {}
+        moved: Counter[Moved] = Counter()
         for one in group:
             evidence = one.evidence
             before = after.get(evidence.delivery) or self._known.get(evidence.delivery)
@@ -132,6 +164,9 @@ class Ledger:
             settled = self._settle(tx, before, one)
             if settled is not None:
                 after[before.id] = settled
+                moved[
+                    before.notice, before.revision, before.channel, before.state, settled.state, before.parts
+                ] += 1
                 if settled.state in OUTCOMES:
                     drafts.append(self._draft(settled))
         if after:
@@ -139,6 +174,11 @@ class Ledger:
             self._at("ledger.before_commit")
             await self._commit(tx, drafts)
             self._at("ledger.after_commit")
+            self._move(moved)
+
+    def _move(self, moved: Counter[Moved]) -> None:
+        for (notice, revision, channel, before, after, parts), count in moved.items():
+            self.tally.moved(notice, revision, channel, before, after, Load(count, count * parts))
 
     def _settle(self, tx: Transaction, before: Delivery, one: _Learned) -> Delivery | None:
         evidence = one.evidence

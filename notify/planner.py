@@ -24,6 +24,7 @@ from notify.site import NoticeSite
 from notify.snapshot import Batch, Snapshot, Unsendable
 from notify.stops import NOBODY, Stops
 from notify.store import ADD_DELIVERY, ADD_PERSON, DeliveryTables, Ordered, Words
+from notify.tally import Tally
 from notify.wording import CAMPUS, MOST_PARTS, Slots, fallback
 
 _log = log.get("notify")
@@ -60,6 +61,7 @@ class Planner:
         clock: Clock,
         ids: Ids,
         bell: Callable[[], None],
+        tally: Tally,
         stops: Callable[[], Awaitable[Stops]] = _nobody,
         at: At = nowhere,
     ) -> None:
@@ -72,6 +74,7 @@ class Planner:
         self._ids = ids
         self._bell = bell
         self._stops = stops
+        self._tally = tally
         self._at = at
 
     async def run(self) -> None:
@@ -95,12 +98,18 @@ class Planner:
             await self._record(tx, [])
             tx = Transaction()
         snapshot = await self._snapshot(order, ordered, site)
-        tx = await self._resolve(tx, snapshot, order, site)
+        # What an earlier life has begun is counted by its rows, once all of them are there.
+        resumed = snapshot.deliveries > 0
+        (self._tally.forget if resumed else self._tally.begin)(order.notice, order.revision)
+        tx, last = await self._resolve(tx, snapshot, order, site)
         if entry.position != UNPLACED:
             self._journal.keep_bookmark(tx, bookmark(self._stream), entry.position)
         self._at("planner.before_commit")
         await self._record(tx, [self._planned(order, snapshot)])
         self._at("planner.after_commit")
+        self._count(order, last)
+        if resumed:
+            self._tally.forget(order.notice, order.revision)
         self._bell()
         _log.info(
             "notice_planned", notice=order.notice, people=snapshot.people, deliveries=snapshot.deliveries
@@ -137,8 +146,8 @@ class Planner:
 
     async def _resolve(
         self, tx: Transaction, snapshot: Snapshot, order: NoticeOrdered, site: NoticeSite
-    ) -> Transaction:
-        """Write down all but what `tx` can still take; returns the transaction that ends the planning."""
+    ) -> tuple[Transaction, list[Batch]]:
+        """Write down all but what `tx` can still take; returns the transaction that ends the planning, and of what."""
         pending: list[Batch] = []
         size = 0
         async for batch in self._batches(snapshot, order, site):
@@ -151,7 +160,7 @@ class Planner:
         for batch in pending:
             self._put(tx, batch, order)
             await self._tell_unsendable(order, batch.unsendable)
-        return tx
+        return tx, pending
 
     async def _batches(
         self, snapshot: Snapshot, order: NoticeOrdered, site: NoticeSite
@@ -180,7 +189,13 @@ class Planner:
         for batch in batches:
             await self._tables.add_many(ADD_DELIVERY, batch.rows, progress=self._progress)
             await self._tables.add_many(ADD_PERSON, batch.others)
+            self._count(order, [batch])
             await self._tell_unsendable(order, batch.unsendable)
+
+    def _count(self, order: NoticeOrdered, batches: list[Batch]) -> None:
+        for batch in batches:
+            for (channel, state), load in batch.loads().items():
+                self._tally.add(order.notice, order.revision, channel, state, load)
 
     def _put(self, tx: Transaction, batch: Batch, order: NoticeOrdered) -> None:
         self._tables.add_words(tx, order.notice, order.revision, batch.words)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 
+from msgspec import Struct
+
 from belltower.clock import Clock
-from belltower.ids import Ids, StreamName
+from belltower.ids import Ids, NoticeId, StreamName
 from belltower.incident.facts import Fact
 from belltower.journal import Journal
 from belltower.people.vault import Vault, new_ring
@@ -15,6 +17,8 @@ from belltower.store import Database
 from belltower.tasks import Crew
 from notify.callbacks import Callbacks
 from notify.channels.inbox import Inbox
+from notify.delivery import State
+from notify.forecast import Forecast, Load, Way, forecast
 from notify.hearing import Hearing
 from notify.inbound import Inbound
 from notify.ledger import At, Ledger, nowhere
@@ -26,6 +30,17 @@ from notify.sender import Sender
 from notify.site import NoticeSite
 from notify.stops import StopCovers
 from notify.store import DeliveryTables
+
+# Behind every id of a notice.
+_AFTER_ALL = "~"
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """A notice on its way."""
+
+    # By kind of address and state; what has begun and has no answer counts as pending.
+    counts: dict[str, dict[State, Load]]
+    remaining: Forecast
 
 
 class NotifyRoom:
@@ -66,7 +81,8 @@ class NotifyRoom:
         self._at = at
         self._resolve_within = resolve_within
         self._resolve_every = resolve_every
-        self._senders: list[Sender] = []
+        # The senders of each kind of address, in their order.
+        self._rows: dict[str, list[Sender]] = {}
         self.tables = DeliveryTables(database=database)
         self.ledger = Ledger(tables=self.tables, journal=journal, clock=clock, ids=ids, at=at)
         self.replies = ReplyTables(
@@ -90,7 +106,7 @@ class NotifyRoom:
     def run(self, crew: Crew) -> list[asyncio.Task[None]]:
         """Start everything; all of it mends itself. The tasks are for whoever wants to stop before the crew does."""
         tasks = [crew.mendable("notify.ledger", self.ledger.run)]
-        rows: dict[str, list[Sender]] = {}
+        rows = self._rows
         for provider in self._providers:
             row = rows.setdefault(provider.channel.name, [])
             sender = Sender(
@@ -114,7 +130,6 @@ class NotifyRoom:
                 at=self._at,
             )
             row.append(sender)
-            self._senders.append(sender)
             tasks.append(crew.mendable(f"notify.sender.{provider.name}", sender.run))
             tasks.append(crew.mendable(f"notify.resolver.{provider.name}", resolver.run))
         for stream in dict.fromkeys((self._stream, self._journal.stream)):
@@ -128,6 +143,7 @@ class NotifyRoom:
                 ids=self._ids,
                 bell=self.ring,
                 stops=self.replies.stops,
+                tally=self.ledger.tally,
                 at=self._at,
             )
             tasks.append(crew.mendable(f"notify.planner.{stream}", planner.run))
@@ -135,12 +151,58 @@ class NotifyRoom:
 
     def ring(self) -> None:
         """Tell every sender that there may be more."""
-        for sender in self._senders:
+        for sender in self._senders():
             sender.ring()
 
     def troubles(self) -> dict[str, str]:
         """Providers that are pausing, each with its reason; for the banner."""
-        return {sender.name: sender.trouble for sender in self._senders if sender.trouble}
+        return {sender.name: sender.trouble for sender in self._senders() if sender.trouble}
+
+    async def forecast(self, loads: Mapping[str, Load], *, routine: bool) -> Forecast:
+        """How long a notice to so many by kind of address would take, if it were ordered now."""
+        last = (int(routine), _AFTER_ALL, 0)
+        ahead = {channel: await self._ahead(channel, last) for channel in loads}
+        return forecast(loads, ahead, self._ways())
+
+    async def progress(self, notice: NoticeId, revision: int) -> Progress:
+        """What is known of the notice's deliveries, and how long the rest will take."""
+        counts = await self.ledger.counts(notice, revision)
+        urgency = await self.tables.urgency(notice, revision)
+        loads = {channel: states.get(State.PENDING, Load()) for channel, states in counts.items()}
+        ahead = {
+            channel: await self._ahead(channel, (urgency, notice, revision))
+            for channel, load in loads.items()
+            if load.deliveries
+        }
+        return Progress(
+            counts={channel: dict(states) for channel, states in counts.items()},
+            remaining=forecast(loads, ahead, self._ways()),
+        )
+
+    async def remaining(self) -> dict[tuple[NoticeId, int], Progress]:
+        """The progress of every notice of which something has yet to be sent."""
+        waiting = {
+            (one.notice, one.revision): None
+            for channel in self._rows
+            for one in await self.tables.waiting(channel)
+        }
+        return {key: await self.progress(*key) for key in waiting}
+
+    async def _ahead(self, channel: str, before: tuple[int, str, int]) -> Load:
+        """What of this kind is sent before a notice of that urgency, id and revision."""
+        ahead = Load()
+        for one in await self.tables.waiting(channel):
+            if (one.urgency, one.notice, one.revision) < before and not one.superseded_by:
+                counts = await self.ledger.counts(one.notice, one.revision)
+                ahead += counts.get(channel, {}).get(State.PENDING, Load())
+        return ahead
+
+    def _ways(self) -> dict[str, list[Way]]:
+        return {channel: [sender.way() for sender in row] for channel, row in self._rows.items()}
+
+    def _senders(self) -> Iterator[Sender]:
+        for row in self._rows.values():
+            yield from row
 
     def callbacks(self) -> Callbacks:
         """The web side of the providers' reports."""

@@ -13,6 +13,7 @@ from belltower.ids import DeliveryId, Ids, NoticeId
 from belltower.tasks import Crew
 from notify.channels.channel import Later, Message, Refused, Settled, Uncertain
 from notify.delivery import Evidence, State
+from notify.forecast import Speed, Way
 from notify.ledger import At, Ledger, nowhere
 from notify.provider import Meter, Provider
 from notify.store import DeliveryTables, Leased, Waiting
@@ -22,8 +23,10 @@ _log = log.get("notify")
 _BACKLOG = 5_000
 _LONGEST_WAIT = 60.0
 _LONGEST_PAUSE = 30.0
-_LOOK = 1.0
-_SWEEP = 0.5
+_LONGEST_IDLE = 1.0
+# Seconds after which the waiting notices are looked at again, if nobody rang.
+_LOOK_AGAIN = 0.5
+_DROPPED_AT_ONCE = 500
 _FIRST_WINDOW = 16
 _UNCERTAIN_RUN = 3
 # Rows are leased when at least one in so many places of the window is free: a commit is shared.
@@ -94,7 +97,11 @@ class Sender:
         self._troubles = 0
         self._uncertain_run = 0
         self._said = ""
-        self._next_sweep = 0.0
+        # The notices of which something waits, in the order in which they are sent, and when to look for them again.
+        self._waiting: list[Waiting] = []
+        self._next_look = 0.0
+        self._dropping: set[tuple[NoticeId, int, int]] = set()
+        self._speed = Speed()
         self._too_late: OrderedDict[tuple[NoticeId, int], float] = OrderedDict()
 
     @property
@@ -109,7 +116,19 @@ class Sender:
 
     def ring(self) -> None:
         """There may be more to send."""
+        self._next_look = 0.0
         self._bell.set()
+
+    def way(self) -> Way:
+        """The provider at this moment."""
+        return Way(
+            name=self._name,
+            per_second=self._pace.per_second * self._pace.numbers,
+            at_once=self._pace.at_once,
+            latency=self._took,
+            measured=self._speed.per_second(asyncio.get_running_loop().time()),
+            trouble=self._said,
+        )
 
     async def run(self) -> None:
         """For ever. What an earlier life left half-sent becomes uncertain first."""
@@ -124,9 +143,8 @@ class Sender:
         try:
             while True:
                 self._bell.clear()
-                if await self._sweep(loop.time()):
-                    while await self._take(loop.time()):
-                        await self._sweep(loop.time())
+                while await self._look(loop.time()) and await self._take(loop.time()):
+                    pass
                 await self._wait(loop)
         finally:
             self._serving = False
@@ -135,9 +153,9 @@ class Sender:
 
     async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
         pace = self._meter.wait(loop.time())
-        look = min(_LOOK, max(pace, 0.001)) if pace > 0 else _LOOK
+        idle = min(_LONGEST_IDLE, max(pace, 0.001)) if pace > 0 else _LONGEST_IDLE
         try:
-            async with asyncio.timeout(look):
+            async with asyncio.timeout(idle):
                 await self._bell.wait()
         except TimeoutError:
             pass
@@ -157,12 +175,20 @@ class Sender:
         return free if not self._flying or free * _SHARE >= places else 0
 
     async def _take(self, now: float) -> int:
-        room = self._room(now)
-        if not room:
-            return 0
+        """Lease for what is in danger first; within that, for what was ordered first."""
+        taken = 0
+        for waiting in list(self._waiting):
+            room = self._room(now)
+            if not room:
+                break
+            taken += await self._take_of(waiting, room, now)
+        return taken
+
+    async def _take_of(self, waiting: Waiting, room: int, now: float) -> int:
         self._at("sender.before_lease")
         wall = self._clock.now()
         leased = await self._tables.lease(
+            waiting=waiting,
             channel=self._channel.name,
             provider=self._name,
             anything=all(sender.trouble for sender in self._before),
@@ -175,7 +201,7 @@ class Sender:
         self._ledger.remember(one.delivery for one in leased)
         for one in leased:
             if one.superseded_by:
-                self._next_sweep = 0.0
+                self._next_look = 0.0
                 self._give_back(one, "superseded", 0.0)
             else:
                 self._numbers[one.delivery.id] = self._meter.take(one.delivery.parts, now)
@@ -284,6 +310,7 @@ class Sender:
         match answer:
             case Settled():
                 self._healthy()
+                self._speed.left(one.delivery.parts, asyncio.get_running_loop().time())
                 self._ledger.note(
                     Evidence(
                         delivery=id_,
@@ -374,28 +401,48 @@ class Sender:
                 self._too_late.popitem(last=False)
         return until
 
-    async def _sweep(self, now: float) -> bool:
-        """Drop what came too late or was superseded. Whether anything may be pending."""
-        if now < self._next_sweep:
-            return True
-        waiting = await self._tables.waiting(self._channel.name)
-        if self._before:  # the first of the row sweeps for all
-            return bool(waiting)
-        self._next_sweep = now + _SWEEP if waiting else 0.0
-        for one in waiting:
+    async def _look(self, now: float) -> bool:
+        """See which notices wait, and drop what came too late or was superseded. Whether any is left to be sent."""
+        if now < self._next_look:
+            return bool(self._waiting)
+        self._next_look = now + _LOOK_AGAIN
+        found = await self._tables.waiting(self._channel.name)
+        self._waiting = []
+        for one in found:
             if one.superseded_by:
-                await self._drop(one, State.SUPERSEDED, one.superseded_by)
+                self._drop(one, State.SUPERSEDED, one.superseded_by)
             elif now > self._until(one.notice, one.revision, one.ordered_at):
-                await self._drop(one, State.REFUSED, "too_late")
-        return bool(waiting)
+                self._drop(one, State.REFUSED, "too_late")
+            else:
+                self._waiting.append(one)
+        return bool(self._waiting)
 
-    async def _drop(self, waiting: Waiting, state: State, reason: str) -> None:
+    def _drop(self, waiting: Waiting, state: State, reason: str) -> None:
+        """Beside the sending: what is in danger does not wait until all that is too late is written down."""
+        key = (waiting.notice, waiting.revision, waiting.urgency)
+        if self._before or key in self._dropping:  # the first of the row drops for all
+            return
+        self._dropping.add(key)
+        self._crew.once("notify.drop", self._drop_all(waiting, state, reason, key))
+
+    async def _drop_all(
+        self, waiting: Waiting, state: State, reason: str, key: tuple[NoticeId, int, int]
+    ) -> None:
         seen: set[DeliveryId] = set()
-        while ids := await self._tables.pending_of(waiting, channel=self._channel.name, count=500):
-            if seen.issuperset(ids):
-                return  # the store lags behind the ledger; the next sweep looks again
-            seen.update(ids)
-            self._at("sender.dropping")
-            await asyncio.gather(
-                *(self._ledger.learn(Evidence(delivery=id_, state=state, reason=reason)) for id_ in ids)
-            )
+        try:
+            while some := await self._tables.pending_of(
+                waiting, channel=self._channel.name, count=_DROPPED_AT_ONCE
+            ):
+                if seen.issuperset(one.id for one in some):
+                    return  # the store lags behind the ledger; the next look begins again
+                seen.update(one.id for one in some)
+                self._at("sender.dropping")
+                self._ledger.remember(some)
+                await asyncio.gather(
+                    *(
+                        self._ledger.learn(Evidence(delivery=one.id, state=state, reason=reason))
+                        for one in some
+                    )
+                )
+        finally:
+            self._dropping.discard(key)

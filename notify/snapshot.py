@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
@@ -12,6 +13,7 @@ from belltower.store import SQLValue
 from floorplans.place import Place
 from notify.audience import AudienceRule, addresses, matches
 from notify.delivery import State
+from notify.forecast import Load
 from notify.stops import NOBODY, Stops
 from notify.store import Attempted, Ordered, Words
 
@@ -38,6 +40,15 @@ class Batch(Struct, kw_only=True):
     # Texts that none before these people needed.
     words: list[Words] = []
     unsendable: list[Unsendable] = []
+
+    def loads(self) -> dict[tuple[str, State], Load]:
+        """How many rows, and parts, of each kind of address begin in which state."""
+        found = Counter((row[5], row[7], row[11]) for row in self.rows)
+        loads: dict[tuple[str, State], Load] = {}
+        for (channel, state, parts), count in found.items():
+            key = (str(channel), State(str(state)))
+            loads[key] = loads.get(key, Load()) + Load(count, count * int(parts or 0))
+        return loads
 
 
 class Snapshot:

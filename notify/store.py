@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from belltower.incident.facts import Mode
 from belltower.store import Database, Progress, SQLValue, Statement, Step, Transaction
 from notify.audience import AudienceRule
 from notify.delivery import Delivery, State
+from notify.forecast import Load
 
 STEPS = (
     Step(
@@ -155,8 +157,9 @@ UPDATE notice_delivery SET state = 'sending', lease = :lease, attempts = attempt
     provider = :provider
 WHERE id IN (
     SELECT id FROM notice_delivery
-    WHERE channel = :channel AND state = 'pending' AND (due_at <= :now OR due_at > :horizon) %s
-    ORDER BY urgency, notice, revision, id LIMIT :count)
+    WHERE channel = :channel AND state = 'pending' AND urgency = :urgency AND notice = :notice
+        AND revision = :revision AND (due_at <= :now OR due_at > :horizon) %s
+    ORDER BY id LIMIT :count)
 """
 _LEASE_ANY = _LEASE % "AND (passed = 0 OR provider = :provider)"
 _LEASE_PASSED = _LEASE % "AND passed = 1 AND provider = :provider"
@@ -176,16 +179,30 @@ JOIN notice_words t ON t.notice = d.notice AND t.revision = d.revision AND t.cha
 WHERE d.lease = :lease ORDER BY d.urgency, d.notice, d.revision, d.id
 """  # noqa: S608 - the columns are a constant
 
-_PENDING_NOTICES = """
-SELECT n.notice, n.revision, n.ordered_at, n.superseded_by, n.urgency FROM notice n JOIN (
-    SELECT DISTINCT notice, revision FROM notice_delivery WHERE channel = :channel AND state = 'pending'
-) d ON d.notice = n.notice AND d.revision = n.revision
+# The next notice of which something is pending: one step in the index for each notice, however many rows it has.
+_NEXT_PENDING = """
+SELECT n.notice, n.revision, n.ordered_at, n.superseded_by, d.urgency FROM (
+    SELECT urgency, notice, revision FROM notice_delivery
+    WHERE channel = :channel AND state = 'pending' AND (urgency, notice, revision) > (:urgency, :notice, :revision)
+    ORDER BY urgency, notice, revision LIMIT 1
+) AS d JOIN notice n ON n.notice = d.notice AND n.revision = d.revision
 """
+_MOST_WAITING = 1_000
 
-_PENDING_OF = """
-SELECT id FROM notice_delivery WHERE channel = :channel AND state = 'pending' AND urgency = :urgency
+_PENDING_OF = f"""
+SELECT {_COLUMNS} FROM notice_delivery WHERE channel = :channel AND state = 'pending' AND urgency = :urgency
     AND notice = :notice AND revision = :revision ORDER BY id LIMIT :count
+"""  # noqa: S608 - the columns are a constant
+
+# A page of a notice's rows, counted; the last address of each channel says where the next page begins.
+_COUNTED = """
+SELECT channel, state, COUNT(*), CAST(SUM(parts) AS BIGINT), MAX(address) FROM (
+    SELECT channel, address, state, parts FROM notice_delivery
+    WHERE notice = :notice AND revision = :revision AND (channel, address) > (:channel, :address)
+    ORDER BY channel, address LIMIT :count
+) AS page GROUP BY channel, state
 """
+_COUNTED_AT_ONCE = 5_000
 
 _RETURN = """
 UPDATE notice_delivery SET state = 'pending', lease = '', reason = :reason, due_at = :due_at,
@@ -383,6 +400,7 @@ class DeliveryTables:
     async def lease(
         self,
         *,
+        waiting: Waiting,
         channel: str,
         provider: str,
         anything: bool,
@@ -391,7 +409,7 @@ class DeliveryTables:
         horizon: Instant,
         count: int,
     ) -> list[Leased]:
-        """Begin an attempt for at most `count` pending deliveries: written and synced before this returns.
+        """Begin an attempt for at most `count` pending deliveries of a notice: written and synced before this returns.
 
         With `anything` false, only for those that were passed on to `provider` by name.
         """
@@ -399,6 +417,9 @@ class DeliveryTables:
             tx.add(
                 _LEASE_ANY if anything else _LEASE_PASSED,
                 channel=channel,
+                urgency=waiting.urgency,
+                notice=waiting.notice,
+                revision=waiting.revision,
                 provider=provider,
                 lease=lease,
                 now=now,
@@ -418,19 +439,28 @@ class DeliveryTables:
         ]
 
     async def waiting(self, channel: str) -> list[Waiting]:
-        """The notices of which this channel still has pending deliveries."""
-        return [
-            Waiting(
-                notice=NoticeId(row[0]),
-                revision=row[1],
-                ordered_at=Instant(row[2]),
-                superseded_by=row[3],
-                urgency=row[4],
+        """The notices of which this channel still has pending deliveries, in the order in which they are sent."""
+        found: list[Waiting] = []
+        urgency, notice, revision = -1, "", 0
+        while len(found) < _MOST_WAITING:
+            rows = await self._database.read(
+                _NEXT_PENDING, channel=channel, urgency=urgency, notice=notice, revision=revision
             )
-            for row in await self._database.read(_PENDING_NOTICES, channel=channel)
-        ]
+            if not rows:
+                break
+            notice, revision, ordered_at, superseded_by, urgency = rows[0]
+            found.append(
+                Waiting(
+                    notice=NoticeId(notice),
+                    revision=revision,
+                    ordered_at=Instant(ordered_at),
+                    superseded_by=superseded_by,
+                    urgency=urgency,
+                )
+            )
+        return found
 
-    async def pending_of(self, waiting: Waiting, *, channel: str, count: int) -> list[DeliveryId]:
+    async def pending_of(self, waiting: Waiting, *, channel: str, count: int) -> list[Delivery]:
         """Some of the pending deliveries of one notice."""
         rows = await self._database.read(
             _PENDING_OF,
@@ -440,7 +470,32 @@ class DeliveryTables:
             channel=channel,
             count=count,
         )
-        return [DeliveryId(row[0]) for row in rows]
+        return [_delivery(row) for row in rows]
+
+    async def counted(self, notice: NoticeId, revision: int) -> list[tuple[str, State, Load]]:
+        """Channel, state, and how many: some thousand rows at a time, so that nobody waits for all of them."""
+        found: Counter[tuple[str, str, bool]] = Counter()
+        channel = address = ""
+        while True:
+            rows = await self._database.read(
+                _COUNTED,
+                notice=notice,
+                revision=revision,
+                channel=channel,
+                address=address,
+                count=_COUNTED_AT_ONCE,
+            )
+            for row in rows:
+                found[row[0], row[1], False] += row[2]
+                found[row[0], row[1], True] += row[3]
+            if sum(row[2] for row in rows) < _COUNTED_AT_ONCE:
+                break
+            channel, address = max((row[0], row[4]) for row in rows)
+        return [
+            (channel, State(state), Load(count, found[channel, state, True]))
+            for (channel, state, of_parts), count in found.items()
+            if not of_parts
+        ]
 
     async def sending(self, channel: str, *, provider: str, first: bool) -> list[Delivery]:
         """What `provider` has begun and not ended; for the `first` of its row also what nobody's name stands at."""
@@ -519,6 +574,15 @@ class DeliveryTables:
         """Whether the notice is real; ACTUAL when it is not known."""
         rows = await self._database.read("SELECT mode FROM notice WHERE notice = :notice", notice=notice)
         return Mode(rows[0][0]) if rows else Mode.ACTUAL
+
+    async def urgency(self, notice: NoticeId, revision: int) -> int:
+        """Whether somebody may be in danger (0), or it may wait (1)."""
+        rows = await self._database.read(
+            "SELECT urgency FROM notice WHERE notice = :notice AND revision = :revision",
+            notice=notice,
+            revision=revision,
+        )
+        return int(rows[0][0]) if rows else 0
 
     async def known_ids(self, delivery: Delivery) -> set[str]:
         """The provider's ids of all our messages to this address."""

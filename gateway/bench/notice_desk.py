@@ -63,6 +63,7 @@ class NoticeDesk:
             clock=self._clock,
             ids=self._ids,
             bell=room.ring,
+            tally=room.ledger.tally,
         )
 
     def ordered(self, n: int = 1) -> Entry:
@@ -106,7 +107,8 @@ class NoticeDesk:
         room = self.room([Provider(channel=channel, pace=pace)])
         await room.open()
         async with Crew() as crew:
-            tasks = room.run(crew)
+            # A disk that is busy for a moment sends facts to the spool; only this brings them back.
+            tasks = [crew.mendable("journal", self._journal.run), *room.run(crew)]
             await self.planner(room, frozenset({channel.name})).plan(self.ordered())
             while await self.busy() or await self.settled() < count:  # noqa: ASYNC110 - the rows are what counts
                 await asyncio.sleep(0.02)

@@ -1,0 +1,166 @@
+"""How long until the last of them has it: said before, kept true after, and never by counting all rows."""
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notify import store
+from notify.channels.channel import Later, Settled
+from notify.delivery import State
+from notify.forecast import Load, Speed, Way, forecast
+from notify.provider import Pace, Provider
+from tests.notify.test_providers import Carrier
+from tests.peers.carrier import carrier_peer
+from tests.peers.desk import DeskOptions, desk, order, staff
+
+
+def way(**changes: object) -> Way:
+    return Way(**{"name": "a", "per_second": 1.0, "at_once": 20, "latency": 0.5, **changes})
+
+
+def seconds(load: Load, *ways: Way, ahead: Load | None = None) -> float | None:
+    return forecast({"sms": load}, {"sms": ahead or Load()}, {"sms": ways}).last
+
+
+def test_a_long_code_takes_hours_for_ten_thousand_parents() -> None:
+    """One part a second (reliability.md, decision 6): 2.8 hours, and it is said before anything leaves."""
+    assert 10_000.5 == seconds(Load(10_000, 10_000), way())
+
+
+def test_parts_and_not_messages_are_paced() -> None:
+    """A text in two parts takes twice as long; four numbers take a quarter."""
+    assert 200.5 == seconds(Load(100, 200), way())
+    assert 50.5 == seconds(Load(100, 200), way(per_second=4.0))
+
+
+def test_where_nothing_is_paced_the_answers_are() -> None:
+    """Twenty in flight, half a second each."""
+    assert 25.5 == seconds(Load(1_000, 1_000), way(per_second=0.0))
+
+
+def test_what_is_ahead_goes_first() -> None:
+    """The first of a routine notice leaves when all that is more urgent has left."""
+    found = forecast({"sms": Load(10, 10)}, {"sms": Load(50, 60)}, {"sms": [way()]}).channels["sms"]
+
+    assert (60.5, 70.5) == (found.first, found.last)
+
+
+def test_the_one_that_is_well_is_asked() -> None:
+    """And where none is, nobody can say."""
+    ill = way(name="first", trouble="unreachable", per_second=100.0)
+
+    assert 10.5 == seconds(Load(10, 10), ill, way(name="second"))
+    assert None is seconds(Load(10, 10), ill)
+    assert 0.0 == seconds(Load(), ill)
+
+
+def test_what_was_measured_is_believed_but_never_beyond_the_pace() -> None:
+    """A provider that is slower than its settings say."""
+    assert 100.5 == seconds(Load(50, 50), way(per_second=10.0, measured=0.5))
+    assert 5.5 == seconds(Load(50, 50), way(per_second=10.0, measured=400.0))
+
+
+@given(parts=st.lists(st.integers(1, 2), min_size=40, max_size=200), rate=st.sampled_from([5, 20, 60]))
+def test_a_steady_rate_is_measured(parts: list[int], rate: int) -> None:
+    """Within a part of a second's worth, once three seconds have been seen; a pause forgets it."""
+    speed, now = Speed(), 1_000.0
+    for some in parts:
+        now += some / rate
+        speed.left(some, now)
+    measured = speed.per_second(now)
+
+    if sum(parts) / rate > 4:
+        assert measured is not None
+        assert abs(measured - rate) <= 0.4 * rate
+    assert None is speed.per_second(now + 60)
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> DeskOptions:
+    return DeskOptions(database=str(tmp_path / "desk.db"))
+
+
+async def test_the_counts_are_those_of_the_rows(options: DeskOptions) -> None:
+    """Whatever goes wrong on the way, after each notice, and after a restart that has to count them."""
+    async with carrier_peer() as carrier:
+        options.sms_url, options.smtp_port, options.people = carrier.url, carrier.smtp_port, 40
+        carrier.goes_wrong(chance=0.3, status=503, accept_anyway=True, stopped=["+15550000103"])
+        async with desk(options) as running:
+            await running.is_ordered(
+                order(1, template="staff-action", slots={"action": "hold"}),
+                order(2, template="staff-action", slots={"action": "lockdown"}),
+            )
+            await running.is_settled(160)
+            kept = [await running.room.ledger.counts(f"ntc_00{n}", 1) for n in (1, 2)]
+            assert {} == await running.room.remaining()
+        async with desk(options) as running:
+            counted = [await running.room.ledger.counts(f"ntc_00{n}", 1) for n in (1, 2)]
+            rows = Counter((row.notice, row.channel, row.state) for row in await running.rows())
+
+    assert counted == kept
+    assert rows == Counter(
+        {
+            (f"ntc_00{n}", channel, state.value): load.deliveries
+            for n, channels in enumerate(kept, start=1)
+            for channel, states in channels.items()
+            for state, load in states.items()
+        }
+    )
+
+
+async def test_the_time_is_said_before_and_is_true_after(options: DeskOptions) -> None:
+    """Sixty messages at 20 a second behind nothing: three seconds, less and less; a routine one would wait for it."""
+    provider = Provider(channel=Carrier(), pace=Pace(per_second=20.0))
+    async with desk(options, people=staff(60, kinds=("sms",)), channels=[provider]) as running:
+        room, loop = running.room, asyncio.get_running_loop()
+        before = await room.forecast({"sms": Load(60, 60)}, routine=False)
+        began = loop.time()
+        await running.is_ordered(order())
+        async with asyncio.timeout(5):
+            while not (left := await room.remaining()):  # noqa: ASYNC110 - rows ring no bell
+                await asyncio.sleep(0.01)
+        (progress,) = left.values()
+        behind = await room.forecast({"sms": Load(20, 20)}, routine=True)
+        await running.is_settled(60)
+        took = loop.time() - began
+
+        assert before.last is not None
+        assert abs(before.last - took) < 1.5
+        assert progress.remaining.last is not None
+        assert progress.remaining.last <= before.last + 0.1
+        assert behind.channels["sms"].ahead.deliveries <= 60
+        assert behind.last > progress.remaining.last - 0.5
+        assert {"sms": {State.ACCEPTED: Load(60, 60)}} == (await room.progress("ntc_001", 1)).counts
+
+
+async def test_while_nobody_takes_anything_no_time_is_named(options: DeskOptions) -> None:
+    """Not knowing is said, and what waits is."""
+    channel = Carrier(lambda _: Later(reason="account:20003", after=30.0, everyone=True))
+    provider = Provider(channel=channel)
+    async with desk(options, people=staff(5, kinds=("sms",)), channels=[provider]) as running:
+        await running.is_ordered(order())
+        async with asyncio.timeout(5):
+            while not running.room.troubles():  # noqa: ASYNC110 - trouble rings no bell
+                await asyncio.sleep(0.01)
+        progress = await running.room.progress("ntc_001", 1)
+
+    assert Load(5, 5) == progress.counts["sms"][State.PENDING]
+    assert None is progress.remaining.last
+
+
+async def test_no_question_of_the_live_page_walks_through_all_rows(options: DeskOptions) -> None:
+    """Each is a step in an index; a page of the first count is bounded by the notice and its LIMIT."""
+    provider = Provider(channel=Carrier(lambda _: Settled()))
+    named = {"channel": "sms", "urgency": 0, "notice": "n", "revision": 1, "address": "", "count": 5}
+    async with desk(options, people=staff(3, kinds=("sms",)), channels=[provider]) as running:
+        for sql in (store._NEXT_PENDING, store._PENDING_OF, store._COUNTED):
+            steps = await running.database.read(f"EXPLAIN QUERY PLAN {sql}", **named)
+            told = [step for *_, step in steps if "notice_delivery" in step]
+
+            assert told
+            assert all("USING" in step and "INDEX" in step and "=? " in step for step in told)
+            assert not [step for *_, step in steps if step.startswith("SCAN notice")]
