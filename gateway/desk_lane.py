@@ -127,6 +127,8 @@ class DeskLane:
                 clock=clock,
                 ids=ids,
                 random=Random(),  # noqa: S311 - jitter, not a secret
+                vault=rosters.vault,
+                stop_covers=settings.notices.stop_covers,
             )
             await notices.open()
             stack.push_async_callback(notices.close)

@@ -17,6 +17,7 @@ from belltower.people.tables import LAST, STEPS
 from belltower.people.taking import HeldUp, Ready, Taking
 from belltower.people.vault import KeyRing, Vault, new_ring, read_ring, write_ring
 from belltower.store import Database, Transaction
+from notify import reply_tables
 
 _log = log.get("rosters")
 
@@ -27,10 +28,12 @@ _LOOK = 2.0
 async def open_rosters(database: Database, key_ring: Path) -> RosterStore:
     """The rosters of this database, under the keys of this file, which is made for the first roster.
 
-    Raises `SettingsError`: the file is lost though there are rosters, or is no key ring.
+    Raises `SettingsError`: the file is lost though something is sealed with its keys, or is no key ring.
     """
     await database.migrate(STEPS)
-    ring = _ring(key_ring, needed=bool((await database.read(LAST))[0][0]))
+    await database.migrate(reply_tables.STEPS)
+    sealed = (await database.read(LAST))[0][0] or (await database.read(reply_tables.ANY))[0][0]
+    ring = _ring(key_ring, needed=bool(sealed))
     return RosterStore(database=database, vault=Vault(ring=ring))
 
 
@@ -38,7 +41,7 @@ def _ring(path: Path, *, needed: bool) -> KeyRing:
     if not path.exists():
         if needed:
             raise SettingsError(
-                f"key ring {path}: not there, and rosters are sealed with its keys; take it from the backup"
+                f"key ring {path}: not there, and rosters or answers are sealed with its keys; take it from the backup"
             )
         write_ring(path, new_ring())
     return read_ring(path)

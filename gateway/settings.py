@@ -39,7 +39,7 @@ from hardware.codecs.ax25 import Address
 from hardware.drivers import TLS
 from hardware.drivers.page_settings import SpeechSettings
 from hardware.transports import open_transport
-from notify.settings import CHANNELS
+from notify.settings import CHANNELS, NoticeSettings
 
 R = TypeVar("R")
 
@@ -314,6 +314,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     desk: DeskSettings
     # By channel name.
     channels: dict[str, Any]
+    notices: NoticeSettings = NoticeSettings()
     # By the name that response.toml gives them.
     outputs: dict[str, Any] = {}
     # Outputs that cannot be used, and why: their secret cannot be opened.
@@ -414,6 +415,7 @@ def load(
         **(psap := _psap(reader, tables.get("psap", {}))),
         desk=_desk(reader, tables.get("desk", {})),
         channels=_channels(reader, tables.get("notify", {}), psap["psap_links"]),
+        notices=_notices(reader, tables.get("notify", {})),
         outputs=outputs,
         output_faults=output_faults,
         speech=reader.take(SpeechSettings, tables.get("speech", {}), "speech") or SpeechSettings(),
@@ -588,7 +590,17 @@ def _outputs(reader: Reader, tables: Any) -> tuple[dict[str, Any], dict[str, str
     return outputs, unusable
 
 
+def _notices(reader: Reader, notify: Any) -> NoticeSettings:
+    """What holds for all channels. The keys that are faulty here are told of here, and nowhere else."""
+    own = (
+        {key: value for key, value in notify.items() if key != "channels"} if isinstance(notify, dict) else {}
+    )
+    return reader.take(NoticeSettings, own, "notify") or NoticeSettings()
+
+
 def _channels(reader: Reader, notify: Any, links: Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(notify, dict):
+        notify = {key: value for key, value in notify.items() if key == "channels"}
     channels = _named(
         reader, notify, "notify", "channels", lambda table, at: reader.take_kind(CHANNELS, table, at)
     )

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct, field
 from belltower.errors import SettingsError
 from belltower.values import Count, Port, Seconds, Secret
 from hardware.transports import open_transport
+from notify.stops import StopCovers
 
 _Host = Annotated[
     str,
@@ -45,6 +46,13 @@ _Number = Annotated[
 _Rate = Annotated[float, Meta(gt=0, extra={"expected": "messages a second, more than 0; 1.0 for instance"})]
 
 _CallRate = Annotated[float, Meta(gt=0, extra={"expected": "calls a second, more than 0; 1.0 for instance"})]
+
+
+class NoticeSettings(Struct, frozen=True, kw_only=True):
+    """What holds for all channels: `[notify]`."""
+
+    # What an answer of STOP keeps away from that address: "routine" notices and exercises, or "all".
+    stop_covers: StopCovers = "routine"
 
 
 class SMTPSettings(Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from gateway.outputs.settings import OUTPUTS
 from gateway.psap.settings import LINKS
 from gateway.settings import Settings, load
 from hardware.drivers.page_settings import SpeechSettings
-from notify.settings import CHANNELS
+from notify.settings import CHANNELS, NoticeSettings
 
 ROOT = Path(__file__).parents[2]
 MINIMAL = """
@@ -68,6 +68,7 @@ def test_the_example_names_every_key_there_is() -> None:
         ("alarm", rooms.AlarmSettings, example["alarm"]),
         ("desk", rooms.DeskSettings, example["desk"]),
         ("log", rooms.LogSettings, example["log"]),
+        ("notify", NoticeSettings, example["notify"]),
         ("speech", SpeechSettings, example["speech"]),
     ]
     for kinds, tables in (

@@ -10,12 +10,17 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from belltower.clock import Instant
+from belltower.errors import SettingsError
 from belltower.ids import IncidentId, NoticeId, PersonId
 from belltower.incident.facts import DeliverySettled, Outcome, Reply, ReplyHeard
 from belltower.people.person import Contact, ContactKind, Person
+from belltower.store import open_database
+from gateway.rosters import open_rosters
 from notify.channels.channel import Settled
 from notify.channels.inbox import PATH, TwilioInbox
 from notify.provider import Provider
+from notify.reply_tables import ReplyTables
 from notify.signature import sign
 from tests.peers.desk import Desk, DeskOptions, desk, order, staff
 
@@ -284,3 +289,20 @@ async def test_what_people_write_in_a_storm_is_kept_once_each(running: Desk, car
 
     assert {200} == {answer.result() for answer in answers}
     assert 100 == len(await heard(running)) == len(await running.room.replies.replies(NoticeId("ntc_001")))
+
+
+async def test_keys_that_are_lost_are_not_made_again_while_addresses_are_stopped(tmp_path: Path) -> None:
+    """Nobody would know any more who wants no notices."""
+    database = await open_database(f"sqlite://{tmp_path}/desk.db")
+    ring = tmp_path / "people.keys"
+    try:
+        vault = (await open_rosters(database, ring)).vault
+        tables = ReplyTables(database=database, vault=vault)
+        async with database.begin() as tx:
+            tables.stop(tx, "sms", P0, person="p0", at=Instant(1))
+        assert (await ReplyTables(database=database, vault=vault).stops()).refuses("sms", P0, urgency=1)
+        ring.unlink()
+        with pytest.raises(SettingsError, match="backup"):
+            await open_rosters(database, ring)
+    finally:
+        await database.close()
