@@ -12,7 +12,7 @@ from gateway.web.desk import ConsoleMessage, Recipient
 from gateway.web.rooms import Room, spoken_room
 from notify.channels.console import Board
 from notify.delivery import State
-from notify.site import NoticeSite
+from notify.site import NoticeSite, Roster
 from notify.store import DeliveryTables
 
 _OUTCOMES = {
@@ -25,7 +25,7 @@ _OUTCOMES = {
 }
 
 
-def notice_site(site: SitePackage, *, url: str) -> NoticeSite:
+def notice_site(site: SitePackage, *, url: str, roster: Roster | None = None) -> NoticeSite:
     """The site package as notices see it."""
     return NoticeSite(
         school=site.name,
@@ -33,6 +33,7 @@ def notice_site(site: SitePackage, *, url: str) -> NoticeSite:
         places=site.places,
         audiences=site.audiences,
         wording=site.wording,
+        roster=roster,
         timezone=site.timezone,
         phone=site.wants.phone or site.on_earth.telephone,
         incident_url=f"{url}/incidents/{{incident}}" if url else "",

@@ -19,7 +19,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from aiohttp import web
-from msgspec import structs
 
 from belltower import log
 from belltower.clock import SystemClock
@@ -38,6 +37,7 @@ from gateway.alarm_follower import AlarmFollower, AlarmVerbs
 from gateway.alert_watch import AlertWatch
 from gateway.control import ControlClient
 from gateway.desk_channels import DeskNotices, SiteNames, notice_site
+from gateway.desk_roster import DeskRoster
 from gateway.intake.devices.health import Devices
 from gateway.invitation import FIRST
 from gateway.rosters import RosterDesk, open_rosters
@@ -48,9 +48,11 @@ from gateway.web import store as web_store
 from gateway.web.alert_feed import FeedPlan
 from gateway.web.app import first_invitation, make_web
 from gateway.web.journal_desk import JournalDesk
+from gateway.web.ledger import NoticeRoom
 from hardware.transports.addresses import Addresses
 from notify.channels.console import Board
 from notify.channels.table import make_channels
+from notify.reports import Reports
 from notify.room import NotifyRoom
 
 _log = log.get("desk_lane")
@@ -111,12 +113,12 @@ class DeskLane:
             url = settings.desk.web.url
             board = Board()
             rosters = await open_rosters(database, settings.state.folder / "people.keys")
-            people = RosterPeople(store=rosters)
+            noticed = partial(notice_site, site, url=url, roster=RosterPeople(store=rosters))
             notices = NotifyRoom(
                 database=database,
                 journal=journal,
                 stream=stream,
-                site=lambda: structs.replace(notice_site(site, url=url), roster=people),
+                site=noticed,
                 providers=make_channels(
                     settings.channels,
                     public_url=url,
@@ -175,6 +177,9 @@ class DeskLane:
                 machine_routes=[*notices.callbacks().routes(), *notices.inbound().routes()],
                 feed=_feed(settings, site),
                 devices=partial(_devices, client, ids),
+                notices=NoticeRoom(
+                    reports=Reports(database=database), site=noticed, roster=DeskRoster(store=rosters)
+                ),
             )
             async with Crew() as crew:
                 crew.essential("journal", journal.run)

@@ -28,9 +28,17 @@ class RosterPeople:
             children = await store.children_of(list(rows), revision)
             whose = rows.keys() | {child for own in children.values() for child in own}
             classes = await store.classes_of(sorted(whose), revision)
+            schools = await store.schools_of(sorted(whose), revision)
             reached = await store.addresses_of(list(rows), revision)
             yield [
-                _person(store.vault, row, reached.get(person, []), children.get(person, frozenset()), classes)
+                _person(
+                    store.vault,
+                    row,
+                    reached.get(person, []),
+                    children.get(person, frozenset()),
+                    classes,
+                    schools,
+                )
                 for person, row in rows.items()
             ]
 
@@ -41,9 +49,10 @@ def _person(
     reached: Sequence[Address],
     children: frozenset[PersonId],
     classes: Mapping[PersonId, frozenset[str]],
+    schools: Mapping[PersonId, Sequence[str]],
 ) -> Person:
     person = PersonId(row[1])
-    name, language, schools, roles = addressed(vault, row)
+    name, language, _, roles = addressed(vault, row)
     if children and row[3] == HumanKind.STAFF:
         roles |= {"guardian"}
     return Person(
@@ -53,7 +62,7 @@ def _person(
         contacts=tuple(_contacts(reached)),
         language=language,
         classes=frozenset().union(*(classes.get(one, frozenset()) for one in (person, *children))),
-        schools=frozenset(schools),
+        schools=frozenset().union(*(schools.get(one, ()) for one in (person, *children))),
         children=children,
     )
 

@@ -315,6 +315,12 @@ def addressed(vault: Vault, row: tuple[Any, ...]) -> tuple[str, str, tuple[Schoo
     return f"{given} {family}".strip(), language, plain.schools, plain.roles
 
 
+def schools_of(row: tuple[Any, ...]) -> tuple[SchoolKey, ...]:
+    """The schools that a row of `select(Kept.PERSON, ..)` names; nothing is opened."""
+    schools: tuple[SchoolKey, ...] = _rest.decode(row[5]).schools
+    return schools
+
+
 def address(vault: Vault, row: tuple[Any, ...]) -> Address:
     """A row of `select(Kept.ADDRESS, ..)`, opened. Raises `Unreadable`."""
     source, ident, since, person, kind, _found_by, sealed = row

@@ -14,6 +14,7 @@ from belltower.people.records import (
     KnownHuman,
     KnownLink,
     address,
+    addressed,
     enrolment,
     known_human,
     known_link,
@@ -21,6 +22,7 @@ from belltower.people.records import (
     place,
     school,
     school_class,
+    schools_of,
 )
 from belltower.people.roster import (
     ClassKey,
@@ -31,6 +33,7 @@ from belltower.people.roster import (
     Roster,
     School,
     SchoolClass,
+    SchoolKey,
 )
 from belltower.people.tables import (
     IN_FORCE,
@@ -150,6 +153,18 @@ class RosterStore:
         for row in await self._among(Kept.ENROLMENT, "person", persons, revision):
             found.setdefault(PersonId(row[4]), set()).add(str(row[3]))
         return {person: frozenset(classes) for person, classes in found.items()}
+
+    async def schools_of(
+        self, persons: Sequence[PersonId], revision: int
+    ) -> dict[PersonId, tuple[SchoolKey, ...]]:
+        """The schools at which each of these is."""
+        rows = await self._among(Kept.PERSON, "ident", persons, revision)
+        return {PersonId(row[1]): schools_of(row) for row in rows}
+
+    async def names_of(self, persons: Sequence[PersonId]) -> dict[PersonId, str]:
+        """What each of these is called, as far as the roster in force knows them."""
+        rows = await self._among(Kept.PERSON, "ident", persons, await self.in_force())
+        return {PersonId(row[1]): addressed(self.vault, row)[0] for row in rows}
 
     async def whole(self, source: str) -> Roster:
         """All of one source, as a load would say it; for a delta to be read against. Held in memory whole."""

@@ -7,6 +7,7 @@
     view.py       pure: what the templates are given
     live.py       follows the desk, keeps the open stories, says what changed
     stream.py     fan-out of server-sent events, one bounded queue for each client
+    notices.py    the list of notices; ledger.py, ledger_view.py: what became of each, live and as a table
     pages.py      the pages and the two verbs
     sign_in.py    the one-time link, the password, the way out
     throttle.py   how often a password may be tried

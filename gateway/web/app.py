@@ -19,7 +19,9 @@ from gateway.web.alert_feed import AlertFeed, FeedPlan
 from gateway.web.desk import DeskView
 from gateway.web.device_page import AskDevices, DevicePage
 from gateway.web.guard import guard
+from gateway.web.ledger import Ledger, NoticeRoom
 from gateway.web.live import Live
+from gateway.web.notices import NoticePages
 from gateway.web.pages import Pages
 from gateway.web.passwords import Passwords
 from gateway.web.render import Renderer, assets
@@ -35,8 +37,17 @@ FORM = 16 * 1024
 class Web:
     """The live page. Serve `app`, and `start` its followers in the lane's crew."""
 
-    def __init__(self, *, app: web.Application, live: Live, fanout: Fanout, sign_in: SignIn) -> None:
+    def __init__(
+        self,
+        *,
+        app: web.Application,
+        live: Live,
+        fanout: Fanout,
+        sign_in: SignIn,
+        ledger: Ledger | None = None,
+    ) -> None:
         self.app = app
+        self._ledger = ledger
         self.fanout = fanout
         self._live = live
         self._sign_in = sign_in
@@ -47,6 +58,8 @@ class Web:
         crew.essential("web.publish", self._live.publish)
         crew.essential("web.watch", self._live.watch)
         crew.essential("web.heartbeats", self.fanout.heartbeats)
+        if self._ledger is not None:
+            crew.essential("web.ledger", self._ledger.run)
 
     @property
     def ready(self) -> bool:
@@ -78,6 +91,7 @@ def make_web(
     machine_routes: Sequence[web.RouteDef] = (),
     feed: FeedPlan | None = None,
     devices: AskDevices | None = None,
+    notices: NoticeRoom | None = None,
 ) -> Web:
     """The live page over `desk`, its accounts in `database` (migrated by `gateway.web.store.STEPS`).
 
@@ -86,7 +100,7 @@ def make_web(
     the desk's `Names`; see `gateway.web.store.names`. `on_account` is called when a one-time link was used. `machine_routes` are for machines that prove themselves in
     their own way (a carrier's signed reports): neither a sign-in nor a form of ours is asked of them. `feed` is how our
     own alerts are published; None: they are not. `devices` asks the alarm lane how the foreign devices are; None: there is
-    no page of them.
+    no page of them. `notices` is what the pages of notices stand on; None: there are none.
     """
     if public_origin is not None and urlsplit(public_origin).scheme not in ("http", "https"):
         raise ValueError("public_origin is a scheme and a host, https://belltower.school.example")
@@ -141,6 +155,20 @@ def make_web(
     if devices is not None:
         pages.devices = True
         app.add_routes(DevicePage(pages=pages, names=desk.names, ask=devices, clock=clock).routes())
+    ledger = None
+    if notices is not None:
+        pages.notices = True
+        ledger = Ledger(
+            room=notices,
+            pages=pages,
+            live=live,
+            fanout=fanout,
+            renderer=renderer,
+            names=desk.names,
+            clock=clock,
+        )
+        listing = NoticePages(room=notices, pages=pages, renderer=renderer, names=desk.names, clock=clock)
+        app.add_routes([*listing.routes(), *ledger.routes()])
     if feed is not None:
         app.add_routes(AlertFeed(plan=feed, live=live, sessions=sessions, clock=clock).routes())
 
@@ -153,4 +181,4 @@ def make_web(
 
     app.cleanup_ctx.append(threads)
     app.on_shutdown.append(shutdown)
-    return Web(app=app, live=live, fanout=fanout, sign_in=sign_in)
+    return Web(app=app, live=live, fanout=fanout, sign_in=sign_in, ledger=ledger)

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from belltower import log
 from belltower.clock import Clock
 from belltower.errors import Refused, StoreError, Unreachable
-from belltower.ids import IncidentId, StreamName
+from belltower.ids import IncidentId, NoticeId, StreamName
 from belltower.incident import facts
 from belltower.incident.entry import Entry
 from gateway.web.desk import ConsoleMessage, DeskView
@@ -39,6 +39,14 @@ LIST = "list"
 CLOSED_SHOWN = 20
 """How many closed incidents stay in the list."""
 
+_OF_NOTICES = (
+    facts.NoticeOrdered,
+    facts.NoticePlanned,
+    facts.NoticeApproved,
+    facts.DeliverySettled,
+    facts.ReplyHeard,
+)
+
 
 class Live:
     """The stories of open incidents and of those closed lately."""
@@ -51,6 +59,8 @@ class Live:
         self._stories: OrderedDict[IncidentId, Story] = OrderedDict()
         self._changed: dict[IncidentId, set[str]] = {}
         self._console_changed = False
+        # Notices of which something was heard since somebody took these.
+        self.noticed: set[NoticeId] = set()
         # Incidents with new texts.
         self._spoken: set[IncidentId] = set()
         self._bell = asyncio.Event()
@@ -96,11 +106,11 @@ class Live:
             html = self._renderer.banner(self.banner())
             if html != self._banner:
                 self._banner = html
-                self._fanout.publish(EVERYBODY, event("banner", _packed(html=html)), self.heads)
+                self._fanout.publish(EVERYBODY, event("banner", packed(html=html)), self.heads)
             html = self.alerts()
             if html != self._alerts:
                 self._alerts = html
-                self._fanout.publish(LIST, event("alerts", _packed(html=html)), self.heads)
+                self._fanout.publish(LIST, event("alerts", packed(html=html)), self.heads)
             await asyncio.sleep(1.0)
 
     def banner(self) -> list[BannerLine]:
@@ -117,6 +127,11 @@ class Live:
         """Open incidents, and those closed lately, the newest first."""
         cards = [card(story, self._renderer.zone) for story in reversed(self._stories.values())]
         return [each for each in cards if each.open], [each for each in cards if not each.open]
+
+    def take_noticed(self) -> set[NoticeId]:
+        """The notices of which something was heard since this was asked last."""
+        noticed, self.noticed = self.noticed, set()
+        return noticed
 
     def stories(self) -> list[Story]:
         """Open incidents and those closed lately, the newest first."""
@@ -169,6 +184,8 @@ class Live:
                 self._changed.setdefault(incident, set()).update(story.apply(entry))
                 if isinstance(entry.fact, facts.TextHeard | facts.TextOrdered | facts.TextShown):
                     self._spoken.add(incident)
+        if isinstance(entry.fact, _OF_NOTICES) and entry.fact.notice is not None:
+            self.noticed.add(entry.fact.notice)
         if isinstance(entry.fact, facts.DeliverySettled) and entry.fact.channel == "console":
             self._console_changed = True
         self._bell.set()
@@ -182,26 +199,26 @@ class Live:
             following = ""
             for moment in reversed(story.told()):
                 if moment.key in keys:
-                    packed = _packed(key=moment.key, before=following, html=self._renderer.step(moment))
-                    events.append(event("step", packed))
+                    data = packed(key=moment.key, before=following, html=self._renderer.step(moment))
+                    events.append(event("step", data))
                 following = moment.key
-            events.append(event("notices", _packed(html=self._renderer.notices(story))))
-            events.append(event("rooms", _packed(html=self._renderer.rooms(story))))
+            events.append(event("notices", packed(html=self._renderer.notices(story))))
+            events.append(event("rooms", packed(html=self._renderer.rooms(story))))
             if incident in texts:
-                events.append(event("texts", _packed(html=self._renderer.texts(story, texts[incident]))))
-            events.append(event("head", _packed(html=self._renderer.head(story)), heads))
+                events.append(event("texts", packed(html=self._renderer.texts(story, texts[incident]))))
+            events.append(event("head", packed(html=self._renderer.head(story)), heads))
             self._fanout.publish(incident, b"".join(events), heads)
         if changed:
             self._forget()
             shown, closed = self.cards()
-            packed = _packed(
+            data = packed(
                 open=self._renderer.cards(shown, NONE_OPEN), closed=self._renderer.cards(closed, NONE_CLOSED)
             )
-            self._fanout.publish(LIST, event("list", packed, heads), heads)
+            self._fanout.publish(LIST, event("list", data, heads), heads)
         if self._console_changed:
             self._console_changed = False
-            packed = _packed(html=self._renderer.console(self.console))
-            self._fanout.publish(EVERYBODY, event("console", packed), heads)
+            data = packed(html=self._renderer.console(self.console))
+            self._fanout.publish(EVERYBODY, event("console", data), heads)
 
     def _forget(self) -> None:
         closed = [incident for incident, story in self._stories.items() if not story.incident.open]
@@ -216,5 +233,6 @@ NONE_CLOSED = "None."
 """What stands under "Closed lately" then."""
 
 
-def _packed(**values: str) -> str:
+def packed(**values: str) -> str:
+    """An event's data as the page's module reads it."""
     return json.dumps(values, ensure_ascii=False, separators=(",", ":"))

@@ -58,6 +58,8 @@ class Pages:
         self._static = static
         # Whether there is a page of devices to point at.
         self.devices = False
+        # The same of notices.
+        self.notices = False
 
     def routes(self) -> list[web.RouteDef]:
         """Where the pages stand."""
@@ -128,6 +130,7 @@ class Pages:
             "console": self._live.console,
             "alerts": self._live.alerts(),
             "devices": self.devices,
+            "notices": self.notices,
         }
         return self.page(request, "list.html", values, session, status=200 if readable else 503)
 

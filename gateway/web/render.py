@@ -63,6 +63,11 @@ class Renderer:
         """A whole page."""
         return self._environment.get_template(template).render(values)
 
+    def part(self, template: str, macro: str, *given: object) -> str:
+        """A piece of a page: a macro of a template."""
+        module: Any = self._environment.get_template(template).module
+        return str(getattr(module, macro)(*given))
+
     def step(self, moment: Moment) -> str:
         """One line of the timeline."""
         return str(self._parts.step(step_view(moment, self.zone)))

@@ -133,6 +133,10 @@ class Fanout:
         for screen in slow:
             self._let_go(screen)
 
+    def watched(self, topic: str) -> bool:
+        """Whether any screen is on this topic."""
+        return topic in self._topics
+
     def end(self) -> None:
         """Let go of everybody: this process ends."""
         for screen in list(self._screens):

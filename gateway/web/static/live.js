@@ -95,6 +95,16 @@ function list({ open, closed }) {
   replaced(byId("closed"), closed);
 }
 
+function ledger({ html }) {
+  const place = byId("ledger");
+  if (!place) return;
+  // What somebody has opened stays open.
+  const open = Boolean(place.querySelector("details[open]"));
+  replaced(place, html);
+  const names = place.querySelector("details");
+  if (open && names) names.open = true;
+}
+
 function reload() {
   if (reloading) return;
   if (document.querySelector("details[open]")) {
@@ -124,6 +134,8 @@ function listen() {
     banner: ({ html }) => replaced(byId("banner"), html),
     console: ({ html }) => replaced(byId("console"), html),
     alerts: ({ html }) => replaced(byId("alerts"), html),
+    ledger,
+    again: reload,
   };
   source.onopen = alive;
   for (const [kind, act] of Object.entries(acts)) {

@@ -193,6 +193,9 @@ async def test_notices_reach_guardians_by_their_children(people: RosterStore) ->
     assert len(DISTRICT.humans) - 1 == len(found)
     assert {ids[key] for key in children} == person.children
     assert {one.school_class for one in DISTRICT.enrolments if one.human in children} == person.classes
+    assert {school for one in DISTRICT.humans if one.key in children for school in one.schools} | set(
+        adult.schools
+    ) == person.schools
     assert {"guardian"} == person.roles
     assert (adult.language, f"{adult.given} {adult.family}") == (person.language, person.name)
     assert {

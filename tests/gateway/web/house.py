@@ -28,6 +28,7 @@ from gateway.web.alert_feed import FeedPlan
 from gateway.web.app import Web, first_invitation, make_web
 from gateway.web.desk import AlertsNearby, ConsoleMessage, LaneState, Recipient
 from gateway.web.journal_desk import JournalDesk
+from gateway.web.ledger import NoticeRoom
 from gateway.web.rooms import Room, RoomText
 
 ALARM, DESK = StreamName("alarm"), StreamName("desk")
@@ -98,6 +99,7 @@ class House:
         self.nearby: AlertsNearby | None = None
         self.feed: FeedPlan | None = None
         self.devices: Devices | None = None
+        self.notices: NoticeRoom | None = None
         self.alarm_database: Database
         self.database: Database
         self.alarm: Journal[Fact]
@@ -147,6 +149,7 @@ class House:
             hasher=QUICK,
             feed=self.feed,
             devices=self.how_devices_are if self.devices is not None else None,
+            notices=self.notices,
         )
         return self.page
 

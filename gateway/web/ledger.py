@@ -1,0 +1,300 @@
+"""The ledger of a notice: what became of every delivery, live, and as a file to keep."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import re
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from typing import Protocol
+
+from aiohttp import web
+from msgspec import Struct
+
+from belltower import log
+from belltower.clock import Clock, Instant, aware
+from belltower.errors import NotFound, StoreError
+from belltower.ids import NoticeId, PersonId
+from gateway.web.desk import Names
+from gateway.web.ledger_view import PEOPLE_SHOWN, Sheet, sheet, spoken_reason, spoken_state, title
+from gateway.web.live import Live, packed
+from gateway.web.pages import Pages
+from gateway.web.render import Renderer
+from gateway.web.stream import Fanout, event
+from gateway.web.view import wall
+from notify.reports import Listed, Reports
+from notify.site import NoticeSite
+from notify.standing import Standing, masked
+
+_log = log.get("web")
+
+LOOK_EVERY = 1.0
+"""Seconds between two countings of a notice that somebody looks at."""
+
+SHARE = 4.0
+"""Counting rests this many times as long as it took: a very large notice is counted less often."""
+
+WAIT = 1.5
+"""Seconds that a page waits for the counts of a notice that was not counted yet."""
+
+_COUNTED = 16
+_NOTICE = r"{notice:ntc_[0-9A-Za-z_]{1,40}}"
+
+COLUMNS = (
+    "person",
+    "name",
+    "channel",
+    "address",
+    "language",
+    "state",
+    "reason",
+    "acknowledged",
+    "attempts",
+    "last attempt",
+    "parts",
+    "provider",
+    "delivery",
+)
+"""Of the export, in this order."""
+
+
+class RosterNames(Protocol):
+    """What people of the roster are called."""
+
+    async def names(self, people: Collection[PersonId]) -> Mapping[PersonId, str]:
+        """The names of those who are known. Raises `StoreError`."""
+        ...
+
+
+class NobodyKnown:
+    """Where there is no roster."""
+
+    async def names(self, people: Collection[PersonId]) -> Mapping[PersonId, str]:  # noqa: ARG002 - the protocol's
+        """None."""
+        return {}
+
+
+class NoticeRoom(Struct, frozen=True, kw_only=True):
+    """What the pages of notices stand on."""
+
+    reports: Reports
+    site: Callable[[], NoticeSite]
+    roster: RosterNames = NobodyKnown()
+    # How long what waits of a notice still takes, in words; "" where nobody knows.
+    left: Callable[[Standing], str] = lambda _tally: ""
+
+
+class Ledger:
+    """Serves `/notices/ID` and its export, and keeps what is looked at counted."""
+
+    def __init__(
+        self,
+        *,
+        room: NoticeRoom,
+        pages: Pages,
+        live: Live,
+        fanout: Fanout,
+        renderer: Renderer,
+        names: Names,
+        clock: Clock,
+    ) -> None:
+        self._room = room
+        self._pages = pages
+        self._live = live
+        self._fanout = fanout
+        self._renderer = renderer
+        self._names = names
+        self._clock = clock
+        self._sheets: dict[NoticeId, Sheet] = {}
+        self._waiting: dict[NoticeId, asyncio.Future[Sheet]] = {}
+        self._asked = asyncio.Event()
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where it stands."""
+        return [
+            web.get(f"/notices/{_NOTICE}", self._show),
+            web.get(f"/notices/{_NOTICE}.csv", self._export),
+        ]
+
+    async def run(self) -> None:
+        """Count what is asked for at once, and what is looked at whenever it changed; for ever."""
+        rest = 0.0
+        while True:
+            try:
+                async with asyncio.timeout(max(LOOK_EVERY, rest)):
+                    await self._asked.wait()
+            except TimeoutError:
+                pass
+            self._asked.clear()
+            began = self._clock.monotonic()
+            changed = self._live.take_noticed()
+            for notice in changed:
+                self._sheets.pop(notice, None)
+            watched = [notice for notice in changed if self._fanout.watched(notice)]
+            for notice in dict.fromkeys([*self._waiting, *watched]):
+                await self._count(notice)
+            rest = SHARE * (self._clock.monotonic() - began)
+
+    async def counted(self, listed: Listed) -> Sheet | None:
+        """The counts as they stand; None: they take longer than a page waits."""
+        known = self._sheets.get(listed.notice)
+        if known is not None and listed.notice not in self._live.noticed:
+            return known
+        waiting = self._waiting.get(listed.notice)
+        if waiting is None:
+            waiting = self._waiting[listed.notice] = asyncio.get_running_loop().create_future()
+            waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._asked.set()
+        try:
+            async with asyncio.timeout(WAIT):
+                return await asyncio.shield(waiting)
+        except TimeoutError:
+            return None
+
+    async def _count(self, notice: NoticeId) -> None:
+        heads = dict(self._live.heads)
+        waiting = self._waiting.pop(notice, None)
+        try:
+            found = await self._sheet(notice)
+        except StoreError as error:
+            _log.error("ledger_not_read", notice=notice, error=type(error).__name__)
+            if waiting is not None and not waiting.done():
+                waiting.set_exception(error)
+            return
+        while len(self._sheets) >= _COUNTED:
+            self._sheets.pop(next(iter(self._sheets)))
+        self._sheets[notice] = found
+        if waiting is not None and not waiting.done():
+            waiting.set_result(found)
+        html = self._renderer.part("ledger_parts.html", "sheet", found, notice)
+        self._fanout.publish(notice, event("ledger", packed(html=html), heads), heads)
+
+    async def _sheet(self, notice: NoticeId) -> Sheet:
+        listed = await self._room.reports.notice(notice)
+        if listed is None:
+            raise StoreError("the notice is not planned")
+        standing = await self._room.reports.standing(listed)
+        missing = standing.not_reached
+        called = await self._called(missing[:PEOPLE_SHOWN])
+        return sheet(
+            standing,
+            names=self._names,
+            people=self._room.site().people,
+            called=called,
+            missing=missing,
+            left=self._room.left(standing),
+            as_of=wall(self._clock.now(), self._renderer.zone),
+        )
+
+    async def _show(self, request: web.Request) -> web.Response:
+        session = await self._pages.signed_in(request)
+        notice = NoticeId(request.match_info["notice"])
+        listed = await self._listed(notice)
+        found = await self.counted(listed)
+        values = {
+            "topic": notice,
+            "line": title(listed, self._names, self._renderer.zone),
+            "sheet": found,
+            "words": await self._room.reports.words(listed),
+        }
+        return self._pages.page(request, "ledger.html", values, session)
+
+    async def _listed(self, notice: NoticeId) -> Listed:
+        listed = await self._room.reports.notice(notice)
+        if listed is None:
+            raise NotFound("There is no such notice, or it is not planned yet: reload in a moment.")
+        return listed
+
+    async def _export(self, request: web.Request) -> web.StreamResponse:
+        session = await self._pages.signed_in(request)
+        listed = await self._listed(NoticeId(request.match_info["notice"]))
+        response = web.StreamResponse(
+            headers={
+                "Content-Type": "text/csv; charset=utf-8",
+                "Content-Disposition": f'attachment; filename="notice-{listed.notice}.csv"',
+                "Cache-Control": "no-store",
+            }
+        )
+        rows = self._rows(listed)
+        first = await anext(rows)  # what cannot be read is said before the file begins
+        _log.info("ledger_exported", notice=listed.notice, person=session.person)
+        await response.prepare(request)
+        await response.write(b"\xef\xbb\xbf" + first)
+        async for more in rows:
+            await response.write(more)
+        await response.write_eof()
+        return response
+
+    async def _rows(self, listed: Listed) -> AsyncIterator[bytes]:
+        """The file, a page at a time. People who share an address stand in lines of their own, without a delivery."""
+        out = _Sheet()
+        out.write(COLUMNS)
+        yield out.taken()
+        async for lines in self._room.reports.lines(listed):
+            called = await self._called([line.person for line in lines])
+            for line in lines:
+                out.write(
+                    (
+                        line.person,
+                        called[line.person],
+                        line.channel,
+                        masked(line.channel, line.address),
+                        line.language,
+                        spoken_state(line.state),
+                        spoken_reason(line.reason) if line.reason else "",
+                        self._time(line.acknowledged_at),
+                        str(line.attempts),
+                        self._time(line.begun_at),
+                        str(line.parts),
+                        line.provider,
+                        line.id,
+                    )
+                )
+            yield out.taken()
+        async for person, delivery, reason in self._room.reports.others(listed):
+            called = await self._called([person])
+            state = "shares an address" if delivery else "failed"
+            why = "" if delivery else spoken_reason(reason)
+            out.write((person, called[person], "", "", "", state, why, "", "", "", "", "", delivery))
+            yield out.taken()
+
+    async def _called(self, people: Collection[PersonId]) -> dict[PersonId, str]:
+        known = self._room.site().people
+        of_roster = await self._room.roster.names([person for person in people if person not in known])
+        return {
+            person: known[person].name
+            if person in known
+            else of_roster.get(person) or self._names.person(person)
+            for person in people
+        }
+
+    def _time(self, at: Instant) -> str:
+        return aware(at).astimezone(self._renderer.zone).isoformat(timespec="seconds") if at else ""
+
+
+class _Sheet:
+    """Lines of a CSV file in which no cell is a formula."""
+
+    def __init__(self) -> None:
+        self._text = io.StringIO()
+        self._writer = csv.writer(self._text)
+
+    def write(self, cells: Collection[str]) -> None:
+        self._writer.writerow([neutral(cell) for cell in cells])
+
+    def taken(self) -> bytes:
+        text = self._text.getvalue()
+        self._text.seek(0)
+        self._text.truncate()
+        return text.encode()
+
+
+def neutral(cell: str) -> str:
+    """The cell so that no table program takes it for a formula: what would begin one gets an apostrophe before it."""
+    plain = _CONTROL.sub(" ", cell)
+    return "'" + plain if plain.lstrip()[:1] in _BEGINS_FORMULA else plain
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_BEGINS_FORMULA = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")

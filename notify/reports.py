@@ -1,0 +1,157 @@
+"""What screens and exports read of this room: notices, and what became of each delivery. A page of rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from belltower.clock import Instant
+from belltower.ids import DeliveryId, IncidentId, NoticeId, PersonId
+from belltower.incident.facts import Mode
+from belltower.store import Database
+from notify.delivery import State
+from notify.store import Words
+from notify.standing import Counts, Line, Standing
+
+PAGE = 1_000
+"""Rows of one query."""
+
+_NOTICES = """
+SELECT notice, revision, incident, template, place, mode, urgency, ordered_at, superseded_by FROM notice n
+WHERE revision = (SELECT MAX(revision) FROM notice WHERE notice = n.notice) AND %s
+ORDER BY ordered_at DESC, notice DESC LIMIT :limit
+"""
+_NEWEST = _NOTICES % "ordered_at <= :before"
+_ONE = _NOTICES % "notice = :notice"
+
+_LINES = """
+SELECT id, person, channel, provider, address, state, reason, attempts, begun_at, acknowledged_at, language, parts
+FROM notice_delivery
+WHERE notice = :notice AND revision = :revision AND (channel, address) > (:channel, :address)
+ORDER BY channel, address LIMIT :limit
+"""
+
+_OTHERS = """
+SELECT person, delivery, reason FROM notice_person
+WHERE notice = :notice AND revision = :revision AND (person, delivery) > (:person, :delivery)
+ORDER BY person, delivery LIMIT :limit
+"""
+
+_WORDS = """
+SELECT channel, language, body, subject FROM notice_words
+WHERE notice = :notice AND revision = :revision ORDER BY channel, language
+"""
+
+
+class Listed(Struct, frozen=True, kw_only=True):
+    """A notice as it was ordered last."""
+
+    notice: NoticeId
+    revision: int
+    incident: IncidentId
+    template: str
+    place: str
+    mode: Mode
+    routine: bool
+    ordered_at: Instant
+    superseded_by: str
+
+
+class Reports:
+    """Reads only. Raises `StoreError` wherever it cannot."""
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    async def newest(self, *, before: Instant, limit: int) -> list[Listed]:
+        """The notices ordered last, the newest first."""
+        return [_listed(row) for row in await self._database.read(_NEWEST, before=before, limit=limit)]
+
+    async def notice(self, notice: NoticeId) -> Listed | None:
+        """One notice; None: it is not planned, or does not exist."""
+        rows = await self._database.read(_ONE, notice=notice, limit=1)
+        return _listed(rows[0]) if rows else None
+
+    async def words(self, listed: Listed) -> list[Words]:
+        """The filled texts, for each channel and language."""
+        rows = await self._database.read(_WORDS, notice=listed.notice, revision=listed.revision)
+        return [Words(channel=row[0], language=row[1], body=row[2], subject=row[3]) for row in rows]
+
+    async def lines(self, listed: Listed) -> AsyncIterator[Sequence[Line]]:
+        """Every delivery, by channel and address."""
+        channel = address = ""
+        while rows := await self._database.read(
+            _LINES,
+            notice=listed.notice,
+            revision=listed.revision,
+            channel=channel,
+            address=address,
+            limit=PAGE,
+        ):
+            channel, address = rows[-1][2], rows[-1][4]
+            yield [_line(row) for row in rows]
+            if len(rows) < PAGE:
+                return
+
+    async def others(self, listed: Listed) -> AsyncIterator[tuple[PersonId, DeliveryId, str]]:
+        """People whom no delivery of their own names: the delivery they share, or why nothing reaches them."""
+        person = delivery = ""
+        while rows := await self._database.read(
+            _OTHERS,
+            notice=listed.notice,
+            revision=listed.revision,
+            person=person,
+            delivery=delivery,
+            limit=PAGE,
+        ):
+            for person, delivery, reason in rows:
+                yield PersonId(person), DeliveryId(delivery), str(reason)
+            if len(rows) < PAGE:
+                return
+
+    async def standing(self, listed: Listed) -> Standing:
+        """The notice, counted. No query is long; all of them together are, for a very large notice."""
+        standing = Standing(whole=Counts())
+        sharing: dict[DeliveryId, list[PersonId]] = {}
+        async for person, delivery, _ in self.others(listed):
+            if delivery:
+                sharing.setdefault(delivery, []).append(person)
+            else:
+                standing.unreachable.add(person)
+        async for lines in self.lines(listed):
+            standing.add(lines, sharing)
+        standing.unreachable -= standing.reached.keys()
+        return standing
+
+
+def _listed(row: Sequence[Any]) -> Listed:
+    return Listed(
+        notice=NoticeId(row[0]),
+        revision=int(row[1]),
+        incident=IncidentId(row[2]),
+        template=str(row[3]),
+        place=str(row[4]),
+        mode=Mode(row[5]),
+        routine=bool(row[6]),
+        ordered_at=Instant(row[7]),
+        superseded_by=str(row[8]),
+    )
+
+
+def _line(row: Sequence[Any]) -> Line:
+    return Line(
+        id=DeliveryId(row[0]),
+        person=PersonId(row[1]),
+        channel=row[2],
+        provider=row[3],
+        address=row[4],
+        state=State(row[5]),
+        reason=row[6],
+        attempts=row[7],
+        begun_at=Instant(row[8]),
+        acknowledged_at=Instant(row[9]),
+        language=row[10],
+        parts=row[11],
+    )

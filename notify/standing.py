@@ -1,0 +1,147 @@
+"""What is known of a notice, counted: whole, by channel, provider and prefix, and by person. Pure.
+
+Each delivery is counted in one state only, so that the states always add up to what was composed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from typing import TypeVar
+
+from msgspec import Struct, field
+
+from belltower.clock import Instant
+from belltower.ids import DeliveryId, PersonId
+from notify.delivery import State
+
+_Key = TypeVar("_Key")
+
+_PREFIX = 8
+_MASKED = 4
+
+REACHING = frozenset({State.DELIVERED, State.READ})
+"""States in which a machine near the person has the message. Neither says that it was understood."""
+
+_FAILING = frozenset({State.REFUSED, State.UNCERTAIN})
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One delivery as the ledger shows it."""
+
+    id: DeliveryId
+    person: PersonId
+    channel: str
+    # NAME in the settings; "" before the first attempt, or where one alone serves the channel.
+    provider: str
+    address: str
+    state: State
+    reason: str
+    attempts: int
+    begun_at: Instant
+    acknowledged_at: Instant
+    language: str
+    parts: int
+
+
+class Counts(Struct, kw_only=True):
+    """How many deliveries there are, and how many stand in each state."""
+
+    composed: int = 0
+    states: dict[State, int] = {}
+    # Answered by a human; each of them stands in a state as well.
+    acknowledged: int = 0
+
+    def count(self, line: Line) -> None:
+        """One more."""
+        self.composed += 1
+        self.states[line.state] = self.states.get(line.state, 0) + 1
+        if line.acknowledged_at:
+            self.acknowledged += 1
+
+    def of(self, *states: State) -> int:
+        """How many stand in one of these."""
+        return sum(self.states.get(state, 0) for state in states)
+
+    @property
+    def waiting(self) -> int:
+        """Of which nothing is known yet: not begun, or begun and not answered."""
+        return self.of(State.PENDING, State.SENDING)
+
+
+class Standing(Struct, kw_only=True):
+    """A notice, counted."""
+
+    whole: Counts
+    channels: dict[str, Counts] = {}
+    # By channel and provider.
+    providers: dict[tuple[str, str], Counts] = {}
+    # By channel and the first digits of the number, or the mailbox's domain.
+    prefixes: dict[tuple[str, str], Counts] = {}
+    # Why deliveries failed or are unknown: state and code.
+    reasons: Counter[tuple[State, str]] = field(default_factory=Counter)
+    # Everybody meant who has an address: whether any message is known to have arrived.
+    reached: dict[PersonId, bool] = {}
+    # Those who answered.
+    answered: set[PersonId] = set()
+    # Those without any address.
+    unreachable: set[PersonId] = set()
+
+    def add(self, lines: Iterable[Line], sharing: Mapping[DeliveryId, Collection[PersonId]]) -> None:
+        """Count these; `sharing` are the others at the same address, by the delivery they share."""
+        for line in lines:
+            self.whole.count(line)
+            _counts(self.channels, line.channel).count(line)
+            _counts(self.providers, (line.channel, line.provider)).count(line)
+            _counts(self.prefixes, (line.channel, prefix(line.channel, line.address))).count(line)
+            if line.state in _FAILING:
+                self.reasons[line.state, line.reason] += 1
+            arrived = line.state in REACHING or bool(line.acknowledged_at)
+            for person in (line.person, *sharing.get(line.id, ())):
+                self.reached[person] = arrived or self.reached.get(person, False)
+            if line.acknowledged_at:
+                # Of several people at one address nobody knows who answered: only whom it was meant for.
+                self.answered.add(line.person)
+
+    @property
+    def people(self) -> int:
+        """Everybody meant."""
+        return len(self.reached) + len(self.unreachable)
+
+    @property
+    def not_reached(self) -> list[PersonId]:
+        """Everybody meant whom no message is known to have reached, in the order of their ids."""
+        return sorted(
+            [*(person for person, reached in self.reached.items() if not reached), *self.unreachable]
+        )
+
+    def suspicious(self, *, at_least: int, most: int) -> list[tuple[str, str, Counts]]:
+        """The prefixes with the greatest share of failed and unknown: so that one dead carrier shows."""
+        found = [
+            (counts.of(*_FAILING) / counts.composed, channel, name, counts)
+            for (channel, name), counts in self.prefixes.items()
+            if name and counts.composed >= at_least and counts.of(*_FAILING)
+        ]
+        found.sort(key=lambda each: (-each[0], -each[3].composed, each[2]))
+        return [(channel, name, counts) for _, channel, name, counts in found[:most]]
+
+
+def prefix(channel: str, address: str) -> str:
+    """What addresses of one carrier have in common: "+1555010", "example.org"; "" for what no carrier takes."""
+    if channel in ("sms", "voice"):
+        return address[:_PREFIX]
+    return address.rpartition("@")[2] if channel == "email" else ""
+
+
+def masked(channel: str, address: str) -> str:
+    """An address that says which one it is to somebody who knows it, and to nobody else: "..0107", "..@example.org"."""
+    if channel in ("sms", "voice"):
+        return ".." + address[-_MASKED:]
+    return "..@" + address.rpartition("@")[2] if channel == "email" else ""
+
+
+def _counts(into: dict[_Key, Counts], key: _Key) -> Counts:
+    found = into.get(key)
+    if found is None:
+        found = into[key] = Counts()
+    return found

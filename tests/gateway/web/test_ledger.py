@@ -1,0 +1,122 @@
+"""The ledger over HTTP: what a notice's page says, never more than is known, and what its export holds."""
+
+import csv
+import io
+
+import pytest
+
+from belltower.incident.facts import Mode
+from belltower.people.person import Person
+from gateway.web.ledger import COLUMNS, neutral
+from notify.audience import AudienceRule
+from notify.delivery import State
+from tests.gateway.web.house import BrokenReads, House, living
+from tests.gateway.web.noticing import adult, noticing
+from tests.gateway.web.test_pages import browser, enter, page
+
+STAFF = (
+    adult(1, place="plc_b204", name="=HYPERLINK(A1)"),
+    adult(2, place="plc_b204"),
+    adult(7, place="plc_gym"),
+    adult(8),
+    Person(id="staff-x", name="No Phone"),
+)
+
+
+async def test_the_page_says_who_is_not_reached_and_why(house: House) -> None:
+    """Accepted reaches nobody; a refusal and an unknown have their words; who has no address stands there too."""
+    async with noticing(house, *STAFF) as school, living(house) as address, browser() as session:
+        await enter(session, address, house)
+        notice = await school.order()
+        await school.settled(notice, 4)
+        await school.learned("staff-00002", State.DELIVERED)
+        await school.answered("staff-00002", house.clock.now())
+        html = await page(session, f"{address}/notices/{notice}")
+        listed = await page(session, f"{address}/notices")
+
+    assert "<b>4</b>" in html
+    assert "1 of 2: =HYPERLINK(A1)" in html
+    assert "the provider said 30003" in html
+    assert "the provider does not say" in html
+    assert "No Phone" in html
+    assert "have no address at all" in html
+    assert f'href="/notices/{notice}"' in listed
+
+
+async def test_the_export_holds_every_delivery_and_no_formula(house: House) -> None:
+    """One line for each delivery, people and states in words, addresses masked, names that begin a formula quoted."""
+    async with noticing(house, *STAFF) as school, living(house) as address, browser() as session:
+        await enter(session, address, house)
+        notice = await school.order(mode=Mode.EXERCISE)
+        await school.settled(notice, 4)
+        async with session.get(f"{address}/notices/{notice}.csv") as answer:
+            octets = await answer.read()
+            kind = answer.headers["Content-Disposition"]
+    rows = list(csv.DictReader(io.StringIO(octets.decode("utf-8-sig"))))
+
+    assert f'attachment; filename="notice-{notice}.csv"' == kind
+    assert list(COLUMNS) == list(rows[0])
+    assert 5 == len(rows)
+    assert {"'=HYPERLINK(A1)", "Staff 2", "Staff 7", "Staff 8", "No Phone"} == {row["name"] for row in rows}
+    assert {"..0001", "..0002", "..0007", "..0008", ""} == {row["address"] for row in rows}
+    assert {"accepted by the provider": 2, "failed": 2, "uncertain": 1} == {
+        state: sum(row["state"] == state for row in rows) for state in {row["state"] for row in rows}
+    }
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\t=1", " =1", "\uff1d1"])
+def test_what_a_table_program_would_compute_is_quoted(cell: str) -> None:
+    """Whatever stands before it."""
+    assert neutral(cell).startswith("'")
+
+
+def test_what_computes_nothing_stays_as_it_is() -> None:
+    """Names, dots, digits."""
+    assert ["Ruth", "..0107", "12", ""] == [neutral(cell) for cell in ("Ruth", "..0107", "12", "")]
+
+
+async def test_families_are_called_by_the_rosters_names(house: House) -> None:
+    """The roster is asked for those whom nobody else knows."""
+    family = adult(17, role="guardian", name="Gil Guardian")
+    everyone = AudienceRule(roles=frozenset({"guardian"}))
+    async with (
+        noticing(house, families=(family,), families_all=everyone) as school,
+        living(house) as address,
+        browser() as session,
+    ):
+        await enter(session, address, house)
+        notice = await school.order(audience="families_all")
+        await school.settled(notice, 1)
+        html = await page(session, f"{address}/notices/{notice}")
+
+    assert "Gil Guardian" in html
+
+
+async def test_what_cannot_be_read_is_never_an_empty_ledger(house: House) -> None:
+    """W15: the page says that it cannot read; so does the list, and the file does not begin."""
+    async with noticing(house, *STAFF) as school:
+        notice = await school.order()
+        await school.settled(notice, 4)
+        broken = BrokenReads(house.database)
+        assert house.notices is not None
+        house.notices.reports._database = broken
+        async with living(house) as address, browser() as session:
+            await enter(session, address, house)
+            broken.broken = True
+            answers = []
+            for path in ("/notices", f"/notices/{notice}", f"/notices/{notice}.csv"):
+                async with session.get(address + path) as answer:
+                    answers.append((answer.status, await answer.text()))
+
+    assert [503] * 3 == [status for status, _ in answers]
+    assert all("does not mean that there is nothing to show" in html for _, html in answers)
+
+
+async def test_only_who_is_signed_in_sees_a_ledger(house: House) -> None:
+    """Everybody else is sent to sign in, for the file too."""
+    async with noticing(house, *STAFF) as school, living(house) as address, browser() as session:
+        notice = await school.order()
+        await school.settled(notice, 4)
+        for path in ("/notices", f"/notices/{notice}", f"/notices/{notice}.csv"):
+            async with session.get(address + path, allow_redirects=False) as answer:
+                assert "/sign-in" == answer.headers["Location"]
