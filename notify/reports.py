@@ -12,8 +12,8 @@ from belltower.ids import DeliveryId, IncidentId, NoticeId, PersonId
 from belltower.incident.facts import Mode
 from belltower.store import Database
 from notify.delivery import State
-from notify.store import Words
 from notify.standing import Counts, Line, Standing
+from notify.store import Words
 
 PAGE = 1_000
 """Rows of one query."""
