@@ -180,6 +180,7 @@ class DeskLane:
                 notices=NoticeRoom(
                     reports=Reports(database=database), site=noticed, roster=DeskRoster(store=rosters)
                 ),
+                corrections=notices.corrections,
             )
             async with Crew() as crew:
                 crew.essential("journal", journal.run)

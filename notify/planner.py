@@ -17,6 +17,7 @@ from belltower.journal import UNPLACED, Durability, Journal
 from belltower.people.person import ContactKind
 from belltower.store import CHUNK, Transaction
 from floorplans.place import spoken
+from notify import order_store
 from notify.audience import AudienceRule
 from notify.ledger import At, nowhere
 from notify.segments import segments
@@ -92,6 +93,7 @@ class Planner:
         ordered = await self._ordered(entry, order)
         tx = Transaction()
         self._tables.add_notice(tx, ordered)
+        order_store.keep(tx, order, entry.at)
         self._tables.supersede(tx, ordered, SUPERSEDES.get(order.template, frozenset()))
         if order.corrects:
             # Before the attempts are read: what has not begun by now never will.

@@ -17,6 +17,7 @@ from belltower.store import Database
 from belltower.tasks import Crew
 from notify.callbacks import Callbacks
 from notify.channels.inbox import Inbox
+from notify.correction import Corrections
 from notify.delivery import State
 from notify.forecast import Forecast, Load, Way, forecast
 from notify.hearing import Hearing
@@ -96,6 +97,9 @@ class NotifyRoom:
             ids=ids,
             staff=lambda: self._site().people,
             at=at,
+        )
+        self.corrections = Corrections(
+            database=database, journal=journal, tables=self.tables, clock=clock, ids=ids
         )
 
     async def open(self) -> None:

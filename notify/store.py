@@ -13,6 +13,7 @@ from belltower.clock import Instant
 from belltower.ids import DeliveryId, IncidentId, NoticeId, PersonId
 from belltower.incident.facts import Mode
 from belltower.store import Database, Progress, SQLValue, Statement, Step, Transaction
+from notify import order_store
 from notify.audience import AudienceRule
 from notify.delivery import Delivery, State
 from notify.forecast import Load
@@ -301,6 +302,7 @@ class DeliveryTables:
     async def migrate(self) -> None:
         """Create or bring up to date the tables."""
         await self._database.migrate(STEPS)
+        await self._database.migrate(order_store.STEPS)
 
     # -- planning
 
@@ -369,6 +371,15 @@ class DeliveryTables:
                 ]
             if len(rows) < _PAGE:
                 return
+
+    async def superseded_by(self, notice: NoticeId) -> NoticeId:
+        """The notice that first took this one's place; "" where none did."""
+        rows = await self._database.read(
+            "SELECT superseded_by FROM notice WHERE notice = :notice AND superseded_by <> ''"
+            " ORDER BY revision DESC LIMIT 1",
+            notice=notice,
+        )
+        return NoticeId(rows[0][0]) if rows else NoticeId("")
 
     async def place_of(self, incident: IncidentId) -> str:
         """The id of the place that the incident's first notice was about; "" where none is known."""

@@ -166,6 +166,8 @@ class NoticeView(Struct, frozen=True, kw_only=True):
     people: int = 0
     deliveries: int = 0
     unreachable: int = 0
+    # The notices in whose place it stands.
+    corrects: tuple[NoticeId, ...] = ()
 
 
 class Incident(Struct, frozen=True, kw_only=True):
@@ -255,6 +257,7 @@ class Incident(Struct, frozen=True, kw_only=True):
                     template=fact.template,
                     audience=fact.audience,
                     ordered_at=at,
+                    corrects=fact.corrects,
                 )
                 return replace(self, notices={**self.notices, notice.id: notice})
             case facts.NoticePlanned() as fact:

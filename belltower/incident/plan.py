@@ -7,13 +7,16 @@ prove itself; then the first one that can is the call.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 from msgspec.structs import replace
 
 from belltower.ids import Ids, PersonId, PlaceId
 from belltower.incident import facts
 from belltower.incident.facts import Action, AlarmKind, Fact
-from belltower.incident.fold import Incident
+from belltower.incident.fold import Incident, NoticeView
+from belltower.incident.told import put_right
 
 FALSE_ALARM = "false-alarm"
 """The reason for closing that calls the responders off."""
@@ -122,7 +125,10 @@ def on_action(
         for name, output in incident.outputs.items()
         if output.on and output.action is not None and name not in named
     ]
-    notices = _notices(plan.action, incident, {"action": action.value, "place": place}, ids)
+    slots = {"action": action.value, "place": place}
+    # Whoever was told to do something else hears of it. An order for some places only takes back nothing elsewhere.
+    before = [] if places else [one for one in incident.notices.values() if _of_an_action(one, plan)]
+    notices = _notices(plan.action, incident, slots, ids, before)
     return [
         *(_output(name, incident, on=True, action=action, place=PlaceId(place) or None) for name in named),
         *(_output(name, incident, on=False) for name in stale),
@@ -148,9 +154,13 @@ def on_acknowledged(incident: Incident, *, plan: ResponsePlan, ids: Ids) -> list
 
 
 def on_closed(incident: Incident, by: PersonId, reason: str, *, plan: ResponsePlan, ids: Ids) -> list[Fact]:
-    """The orders that follow the closing by `by`: a false alarm also cancels the calls that are not cancelled yet."""
+    """The orders that follow the closing by `by`: a false alarm also cancels the calls that are not cancelled yet.
+
+    That it is over goes to everybody to whom anything of the incident may have gone, besides its own audience.
+    """
     withdrawn: list[Fact] = [*cancellations(incident, by=by)] if reason == FALSE_ALARM else []
-    return [*withdrawn, *silenced(incident), *_notices(plan.closed, incident, {"closed_by": by}, ids)]
+    told = incident.notices.values()
+    return [*withdrawn, *silenced(incident), *_notices(plan.closed, incident, {"closed_by": by}, ids, told)]
 
 
 def silenced(incident: Incident) -> list[facts.OutputOrdered]:
@@ -196,9 +206,18 @@ def _output(
     )
 
 
+def _of_an_action(notice: NoticeView, plan: ResponsePlan) -> bool:
+    return notice.template in {one.template for one in plan.action}
+
+
 def _notices(
-    plans: tuple[NoticePlan, ...], incident: Incident, slots: dict[str, str], ids: Ids
+    plans: tuple[NoticePlan, ...],
+    incident: Incident,
+    slots: dict[str, str],
+    ids: Ids,
+    before: Iterable[NoticeView] = (),
 ) -> list[Fact]:
+    """The notices of `plans`; between them they stand in the place of those `before`."""
     return [
         facts.NoticeOrdered(
             notice=ids.notice(),
@@ -208,6 +227,9 @@ def _notices(
             template=plan.template,
             audience=plan.audience,
             slots={**slots, "incident": str(incident.number)},
+            corrects=corrects,
         )
-        for plan in plans
+        for plan, corrects in zip(
+            plans, put_right([(plan.template, plan.audience) for plan in plans], before), strict=True
+        )
     ]

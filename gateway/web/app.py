@@ -16,6 +16,7 @@ from belltower.store import Database
 from belltower.tasks import Crew
 from gateway.web import store
 from gateway.web.alert_feed import AlertFeed, FeedPlan
+from gateway.web.correction_page import Correcting, CorrectionPage
 from gateway.web.desk import DeskView
 from gateway.web.device_page import AskDevices, DevicePage
 from gateway.web.guard import guard
@@ -92,6 +93,7 @@ def make_web(
     feed: FeedPlan | None = None,
     devices: AskDevices | None = None,
     notices: NoticeRoom | None = None,
+    corrections: Correcting | None = None,
 ) -> Web:
     """The live page over `desk`, its accounts in `database` (migrated by `gateway.web.store.STEPS`).
 
@@ -100,7 +102,7 @@ def make_web(
     the desk's `Names`; see `gateway.web.store.names`. `on_account` is called when a one-time link was used. `machine_routes` are for machines that prove themselves in
     their own way (a carrier's signed reports): neither a sign-in nor a form of ours is asked of them. `feed` is how our
     own alerts are published; None: they are not. `devices` asks the alarm lane how the foreign devices are; None: there is
-    no page of them. `notices` is what the pages of notices stand on; None: there are none.
+    no page of them. `notices` is what the pages of notices stand on; None: there are none. `corrections` orders what takes notices back and what ends them; None: nothing does.
     """
     if public_origin is not None and urlsplit(public_origin).scheme not in ("http", "https"):
         raise ValueError("public_origin is a scheme and a host, https://belltower.school.example")
@@ -169,6 +171,9 @@ def make_web(
         )
         listing = NoticePages(room=notices, pages=pages, renderer=renderer, names=desk.names, clock=clock)
         app.add_routes([*listing.routes(), *ledger.routes()])
+    if corrections is not None:
+        pages.corrections = True
+        app.add_routes(CorrectionPage(pages=pages, correcting=corrections).routes())
     if feed is not None:
         app.add_routes(AlertFeed(plan=feed, live=live, sessions=sessions, clock=clock).routes())
 

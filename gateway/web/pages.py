@@ -22,6 +22,7 @@ from gateway.web.render import Asset, Renderer
 from gateway.web.sessions import Sessions
 from gateway.web.store import Session
 from gateway.web.stream import Fanout, written
+from gateway.web.told import TOLD, still_told, taken_back
 from gateway.web.view import ACTIONS, REASONS, calls_told, card, notice_block, reasons, recipients, unread
 from hardware.codecs.unit_room import MAX_TEXT
 
@@ -60,6 +61,8 @@ class Pages:
         self.devices = False
         # The same of notices.
         self.notices = False
+        # Whether notices can be taken back.
+        self.corrections = False
 
     def routes(self) -> list[web.RouteDef]:
         """Where the pages stand."""
@@ -160,6 +163,9 @@ class Pages:
             "calls": calls_told(story),
             "unread": unread(story),
             "places": self._desk.names.places(),
+            "still_told": still_told(story.incident) if self.corrections else [],
+            "told_words": TOLD,
+            "over_verb": self._ids.verb(),
             "call_verbs": {name: self._ids.verb() for name in ("cancel", "correct", "read-back")},
         }
         return self.page(request, "incident.html", values, session)
@@ -176,6 +182,8 @@ class Pages:
             "block": notice_block(story.tallies[notice]),
             "waiting": waiting,
             "reached": reached,
+            "correctable": self.corrections and not taken_back(story.incident, notice),
+            "verb": self._ids.verb(),
         }
         return self.page(request, "notice.html", values, session)
 

@@ -26,6 +26,7 @@ from gateway.intake.devices.health import Devices
 from gateway.web import store
 from gateway.web.alert_feed import FeedPlan
 from gateway.web.app import Web, first_invitation, make_web
+from gateway.web.correction_page import Correcting
 from gateway.web.desk import AlertsNearby, ConsoleMessage, LaneState, Recipient
 from gateway.web.journal_desk import JournalDesk
 from gateway.web.ledger import NoticeRoom
@@ -100,6 +101,7 @@ class House:
         self.feed: FeedPlan | None = None
         self.devices: Devices | None = None
         self.notices: NoticeRoom | None = None
+        self.corrections: Correcting | None = None
         self.alarm_database: Database
         self.database: Database
         self.alarm: Journal[Fact]
@@ -148,6 +150,7 @@ class House:
             account_names=self.names.people,
             hasher=QUICK,
             feed=self.feed,
+            corrections=self.corrections,
             devices=self.how_devices_are if self.devices is not None else None,
             notices=self.notices,
         )
