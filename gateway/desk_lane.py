@@ -112,7 +112,7 @@ class DeskLane:
             follower = AlarmFollower(copy=copy, journal=journal, stream=followed, client=client, clock=clock)
             url = settings.desk.web.url
             board = Board()
-            rosters = await open_rosters(database, settings.state.folder / "people.keys")
+            rosters = await open_rosters(database, settings.people_keys)
             noticed = partial(notice_site, site, url=url, roster=RosterPeople(store=rosters))
             notices = NotifyRoom(
                 database=database,

@@ -369,6 +369,11 @@ class Settings(Struct, frozen=True, kw_only=True):
         return f"sqlite://{self.state.alarm_database.absolute()}"
 
     @property
+    def people_keys(self) -> Path:
+        """The key ring under which rosters are sealed."""
+        return self.state.folder / "people.keys"
+
+    @property
     def desk_url(self) -> str:
         """The desk lane's database, password included: not for showing."""
         if not self.desk.database:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import date
 from pathlib import Path
@@ -22,6 +23,20 @@ _SHOWN = 20
 )
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Only say what is in it; nothing is written.")
+@click.option(
+    "--config",
+    "-c",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The settings file: whose roster it is. With --dry-run it says what would change of the roster in force."
+    " Without, config.toml or $BELLTOWER_CONFIG.",
+)
+@click.option(
+    "--source", default="sis", show_default=True, help="The district's name for where it comes from."
+)
+@click.option(
+    "--approve", metavar="FINGERPRINT", default="", help="The diff that was looked at and is right."
+)
+@click.option("--by", metavar="PERSON", default="", help="Who approves it.")
 @click.option("--json", "as_json", is_flag=True, help="End with one line of JSON.")
 @click.option(
     "--mapping",
@@ -42,11 +57,15 @@ def command(
     path: Path,
     mapping_file: Path | None,
     against: Path | None,
+    config: Path | None,
+    source: str,
+    approve: str,
+    by: str,
     *,
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Read a roster from a file, a folder or a ZIP.
+    """Read a roster from a file, a folder or a ZIP, and put it in force, or with --dry-run only say what is in it.
 
     OneRoster 1.1 and 1.2 (full and delta), Clever, School Data Sync 1, 2 and 2.1, Ed-Fi JSON, plain CSV with a mapping,
     and PFIF 1.4 reports are told apart by themselves. Passwords, race, lunch, birthplace, IEP, 504, language learner and
@@ -56,6 +75,12 @@ def command(
     Examples:
       belltower roster import --dry-run exports/2026-11-20.zip
       belltower roster import --dry-run --json exports/ | tail -n 1 | jq .errors
+      belltower roster import --dry-run --config config.toml exports/2026-11-20.zip
+      belltower roster import --config config.toml exports/2026-11-20.zip
+
+    What is taken is written whole before it counts, and the desk lane puts it in force at one stroke, not while an
+    incident is open. A load that would remove more than 5 students or 10 contacts in a hundred, or leave none, waits:
+    whoever has looked at the diff approves that very diff by --approve and --by.
 
     With --json the last line of standard output is one JSON object: format, version, counts, diff, errors (file, row,
     column, what, mend) and review (the same, and kind). diff is beside the export of --against, or beside nothing: counts by
@@ -80,9 +105,14 @@ def command(
       0   read without a fault
       1   faults: nothing of it can be taken
       2   the command line or the mapping is wrong
+      77  it waits for a person
     """
-    if not dry_run:
-        raise click.UsageError("add --dry-run: nothing is taken into force from the command line")
+    if bool(approve) != bool(by):
+        raise click.UsageError("--approve and --by go together: which diff, and who approves it")
+    if config is not None or not dry_run:
+        if against is not None:
+            raise click.UsageError("--against goes with --dry-run, and without --config")
+        ctx.exit(_take(path, mapping_file, config, source, approve, by, look_only=dry_run, as_json=as_json))
     mapping = _mapping(mapping_file)
     before = _before(against, mapping)
     reading = _read(path, mapping, before)
@@ -90,10 +120,49 @@ def command(
     if as_json:
         _print_json(reading, change)
     else:
-        _tell(reading)
+        _tell(_object(reading, change))
         _tell_change(change, against)
     if reading.faults:
         ctx.exit(1)
+
+
+def _take(
+    path: Path,
+    mapping: Path | None,
+    config: Path | None,
+    source: str,
+    approve: str,
+    by: str,
+    *,
+    look_only: bool,
+    as_json: bool,
+) -> int:
+    from gateway.cli.output import emit
+    from gateway.cli.roster_taking import Take, taken, tell
+
+    _mapping(mapping)
+    found = config or Path(os.environ.get("BELLTOWER_CONFIG", "config.toml"))
+    if not found.is_file():
+        raise click.UsageError(
+            f"{found}: there is no such file; name the settings with --config, or add --dry-run"
+        )
+    said, code = taken(
+        Take(
+            config=found,
+            path=path,
+            source=source,
+            mapping=mapping,
+            approve=approve,
+            by=by,
+            look_only=look_only,
+        )
+    )
+    if as_json:
+        emit(said)
+    else:
+        _tell(said)
+        tell(said, look_only=look_only)
+    return code
 
 
 def _mapping(file: Path | None) -> Mapping | None:
@@ -168,27 +237,26 @@ def _print_json(reading: Reading, change: dict[str, Any] | None) -> None:
     sys.stdout.flush()
 
 
-def _tell(reading: Reading) -> None:
+def _tell(said: dict[str, Any]) -> None:
     """The same for people, as much as fits a screen."""
-    if reading.format:
-        print(f"{reading.format} {reading.version}".strip())
-    for name, count in reading.counts.items():
+    if said["format"]:
+        print(f"{said['format']} {said['version']}".strip())
+    for name, count in said["counts"].items():
         if count:
             print(f"  {count:>8} {name}")
-    if reading.dropped:
+    if said["dropped"]:
         print("Dropped, because it must not be kept:")
-        for one in reading.dropped:
+        for one in said["dropped"]:
             print(f"  {one.file}: {one.column}")
-    if reading.review:
-        print("To look at:")
-        for review in reading.review[:_SHOWN]:
-            print(f"  {_where(review.file, review.row, review.column)}{review.what}; {review.mend}")
-        _more(len(reading.review))
-    if reading.faults:
-        print("Faults, for which nothing of it can be taken:")
-        for fault in reading.faults[:_SHOWN]:
-            print(f"  {_where(fault.file, fault.row, fault.column)}{fault.what}; {fault.mend}")
-        _more(len(reading.faults))
+    for what, found in (
+        ("To look at:", said["review"]),
+        ("Faults, for which nothing of it can be taken:", said["errors"]),
+    ):
+        if found:
+            print(what)
+            for one in found[:_SHOWN]:
+                print(f"  {_where(one.file, one.row, one.column)}{one.what}; {one.mend}")
+            _more(len(found))
 
 
 def _tell_change(change: dict[str, Any] | None, against: Path | None) -> None:

@@ -36,7 +36,7 @@ def test_faults_end_with_1_and_name_file_row_column_and_mend(tmp_path):
 
 
 def test_a_wrong_command_line_ends_with_2(tmp_path):
-    """No such path, no such mapping, a mapping that is wrong, no --dry-run."""
+    """No such path, no such mapping, a mapping that is wrong, no settings."""
     (tmp_path / "bad.toml").write_text("a = 1", encoding="utf-8")
     load = str(folder(tmp_path / "load", ONEROSTER_12))
     lines = [
