@@ -1,0 +1,312 @@
+"""Faults R18 to R22 and R25 (reliability.md), on the notice room and the simulated carriers: who got what, and when."""
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from belltower.values import Secret
+from gateway.carrier_records import ACCOUNT, TOKEN
+from notify.channels.channel import Later, Message, Settled
+from notify.channels.smtp import SMTPChannel
+from notify.channels.twilio_sms import TwilioSMS
+from notify.provider import Pace, Provider
+from notify.settings import SMTPSettings, TwilioSettings
+from tests.invariants import Taken, i4, i5, settled_honestly
+from tests.notify.test_providers import Carrier
+from tests.peers.carrier import CarrierPeer, carrier_peer
+from tests.peers.desk import Desk, DeskOptions, desk, order, staff
+
+SECOND = 1_000_000
+
+
+@pytest.fixture
+async def carrier():
+    async with carrier_peer() as peer:
+        yield peer
+
+
+@pytest.fixture
+def options(tmp_path: Path, carrier: CarrierPeer) -> DeskOptions:
+    return DeskOptions(
+        database=str(tmp_path / "desk.db"), sms_url=carrier.url, smtp_port=carrier.smtp_port, people=10
+    )
+
+
+def twilio(url: str, *, timeout: float = 1.0) -> TwilioSMS:
+    """A channel to a simulated carrier."""
+    return TwilioSMS(
+        settings=TwilioSettings(
+            account=ACCOUNT, token=Secret(TOKEN), from_="+15550001", base_url=url, timeout=timeout
+        ),
+        callback_url="http://127.0.0.1:9/notices/callbacks/",
+    )
+
+
+def mail(port: int, *, timeout: float = 1.0) -> SMTPChannel:
+    """A channel to a simulated mail server."""
+    return SMTPChannel(
+        settings=SMTPSettings(
+            host="127.0.0.1", port=port, from_="bell@school.example", security="none", timeout=timeout
+        )
+    )
+
+
+async def becomes(true: Callable[[], Awaitable[bool]], *, within: float) -> float:
+    """Wait until it is; returns the seconds it took."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    async with asyncio.timeout(within):
+        while not await true():  # noqa: ASYNC110 - rows ring no bell
+            await asyncio.sleep(0.01)
+    return loop.time() - began
+
+
+async def holds(running: Desk, taken: list[Taken], people: int) -> None:
+    """I4, I5 and honesty."""
+    rows = await running.rows()
+
+    assert [] == i4(rows, taken)
+    assert [] == i5([f"p{n}" for n in range(people)], rows, await running.others())
+    assert [] == settled_honestly(rows, taken)
+
+
+async def test_r18_lockdown_leaves_at_once_whatever_routine_is_queued(options: DeskOptions) -> None:
+    """4,000 routine texts at ten a second; the lockdown's first within 2 s, and no routine before its last."""
+    channel = Carrier()
+    pace = Pace(per_second=10.0)
+    people = staff(4_000, kinds=("sms",))
+    async with desk(options, people=people, channels=[Provider(channel=channel, pace=pace)]) as running:
+        await running.is_ordered(order(1, template="test", slots={}))
+
+        async def under_way() -> bool:
+            return len(channel.asked) > 3
+
+        await becomes(under_way, within=20)
+        handed = len(channel.asked)
+        left = await running.room.progress("ntc_001", 1)
+        assert left.remaining.last is None or left.remaining.last > 100
+
+        await running.is_ordered(order(2, template="staff-action", slots={"action": "lockdown"}))
+
+        async def begun() -> bool:
+            return await running.begun("ntc_002") > 0
+
+        assert await becomes(begun, within=20) <= 2.0
+        assert len(channel.asked) - handed <= 5 * pace.per_second
+        await asyncio.sleep(1.0)
+        rows = await running.database.read(
+            "SELECT notice FROM notice_delivery WHERE attempts > 0 ORDER BY begun_at, notice DESC"
+        )
+    notices = [notice for (notice,) in rows]
+    assert {"ntc_002"} == set(notices[notices.index("ntc_002") :])
+
+
+async def test_r19_what_is_superseded_is_cancelled_and_nothing_goes_backward(
+    options: DeskOptions, carrier: CarrierPeer, unused_tcp_port: int
+) -> None:
+    """I8: a hold to 1,500 phones under way, lockdown, the end; reports come late, doubled and in any order."""
+    options.kinds, options.people, options.callback_port = ("sms",), 1_500, unused_tcp_port
+    options.pace = Pace(per_second=100.0)
+    carrier.goes_wrong(shuffled=True, doubled=2)
+    async with desk(options) as running:
+        await running.is_ordered(order(1, template="staff-action", slots={"action": "hold"}))
+        await carrier.wants_texts(20)
+        await running.is_ordered(order(2, template="staff-action", slots={"action": "lockdown"}))
+        await carrier.wants_texts(60)
+        await running.is_ordered(order(3, template="staff-closed", slots={"incident": "7"}))
+
+        async def ordered() -> bool:
+            return bool(await running.database.read("SELECT 1 FROM notice WHERE notice = 'ntc_003'"))
+
+        async def cancelled() -> bool:
+            return not await running.database.read(
+                "SELECT 1 FROM notice_delivery WHERE state = 'pending' AND channel = 'sms'"
+                " AND notice < 'ntc_003' LIMIT 1"
+            )
+
+        await becomes(ordered, within=10)
+        assert await becomes(cancelled, within=10) <= 2.0
+        taken = [text.body for text in carrier.texts.values()]
+        at = next((n for n, text in enumerate(taken) if "was closed" in text), len(taken))
+        assert not [text for text in taken[at:] if "LOCK" in text or "HOLD" in text]
+        states = Counter((row.notice, row.state) for row in await running.rows())
+        assert states["ntc_001", "superseded"] + states["ntc_002", "superseded"] > 2_500
+        counted = [await running.room.ledger.counts(f"ntc_00{n}", 1) for n in (1, 2)]
+        for n, counts in enumerate(counted, start=1):
+            superseded = sum(
+                load.deliveries for state, load in counts["sms"].items() if state.value == "superseded"
+            )
+            assert states[f"ntc_00{n}", "superseded"] == superseded
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        {"status": 429, "retry_after": 30},
+        {"status": 503, "accept_anyway": True, "chance": 0.5},
+        {"reset": True, "accept_anyway": True, "chance": 0.5},
+        {"lose_answer": True, "accept_anyway": True, "times": 3},
+        {"status": 401, "code": 20003},
+    ],
+    ids=repr,
+)
+async def test_r20_a_provider_that_fails_half_way_is_relieved_and_nobody_is_told_twice(
+    options: DeskOptions, carrier: CarrierPeer, faults: dict
+) -> None:
+    """What it may have taken stays its own; all else goes by the second one, and the mail carries the notice too."""
+    async with carrier_peer() as other:
+        carrier.goes_wrong(**faults)
+        providers = [
+            Provider(channel=twilio(carrier.url), given_name="first", order=1),
+            Provider(channel=twilio(other.url), given_name="second", order=2),
+            Provider(channel=mail(carrier.smtp_port)),
+        ]
+        async with desk(options, people=staff(60), channels=providers) as running:
+            await running.is_ordered(order())
+
+            async def all_mailed() -> bool:
+                return len(carrier.mails) == 60
+
+            await becomes(all_mailed, within=10)
+            await running.is_settled(120, within=30)
+            await holds(running, carrier.taken() + other.taken(), 60)
+            states = Counter(row.state for row in await running.rows() if row.channel == "sms")
+            assert states["accepted"] >= 40
+
+
+async def test_r21_one_that_comes_back_is_asked_by_one_and_never_beyond_its_pace(
+    options: DeskOptions,
+) -> None:
+    """After trouble one message at a time until it is taken; then more, within the pace; what grew stale is not sent."""
+    began: list[float] = []
+    ill = True
+    loop = asyncio.get_running_loop()
+
+    class Flaky(Carrier):
+        under_way = most = 0
+
+        async def send(self, message: Message):
+            if ill:
+                self.under_way += 1
+                self.most = max(self.most, self.under_way)
+                await asyncio.sleep(0.02)
+                self.under_way -= 1
+                return Later(reason="unreachable", everyone=True)
+            began.append(loop.time())
+            return Settled()
+
+    channel = Flaky()
+    pace = Pace(per_second=40.0, ttl=1.2)
+    people = staff(60, kinds=("sms",))
+    async with desk(options, people=people, channels=[Provider(channel=channel, pace=pace)]) as running:
+        await running.is_ordered(order(1))
+
+        async def troubled() -> bool:
+            return bool(running.room.troubles())
+
+        await becomes(troubled, within=5)
+        await asyncio.sleep(0.1)
+        channel.most = 0
+        await asyncio.sleep(1.3)
+        assert channel.most <= 1
+        await running.is_settled(60)
+        assert {("refused", "too_late")} == {(row.state, row.reason) for row in await running.rows()}
+        ill = False
+        await running.is_ordered(order(2))
+
+        async def told() -> bool:
+            return len(began) == 60
+
+        await becomes(told, within=30)
+        assert {} == running.room.troubles()
+        for start in range(len(began) - 21):
+            assert began[start + 21] - began[start] >= 10 / pace.per_second
+        await running.is_settled(120)
+
+
+async def endless_headers(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, whole: bytes = b"HTTP/1.1 201 Created\r\n"
+) -> None:
+    """Answer with headers that never end."""
+    await reader.read(1)
+    writer.write(whole)
+    try:
+        while True:
+            writer.write(b"X-More: " + b"x" * 4_000 + b"\r\n")
+            await writer.drain()
+    except ConnectionError:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [{"trickle": True}, {"flood": True}, {"redirect": True}, None],
+    ids=["octet", "body", "redirect", "headers"],
+)
+async def test_r22_a_provider_that_wastes_time_harms_no_other(
+    options: DeskOptions, carrier: CarrierPeer, faults: dict | None
+) -> None:
+    """One octet a second, a body or a head without end, redirects in a circle: mail goes on, and all is known in time."""
+    url, server = carrier.url, None
+    if faults is None:
+        server = await asyncio.start_server(endless_headers, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    else:
+        carrier.goes_wrong(**faults)
+    providers = [
+        Provider(channel=twilio(url, timeout=0.5), pace=Pace(ttl=2.0)),
+        Provider(channel=mail(carrier.smtp_port)),
+    ]
+    async with desk(options, people=staff(20), channels=providers) as running:
+        await running.is_ordered(order())
+
+        async def all_mailed() -> bool:
+            return len(carrier.mails) == 20
+
+        assert await becomes(all_mailed, within=10) <= 3.0
+        await running.is_settled(40, within=20)
+        rows = await running.rows()
+        assert {"accepted"} == {row.state for row in rows if row.channel == "email"}
+        sms = {row.state for row in rows if row.channel == "sms"}
+        assert sms <= {"uncertain", "refused"}
+        assert [] == i4(rows, carrier.taken())
+    if server is not None:
+        server.close()
+
+
+@pytest.mark.parametrize(
+    ("faults", "states"),
+    [
+        ({"smtp": "rcpt", "smtp_code": 451}, {"accepted"}),
+        ({"smtp": "mail", "smtp_code": 421}, {"accepted"}),
+        ({"smtp": "connect", "smtp_code": 421}, {"accepted"}),
+        ({"smtp": "rcpt", "smtp_code": 550}, {"refused"}),
+        ({"smtp": "data", "smtp_code": 554}, {"refused"}),
+        ({"smtp_slow": 5.0}, {"accepted", "uncertain"}),
+        ({"smtp_drop": True}, {"accepted", "uncertain"}),
+    ],
+    ids=["rcpt 451", "mail 421", "connect 421", "rcpt 550", "data 554", "tarpit", "drop"],
+)
+async def test_r25_no_fault_of_the_mail_server_doubles_a_mail_or_leaves_a_thread(
+    options: DeskOptions, carrier: CarrierPeer, faults: dict, states: set[str]
+) -> None:
+    """4yz, 5yz, a tarpit, a hang-up after the final dot: at most one of each Message-ID, and it is the delivery's own."""
+    carrier.goes_wrong(**faults)
+    threads = threading.active_count()
+    people = staff(12, kinds=("email",))
+    channel = mail(carrier.smtp_port, timeout=0.5)
+    async with desk(options, people=people, channels=[Provider(channel=channel)]) as running:
+        await running.is_ordered(order())
+        await asyncio.sleep(1.2)
+        carrier.is_well()
+        await running.is_settled(12, within=30)
+        rows = await running.rows()
+
+        assert {row.state for row in rows} <= states
+        await holds(running, carrier.taken(), 12)
+        assert {one.message_id for one in carrier.mails} <= {f"<{row.id}@school.example>" for row in rows}
+    assert threading.active_count() <= threads
