@@ -1,7 +1,8 @@
 """`belltower simulate carrier`: a carrier and a mail server that swallow everything and show it.
 
 The telephone side speaks Twilio's REST API (2010-04-01): POST and GET Messages.json and Calls.json, basic auth,
-forms, its error codes, signed status callbacks and key presses. The mail side is a real SMTP server. What phones and
+forms, its error codes, signed status callbacks and key presses; a second one speaks Vonage's Messages and Voice APIs
+on the same port. The mail side is a real SMTP server. What phones and
 mailboxes received can be read, and faults asked for:
 
     GET  /phones      {"+15550001": [{"sid": .., "body": .., "status": ..}]}
@@ -26,7 +27,7 @@ from email.policy import default as mail_policy
 from email.utils import format_datetime
 from random import Random
 from typing import Any, Self
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 from weakref import WeakSet
 
 import aiohttp
@@ -39,7 +40,9 @@ from belltower.clock import Clock, SystemClock, aware
 from belltower.tasks import Crew
 from gateway.carrier_calls import Exchange
 from gateway.carrier_mail import Mailroom
-from gateway.carrier_records import CarrierOptions, Faults, Mail, PhoneCall, Text
+from gateway.carrier_records import CarrierOptions, Faults, Mail, PhoneCall, Posting, Text
+from gateway.carrier_vonage import VonageEnd
+from gateway.carrier_vonage import problem as vonage_problem
 
 _MOST_MESSAGES = 100_000
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -55,6 +58,10 @@ _BAD_TO = (21211, "Invalid 'To' Phone Number")
 _BAD_CALLBACK = (21609, "The StatusCallback URL is not a valid URL.")
 _TOO_LONG = (21617, "The concatenated message body exceeds the 1600 character limit.")
 _STOPPED = (21610, "Attempt to send to unsubscribed recipient")
+
+
+Problem = Callable[[int, int, str, dict[str, str] | None], web.Response]
+"""An error of one of the APIs: HTTP status, the provider's code, its words, more header fields."""
 
 
 class Carrier:
@@ -76,13 +83,21 @@ class Carrier:
         self.arrived = asyncio.Event()
         """Set whenever a message or a mail was taken; whoever waits clears it."""
         self._free_at: dict[str, float] = {}
-        self._outbox: asyncio.Queue[tuple[str, list[tuple[str, str]], PhoneCall | None]] = asyncio.Queue(
-            maxsize=200_000
-        )
+        self._outbox: asyncio.Queue[Posting] = asyncio.Queue(maxsize=200_000)
         self.exchange = Exchange(
-            options=self.options, faults=lambda: self.faults, report=self._put, clock=self._clock
+            options=self.options, faults=lambda: self.faults, report=self._tell_call, clock=self._clock
         )
         """The calls."""
+        self.vonage = VonageEnd(
+            options=self.options,
+            faults=lambda: self.faults,
+            trouble=self._vonage_trouble,
+            take=self._keep,
+            exchange=self.exchange,
+            put=self._put,
+            clock=self._clock,
+        )
+        """The second carrier."""
         self._runner: web.AppRunner | None = None
         self._smtp: asyncio.Server | None = None
         self._mail_sessions: WeakSet[SMTP] = WeakSet()
@@ -108,6 +123,7 @@ class Carrier:
                 web.get("/calls", self._called),
                 web.get("/mailboxes", self._mailboxes),
                 web.post("/fault", self._fault),
+                *self.vonage.routes(),
             ]
         )
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
@@ -164,7 +180,6 @@ class Carrier:
         take: Callable[[dict[str, str]], dict[str, Any]],
     ) -> web.StreamResponse:
         self.requests += 1
-        faults = self.faults
         problem = self._stranger(request)
         if problem is not None:
             return problem
@@ -174,13 +189,26 @@ class Carrier:
         problem = bad(form)
         if problem is not None:
             return problem
+        wrong = await self._trouble(request, lambda: take(form), _problem)
+        return wrong if wrong is not None else web.json_response(take(form), status=201)
+
+    async def _vonage_trouble(
+        self, request: web.Request, take: Callable[[], object]
+    ) -> web.StreamResponse | None:
+        self.requests += 1
+        return await self._trouble(request, take, _vonage_problem)
+
+    async def _trouble(
+        self, request: web.Request, take: Callable[[], object], problem: Problem
+    ) -> web.StreamResponse | None:
+        faults = self.faults
         if self.options.latency or faults.slow:
             await asyncio.sleep(self.options.latency + faults.slow)
-        if self._goes_wrong(faults):
-            if faults.accept_anyway:
-                take(form)
-            return await self._wrong(request, faults)
-        return web.json_response(take(form), status=201)
+        if not self._goes_wrong(faults):
+            return None
+        if faults.accept_anyway:
+            take()
+        return await self._wrong(request, faults, problem)
 
     def _bad_call(self, form: dict[str, str]) -> web.Response | None:
         problem = _bad_numbers(form, _NO_CALLER)
@@ -220,7 +248,7 @@ class Carrier:
         self._left -= self._left > 0
         return True
 
-    async def _wrong(self, request: web.Request, faults: Faults) -> web.StreamResponse:
+    async def _wrong(self, request: web.Request, faults: Faults, problem: Problem) -> web.StreamResponse:
         if faults.lose_answer:
             await asyncio.sleep(3600)
         if faults.reset:
@@ -234,7 +262,7 @@ class Carrier:
         if faults.flood or faults.trickle:
             return await self._without_end(request, faults)
         headers = {"Retry-After": str(faults.retry_after)} if faults.retry_after >= 0 else {}
-        return _problem(faults.status, faults.code or 20000 + faults.status, "As asked for", headers)
+        return problem(faults.status, faults.code or 20000 + faults.status, "As asked for", headers)
 
     @staticmethod
     async def _without_end(request: web.Request, faults: Faults) -> web.StreamResponse:
@@ -277,12 +305,15 @@ class Carrier:
             callback=form.get("StatusCallback", ""),
             validity=int(form.get("ValidityPeriod", "0")),
         )
-        self.texts[sid] = text
+        self._keep(text)
+        return text
+
+    def _keep(self, text: Text) -> None:
+        self.texts[text.sid] = text
         if len(self.texts) > _MOST_MESSAGES:
             self.texts.popitem(last=False)
         self.arrived.set()
         self._carry(text)
-        return text
 
     def _resource(self, text: Text) -> dict[str, Any]:
         path = f"/2010-04-01/Accounts/{self.options.account}/Messages/{text.sid}"
@@ -327,8 +358,7 @@ class Carrier:
         if self.faults.shuffled:
             self._random.shuffle(reports)
         for n, status in enumerate(reports):
-            fields = self._report(text, status)
-            loop.call_at(start + n * self.options.carrying, self._put, text.callback, fields)
+            loop.call_at(start + n * self.options.carrying, self._tell_text, text, status)
 
     @staticmethod
     def _becomes(text: Text, status: str) -> None:
@@ -336,9 +366,33 @@ class Carrier:
         if status == "undelivered":
             text.error_code = 30003
 
-    def _put(self, url: str, fields: list[tuple[str, str]], call: PhoneCall | None = None) -> None:
+    def _put(self, posting: Posting) -> None:
         with contextlib.suppress(asyncio.QueueFull):
-            self._outbox.put_nowait((url, fields, call))
+            self._outbox.put_nowait(posting)
+
+    def _tell_text(self, text: Text, status: str) -> None:
+        if text.carrier == "vonage":
+            self.vonage.tell_text(text, status)
+        else:
+            self._tell(text.callback, self._report(text, status))
+
+    def _tell_call(self, call: PhoneCall, key: str) -> None:
+        if call.carrier == "vonage":
+            self.vonage.tell_call(call, key)
+        elif key:
+            self._tell(call.key_to, [*self.exchange.fields(call), ("Digits", key)], call)
+        else:
+            self._tell(call.callback, self.exchange.fields(call))
+
+    def _tell(self, url: str, fields: list[tuple[str, str]], call: PhoneCall | None = None) -> None:
+        from twilio.request_validator import RequestValidator  # noqa: PLC0415 - slow to import
+
+        signature = RequestValidator(self.options.token).compute_signature(url, dict(fields))
+        headers = {
+            "X-Twilio-Signature": signature[::-1] if self.faults.forged else signature,
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        self._put(Posting(url=url, body=urlencode(fields).encode(), headers=headers, call=call))
 
     def _report(self, text: Text, status: str) -> list[tuple[str, str]]:
         fields = {
@@ -356,22 +410,15 @@ class Carrier:
         return list(fields.items())
 
     async def _call_back(self) -> None:
-        from twilio.request_validator import RequestValidator  # noqa: PLC0415 - slow to import
-
         assert self._client is not None  # noqa: S101 - made before the workers
-        validator = RequestValidator(self.options.token)
         while True:
-            url, fields, call = await self._outbox.get()
-            signature = validator.compute_signature(url, dict(fields))
-            if self.faults.forged:
-                signature = signature[::-1]
+            one = await self._outbox.get()
             with contextlib.suppress(aiohttp.ClientError, TimeoutError, ValueError):
-                async with self._client.post(
-                    url, data=fields, headers={"X-Twilio-Signature": signature}
-                ) as response:
+                async with self._client.post(one.url, data=one.body, headers=one.headers) as response:
                     answer = await response.text("utf-8", "replace")
-                    if call is not None and response.status == 200:
-                        self.exchange.hears(call, answer)
+                    if one.call is not None and response.status == 200:
+                        hears = self.vonage.hears if one.call.carrier == "vonage" else self.exchange.hears
+                        hears(one.call, answer)
 
     # -- mail
 
@@ -462,6 +509,15 @@ def _problem(status: int, code: int, message: str, headers: dict[str, str] | Non
         status=status,
         headers=headers,
     )
+
+
+def _vonage_problem(
+    status: int, code: int, message: str, headers: dict[str, str] | None = None
+) -> web.Response:
+    del code
+    answer = vonage_problem(status, message)
+    answer.headers.update(headers or {})
+    return answer
 
 
 async def run_carrier(options: CarrierOptions) -> None:

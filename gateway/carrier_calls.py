@@ -23,8 +23,8 @@ _NO_WORDS = (21205, "Url is not a valid URL")
 _LONG_WORDS = (21205, "Twiml is longer than 4000 characters")
 _BAD_WORDS = (12100, "Document parse failure")
 
-Report = Callable[[str, list[tuple[str, str]], PhoneCall | None], None]
-"""Tells a URL a form, later; with the call that goes on with what it is answered, where there is one."""
+Report = Callable[[PhoneCall, str], None]
+"""Tells, later, what became of a call: its status; or, with a key, that it was pressed."""
 
 
 class Exchange:
@@ -67,11 +67,15 @@ class Exchange:
             key_to=key_to,
             ring=int(form.get("Timeout", "60")),
         )
+        self.ring(call)
+        return self.resource(call)
+
+    def ring(self, call: PhoneCall) -> None:
+        """Let it happen."""
         self.calls[call.sid] = call
         if len(self.calls) > _MOST_CALLS:
             self.calls.popitem(last=False)
         self._happen(call)
-        return self.resource(call)
 
     def to(self, number: str, count: int) -> list[dict[str, Any]]:
         """The newest calls to `number`, or to anybody."""
@@ -98,12 +102,13 @@ class Exchange:
         faults = self._faults()
         if status == "in-progress" and call.key_to and faults.key and faults.calls == "answered":
             call.pressed = faults.key
-            self._report(call.key_to, [*self._fields(call), ("Digits", faults.key)], call)
+            self._report(call, faults.key)
         if status not in {"ringing", "in-progress"} and faults.callbacks and call.callback:
             for _ in range(faults.doubled):
-                self._report(call.callback, self._fields(call), None)
+                self._report(call, "")
 
-    def _fields(self, call: PhoneCall) -> list[tuple[str, str]]:
+    def fields(self, call: PhoneCall) -> list[tuple[str, str]]:
+        """What Twilio says of a call to its callbacks."""
         return [
             ("AccountSid", self._options.account),
             ("ApiVersion", "2010-04-01"),

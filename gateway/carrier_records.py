@@ -9,6 +9,7 @@ from msgspec import Struct
 from belltower.clock import Instant
 
 ACCOUNT = "AC" + "b" * 32
+APPLICATION = "bbbbbbbb-0000-4000-8000-000000000000"
 TOKEN = "simulated-carrier-token"  # noqa: S105 - of a carrier that carries nothing
 
 
@@ -21,6 +22,11 @@ class CarrierOptions(Struct, frozen=True, kw_only=True):
     smtp_port: int = 0
     account: str = ACCOUNT
     token: str = TOKEN
+    """The first carrier's token; the second one signs with it too."""
+    application: str = APPLICATION
+    """Of the second carrier, which speaks Vonage's API."""
+    application_key: str = ""
+    """The PEM of that application's public key; "": whoever signs is believed."""
     seed: int = 0
     latency: float = 0.0
     """Seconds before an answer."""
@@ -94,6 +100,8 @@ class Text(Struct, kw_only=True):
     callback: str = ""
     validity: int = 0
     error_code: int | None = None
+    # Which carrier took it.
+    carrier: Literal["twilio", "vonage"] = "twilio"
 
 
 class PhoneCall(Struct, kw_only=True):
@@ -113,6 +121,17 @@ class PhoneCall(Struct, kw_only=True):
     key_to: str = ""
     ring: int = 0
     pressed: str = ""
+    carrier: Literal["twilio", "vonage"] = "twilio"
+
+
+class Posting(Struct, frozen=True, kw_only=True):
+    """Something that a carrier tells the desk."""
+
+    url: str
+    body: bytes
+    headers: dict[str, str]
+    # The call that goes on with what this is answered.
+    call: PhoneCall | None = None
 
 
 class Mail(Struct, frozen=True, kw_only=True):

@@ -32,8 +32,11 @@ _Account = Annotated[
 _Sender = Annotated[
     str,
     Meta(
-        pattern=r"\A(\+[1-9][0-9]{6,14}|MG[0-9a-fA-F]{32})\Z",
-        extra={"expected": 'a number in E.164 such as "+15550100", or the "MG.." of a messaging service'},
+        pattern=r"\A(\+[1-9][0-9]{6,14}|MG[0-9a-fA-F]{32}|(?=.*[A-Za-z])[A-Za-z0-9 &_-]{1,11})\Z",
+        extra={
+            "expected": 'a number in E.164 such as "+15550100", the "MG.." of a messaging service, or a name of at'
+            " most 11 letters and digits"
+        },
     ),
 ]
 _Number = Annotated[
@@ -41,6 +44,15 @@ _Number = Annotated[
     Meta(
         pattern=r"\A\+[1-9][0-9]{6,14}\Z",
         extra={"expected": 'a number in E.164 such as "+15550100"'},
+    ),
+]
+_Application = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z",
+        extra={
+            "expected": "the id of an application, 36 characters such as 00000000-0000-4000-8000-000000000000"
+        },
     ),
 ]
 _Rate = Annotated[float, Meta(gt=0, extra={"expected": "messages a second, more than 0; 1.0 for instance"})]
@@ -84,7 +96,8 @@ class TwilioSettings(Struct, frozen=True, kw_only=True):
     # The account's SID, "AC.." and 32 hex digits.
     account: _Account
     token: Secret
-    # The sending number in E.164, or the SID of a messaging service, "MG.." and 32 hex digits.
+    # The sending number in E.164, the SID of a messaging service, "MG.." and 32 hex digits, or a name where the country
+    # lets one send; nobody can answer a name.
     from_: _Sender = field(name="from")
     # Another address for the API, the carrier simulator's for instance.
     base_url: str = "https://api.twilio.com"
@@ -146,6 +159,80 @@ class TwilioVoiceSettings(Struct, frozen=True, kw_only=True):
         return (self.from_, *self.also_from)
 
 
+class VonageSettings(Struct, frozen=True, kw_only=True):
+    """Text messages through Vonage's Messages API: `[notify.channels.NAME]` with `kind = "vonage"`."""
+
+    # The application's id, as the dashboard shows it.
+    application: _Application
+    # The application's private key, PEM.
+    private_key: Secret
+    # The account's signature secret, for HS256; without it no report is asked for, and none believed.
+    signature_secret: Secret | None = None
+    # The sending number in E.164, or a name where the country lets one send; nobody can answer a name.
+    from_: _Sender = field(name="from")
+    # Another address for the API: of a region, or the carrier simulator's.
+    base_url: str = "https://api.nexmo.com"
+    # More numbers, which take turns with that one.
+    also_from: tuple[_Sender, ...] = ()
+    # Parts of messages a second that each number may send.
+    rate: _Rate = 1.0
+    # The turn of this provider among those for text messages: the lowest is asked first.
+    order: Count = 1
+    # Requests under way at once.
+    in_flight: Count = 20
+    # One request has this long; what is not answered by then is uncertain, not refused.
+    timeout: Seconds = 10.0
+    # Where Vonage reports what became of a message; "" for desk.web.public_url.
+    callback_url: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a time in which nothing can be sent."""
+        _check_timeout(self.timeout)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """All senders."""
+        return (self.from_, *self.also_from)
+
+
+class VonageVoiceSettings(Struct, frozen=True, kw_only=True):
+    """Calls through Vonage's Voice API: `[notify.channels.NAME]` with `kind = "vonage-voice"`."""
+
+    # The application's id, as the dashboard shows it.
+    application: _Application
+    # The application's private key, PEM.
+    private_key: Secret
+    # The account's signature secret, for HS256; without it no key is asked for, and no report believed.
+    signature_secret: Secret | None = None
+    # The number that people see calling, in E.164.
+    from_: _Number = field(name="from")
+    # Another address for the API: of a region, or the carrier simulator's.
+    base_url: str = "https://api.nexmo.com"
+    # More numbers, which take turns with that one.
+    also_from: tuple[_Number, ...] = ()
+    # Calls a second that each number may begin.
+    rate: _CallRate = 1.0
+    # The turn of this provider among those for calls: the lowest is asked first.
+    order: Count = 1
+    # Requests under way at once.
+    in_flight: Count = 20
+    # One request has this long; what is not answered by then is uncertain, not refused.
+    timeout: Seconds = 10.0
+    # How long it rings before nobody answers; much longer, and an answering machine takes it.
+    ring: Seconds = 25.0
+    # Where Vonage reports what became of a call, and which key was pressed; "" for desk.web.public_url.
+    callback_url: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a time in which nothing can be sent."""
+        _check_timeout(self.timeout)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """All numbers."""
+        return (self.from_, *self.also_from)
+
+
 class ModemSettings(Struct, frozen=True, kw_only=True):
     """Text messages by a modem of our own: `[notify.channels.NAME]` with `kind = "modem"`."""
 
@@ -177,6 +264,8 @@ CHANNELS: dict[str, type[Struct]] = {
     "smtp": SMTPSettings,
     "twilio": TwilioSettings,
     "twilio-voice": TwilioVoiceSettings,
+    "vonage": VonageSettings,
+    "vonage-voice": VonageVoiceSettings,
     "modem": ModemSettings,
     "console": ConsoleSettings,
 }

@@ -4,6 +4,8 @@ channel.py     the contract and its answers
 reports.py     what providers say later, signed
 twilio_sms.py, twilio_voice.py
                SMS and calls over Twilio's REST API, or whoever speaks it; twilio_api.py is what they share
+vonage_sms.py, vonage_voice.py
+               the same by Vonage, a second provider; vonage_api.py is what they share
 spoken.py      the sentences around a notice in a call, spoken.toml
 modem.py       SMS by a modem of our own
 smtp.py        e-mail through a mail server

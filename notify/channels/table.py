@@ -21,6 +21,9 @@ from notify.channels.smtp import SMTPChannel
 from notify.channels.twilio_api import TwilioReports
 from notify.channels.twilio_sms import STATUSES, TwilioSMS
 from notify.channels.twilio_voice import TwilioVoice, TwilioVoiceReports
+from notify.channels.vonage_api import Way
+from notify.channels.vonage_sms import VonageInbox, VonageSMS, VonageSMSReports
+from notify.channels.vonage_voice import VonageVoice, VonageVoiceReports
 from notify.provider import Pace, Provider
 from notify.settings import (
     ConsoleSettings,
@@ -28,6 +31,8 @@ from notify.settings import (
     SMTPSettings,
     TwilioSettings,
     TwilioVoiceSettings,
+    VonageSettings,
+    VonageVoiceSettings,
 )
 
 
@@ -82,6 +87,10 @@ def _make(settings: Struct, *, ways: _Ways, board: Board, clock: Clock, pin: Pat
             return _twilio_sms(settings, ways)
         case TwilioVoiceSettings():
             return _twilio_voice(settings, ways)
+        case VonageSettings():
+            return _vonage_sms(settings, ways, clock)
+        case VonageVoiceSettings():
+            return _vonage_voice(settings, ways, clock)
         case SMTPSettings():
             return Provider(channel=SMTPChannel(settings=settings), pace=Pace(at_once=settings.connections))
         case ModemSettings():
@@ -112,4 +121,25 @@ def _twilio_voice(settings: TwilioVoiceSettings, ways: _Ways) -> Provider:
         channel=TwilioVoice(settings=settings, callback_url=ways.report_to),
         pace=Pace(at_once=settings.in_flight, per_second=settings.rate, numbers=len(settings.numbers)),
         reports=TwilioVoiceReports(public_url=ways.public_url, token=settings.token.reveal()),
+    )
+
+
+def _vonage_sms(settings: VonageSettings, ways: _Ways, clock: Clock) -> Provider:
+    secret = settings.signature_secret.reveal() if settings.signature_secret is not None else ""
+    way = Way(report_to=ways.report_to, secret=secret, application=settings.application)
+    return Provider(
+        channel=VonageSMS(settings=settings, way=way, clock=clock),
+        pace=Pace(at_once=settings.in_flight, per_second=settings.rate, numbers=len(settings.numbers)),
+        reports=VonageSMSReports(way=way) if secret else None,
+        inbox=VonageInbox(secret=secret, application=settings.application) if secret else None,
+    )
+
+
+def _vonage_voice(settings: VonageVoiceSettings, ways: _Ways, clock: Clock) -> Provider:
+    secret = settings.signature_secret.reveal() if settings.signature_secret is not None else ""
+    way = Way(report_to=ways.report_to, secret=secret, application=settings.application)
+    return Provider(
+        channel=VonageVoice(settings=settings, way=way, clock=clock),
+        pace=Pace(at_once=settings.in_flight, per_second=settings.rate, numbers=len(settings.numbers)),
+        reports=VonageVoiceReports(way=way) if secret else None,
     )
