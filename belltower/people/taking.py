@@ -82,6 +82,7 @@ class Taking:
         self._store = store
         self._clock = clock
         self._source = source
+        self._landing: asyncio.Future[None] | None = None
 
     async def look(self, roster: Roster, *, progress: Progress | None = None) -> Comparison:
         """What would change. Writes nothing."""
@@ -113,6 +114,7 @@ class Taking:
                 done += count
                 if progress is not None:
                     progress(done, total)
+        await self._landed()
         takes = diff.students_removed or diff.links_removed or diff.addresses_removed
         ready = Ready(
             revision=revision,
@@ -230,4 +232,12 @@ class Taking:
             tx.rows(end(kept), [(revision, self._source, ident, NEVER) for ident in ended])
         if rows:
             tx.rows(insert(kept), rows)
-        await self._store.database.submit(tx, priority=Priority.BULK)
+        # One piece lands while the next is made.
+        await self._landed()
+        self._landing = self._store.database.submit(tx, priority=Priority.BULK)
+
+    async def _landed(self) -> None:
+        """Until the last piece stands. Raises what befell it."""
+        landing, self._landing = self._landing, None
+        if landing is not None:
+            await landing
