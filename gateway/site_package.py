@@ -19,7 +19,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -38,10 +37,10 @@ from floorplans.place import Place, spoken
 from gateway.psap.link import Spot
 from gateway.site_devices import SiteDevices, load_devices
 from gateway.site_drills import load_authorisers
+from gateway.site_wording import Wants, judge, read_wording
 from hardware.unit_record import Bearer, UnitRecord
-from notify import words
 from notify.audience import AudienceRule, resolve
-from notify.wording import SAMPLE_URL, WordingSet, address_fault, cost, parse, too_long, unapproved_source
+from notify.wording import WordingSet
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -66,17 +65,6 @@ class Building(Struct, frozen=True, kw_only=True):
     position: tuple[float, float] | None = None
     # The output that pages a place of it whose units are silent; "": none.
     paging: str = ""
-
-
-class Wants(Struct, frozen=True, kw_only=True):
-    """What the district asks of its texts."""
-
-    # The number that families call; "": the office's.
-    phone: str = ""
-    # The domains that addresses in notices must be of; none: it does not matter.
-    domains: tuple[str, ...] = ()
-    # The texts in the first language want a name beside them too, as the translations do.
-    approve_source: bool = False
 
 
 class SitePackage(Struct, frozen=True, kw_only=True):
@@ -217,7 +205,15 @@ class _Loader:
         foreign = self._foreign(places if site is not None else None)
         authorisers = self._authorisers(staff if people is not None else None)
         if site is not None and wording is not None:
-            self._texts(site, places, wording)
+            self._others += judge(
+                wording,
+                site.wording,
+                reader=self._readers["site.toml"],
+                folder=self._folder.name,
+                school=site.name,
+                phone=site.telephone,
+                places=places,
+            )
         if response is not None and wording is not None:
             self._response(response, audiences, staff, wording)
         faults = [fault for reader in self._readers.values() for fault in reader.faults] + self._others
@@ -278,48 +274,9 @@ class _Loader:
         return {name: rule for name, rule in taken.items() if rule is not None}
 
     def _wording(self) -> WordingSet | None:
-        texts: dict[str, str] = {}
-        for file in sorted(self._folder.glob("wording/*.toml")):
-            name = f"{self._folder.name}/wording/{file.name}"
-            try:
-                texts[name] = file.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                reason = error.strerror if isinstance(error, OSError) else "not text in UTF-8"
-                self._others.append(f"{name}: cannot be read ({reason})")
-        if not texts:
-            return _shipped_words()
-        try:
-            return parse(texts, base=_shipped_words())
-        except SettingsError as error:
-            self._others += str(error).splitlines()
-            return None
-
-    def _texts(self, site: _Site, places: Mapping[PlaceId, Place], wording: WordingSet) -> None:
-        """The texts with the school's own names in them, and what the district asks of them."""
-        reader = self._readers["site.toml"]
-        wants = site.wording
-        if wants.phone and not _NUMBER.fullmatch(wants.phone):
-            reader.fault("wording.phone", "write the number that families call as +15550100123")
-        for at, domain in enumerate(wants.domains, start=1):
-            if fault := address_fault(domain, ()):
-                reader.fault(f"wording.domains[{at}]", fault)
-        url = f"https://{max(wants.domains, key=len)}/incidents/99999" if wants.domains else SAMPLE_URL
-        names = (
-            site.name,
-            max(map(spoken, places.values()), key=cost, default=""),
-            url,
-            wants.phone or site.telephone,
-        )
-        faults = _shipped_too_long(*names) if wording is _shipped_words() else _too_long(wording, *names)
-        self._others += [f"{self._folder.name}/wording: {fault}" for fault in faults]
-        if wants.approve_source:
-            lacking = unapproved_source(wording)
-            if lacking:
-                self._others.append(
-                    f"{self._folder.name}/wording: nobody answers for {len(lacking)} texts in"
-                    f" {wording.source.language} ({', '.join(lacking[:3])}{' ..' if lacking[3:] else ''}); approve them with:"
-                    f" belltower wording approve --site {self._folder.name} {wording.source.language}"
-                )
+        texts, faults = read_wording(self._folder)
+        self._others += faults
+        return texts
 
     def _places(self, site: _Site) -> dict[PlaceId, Place]:
         reader = self._readers["site.toml"]
@@ -453,20 +410,6 @@ class _Loader:
     ) -> None:
         if place is not None and places is not None and place not in places:
             reader.fault(at, f'site.toml has no place "{place}"')
-
-
-@cache
-def _shipped_words() -> WordingSet:
-    return words.default()
-
-
-def _too_long(wording: WordingSet, school: str, place: str, url: str, phone: str) -> list[str]:
-    return too_long(wording, school=school, places=(place,), url=url, phone=phone)
-
-
-@lru_cache(maxsize=16)
-def _shipped_too_long(*names: str) -> list[str]:
-    return _too_long(_shipped_words(), *names)
 
 
 def _numbered(table: str, records: Iterable[Any]) -> list[tuple[str, Any]]:

@@ -50,6 +50,11 @@ def segments(text: str) -> Segments:
     return _measure(Alphabet.UCS2, sizes, _UCS2_ALONE, _UCS2_PART)
 
 
+def dear(text: str) -> list[str]:
+    """The characters that are not of the GSM alphabet, each once, as they come: without them the text would cost half."""
+    return [letter for letter in dict.fromkeys(text) if letter not in _ALL]
+
+
 def _plain(alphabet: Alphabet, units: int, alone: int, part: int) -> Segments:
     """Where every character is one unit."""
     return Segments(alphabet=alphabet, units=units, parts=1 if units <= alone else -(-units // part))

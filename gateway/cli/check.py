@@ -38,6 +38,7 @@ def command(config: Path, site: Path | None, *, without_secrets: bool, as_json: 
     from gateway.device_wires import device_keys
     from gateway.intake.devices.wires import unwired
     from gateway.switch_wires import device_output_faults
+    from notify.wording import address_fault, all_faults
 
     faults: list[str] = []
     settings: Settings | None = None
@@ -57,7 +58,11 @@ def command(config: Path, site: Path | None, *, without_secrets: bool, as_json: 
         faults += file_faults(settings)
     elif paths and not without_secrets:
         faults += _key_faults(config, paths[1])
+    if package is not None:
+        faults += [f"{folder}/{line}" for line in all_faults(package.wording)]
     if settings is not None and package is not None:
+        if fault := address_fault(settings.desk.web.url, package.wants.domains):
+            faults.append(f"{config}: desk.web.public_url: {fault}")
         foreign, ways = package.foreign, settings.alarm.devices
         keys, unread = (None, "") if without_secrets else device_keys(settings)
         faults += unread.splitlines()
@@ -86,6 +91,8 @@ def command(config: Path, site: Path | None, *, without_secrets: bool, as_json: 
 
 
 def _summary(settings: Settings, package: SitePackage) -> dict[str, str]:
+    from gateway.site_wording import languages
+
     alarm = settings.alarm
     listener = alarm.mqtt_listener
     return {
@@ -100,7 +107,7 @@ def _summary(settings: Settings, package: SitePackage) -> dict[str, str]:
         or "none",
         "people": str(len(package.people)),
         "drill authorisers": ", ".join(package.authorisers) or "none",
-        "languages": ", ".join(package.wording.languages),
+        "languages": ", ".join(languages(package.wording)),
         "mqtt listener": f"{listener.bind}:{listener.tcp_port}{'' if listener.certificate else ', no TLS'}"
         if listener
         else "off",
@@ -174,6 +181,7 @@ def _fault(line: str) -> dict[str, str]:
 
 
 def _remarks(settings: Settings, package: SitePackage, *, without_secrets: bool) -> list[str]:
+    from gateway.site_wording import void_approvals
     from hardware.unit_record import Bearer
 
     remarks = []
@@ -193,6 +201,11 @@ def _remarks(settings: Settings, package: SitePackage, *, without_secrets: bool)
         )
     if not settings.channels:
         remarks.append("notices go nowhere: there is no [notify.channels.NAME]")
+    if gone := void_approvals(package.wording):
+        remarks.append(
+            f"approvals that hold no more, for their texts have changed: {', '.join(gone[:5])}"
+            f"{f' and {len(gone) - 5} more' if gone[5:] else ''}; people read English until somebody approves them again"
+        )
     response = package.response
     named = {*response.panic.outputs, *response.medical.outputs}
     named.update(*response.outputs.values())

@@ -23,7 +23,8 @@ A file holds one language; docs/wording.md explains every key:
     sms = "{school}: The school is in lockdown since {time}. ... Next update: {next}. [{url}]"
 """
 
-from notify.wording.approvals import WORDS, Approval, unapproved_source
+from notify.wording import grade
+from notify.wording.approvals import WORDS, Approval, approved, unapproved_source, void
 from notify.wording.lengths import LIMITS, MOST_PARTS, SAMPLE_URL, cost, too_long
 from notify.wording.lint import address_fault
 from notify.wording.matrix import (
@@ -37,6 +38,7 @@ from notify.wording.matrix import (
     fallback,
     families,
     for_families,
+    forms_of,
 )
 from notify.wording.reading import all_faults, parse
 from notify.wording.texts import Template, Text, Wording, WordingSet
@@ -61,13 +63,17 @@ __all__ = [
     "WordingSet",
     "address_fault",
     "all_faults",
+    "approved",
     "cells",
     "cost",
     "exercise_only",
     "fallback",
     "families",
     "for_families",
+    "forms_of",
+    "grade",
     "parse",
     "too_long",
     "unapproved_source",
+    "void",
 ]

@@ -91,6 +91,13 @@ def holds(texts: WordingSet, language: str, template: str, form: str = "") -> bo
     )
 
 
+def approved(texts: WordingSet, language: str) -> list[str]:
+    """The templates of that language for which somebody answers, all forms of them; none without `WORDS`."""
+    if not holds(texts, language, WORDS):
+        return []
+    return [name for name in texts.languages[language].templates if holds(texts, language, name)]
+
+
 def unapproved_source(texts: WordingSet) -> list[str]:
     """The templates of the source language for which nobody answers."""
     source = texts.source
@@ -176,7 +183,6 @@ def _shared(wording: Wording) -> list[str]:
         wording.unknown_site,
         wording.unknown_next,
         wording.interpreter,
-        wording.again,
         *(str(value) for value in asdict(wording.clock).values()),
     ]
     return [*texts, *(f"{key}={table[key]}" for table in tables for key in sorted(table))]

@@ -51,7 +51,9 @@ SHORTENERS = frozenset(
 
 _NAMES = frozenset(field.name for field in fields(Slots))
 _ADDRESS = re.compile(
-    r"https?:|www\.|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|edu|gov|us|info|ly|gl|io|co|me|app|at)\b",
+    r"https?:|www\.|\b[a-z0-9-]+\.[a-z]{2,}/"
+    r"|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|edu|gov|us|info|biz|app)\b"
+    rf"|\b(?:{'|'.join(map(re.escape, sorted(SHORTENERS)))})(?![\w.])",
     re.IGNORECASE,
 )
 _SENDER_STANDS_BY = frozenset({"subject", "paging", "sign"})

@@ -18,7 +18,7 @@ from notify.wording.texts import Template, Wording, WordingSet
 from notify.wording.values import Clock
 
 _TEXTS = ("mark", "unknown_place", "campus")
-_MAY_LACK = ("unknown_cause", "unknown_site", "unknown_next", "interpreter", "again")
+_MAY_LACK = ("unknown_cause", "unknown_site", "unknown_next", "interpreter")
 _TABLES = ("actions", "causes", "clock", "lint", "templates", "families", "child")
 _NEEDED_LISTS = ("never", "drill", "what", "where", "do")
 
@@ -82,6 +82,7 @@ class _Reader:
         self._data = data
         self._base = base
         self._linted = linted
+        self._read: set[tuple[str, str]] = set()
         self.faults: list[str] = []
 
     def read(self) -> Wording | None:
@@ -193,10 +194,20 @@ class _Reader:
                     self._template(wording, f"families.{action}.{phase}", inner, "")
         for name, inner in self._table(self._data.get("child", {}), "child").items():
             self._template(wording, f"{ABOUT_CHILD}{name}", inner, "")
+        if "lint" in self._data and self._linted:
+            self._others(wording)
         for name in cells() if complete else ():
             if name not in wording.templates:
                 where = name if name.startswith("families.") else f"templates.{name}"
                 self._fault(f"[{where}]: is missing; give {', '.join(forms_of(name))}")
+
+    def _others(self, wording: Wording) -> None:
+        """What a longer list finds in the texts that this file leaves as they are."""
+        for name, template in wording.templates.items():
+            for form, text in asdict(template).items():
+                if text and (name, form) not in self._read:
+                    for fault in lint(text, wording=wording, template=name, form=form):
+                        self._fault(f"[lint] with {name} {form}, as it ships: {fault}")
 
     def _is_action(self, action: str, where: str) -> bool:
         if action in set(Action):
@@ -221,7 +232,8 @@ class _Reader:
         if for_families(name) and not texts["console"]:
             texts["console"] = texts["push"]
         for key, text in texts.items():
-            if self._linted and text and (key in table or "lint" in self._data):
+            if self._linted and text and key in table:
+                self._read.add((name, key))
                 for fault in lint(text, wording=wording, template=name, form=key):
                     self._fault(f"{where}{key}: {fault}")
         wording.templates[name] = Template(**texts)

@@ -63,8 +63,6 @@ class Wording(Struct, frozen=True, kw_only=True):
     unknown_next: str = ""
     # The line for people whose language has no approved text; it names {phone}.
     interpreter: str = ""
-    # What a voice says before it says everything once more.
-    again: str = ""
     clock: Clock = Clock()
     # Patterns of `notify.wording.phrases`, by what they are looked for.
     lists: dict[str, tuple[str, ...]] = {}
@@ -150,8 +148,6 @@ class WordingSet(Struct, frozen=True, kw_only=True):
             body = body.strip()
         if line:
             body += ("\n\n" if form == "body" else " ") + fill(line, values)
-        if form == "voice":
-            body = f"{body} {wording.again or '…'} {body}"
         marked = mode is Mode.EXERCISE
         if channel == "email":
             subject = fill(texts.subject, values)

@@ -139,7 +139,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_wording_of_the_districts_own_is_taken_and_checked(site: Path) -> None:
     """A file of wording replaces some texts; a faulty one refuses the package."""
-    (site / "wording").mkdir()
+    (site / "wording").mkdir(exist_ok=True)
     own = site / "wording" / "en.toml"
     own.write_text('language = "en"\n[actions]\nhold = "STAY PUT"\n', encoding="utf-8")
 

@@ -1,0 +1,166 @@
+"""The texts of a site package: own words, approvals, and one lint everywhere (W6, W8, W12, W28)."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from belltower.errors import SettingsError
+from belltower.ids import IncidentId
+from belltower.incident.facts import Action, Mode, OutputOrdered
+from gateway.cli.commands import belltower
+from gateway.outputs.texts import announcement, sign, text
+from gateway.site_package import load
+from notify import words
+from notify.wording import Slots, approved, void
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "site"
+OWN = Path(__file__).parents[1] / "golden" / "wording"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A copy of the example that a test may spoil."""
+    return Path(shutil.copytree(EXAMPLE, tmp_path / "site"))
+
+
+def run(*words: str, code: int = 0) -> str:
+    """`belltower wording WORDS`."""
+    result = CliRunner().invoke(belltower, ["wording", *words])
+    assert code == result.exit_code, result.output
+    return result.output
+
+
+def test_the_examples_spanish_is_approved_as_it_stands() -> None:
+    """By an invented person. After a change: belltower wording approve es --site examples/site --name "Elena Vega"."""
+    wording = load(EXAMPLE).wording
+
+    assert [] == void(wording)
+    assert len(wording.languages["es"].templates) == len(approved(wording, "es"))
+
+
+def test_w6_a_change_of_the_source_takes_its_translation_out_of_use(site: Path) -> None:
+    """The check says so; whoever reads Spanish gets the new English and the number to call."""
+    (site / "wording" / "en.toml").write_text(
+        'language = "en"\n[families.hold.now]\nsign = "STAY IN YOUR OWN ROOM"', encoding="utf-8"
+    )
+    wording = load(site).wording
+    slots = Slots(school="Lindenfield School", place="", time="09:14", phone="+15550100100")
+
+    tongues = [
+        wording.said(template=template, channel="sms", language="es", mode=Mode.ACTUAL, slots=slots).language
+        for template in ("families.hold.now", "families.hold.update")
+    ]
+
+    assert ["en-x-es", "es"] == tongues
+    assert "remark: es families.hold.now: the text has changed since" in run("check", "--site", str(site))
+    run("approve", "es", "--site", str(site), "--name", "Ana Ruiz", "--template", "families.hold.now")
+    assert [] == void(load(site).wording)
+    shown = [
+        json.loads(line)
+        for line in run("matrix", "--site", str(site), "--language", "es", "--json").splitlines()
+    ]
+    assert ["Ana Ruiz"] == [row["approved by"] for row in shown if row["template"] == "families.hold.now"]
+
+
+def test_a_district_may_want_a_name_beside_the_source_too(site: Path) -> None:
+    """Without one the package is refused with the command that mends it."""
+    file = site / "site.toml"
+    file.write_text(
+        file.read_text(encoding="utf-8").replace("[wording]", "[wording]\napprove_source = true"),
+        encoding="utf-8",
+    )
+    with pytest.raises(SettingsError, match="nobody answers for [0-9]+ texts in en"):
+        load(site)
+
+    run("approve", "en", "--site", str(site), "--name", "Ana Ruiz", "--date", "2026-11-20")
+
+    assert load(site).wants.approve_source
+
+
+FAULTY = (
+    'language = "en"\n[families.hold.now]\nsms = "{school}: All students are safe, {time}. Stay home. {next}"'
+)
+
+
+def test_w12_one_lint_in_the_package_and_on_the_command_line(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same fault, word for word; a package that has one is refused whole."""
+    (site / "wording" / "en.toml").write_text(FAULTY, encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load(site)
+    faults = str(caught.value).splitlines()
+
+    assert (
+        "site/wording/en.toml: [families.hold.now] sms: says 'all students are safe', which no automatic text may promise;"
+        " remove it" in faults
+    )
+    assert faults == run("check", "--site", str(site), code=1).splitlines()
+    monkeypatch.chdir(tmp_path)
+    settings = (EXAMPLE.parents[1] / "config.example.toml").read_text(encoding="utf-8")
+    (tmp_path / "config.toml").write_text(settings, encoding="utf-8")
+    checked = CliRunner().invoke(
+        belltower, ["check", "--config", "config.toml", "--site", str(site), "--without-secrets", "--json"]
+    )
+    told = [json.loads(line)["message"] for line in checked.output.splitlines()]
+    assert any("which no automatic text may promise" in message for message in told)
+
+
+def test_w12_what_ships_passes_the_same_check() -> None:
+    """And says how many texts there are, and how many a person answers for."""
+    shipped = {language: len(texts.templates) for language, texts in words.default().languages.items()}
+
+    assert f"es: {shipped['es']} texts in order, 0 approved" in run("check")
+    assert shipped == {
+        language: count["texts"]
+        for language, count in json.loads(run("check", "--json"))["languages"].items()
+    }
+
+
+@pytest.mark.parametrize("own", ["idaho-like.toml", "new-york-like.toml"])
+def test_w1_a_package_with_another_vocabulary_is_in_order(site: Path, own: str) -> None:
+    """Its own words are read, and its Spanish waits for an approval where English has changed."""
+    shutil.copy(OWN / own, site / "wording" / "en.toml")
+
+    assert "en (the source of the others): " in run("check", "--site", str(site))
+
+
+def test_texts_are_shown_as_they_would_be_sent(site: Path) -> None:
+    """Filled, in the reader's language, with what they cost."""
+    shown = run("show", "families.hold.now", "--site", str(site), "--language", "es-MX", "--set", "cause=gas")
+    voice = run(
+        "show", "families.lockdown.now", "--channel", "voice", "--language", "es", "--draft", "--exercise"
+    )
+
+    assert "Desde las 9:14 AM, los alumnos permanecen en sus salones por olor a gas." in shown
+    assert "[es] " in shown
+    assert "parts of gsm7" in shown
+    assert voice.startswith("SIMULACRO SIMULACRO SIMULACRO: Jefferson Elementary School llama")
+    assert "there is no template" in run("show", "nonsense", code=2)
+    assert "write SLOT=VALUE" in run("show", "test", "--set", "x=y", code=2)
+
+
+def test_a_short_message_is_measured_and_what_makes_it_dear_is_named() -> None:
+    """As the network carries it."""
+    assert "1 parts: 15 units of ucs2, 15 characters\nthese make every character cost twice: ó\n" == run(
+        "segments", "Cierre su salón"
+    )
+    assert {"alphabet": "gsm7", "units": 4, "parts": 1, "characters": 3, "forcing": []} == json.loads(
+        run("segments", "a{b", "--json")
+    )
+
+
+def test_w28_secure_and_lockdown_sound_and_read_apart_on_every_output() -> None:
+    """Loudspeakers, their tones, and signs."""
+    orders = [
+        OutputOrdered(output="o", incident=IncidentId("inc_1"), mode=Mode.ACTUAL, on=True, action=action)
+        for action in (Action.SECURE, Action.LOCKDOWN)
+    ]
+    secure, lockdown = (text(announcement(order, None)) for order in orders)
+
+    assert secure[0] != lockdown[0]
+    assert not {words.text for words in secure[1:]} & {words.text for words in lockdown[1:]}
+    assert sign(orders[0]) != sign(orders[1])
