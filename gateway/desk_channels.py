@@ -35,6 +35,7 @@ def notice_site(site: SitePackage, *, url: str, roster: Roster | None = None) ->
         wording=site.wording,
         roster=roster,
         timezone=site.timezone,
+        escalation=site.response.escalation,
         phone=site.wants.phone or site.on_earth.telephone,
         incident_url=f"{url}/incidents/{{incident}}" if url else "",
     )

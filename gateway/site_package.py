@@ -29,7 +29,8 @@ from msgspec.structs import replace
 
 from belltower.errors import SettingsError
 from belltower.ids import PersonId, PlaceId, UnitId
-from belltower.incident.plan import NoticePlan, ResponsePlan
+from belltower.incident.plan import EscalationPlan, NoticePlan, ResponsePlan
+from belltower.incident.told import Readers, readers
 from belltower.people import Contact, ContactKind, Person
 from belltower.values import Reader, Seconds
 from floorplans.campus import Campus, Civic
@@ -51,6 +52,7 @@ _DRILLS = "drills.toml"
 _MAY_LACK = (_DEVICES, _DRILLS)
 _MOST_NUMBER = 0xFFFF_FFFF
 _LEAST_HEARTBEAT = 5.0
+_LEAST_WAIT = 5.0
 _LONGEST_LABEL = 32
 
 
@@ -392,6 +394,7 @@ class _Loader:
             ("acknowledged", plan.acknowledged),
             ("closed", plan.closed),
         )
+        self._escalation(plan.escalation, audiences, wording)
         for table, notices in said:
             for at, notice in _numbered(table, notices):
                 if not wording.knows(notice.template):
@@ -404,6 +407,26 @@ class _Loader:
                     )
                 elif staff and not resolve(rule, staff.values(), at=None, places={}).people:
                     reader.fault(f"{at}.audience", f'"{notice.audience}" comes to nobody in people.toml')
+
+    def _escalation(
+        self, plan: EscalationPlan, audiences: Mapping[str, AudienceRule], wording: WordingSet
+    ) -> None:
+        reader = self._readers["response.toml"]
+        for template in plan.templates:
+            if readers(template) is not Readers.STAFF:
+                reader.fault(
+                    "escalation.templates",
+                    f'"{template}" is for families; only the staff is waited for: name staff templates',
+                )
+            elif not wording.knows(template):
+                reader.fault("escalation.templates", f'the wording has no template "{template}"')
+        if plan.audience and plan.audience not in audiences:
+            reader.fault(
+                "escalation.audience",
+                f'audiences.toml has no "{plan.audience}"; known: {_list(audiences)}',
+            )
+        if plan.channels and plan.channel_after < _LEAST_WAIT:
+            reader.fault("escalation.channel_after", f'shorter than {_LEAST_WAIT:g} s; write "15s"')
 
     def _check_place(
         self, reader: Reader, at: str, place: PlaceId | None, places: Mapping[PlaceId, Place] | None

@@ -37,6 +37,8 @@ class AudienceRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     within: Within = Within.CAMPUS
     # All of the school's own people, whatever their roles and places.
     everyone: bool = False
+    # Only these; empty: it does not matter.
+    people: frozenset[PersonId] = frozenset()
     # Any one of these; empty: it does not matter. Who has no place belongs to all.
     places: frozenset[PlaceId] = frozenset()
     classes: frozenset[str] = frozenset()
@@ -91,7 +93,8 @@ def matches(rule: AudienceRule, person: Person, *, at: Place | None, places: Map
 def _fits(rule: AudienceRule, person: Person) -> bool:
     """Whether the person fits every key that asks nothing of the incident's place."""
     return (
-        (not rule.roles or bool(rule.roles & person.roles))
+        (not rule.people or person.id in rule.people)
+        and (not rule.roles or bool(rule.roles & person.roles))
         and (not rule.places or not person.places or bool(rule.places & person.places))
         and (not rule.classes or bool(rule.classes & person.classes))
         and (not rule.schools or bool(rule.schools & person.schools))

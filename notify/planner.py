@@ -33,7 +33,9 @@ _log = log.get("notify")
 
 SUPERSEDES: dict[str, frozenset[str]] = {
     "staff-action": frozenset({"staff-action"}),
-    "staff-closed": frozenset({"staff-alarm", "staff-action", "staff-acknowledged", "staff-closed"}),
+    "staff-closed": frozenset(
+        {"staff-alarm", "staff-action", "staff-acknowledged", "staff-closed", "staff-unreached"}
+    ),
 }
 """Which earlier notices of the same incident a template makes pointless where they have not left yet."""
 
@@ -127,7 +129,7 @@ class Planner:
             places=site.places,
             served=self._channels,
             language=site.language,
-            render=lambda kind, language: _words(order, site, slots, kind, language),
+            render=lambda kind, language: words_of(order, site, slots, kind, language),
             new_id=self._ids.delivery,
             stops=await self._stops(),
         )
@@ -314,10 +316,10 @@ def _spoken(order: NoticeOrdered, place: str, site: NoticeSite) -> str:
     return spoken(known) if known is not None else ""
 
 
-def _words(
+def words_of(
     order: NoticeOrdered, site: NoticeSite, slots: Slots, kind: ContactKind, language: str
 ) -> Words | None:
-    """The filled text for whoever reads that language; None where nothing fits the way."""
+    """The filled text of a notice for whoever reads that language; None where nothing fits the way."""
     for template in (order.template, fallback(order.template)):
         text = site.wording.said(
             template=template, channel=kind.value, language=language, mode=order.mode, slots=slots

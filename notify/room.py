@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from random import Random
 
 from msgspec import Struct
@@ -19,6 +20,7 @@ from notify.callbacks import Callbacks
 from notify.channels.inbox import Inbox
 from notify.correction import Corrections
 from notify.delivery import State
+from notify.escalating import Escalation
 from notify.forecast import Forecast, Load, Way, forecast
 from notify.hearing import Hearing
 from notify.inbound import Inbound
@@ -98,6 +100,20 @@ class NotifyRoom:
             staff=lambda: self._site().people,
             at=at,
         )
+        self.escalation = Escalation(
+            database=database,
+            journal=journal,
+            alarm_stream=stream,
+            tables=self.tables,
+            site=site,
+            served=lambda: frozenset(self._rows),
+            paused=self._paused,
+            stops=self.replies.stops,
+            tally=self.ledger.tally,
+            clock=clock,
+            ids=ids,
+            bell=self.ring,
+        )
         self.corrections = Corrections(
             database=database, journal=journal, tables=self.tables, clock=clock, ids=ids
         )
@@ -106,6 +122,7 @@ class NotifyRoom:
         """Bring the tables up to date."""
         await self.tables.migrate()
         await self.replies.migrate()
+        await self.escalation.open()
 
     def run(self, crew: Crew) -> list[asyncio.Task[None]]:
         """Start everything; all of it mends itself. The tasks are for whoever wants to stop before the crew does."""
@@ -151,6 +168,9 @@ class NotifyRoom:
                 at=self._at,
             )
             tasks.append(crew.mendable(f"notify.planner.{stream}", planner.run))
+            follow = partial(self.escalation.follow, stream)
+            tasks.append(crew.mendable(f"notify.escalation.{stream}", follow))
+        tasks.append(crew.mendable("notify.escalation", self.escalation.run))
         return tasks
 
     def ring(self) -> None:
@@ -204,6 +224,11 @@ class NotifyRoom:
     def _ways(self) -> dict[str, list[Way]]:
         return {channel: [sender.way() for sender in row] for channel, row in self._rows.items()}
 
+    def _paused(self) -> frozenset[str]:
+        return frozenset(
+            channel for channel, row in self._rows.items() if all(sender.trouble for sender in row)
+        )
+
     def _senders(self) -> Iterator[Sender]:
         for row in self._rows.values():
             yield from row
@@ -221,6 +246,7 @@ class NotifyRoom:
 
     async def close(self) -> None:
         """Write down what was learned last, and let go of all connections."""
+        self.escalation.close()
         await self.ledger.flush()
         for provider in self._providers:
             await provider.channel.close()

@@ -8,6 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from belltower.ids import PersonId, PlaceId
+from belltower.incident.plan import EscalationPlan
 from belltower.people.person import Person
 from floorplans.place import Place
 from notify.audience import AudienceRule
@@ -38,5 +39,7 @@ class NoticeSite(Struct, frozen=True, kw_only=True):
     timezone: str = "UTC"
     # Where a phone can read what is known, `{incident}` standing for the incident's id; empty: nowhere.
     incident_url: str = ""
+    # What follows where nobody acknowledges.
+    escalation: EscalationPlan = EscalationPlan()
     # The number that people call, and that those call for an interpreter whose language has no text; "": none.
     phone: str = ""

@@ -109,6 +109,15 @@ class Snapshot:
                 self._address(batch, one.channel, one.address, one.person, one.language)
         return batch
 
+    def add_contacts(self, given: Iterable[tuple[Person, Contact]]) -> Batch:
+        """These people at these addresses, whether or not the rule means them."""
+        batch = Batch()
+        for person, contact in given:
+            channel = contact.kind.value
+            if not self._known(batch, channel, contact.address, person.id):
+                self._address(batch, channel, contact.address, person.id, person.language or self._language)
+        return batch
+
     def _person(self, batch: Batch, person: Person) -> None:
         self.people += 1
         contacts: tuple[Contact, ...] = addresses(self.rule, person)

@@ -695,6 +695,8 @@ class DeliveryEscalated(Struct, frozen=True, kw_only=True, tag="delivery.escalat
     to: str
     # Who is told instead.
     next_person: PersonId | None = None
+    # Where the person should be; None where that is not known.
+    place: PlaceId | None = None
 
 
 class ReplyHeard(Struct, frozen=True, kw_only=True, tag="reply.heard"):

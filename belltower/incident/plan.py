@@ -17,6 +17,8 @@ from belltower.incident import facts
 from belltower.incident.facts import Action, AlarmKind, Fact
 from belltower.incident.fold import Incident, NoticeView
 from belltower.incident.told import put_right
+from belltower.people.person import ContactKind
+from belltower.values import Seconds
 
 FALSE_ALARM = "false-alarm"
 """The reason for closing that calls the responders off."""
@@ -41,6 +43,22 @@ class Response(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     outputs: tuple[str, ...] = ()
 
 
+class EscalationPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What follows where nobody acknowledges a notice: `[escalation]` of the response plan."""
+
+    # The templates whose readers are to answer. Without any, nobody is waited for.
+    templates: tuple[str, ...] = ()
+    # Further ways to whoever has not answered, one after another, each where it was not used yet.
+    channels: tuple[ContactKind, ...] = ()
+    # From one of these ways to the next.
+    channel_after: Seconds = 15.0
+    # Who is told of those who have not answered; "": nobody.
+    audience: str = ""
+    person_after: Seconds = 60.0
+    # When whoever has still not answered stands on the list for somebody to go.
+    runner_after: Seconds = 120.0
+
+
 class ResponsePlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The site package's answers."""
 
@@ -52,6 +70,8 @@ class ResponsePlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     acknowledged: tuple[NoticePlan, ...] = ()
     # Told when the incident is closed.
     closed: tuple[NoticePlan, ...] = ()
+    # Told more, or told of, because they do not answer.
+    escalation: EscalationPlan = EscalationPlan()
     # What is switched on when an action is ordered.
     outputs: dict[Action, tuple[str, ...]] = {}
 

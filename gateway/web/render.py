@@ -82,9 +82,10 @@ class Renderer:
         return str(self._parts.head(card(story, self.zone), headline(story), coming))
 
     def notices(self, story: Story) -> str:
-        """The notices of an incident with their counts."""
+        """Who must be gone to, and the notices of an incident with their counts."""
         blocks = [notice_block(tally) for tally in story.tallies.values()]
-        return str(self._parts.notices(story.incident.id, blocks))
+        missing = self.part("escalation_parts.html", "runners", story.errands())
+        return missing + str(self._parts.notices(story.incident.id, blocks))
 
     def rooms(self, story: Story) -> str:
         """How the rooms are; "" while nothing is ordered and no room has spoken."""

@@ -21,6 +21,7 @@ from belltower.incident.fold import CallView, Incident
 from gateway.psap.ranges import NONE, Ranges, count, union, without
 from gateway.web.desk import Names
 from gateway.web.rooms import room_names, spoken_room
+from gateway.web.runners import NEXT_PERSON, RUNNER, Runners
 
 
 class Stage(StrEnum):
@@ -95,7 +96,14 @@ RESPONSES = {
 }
 """What the PSAP's system says of responders, the nearest last."""
 
-CHANNELS = {"sms": "Text messages", "email": "E-mail", "console": "Consoles"}
+CHANNELS = {
+    "sms": "Text messages",
+    "voice": "Calls",
+    "email": "E-mail",
+    "push": "Push messages",
+    "chat": "Chat messages",
+    "console": "Consoles",
+}
 """What people call a channel."""
 
 _PLACES_SPOKEN = 2
@@ -124,6 +132,8 @@ class Story:
         self._rooms: dict[str, dict[PlaceId, None]] = {}
         self.rooms = names.rooms()
         self.room_names = room_names(self.rooms)
+        # Who must be gone to.
+        self.runners = Runners()
         # How many facts there are about texts.
         self.texts = 0
         self.texts_shown: frozenset[str] = frozenset()
@@ -213,6 +223,7 @@ class Story:
         self._latest[entry.stream] = self._order
         before = self.incident
         self.incident = before.apply(entry)
+        self.runners.apply(entry.fact)
         match entry.fact:
             case facts.AlarmRaised() as fact:
                 return self._alarm(before, fact, entry.at)
@@ -319,6 +330,8 @@ class Story:
                 return self._planned(fact, entry.at)
             case facts.DeliverySettled() as fact:
                 return self._settled(fact, entry.at)
+            case facts.DeliveryEscalated() as fact:
+                return self._escalated(fact, entry.at)
             case facts.IncidentClosed(by=by, reason=reason):
                 detail = "; ".join(filter(None, [f"by {self._names.person(by)}", reason.replace("-", " ")]))
                 return self._first("closed", entry.at, Stage.RECORDED, "Closed", detail)
@@ -552,6 +565,36 @@ class Story:
         if fact.outcome is Outcome.ACCEPTED:
             self._say_accepted(key, fact.channel)
         return changed | {key}
+
+    def errands(self) -> list[tuple[str, list[str]]]:
+        """Where somebody must go, and for whom; "" for a place that is not known."""
+        return [
+            (
+                self._names.place(errand.place) if errand.place is not None else "",
+                [self._names.person(person) for person in errand.people],
+            )
+            for errand in self.runners.errands()
+        ]
+
+    def _escalated(self, fact: facts.DeliveryEscalated, at: Instant) -> set[str]:
+        """People who did not answer, counted by what follows."""
+        tally = self.tallies.get(fact.notice)
+        if tally is not None and fact.to not in {NEXT_PERSON, RUNNER}:
+            self.tallies[fact.notice] = replace(tally, deliveries=tally.deliveries + 1)
+        key = f"escalated:{fact.notice}:{fact.step}:{fact.to}"
+        people = self._notified[key] = self._notified.get(key, 0) + 1
+        who = "1 person" if people == 1 else f"{people} people"
+        follow = CHANNELS.get(fact.to, fact.to).lower()
+        stage, title = Stage.RECORDED, f"{who} not known to be reached: {follow} follow"
+        if fact.to == NEXT_PERSON:
+            title = f"{who} did not answer: whoever is nearest is told"
+        elif fact.to == RUNNER:
+            stage, title = Stage.FAILED, f"{who} did not answer in any way"
+        detail = "somebody must go or call" if fact.to == RUNNER else ""
+        known = self.steps.get(key)
+        if known is None:
+            return self._first(key, at, stage, title, detail)
+        return self._put(replace(known, title=title))
 
     def _heard_since(self, fact: facts.DeliverySettled) -> set[str]:
         """One that was accepted has arrived, or is known not to."""

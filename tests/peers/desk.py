@@ -22,6 +22,7 @@ from belltower.clock import Clock, Instant, SystemClock
 from belltower.ids import FactId, Ids, IncidentId, NoticeId, PersonId, PlaceId, StreamName
 from belltower.incident.encoding import FactEncoding
 from belltower.incident.facts import Mode, NoticeOrdered
+from belltower.incident.plan import EscalationPlan
 from belltower.journal import Copy, Journal, RawEntry, SpoolFile, entry_hash
 from belltower.people.person import Contact, ContactKind, Person
 from belltower.store import open_database
@@ -85,7 +86,13 @@ class RosterOf:
             yield self._people[start : start + 2]
 
 
-def site(people: dict[PersonId, Person], roster: Roster | None = None) -> NoticeSite:
+def site(
+    people: dict[PersonId, Person],
+    roster: Roster | None = None,
+    *,
+    escalation: EscalationPlan | None = None,
+    audiences: dict[str, AudienceRule] | None = None,
+) -> NoticeSite:
     """A small school."""
     place = Place(id=PlaceId("b204"), label="204", building="B")
     return NoticeSite(
@@ -95,9 +102,11 @@ def site(people: dict[PersonId, Person], roster: Roster | None = None) -> Notice
         audiences={
             "all-staff": AudienceRule(roles=frozenset({"staff"})),
             "families-7b": AudienceRule(roles=frozenset({"guardian"}), classes=frozenset({"7b"})),
+            **(audiences or {}),
         },
         wording=WORDS,
         roster=roster,
+        escalation=escalation or EscalationPlan(),
     )
 
 
@@ -232,7 +241,14 @@ class DeskOptions(msgspec.Struct, kw_only=True):
 
 @asynccontextmanager
 async def desk(
-    options: DeskOptions, *, clock: Clock | None = None, at=nowhere, people=None, channels=None, roster=None
+    options: DeskOptions,
+    *,
+    clock: Clock | None = None,
+    at=nowhere,
+    people=None,
+    channels=None,
+    roster=None,
+    school=None,
 ) -> AsyncIterator[Desk]:
     """A running desk."""
     clock = clock or SystemClock()
@@ -252,7 +268,9 @@ async def desk(
     callback_url = ""
     if options.callback_port:
         callback_url = f"http://127.0.0.1:{options.callback_port}"
-    current = site(people if people is not None else staff(options.people, kinds=options.kinds), roster)
+    current = school or site(
+        people if people is not None else staff(options.people, kinds=options.kinds), roster
+    )
     if channels is None:
         channels = [Provider(channel=ConsoleChannel(board=board, clock=clock))]
         if options.sms_url:
