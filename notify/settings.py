@@ -67,6 +67,18 @@ class NoticeSettings(Struct, frozen=True, kw_only=True):
     stop_covers: StopCovers = "routine"
 
 
+MOST_ROOMS = 50
+"""Rooms of one Apprise channel."""
+
+ROOM_SERVICES = frozenset(
+    {
+        *("slack", "msteams", "workflows", "gchat", "discord", "zulip", "wxteams", "tgram", "json", "jsons"),
+        *("mmost", "mmosts", "rocket", "rockets", "matrix", "matrixs", "ntfy", "ntfys", "gotify", "gotifys"),
+    }
+)
+"""The schemas of Apprise that may be used: chats and group pushes that take a message over the network, and no more."""
+
+
 class SMTPSettings(Struct, frozen=True, kw_only=True):
     """Mail through the district's own server: `[notify.channels.NAME]` with `kind = "smtp"`."""
 
@@ -256,6 +268,35 @@ class ModemSettings(Struct, frozen=True, kw_only=True):
         _check_timeout(self.timeout)
 
 
+class RoomSettings(Struct, frozen=True, kw_only=True):
+    """A chat room or group: `[notify.channels.NAME.rooms.ROOM]`; ROOM is its address in the site package."""
+
+    # As Apprise writes it, "slack://..": it holds what lets one write there, so it is a secret.
+    url: Secret
+
+
+class AppriseSettings(Struct, frozen=True, kw_only=True):
+    """Chat rooms and group pushes through Apprise: `[notify.channels.NAME]` with `kind = "apprise"`."""
+
+    # By the names under which people, or rather rooms, have them as an address of kind "chat".
+    rooms: dict[str, RoomSettings]
+    # One message has this long; what is not answered by then is uncertain, not refused.
+    timeout: Seconds = 10.0
+
+    def __post_init__(self) -> None:
+        """Refuse services that are no rooms, and a time in which nothing can be sent."""
+        _check_timeout(self.timeout)
+        if not 0 < len(self.rooms) <= MOST_ROOMS:
+            raise SettingsError(f"rooms: 1 to {MOST_ROOMS} rooms; people are told by ways of their own")
+        for name, room in self.rooms.items():
+            url = room.url.reveal() if room is not None else ""  # a faulty one is None until all are reported
+            if url and url.partition("://")[0].lower() not in ROOM_SERVICES:
+                raise SettingsError(
+                    f"rooms: the url of {name} is of no service that is a room; those are"
+                    f" {', '.join(sorted(ROOM_SERVICES))}"
+                )
+
+
 class ConsoleSettings(Struct, frozen=True, kw_only=True):
     """Desktop consoles that show a notice on the live page: `[notify.channels.NAME]` with `kind = "console"`."""
 
@@ -266,6 +307,7 @@ CHANNELS: dict[str, type[Struct]] = {
     "twilio-voice": TwilioVoiceSettings,
     "vonage": VonageSettings,
     "vonage-voice": VonageVoiceSettings,
+    "apprise": AppriseSettings,
     "modem": ModemSettings,
     "console": ConsoleSettings,
 }

@@ -8,6 +8,8 @@ vonage_sms.py, vonage_voice.py
                the same by Vonage, a second provider; vonage_api.py is what they share
 spoken.py      the sentences around a notice in a call, spoken.toml
 modem.py       SMS by a modem of our own
+apprise_chat.py
+               chat rooms through Apprise, few at once
 smtp.py        e-mail through a mail server
 table.py       which settings make which channel
 console.py     desktop consoles that show the live page

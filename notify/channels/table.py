@@ -13,6 +13,7 @@ from belltower.clock import Clock
 from belltower.errors import SettingsError
 from hardware.drivers.refused_pin import RefusedPIN
 from hardware.transports import open_transport
+from notify.channels.apprise_chat import AT_ONCE, AppriseChat
 from notify.channels.console import Board, ConsoleChannel
 from notify.channels.inbox import TwilioInbox
 from notify.channels.modem import ModemSMS
@@ -26,6 +27,7 @@ from notify.channels.vonage_sms import VonageInbox, VonageSMS, VonageSMSReports
 from notify.channels.vonage_voice import VonageVoice, VonageVoiceReports
 from notify.provider import Pace, Provider
 from notify.settings import (
+    AppriseSettings,
     ConsoleSettings,
     ModemSettings,
     SMTPSettings,
@@ -93,6 +95,8 @@ def _make(settings: Struct, *, ways: _Ways, board: Board, clock: Clock, pin: Pat
             return _vonage_voice(settings, ways, clock)
         case SMTPSettings():
             return Provider(channel=SMTPChannel(settings=settings), pace=Pace(at_once=settings.connections))
+        case AppriseSettings():
+            return Provider(channel=AppriseChat(settings=settings), pace=Pace(at_once=AT_ONCE))
         case ModemSettings():
             modem = ModemSMS(
                 settings=settings,

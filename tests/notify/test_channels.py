@@ -13,6 +13,7 @@ from belltower.errors import SettingsError
 from belltower.ids import DeliveryId, NoticeId
 from belltower.values import Secret
 from gateway.carrier_records import ACCOUNT, APPLICATION, TOKEN
+from notify.channels.apprise_chat import AppriseChat
 from notify.channels.channel import Channel, Later, Message, Refused, Settled, Uncertain
 from notify.channels.console import Board, ConsoleChannel
 from notify.channels.smtp import SMTPChannel
@@ -24,7 +25,9 @@ from notify.channels.vonage_sms import VonageSMS
 from notify.channels.vonage_voice import VonageVoice
 from notify.delivery import State
 from notify.settings import (
+    AppriseSettings,
     ConsoleSettings,
+    RoomSettings,
     SMTPSettings,
     TwilioSettings,
     TwilioVoiceSettings,
@@ -33,6 +36,7 @@ from notify.settings import (
 )
 from tests.peers.application import application
 from tests.peers.carrier import carrier_peer
+from tests.peers.chat import chat_room
 from tests.servers.smtp import drop_after_dot, mail_server, peer, silence, tarpit
 
 ADDRESSES = {
@@ -40,6 +44,7 @@ ADDRESSES = {
     "voice": "+15550100",
     "sms-2": "+15550100",
     "voice-2": "+15550100",
+    "chat": "office",
     "email": "teacher@school.example",
     "console": "office",
 }
@@ -93,6 +98,11 @@ TWILIO = {"sms": sms, "voice": voice}
 OVER_HTTP = {**TWILIO, "sms-2": sms_2, "voice-2": voice_2}
 
 
+def chat(url: str) -> AppriseChat:
+    rooms = {"office": RoomSettings(url=Secret(url.replace("http://", "json://")))}
+    return AppriseChat(settings=AppriseSettings(rooms=rooms, timeout=DEADLINE))
+
+
 def email(port: int, **changes: object) -> SMTPChannel:
     settings = SMTPSettings(
         host="127.0.0.1", port=port, from_="bell@school.example", security="none", timeout=DEADLINE, **changes
@@ -113,7 +123,8 @@ async def opened(channel: Channel) -> AsyncIterator[Channel]:
 async def towards(kind: str, behave) -> AsyncIterator[Channel]:
     """A channel whose other side behaves like that."""
     async with peer(behave) as port:
-        channel = OVER_HTTP[kind](f"http://127.0.0.1:{port}") if kind in OVER_HTTP else email(port)
+        over_http = {**OVER_HTTP, "chat": chat}
+        channel = over_http[kind](f"http://127.0.0.1:{port}") if kind in over_http else email(port)
         async with opened(channel):
             yield channel
 
@@ -121,6 +132,10 @@ async def towards(kind: str, behave) -> AsyncIterator[Channel]:
 @asynccontextmanager
 async def healthy(kind: str) -> AsyncIterator[Channel]:
     async with carrier_peer() as carrier:
+        if kind == "chat":
+            async with chat_room() as room, opened(chat(room.url)) as channel:
+                yield channel
+            return
         channels = {
             "sms": sms(carrier.url),
             "voice": voice(carrier.url),
@@ -151,7 +166,11 @@ async def closing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 @pytest.mark.parametrize(
     ("kind", "behave", "expected"),
     [
-        *((kind, behave, Uncertain) for kind in OVER_HTTP for behave in (silence, tarpit, closing)),
+        *(
+            (kind, behave, Uncertain)
+            for kind in [*OVER_HTTP, "chat"]
+            for behave in (silence, tarpit, closing)
+        ),
         *(("email", behave, Later) for behave in (silence, tarpit, closing)),
         ("email", drop_after_dot, Uncertain),
     ],
@@ -186,7 +205,7 @@ def _email_to(host: str) -> SMTPChannel:
     return SMTPChannel(settings=SMTPSettings(host=host, from_="bell@school.example", timeout=DEADLINE))
 
 
-@pytest.mark.parametrize("kind", [*OVER_HTTP, "email"])
+@pytest.mark.parametrize("kind", [*OVER_HTTP, "chat", "email"])
 async def test_a_wait_can_be_cancelled_within_a_second(kind: str) -> None:
     """Shutdown does not hang on a provider."""
     async with towards(kind, silence) as channel:
@@ -200,15 +219,15 @@ async def test_a_wait_can_be_cancelled_within_a_second(kind: str) -> None:
         assert time.perf_counter() - began < 1
 
 
-@pytest.mark.parametrize("kind", [*OVER_HTTP, "email"])
+@pytest.mark.parametrize("kind", [*OVER_HTTP, "chat", "email"])
 @pytest.mark.parametrize("behave", [silence, closing, drop_after_dot])
-async def test_no_secret_address_or_text_leaks(kind: str, behave) -> None:
+async def test_no_secret_address_or_text_leaks(kind: str, behave, caplog) -> None:
     """Neither into the reason nor into the log."""
     async with towards(kind, behave) as channel:
         with capture_logs() as logs:
             answer = await channel.send(message(kind))
 
-        told = repr(answer) + repr(logs)
+        told = repr(answer) + repr(logs) + caplog.text
         for secret in (TOKEN, ADDRESSES[kind], "ALARM", "127.0.0.1"):
             assert secret not in told
 
