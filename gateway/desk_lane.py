@@ -178,7 +178,13 @@ class DeskLane:
                 feed=_feed(settings, site),
                 devices=partial(_devices, client, ids),
                 notices=NoticeRoom(
-                    reports=Reports(database=database), site=noticed, roster=DeskRoster(store=rosters)
+                    notify=notices,
+                    composer=notices.composer(
+                        drilling=lambda: clock.now() < follower.state(channels_pausing={}).drill_until
+                    ),
+                    reports=Reports(database=database),
+                    site=noticed,
+                    roster=DeskRoster(store=rosters),
                 ),
                 corrections=notices.corrections,
             )

@@ -18,6 +18,10 @@
           ├ delivery.py   pure: states and the only ways between them
           ├ tally.py      how many stand where, kept up without counting rows
           └ store.py      the tables; all SQL of this room
+    compose.py        notices that people write: counted, tried on a few, let go by two
+      ├ draft.py          pure: when it takes two, when an audience has drifted
+      └ draft_tables.py   drafts as rows
+    reports.py        what screens and exports read; standing.py: pure, the counts of a notice
     room.py           the facade: NotifyRoom(...).run(crew)
 
 Rules: a row is `sending` before the first octet leaves, so whatever a kill leaves there is uncertain, and uncertain

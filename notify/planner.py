@@ -26,7 +26,7 @@ from notify.snapshot import Batch, Snapshot, Unsendable
 from notify.stops import NOBODY, Stops
 from notify.store import ADD_DELIVERY, ADD_PERSON, DeliveryTables, Ordered, Words
 from notify.tally import Tally
-from notify.wording import CAMPUS, MOST_PARTS, Slots, fallback
+from notify.wording import CAMPUS, MOST_PARTS, Slots, fallback, for_families
 
 _log = log.get("notify")
 
@@ -286,7 +286,10 @@ def slots_of(order: NoticeOrdered, ordered: Ordered, site: NoticeSite) -> Slots:
         time=_local(ordered.ordered_at, site),
         action=order.slots.get("action", "") or _action(order.template),
         incident=order.slots.get("incident", ""),
-        url=site.incident_url.replace("{incident}", order.incident),
+        # The page of the incident is for those who can sign in.
+        url=site.incident_url.replace("{incident}", order.incident)
+        if order.incident and not for_families(order.template)
+        else "",
         cause=order.slots.get("cause", ""),
         next=_local(Instant(int(promised)), site) if _MICROSECONDS.fullmatch(promised) else "",
         phone=site.phone,

@@ -18,8 +18,10 @@ from belltower.store import Database
 from belltower.tasks import Crew
 from notify.callbacks import Callbacks
 from notify.channels.inbox import Inbox
+from notify.compose import Composer
 from notify.correction import Corrections
 from notify.delivery import State
+from notify.draft_tables import DraftTables
 from notify.escalating import Escalation
 from notify.forecast import Forecast, Load, Way, forecast
 from notify.hearing import Hearing
@@ -91,6 +93,7 @@ class NotifyRoom:
         self.replies = ReplyTables(
             database=database, vault=vault or Vault(ring=new_ring()), covers=stop_covers
         )
+        self.drafts = DraftTables(database=database)
         self.hearing = Hearing(
             tables=self.replies,
             ledger=self.ledger,
@@ -123,6 +126,7 @@ class NotifyRoom:
         await self.tables.migrate()
         await self.replies.migrate()
         await self.escalation.open()
+        await self.drafts.migrate()
 
     def run(self, crew: Crew) -> list[asyncio.Task[None]]:
         """Start everything; all of it mends itself. The tasks are for whoever wants to stop before the crew does."""
@@ -232,6 +236,20 @@ class NotifyRoom:
     def _senders(self) -> Iterator[Sender]:
         for row in self._rows.values():
             yield from row
+
+    def composer(self, *, drilling: Callable[[], bool]) -> Composer:
+        """Where people write notices of their own. `drilling` says whether the window of a signed drill is open."""
+        return Composer(
+            drafts=self.drafts,
+            tables=self.tables,
+            journal=self._journal,
+            site=self._site,
+            served=frozenset(one.channel.name for one in self._providers),
+            stops=self.replies.stops,
+            clock=self._clock,
+            ids=self._ids,
+            drilling=drilling,
+        )
 
     def callbacks(self) -> Callbacks:
         """The web side of the providers' reports."""

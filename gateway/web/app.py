@@ -16,6 +16,7 @@ from belltower.store import Database
 from belltower.tasks import Crew
 from gateway.web import store
 from gateway.web.alert_feed import AlertFeed, FeedPlan
+from gateway.web.compose_pages import ComposePages
 from gateway.web.correction_page import Correcting, CorrectionPage
 from gateway.web.desk import DeskView
 from gateway.web.device_page import AskDevices, DevicePage
@@ -169,8 +170,20 @@ def make_web(
             names=desk.names,
             clock=clock,
         )
-        listing = NoticePages(room=notices, pages=pages, renderer=renderer, names=desk.names, clock=clock)
-        app.add_routes([*listing.routes(), *ledger.routes()])
+        writing = ComposePages(
+            room=notices,
+            pages=pages,
+            live=live,
+            fanout=fanout,
+            renderer=renderer,
+            names=desk.names,
+            ids=ids,
+            clock=clock,
+        )
+        listing = NoticePages(
+            room=notices, pages=pages, writing=writing, renderer=renderer, names=desk.names, clock=clock
+        )
+        app.add_routes([*listing.routes(), *writing.routes(), *ledger.routes()])
     if corrections is not None:
         pages.corrections = True
         app.add_routes(CorrectionPage(pages=pages, correcting=corrections).routes())

@@ -16,6 +16,7 @@ from belltower import log
 from belltower.clock import Clock, Instant, aware
 from belltower.errors import NotFound, StoreError
 from belltower.ids import NoticeId, PersonId
+from gateway.web.compose_view import spoken_alone, spoken_audience, spoken_forecast
 from gateway.web.desk import Names
 from gateway.web.ledger_view import PEOPLE_SHOWN, Sheet, sheet, spoken_reason, spoken_state, title
 from gateway.web.live import Live, packed
@@ -23,7 +24,10 @@ from gateway.web.pages import Pages
 from gateway.web.render import Renderer
 from gateway.web.stream import Fanout, event
 from gateway.web.view import wall
+from notify.compose import Composer
+from notify.draft import Draft, DraftState
 from notify.reports import Listed, Reports
+from notify.room import NotifyRoom
 from notify.site import NoticeSite
 from notify.standing import Standing, masked
 
@@ -66,6 +70,10 @@ class RosterNames(Protocol):
         """The names of those who are known. Raises `StoreError`."""
         ...
 
+    async def schools_and_classes(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """The names of schools and of classes, by the keys that audiences use. Raises `StoreError`."""
+        ...
+
 
 class NobodyKnown:
     """Where there is no roster."""
@@ -74,15 +82,19 @@ class NobodyKnown:
         """None."""
         return {}
 
+    async def schools_and_classes(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """None."""
+        return {}, {}
+
 
 class NoticeRoom(Struct, frozen=True, kw_only=True):
     """What the pages of notices stand on."""
 
+    notify: NotifyRoom
+    composer: Composer
     reports: Reports
     site: Callable[[], NoticeSite]
     roster: RosterNames = NobodyKnown()
-    # How long what waits of a notice still takes, in words; "" where nobody knows.
-    left: Callable[[Standing], str] = lambda _tally: ""
 
 
 class Ledger:
@@ -183,22 +195,47 @@ class Ledger:
             people=self._room.site().people,
             called=called,
             missing=missing,
-            left=self._room.left(standing),
+            left=await self._left(listed, standing),
             as_of=wall(self._clock.now(), self._renderer.zone),
         )
+
+    async def _left(self, listed: Listed, standing: Standing) -> str:
+        waiting = standing.whole.waiting
+        if not waiting or listed.superseded_by:
+            return ""
+        progress = await self._room.notify.progress(listed.notice, listed.revision)
+        messages = f"{waiting} message{'' if waiting == 1 else 's'} not with a provider yet"
+        return f"{messages}: {spoken_forecast(progress.remaining)}"
 
     async def _show(self, request: web.Request) -> web.Response:
         session = await self._pages.signed_in(request)
         notice = NoticeId(request.match_info["notice"])
-        listed = await self._listed(notice)
-        found = await self.counted(listed)
+        written = (await self._room.composer.drafts.sent([notice])).get(notice)
+        listed = await self._room.reports.notice(notice)
+        if listed is None and (written is None or written.state is not DraftState.SENT):
+            raise NotFound("There is no such notice, or it is not planned yet: reload in a moment.")
+        listed = listed or _unplanned(written)
         values = {
             "topic": notice,
             "line": title(listed, self._names, self._renderer.zone),
-            "sheet": found,
+            "sheet": await self.counted(listed) if listed.revision else None,
             "words": await self._room.reports.words(listed),
+            "who": await self._who(written),
         }
         return self._pages.page(request, "ledger.html", values, session)
+
+    async def _who(self, written: Draft | None) -> Mapping[str, str]:
+        """Who had it sent, who let it go, and to whom; nothing where the response plan or another page ordered it."""
+        if written is None or written.state is not DraftState.SENT:
+            return {}
+        _, classes = await self._room.roster.schools_and_classes()
+        name = self._names.person
+        return {
+            "audience": spoken_audience(written, self._names, classes),
+            "by": name(written.asked_by or written.made_by),
+            "second": name(written.second) if written.second is not None else "",
+            "alone": spoken_alone(written.alone) if written.alone else "",
+        }
 
     async def _listed(self, notice: NoticeId) -> Listed:
         listed = await self._room.reports.notice(notice)
@@ -271,6 +308,23 @@ class Ledger:
 
     def _time(self, at: Instant) -> str:
         return aware(at).astimezone(self._renderer.zone).isoformat(timespec="seconds") if at else ""
+
+
+def _unplanned(written: Draft | None) -> Listed:
+    """A notice that was just sent, before its planner had it."""
+    assert written is not None  # noqa: S101 - asked before
+    order = written.order
+    return Listed(
+        notice=written.id,
+        revision=0,
+        incident=order.incident,
+        template=order.template,
+        place=order.slots.get("place", ""),
+        mode=order.mode,
+        routine=order.routine,
+        ordered_at=written.asked_at,
+        superseded_by="",
+    )
 
 
 class _Sheet:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from aiohttp import web
 
 from belltower.clock import Clock
+from gateway.web.compose_pages import TOPIC, ComposePages
+from gateway.web.compose_view import spoken_alone
 from gateway.web.desk import Names
 from gateway.web.ledger import NoticeRoom
 from gateway.web.ledger_view import title
 from gateway.web.pages import Pages
 from gateway.web.render import Renderer
-
-TOPIC = "notices"
-"""Of the list, for live screens."""
 
 SHOWN = 50
 """How many notices are listed."""
@@ -22,8 +21,16 @@ class NoticePages:
     """Serves `/notices`."""
 
     def __init__(
-        self, *, room: NoticeRoom, pages: Pages, renderer: Renderer, names: Names, clock: Clock
+        self,
+        *,
+        room: NoticeRoom,
+        pages: Pages,
+        writing: ComposePages,
+        renderer: Renderer,
+        names: Names,
+        clock: Clock,
     ) -> None:
+        self._writing = writing
         self._room = room
         self._pages = pages
         self._renderer = renderer
@@ -36,12 +43,16 @@ class NoticePages:
 
     async def _list(self, request: web.Request) -> web.Response:
         session = await self._pages.signed_in(request)
+        drafts = self._room.composer.drafts
         listed = await self._room.reports.newest(before=self._clock.now(), limit=SHOWN)
         values = {
             "topic": TOPIC,
             "lines": [title(one, self._names, self._renderer.zone) for one in listed],
-            "drafts": [],
-            "alone": {},
-            "composing": False,
+            "drafts": await self._writing.views(await drafts.open(SHOWN), session.person),
+            "alone": {
+                notice: spoken_alone(draft.alone)
+                for notice, draft in (await drafts.sent([one.notice for one in listed])).items()
+                if draft.alone
+            },
         }
         return self._pages.page(request, "notices.html", values, session)

@@ -111,8 +111,14 @@ class School:
             resolve_within=0.2,
             resolve_every=0.1,
         )
+        self.drilling = False
+        self.composer = self.room.composer(drilling=lambda: self.drilling)
         house.notices = NoticeRoom(
-            reports=Reports(database=house.database), site=lambda: self.site, roster=roster
+            notify=self.room,
+            composer=self.composer,
+            reports=Reports(database=house.database),
+            site=lambda: self.site,
+            roster=roster,
         )
 
     async def order(self, number: int = 1, **changes: object) -> NoticeId:

@@ -1,0 +1,230 @@
+"""Writing a notice: choose, look, try it on a few, and let it go, with a second person where it takes two."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable
+from typing import Any
+
+from aiohttp import web
+from multidict import MultiDictProxy
+
+from belltower.clock import Clock
+from belltower.errors import Refused
+from belltower.ids import Ids, NoticeId, PersonId, VerbId
+from gateway.web.compose_view import DraftView, chosen, draft_view, lists, spoken_forecast
+from gateway.web.desk import Names
+from gateway.web.ledger import NoticeRoom
+from gateway.web.live import Live
+from gateway.web.pages import Pages
+from gateway.web.render import Renderer
+from gateway.web.store import Session
+from gateway.web.stream import Fanout, event
+from notify.compose import Changed
+from notify.draft import REASONS, TEST_GROUP, Draft, DraftState
+from notify.forecast import Load
+
+TOPIC = "notices"
+"""Of the list, for live screens."""
+
+_DRAFT = r"{draft:ntc_[0-9A-Z]{26}}"
+_VERB = re.compile(r"vrb_[0-9A-Z]{26}")
+
+
+class ComposePages:
+    """Serves `/notices/new` and `/notices/drafts/ID`."""
+
+    def __init__(
+        self,
+        *,
+        room: NoticeRoom,
+        pages: Pages,
+        live: Live,
+        fanout: Fanout,
+        renderer: Renderer,
+        names: Names,
+        ids: Ids,
+        clock: Clock,
+    ) -> None:
+        self._room = room
+        self._composer = room.composer
+        self._pages = pages
+        self._live = live
+        self._fanout = fanout
+        self._renderer = renderer
+        self._names = names
+        self._ids = ids
+        self._clock = clock
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where they stand."""
+        return [
+            web.get("/notices/new", self._new),
+            web.post("/notices/new", self._write),
+            web.get(f"/notices/drafts/{_DRAFT}", self._show),
+            web.post(f"/notices/drafts/{_DRAFT}/test", self._test),
+            web.post(f"/notices/drafts/{_DRAFT}/send", self._send),
+            web.post(f"/notices/drafts/{_DRAFT}/let-go", self._let_go),
+            web.post(f"/notices/drafts/{_DRAFT}/alone", self._alone),
+            web.post(f"/notices/drafts/{_DRAFT}/drop", self._drop),
+        ]
+
+    async def views(self, drafts: list[Draft], reader: PersonId) -> list[DraftView]:
+        """Drafts for the list."""
+        _, classes = await self._room.roster.schools_and_classes()
+        source = self._room.site().wording.source.language
+        return [
+            draft_view(
+                draft,
+                names=self._names,
+                reader=reader,
+                zone=self._renderer.zone,
+                source=source,
+                classes=classes,
+            )
+            for draft in drafts
+        ]
+
+    async def _new(self, request: web.Request) -> web.Response:
+        session = await self._pages.signed_in(request)
+        return await self._form(request, session, "")
+
+    async def _form(
+        self, request: web.Request, session: Session, fault: str, status: int = 200
+    ) -> web.Response:
+        site = self._room.site()
+        schools, classes = await self._room.roster.schools_and_classes()
+        shown, _ = self._live.cards()
+        given = await request.post() if request.method == "POST" else request.query
+        values = {
+            "lists": lists(
+                site.wording,
+                audiences=site.audiences,
+                names=self._names,
+                served=self._composer.served,
+                schools=schools,
+                classes=classes,
+                incidents=[(card.id, f"No. {card.number}, {card.where}") for card in shown],
+            ),
+            "given": {name: [str(value) for value in given.getall(name)] for name in given},
+            "fault": fault,
+            "verb": self._ids.verb(),
+        }
+        return self._pages.page(request, "notice_new.html", values, session, status=status)
+
+    async def _write(self, request: web.Request) -> web.Response:
+        session = await self._pages.signed_in(request)
+        form = await request.post()
+        try:
+            draft = await self._composer.write(verb(form), chosen(form, self._clock.now()), session.person)
+        except Refused as error:
+            return await self._form(request, session, str(error), status=409)
+        self._changed()
+        raise web.HTTPSeeOther(f"/notices/drafts/{draft.id}")
+
+    async def _show(self, request: web.Request) -> web.Response:
+        session = await self._pages.signed_in(request)
+        return await self._draft(request, session, "")
+
+    async def _draft(
+        self, request: web.Request, session: Session, fault: str, status: int = 200
+    ) -> web.Response:
+        draft = await self._composer.get(_id(request))
+        if draft.state is DraftState.SENT:
+            raise web.HTTPSeeOther(f"/notices/{draft.id}")
+        (view,) = await self.views([draft], session.person)
+        site = self._room.site()
+        loads = {kind: Load(*load) for kind, load in draft.counted.loads.items()}
+        names = {person: site.people[person].name for person in site.people}
+        unknown = [person for person in draft.counted.unreachable_people if person not in names]
+        names |= dict(await self._room.roster.names(unknown))
+        values = {
+            "topic": draft.id,
+            "draft": view,
+            "fault": fault,
+            "takes": spoken_forecast(
+                await self._room.notify.forecast(loads, routine=draft.order.routine)
+            ).capitalize()
+            if loads
+            else "Nothing would leave",
+            "without": sorted(names.get(person, person) for person in draft.counted.unreachable_people),
+            "audiences": sorted(site.audiences),
+            "group": TEST_GROUP,
+            "verb": self._ids.verb(),
+            "reasons": REASONS,
+        }
+        return self._pages.page(request, "notice_draft.html", values, session, status=status)
+
+    async def _test(self, request: web.Request) -> web.Response:
+        session = await self._pages.signed_in(request)
+        form = await request.post()
+        audience = str(form.get("audience", ""))
+        notice = await self._composer.test(verb(form), _id(request), audience, session.person)
+        raise web.HTTPSeeOther(f"/notices/{notice}")
+
+    async def _send(self, request: web.Request) -> web.Response:
+        session = await self._pages.signed_in(request)
+        form = await request.post()
+        return await self._done(
+            request, session, self._composer.ask(_id(request), session.person, seen=_seen(form))
+        )
+
+    async def _let_go(self, request: web.Request) -> web.Response:
+        session = await self._pages.signed_in(request)
+        form = await request.post()
+        return await self._done(
+            request, session, self._composer.let_go(_id(request), session.person, seen=_seen(form))
+        )
+
+    async def _alone(self, request: web.Request) -> web.Response:
+        session = await self._pages.signed_in(request)
+        form = await request.post()
+        reason = str(form.get("reason", ""))
+        return await self._done(
+            request, session, self._composer.send_alone(_id(request), session.person, reason)
+        )
+
+    async def _drop(self, request: web.Request) -> web.Response:
+        await self._pages.signed_in(request)
+        await self._composer.drop(_id(request))
+        self._changed(_id(request))
+        raise web.HTTPSeeOther("/notices")
+
+    async def _done(self, request: web.Request, session: Session, doing: Awaitable[Draft]) -> web.Response:
+        """To the notice once it is sent, back to the draft while it waits, and where its audience has changed."""
+        try:
+            draft = await doing
+        except Changed as error:
+            return await self._draft(request, session, str(error), status=409)
+        self._changed(draft.id)
+        sent = draft.state is DraftState.SENT
+        raise web.HTTPSeeOther(f"/notices/{draft.id}" if sent else f"/notices/drafts/{draft.id}")
+
+    def _changed(self, draft: NoticeId | None = None) -> None:
+        """Screens that show the list, or this draft, look again."""
+        for topic in (TOPIC, draft):
+            if topic is not None:
+                self._fanout.send(topic, event("again", ""))
+
+
+def verb(form: MultiDictProxy[Any]) -> VerbId:
+    """The id under which the form asks: sending it twice does it once."""
+    given = form.get("verb", "")
+    if not isinstance(given, str) or not _VERB.fullmatch(given):
+        raise web.HTTPBadRequest(
+            text="This form is not complete. Go back, reload the page and send it again."
+        )
+    return VerbId(given)
+
+
+def _id(request: web.Request) -> NoticeId:
+    return NoticeId(request.match_info["draft"])
+
+
+def _seen(form: MultiDictProxy[Any]) -> int:
+    given = str(form.get("seen", ""))
+    if not (given.isascii() and given.isdigit() and len(given) < 10):
+        raise web.HTTPBadRequest(
+            text="This form is not complete. Go back, reload the page and send it again."
+        )
+    return int(given)

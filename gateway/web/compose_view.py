@@ -1,0 +1,277 @@
+"""What the pages for writing a notice are drawn from, and how their form is read. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import tzinfo
+from typing import Any
+
+from msgspec import Struct
+from multidict import MultiDictProxy
+
+from belltower.clock import SECOND, Instant
+from belltower.ids import IncidentId, PersonId, PlaceId
+from belltower.incident.facts import Action, Mode
+from belltower.people.person import ContactKind
+from gateway.web.desk import Names
+from gateway.web.ledger_view import CHANNELS, spoken_name, spoken_reason
+from gateway.web.view import day
+from notify.audience import AudienceRule
+from notify.compose import Choice
+from notify.draft import REASONS, Draft, DraftState, wide
+from notify.forecast import Forecast
+from notify.wording import Phase, WordingSet, families, for_families
+
+ROLES = {"guardian": "Guardians", "student": "Students", "contact": "Other contacts", "staff": "Staff"}
+"""Of the roster, as the form offers them."""
+
+UPDATES = (10, 15, 20, 30, 60)
+"""Minutes until the next update, as the form offers them."""
+
+SHOWN = 400
+"""Classes that the form lists."""
+
+_PHASES = {
+    Phase.NOW: "it is in force",
+    Phase.UPDATE: "it goes on",
+    Phase.DISMISSAL: "going home waits for it",
+    Phase.CLEARED: "it is over",
+    Phase.CORRECTION: "it was a mistake",
+    Phase.EXERCISE: "it is practised",
+}
+_NOT_BY_HAND = ("staff-alarm", "staff-action", "staff-closed", "staff-acknowledged", "staff-alone")
+_OWN = "own:"
+_MINUTE = 60 * SECOND
+
+
+class Lists(Struct, frozen=True, kw_only=True):
+    """What the form offers. Nothing is typed: whatever a text may name stands in a list."""
+
+    # Group and its texts: value and words.
+    templates: Sequence[tuple[str, Sequence[tuple[str, str]]]]
+    audiences: Sequence[tuple[str, str]]
+    roles: Sequence[tuple[str, str]]
+    schools: Sequence[tuple[str, str]]
+    classes: Sequence[tuple[str, str]]
+    # How many more classes there are than are listed.
+    more_classes: int
+    languages: Sequence[str]
+    places: Sequence[tuple[PlaceId, str]]
+    causes: Sequence[tuple[str, str]]
+    channels: Sequence[tuple[str, str]]
+    incidents: Sequence[tuple[str, str]]
+    updates: Sequence[int] = UPDATES
+
+
+class TextView(Struct, frozen=True, kw_only=True):
+    """One filled text."""
+
+    channel: str
+    language: str
+    subject: str
+    body: str
+    parts: int
+    letters: int
+    messages: int
+    # The tag for the browser.
+    lang: str
+    # In the language of its reader, or in the source's with the interpreter's line.
+    fallback: bool
+
+
+class DraftView(Struct, frozen=True, kw_only=True):
+    """A draft on its page and in the list."""
+
+    id: str
+    title: str
+    audience: str
+    exercise: bool
+    waiting: bool
+    people: int
+    messages: int
+    unreachable: int
+    parts: int
+    by: str
+    at: str
+    asked_by: str
+    # Whether the reader is the one who asked.
+    own: bool
+    takes_two: bool
+    wide: bool
+    state: str
+    loads: Sequence[tuple[str, int]]
+    refused: Sequence[tuple[str, int]]
+    texts: Sequence[TextView]
+    routine: bool
+
+
+def lists(
+    wording: WordingSet,
+    *,
+    audiences: Mapping[str, AudienceRule],
+    names: Names,
+    served: frozenset[str],
+    schools: Mapping[str, str],
+    classes: Mapping[str, str],
+    incidents: Sequence[tuple[str, str]],
+) -> Lists:
+    """What may be chosen here and now."""
+    every_class = sorted(classes.items(), key=lambda each: each[1])
+    return Lists(
+        templates=list(_templates(wording)),
+        audiences=[(name, name.replace("-", " ").capitalize()) for name in sorted(audiences)],
+        roles=list(ROLES.items()),
+        schools=sorted(schools.items(), key=lambda each: each[1]),
+        classes=every_class[:SHOWN],
+        more_classes=max(0, len(every_class) - SHOWN),
+        languages=list(wording.languages),
+        places=list(names.places()),
+        causes=[(name, words) for name, words in wording.source.causes.items()],
+        channels=[(kind, CHANNELS.get(kind, kind)) for kind in sorted(served)],
+        incidents=incidents,
+    )
+
+
+def _templates(wording: WordingSet) -> Iterator[tuple[str, Sequence[tuple[str, str]]]]:
+    for action in Action:
+        offered = [
+            (families(action, phase), f"{action.capitalize()}: {words}")
+            for phase, words in _PHASES.items()
+            if wording.knows(families(action, phase))
+        ]
+        if offered:
+            yield f"To families: {action}", offered
+    known = wording.source.templates
+    others = [name for name in known if "." not in name and not name.startswith(_NOT_BY_HAND)]
+    general = [(name, spoken_name(name)) for name in others if for_families(name)]
+    if general:
+        yield "To families, without saying what it is", general
+    yield "To staff", [(name, spoken_name(name)) for name in others if not for_families(name)]
+
+
+def chosen(form: MultiDictProxy[Any], now: Instant) -> Choice:
+    """What the form says; whatever it names is looked up by whoever takes the choice."""
+    audience = _text(form, "audience")
+    own = audience in ("", _OWN)
+    minutes = _text(form, "next")
+    slots = {name: _text(form, name) for name in ("place", "cause", "site")}
+    if minutes.isascii() and minutes.isdigit() and int(minutes) in UPDATES:
+        slots["next"] = str(now + int(minutes) * _MINUTE)
+    return Choice(
+        template=_text(form, "template"),
+        audience="" if own else audience,
+        rule=_rule(form) if own else AudienceRule(),
+        slots={name: value for name, value in slots.items() if value},
+        incident=IncidentId(_text(form, "incident")),
+        routine=bool(form.get("routine")),
+        families_of_exercise=bool(form.get("of_exercise")),
+    )
+
+
+def _rule(form: MultiDictProxy[Any]) -> AudienceRule:
+    kinds = set(ContactKind)
+    return AudienceRule(
+        roles=frozenset(_all(form, "role")),
+        places=frozenset(PlaceId(place) for place in _all(form, "at")),
+        classes=frozenset(_all(form, "class")),
+        schools=frozenset(_all(form, "school")),
+        languages=frozenset(_all(form, "language")),
+        on_site=bool(form.get("on_site")),
+        channels=frozenset(ContactKind(kind) for kind in _all(form, "channel") if kind in kinds),
+    )
+
+
+def _text(form: MultiDictProxy[Any], name: str) -> str:
+    value = form.get(name, "")
+    return value if isinstance(value, str) else ""
+
+
+def _all(form: MultiDictProxy[Any], name: str) -> Iterator[str]:
+    return (value for value in form.getall(name, []) if isinstance(value, str) and value)
+
+
+def draft_view(
+    draft: Draft, *, names: Names, reader: PersonId, zone: tzinfo, source: str, classes: Mapping[str, str]
+) -> DraftView:
+    """The draft as `reader` sees it."""
+    counted = draft.counted
+    return DraftView(
+        id=draft.id,
+        title=spoken_name(draft.order.template),
+        audience=spoken_audience(draft, names, classes),
+        exercise=draft.order.mode is Mode.EXERCISE,
+        waiting=draft.state is DraftState.WAITING,
+        people=counted.people,
+        messages=sum(messages for messages, _ in counted.loads.values()),
+        unreachable=counted.unreachable,
+        parts=counted.parts,
+        by=names.person(draft.made_by),
+        at=day(draft.made_at, zone),
+        asked_by=names.person(draft.asked_by) if draft.asked_by is not None else "",
+        own=reader == draft.asked_by,
+        takes_two=draft.takes_two,
+        wide=wide(draft.rule),
+        state=draft.state.value,
+        loads=[(CHANNELS.get(kind, kind), load[0]) for kind, load in sorted(counted.loads.items())],
+        refused=[(spoken_reason(reason), count) for reason, count in sorted(counted.refused.items())],
+        texts=[
+            TextView(
+                channel=CHANNELS.get(said.channel, said.channel),
+                language=said.language,
+                lang=said.language.partition("-x-")[0],
+                fallback="-x-" in said.language,
+                subject=said.subject,
+                body=said.body,
+                parts=said.parts if said.channel == "sms" else 0,
+                letters=len(said.body),
+                messages=said.messages,
+            )
+            for said in sorted(
+                counted.texts, key=lambda said: (said.language != source, said.language, said.channel)
+            )
+        ],
+        routine=draft.order.routine,
+    )
+
+
+def spoken_audience(draft: Draft, names: Names, classes: Mapping[str, str]) -> str:
+    """Whom the draft is for, in words."""
+    if draft.order.audience:
+        return draft.order.audience.replace("-", " ")
+    rule = draft.rule
+    who = ", ".join(ROLES.get(role, role).lower() for role in sorted(rule.roles)) or "everybody"
+    of = sorted(classes.get(one, one) for one in rule.classes)
+    narrowed = [
+        f"of {', '.join(of[:6])}{f' and {len(of) - 6} more classes' if len(of) > 6 else ''}" if of else "",
+        f"at {', '.join(sorted(names.place(place) for place in rule.places))}" if rule.places else "",
+        f"of {len(rule.schools)} school{'' if len(rule.schools) == 1 else 's'}" if rule.schools else "",
+        f"who read {', '.join(sorted(rule.languages))}" if rule.languages else "",
+        "who are on site" if rule.on_site else "",
+        f"by {', '.join(CHANNELS.get(kind.value, kind.value).lower() for kind in sorted(rule.channels))}"
+        if rule.channels
+        else "",
+    ]
+    return " ".join([who, *filter(None, narrowed)])
+
+
+def spoken_forecast(found: Forecast) -> str:
+    """How long until the last of them, in words."""
+    if found.last is None:
+        return "nobody can say how long it takes: a provider does not answer, or none is set up"
+    return f"{spoken_seconds(found.last)} until the last of them is with its provider"
+
+
+def spoken_seconds(seconds: float) -> str:
+    """About how long, in one unit."""
+    if seconds < 1:
+        return "about a second"
+    if seconds < 90:
+        return f"about {round(seconds)} s"
+    if seconds < 5_400:
+        return f"about {round(seconds / 60)} min"
+    return f"about {round(seconds / 3_600)} h"
+
+
+def spoken_alone(reason: str) -> str:
+    """Why nobody else looked first."""
+    return REASONS.get(reason, reason)

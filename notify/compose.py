@@ -1,0 +1,435 @@
+"""Writing a notice: look at it in every language, count whom it means, try it on a few, and let it go.
+
+Whom a draft means is counted by the same code that plans notices. What is sent stands in the desk's own journal, in one
+commit with the draft's new state: asking twice sends once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from belltower import log
+from belltower.clock import Clock, Instant
+from belltower.errors import Conflict, NotFound, NotPermitted, StoreError, WrongState
+from belltower.ids import Ids, IncidentId, NoticeId, PersonId, PlaceId, VerbId
+from belltower.incident.entry import Draft as Writing
+from belltower.incident.facts import Fact, Mode, NoticeApproved, NoticeOrdered
+from belltower.journal import Durability, Journal
+from belltower.people.person import Person
+from belltower.store import Transaction
+from notify.audience import AudienceRule
+from notify.delivery import State
+from notify.draft import (
+    ADMINISTERING,
+    ADMINISTRATORS,
+    ALONE,
+    REASONS,
+    TEST_GROUP,
+    Counted,
+    Draft,
+    DraftState,
+    Said,
+    drifted,
+)
+from notify.draft_tables import DraftTables
+from notify.planner import everywhere, slots_of, words_of
+from notify.site import NoticeSite
+from notify.snapshot import Batch, Snapshot
+from notify.stops import Stops
+from notify.store import DeliveryTables, Ordered
+from notify.wording import exercise_only, for_families
+
+_log = log.get("notify")
+
+_PEOPLE_AT_ONCE = 500
+_UNREACHABLE_NAMED = 50
+_CHANNEL, _STATE, _REASON, _LANGUAGE, _PARTS = 5, 7, 8, 10, 11
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """What somebody chose from the lists."""
+
+    template: str
+    # A name in the site package; "": `rule`.
+    audience: str = ""
+    rule: AudienceRule = AudienceRule()
+    # place, site: ids of places; cause: a name of the wording; next: microseconds since 1970.
+    slots: dict[str, str] = {}
+    incident: IncidentId = IncidentId("")
+    routine: bool = False
+    # Families are to hear of an exercise.
+    families_of_exercise: bool = False
+
+
+class Changed(WrongState):
+    """The audience is not what somebody looked at; the draft now says what it is."""
+
+
+class Composer:
+    """Drafts, tests and sends. Every verb may be asked twice; it is done once."""
+
+    def __init__(
+        self,
+        *,
+        drafts: DraftTables,
+        tables: DeliveryTables,
+        journal: Journal[Fact],
+        site: Callable[[], NoticeSite],
+        served: frozenset[str],
+        stops: Callable[[], Awaitable[Stops]],
+        clock: Clock,
+        ids: Ids,
+        drilling: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Keep what it is made of. `served` are the kinds of address that something is set up for."""
+        self.drafts = drafts
+        self.served = served
+        self._tables = tables
+        self._journal = journal
+        self._site = site
+        self._stops = stops
+        self._clock = clock
+        self._ids = ids
+        self._drilling = drilling
+
+    async def write(self, verb: VerbId, choice: Choice, by: PersonId) -> Draft:
+        """A draft of this choice, counted. Raises `Refused`: it can be sent to nobody as it is."""
+        id_ = NoticeId("ntc_" + verb.removeprefix("vrb_"))
+        known = await self.drafts.get(id_)
+        if known is not None:
+            return known
+        site = self._site()
+        rule = self._rule(choice, site)
+        self._check(choice, rule, site)
+        now = self._clock.now()
+        order = NoticeOrdered(
+            notice=id_,
+            revision=1,
+            incident=choice.incident,
+            mode=Mode.EXERCISE if exercise_only(choice.template) else Mode.ACTUAL,
+            template=choice.template,
+            audience=choice.audience,
+            slots=choice.slots,
+            by=by,
+            routine=choice.routine,
+        )
+        draft = Draft(
+            id=id_,
+            made_at=now,
+            made_by=by,
+            order=order,
+            rule=rule,
+            counted=await self.count(order, rule),
+        )
+        tx = Transaction()
+        self.drafts.add(tx, draft)
+        await self._journal.database.submit(tx)
+        _log.info("notice_drafted", notice=id_, people=draft.counted.people)
+        return draft
+
+    async def get(self, draft: NoticeId) -> Draft:
+        """The draft as it stands."""
+        found = await self.drafts.get(draft)
+        if found is None:
+            raise NotFound("There is no such draft.")
+        return found
+
+    async def count(self, order: NoticeOrdered, rule: AudienceRule) -> Counted:
+        """Whom the notice would go to if it were ordered now, and in which words."""
+        site = self._site()
+        ordered = Ordered(
+            notice=order.notice,
+            revision=order.revision,
+            incident=order.incident,
+            template=order.template,
+            place=order.slots.get("place", "") or await self._tables.place_of(order.incident),
+            mode=order.mode,
+            urgency=int(order.routine),
+            ordered_at=self._clock.now(),
+        )
+        slots = slots_of(order, ordered, site)
+        snapshot = Snapshot(
+            ordered=ordered,
+            rule=rule,
+            at=None if everywhere(order) else site.places.get(PlaceId(ordered.place)),
+            places=site.places,
+            served=self.served,
+            language=site.language,
+            render=lambda kind, language: words_of(order, site, slots, kind, language),
+            new_id=self._ids.delivery,
+            stops=await self._stops(),
+        )
+        counting = _Counting()
+        staff = list(site.people.values())
+        for start in range(0, len(staff), _PEOPLE_AT_ONCE):
+            await counting.take(snapshot, staff[start : start + _PEOPLE_AT_ONCE])
+        if site.roster is not None and rule.asks_roster:
+            async for some in site.roster.people():
+                await counting.take(snapshot, some)
+        return counting.counted(snapshot)
+
+    async def ask(self, id_: NoticeId, by: PersonId, *, seen: int) -> Draft:
+        """Send it; where it takes two, ask for the second person. `seen` is the count that `by` has looked at."""
+        draft = await self.get(id_)
+        if draft.state in (DraftState.SENT, DraftState.WAITING):
+            return draft
+        draft = await self._fresh(draft, seen)
+        if not draft.takes_two:
+            return await self._send(draft, by=by)
+        asked = replace(draft, state=DraftState.WAITING, asked_by=by, asked_at=self._clock.now())
+        await self._move(asked, draft.state)
+        _log.info("notice_waits_for_second", notice=id_, person=by)
+        return asked
+
+    async def let_go(self, id_: NoticeId, by: PersonId, *, seen: int) -> Draft:
+        """The second person has looked: send it."""
+        draft = await self._waiting(id_)
+        if draft.state is DraftState.SENT:
+            return draft
+        if by == draft.asked_by:
+            raise NotPermitted("Somebody else has to let it go: you are the one who asked for it.")
+        return await self._send(replace(await self._fresh(draft, seen), second=by), by=draft.asked_by or by)
+
+    async def send_alone(self, id_: NoticeId, by: PersonId, reason: str) -> Draft:
+        """Send without a second person: why is written down, and all administrators are told in the same commit."""
+        draft = await self._waiting(id_)
+        if draft.state is DraftState.SENT:
+            return draft
+        if reason not in REASONS:
+            raise WrongState("Say why nobody else looks at it first.")
+        _log.warning("notice_sent_alone", notice=id_, person=by)
+        return await self._send(replace(draft, alone=reason), by=by)
+
+    async def drop(self, id_: NoticeId) -> None:
+        """It is not to be sent."""
+        draft = await self.get(id_)
+        if draft.state is DraftState.SENT:
+            raise WrongState("It was sent already. Correct it instead.")
+        if draft.state is not DraftState.DROPPED:
+            await self._move(replace(draft, state=DraftState.DROPPED), draft.state)
+
+    async def test(self, verb: VerbId, id_: NoticeId, audience: str, by: PersonId) -> NoticeId:
+        """Send it to a few, marked as an exercise. Raises `WrongState`: they are more than a few."""
+        draft = await self.get(id_)
+        rule = self._site().audiences.get(audience)
+        if rule is None:
+            raise NotFound("There is no such audience in the site package.")
+        notice = NoticeId("ntc_" + verb.removeprefix("vrb_"))
+        order = replace(
+            draft.order,
+            notice=notice,
+            mode=Mode.EXERCISE,
+            audience=audience,
+            by=by,
+            routine=True,
+            incident=IncidentId(""),
+        )
+        counted = await self.count(order, rule)
+        if counted.people > TEST_GROUP:
+            raise WrongState(
+                f"{audience} has {counted.people} people; a test goes to {TEST_GROUP} at most. Nothing was sent."
+            )
+        now = self._clock.now()
+        kept = Draft(
+            id=notice,
+            made_at=now,
+            made_by=by,
+            order=order,
+            rule=rule,
+            counted=counted,
+            state=DraftState.SENT,
+            asked_by=by,
+            asked_at=now,
+        )
+        if await self.drafts.get(notice) is None:
+            tx = Transaction()
+            self.drafts.add(tx, kept)
+            await self._commit(tx, kept, [order], now)
+        return notice
+
+    async def _waiting(self, id_: NoticeId) -> Draft:
+        draft = await self.get(id_)
+        if draft.state not in (DraftState.WAITING, DraftState.SENT):
+            raise WrongState("Nobody has asked to send it, or it was dropped.")
+        return draft
+
+    async def _fresh(self, draft: Draft, seen: int) -> Draft:
+        """The draft as its audience is now; where that is not what somebody looked at, they look again."""
+        if draft.state is DraftState.DROPPED:
+            raise WrongState("It was dropped. Write it again.")
+        if exercise_only(draft.order.template) and not self._drilling():
+            raise WrongState(NO_DRILL)
+        rule = draft.rule
+        if draft.order.audience:
+            known = self._site().audiences.get(draft.order.audience)
+            if known is None:
+                raise WrongState("Its audience is not in the site package any more. Write it again.")
+            rule = known
+        fresh = replace(draft, rule=rule, counted=await self.count(draft.order, rule))
+        now = fresh.counted.people
+        if drifted(seen, now):
+            await self._move(fresh, draft.state)
+            raise Changed(
+                f"The audience has changed: {seen} people when you looked, {now} now. Nothing was sent: look again."
+            )
+        return fresh
+
+    async def _send(self, draft: Draft, *, by: PersonId) -> Draft:
+        now = self._clock.now()
+        asked_at = draft.asked_at or now
+        sent = replace(
+            draft,
+            state=DraftState.SENT,
+            asked_by=draft.asked_by or by,
+            asked_at=asked_at,
+            order=replace(draft.order, by=by),
+        )
+        tx = Transaction()
+        self.drafts.move(tx, sent, before=draft.state)
+        facts: list[Fact] = [sent.order]
+        if not sent.order.audience:
+            self._tables.add_rule(tx, sent.id, sent.rule)
+        if draft.takes_two:
+            facts.append(
+                NoticeApproved(
+                    notice=sent.id, incident=sent.order.incident, by=sent.order.by or by, second=sent.second
+                )
+            )
+            if sent.second is None:
+                facts.append(self._to_administrators(tx, sent))
+        try:
+            await self._commit(tx, sent, facts, now)
+        except Conflict:  # somebody else did, in this moment
+            return await self.get(draft.id)
+        return sent
+
+    def _to_administrators(self, tx: Transaction, sent: Draft) -> NoticeOrdered:
+        notice = self._ids.notice()
+        named = ADMINISTRATORS in self._site().audiences
+        if not named:
+            self._tables.add_rule(tx, notice, ADMINISTERING)
+        return NoticeOrdered(
+            notice=notice,
+            revision=1,
+            incident=sent.order.incident,
+            mode=sent.order.mode,
+            template=ALONE,
+            audience=ADMINISTRATORS if named else "",
+            slots={},
+            by=sent.order.by,
+        )
+
+    async def _move(self, draft: Draft, before: DraftState) -> None:
+        tx = Transaction()
+        self.drafts.move(tx, draft, before=before)
+        try:
+            await self._journal.database.submit(tx)
+        except Conflict:
+            raise WrongState("Somebody else has just changed it: look again.") from None
+
+    async def _commit(self, tx: Transaction, draft: Draft, facts: Sequence[Fact], now: Instant) -> None:
+        writings = [
+            Writing(
+                id=self._ids.fact(),
+                at=now,
+                subject=draft.order.incident or getattr(fact, "notice", draft.id),
+                fact=fact,
+            )
+            for fact in facts
+        ]
+        durable = await self._journal.commit(tx, writings)
+        if durable is Durability.UNRECORDED:
+            _log.error("notice_unrecorded", notice=draft.id)
+            raise StoreError("the notice could not be written down; it may go out all the same")
+        _log.info("notice_ordered", notice=draft.id, by=draft.order.by)
+
+    def _rule(self, choice: Choice, site: NoticeSite) -> AudienceRule:
+        if not choice.audience:
+            if not (choice.rule.roles or choice.rule.everyone):
+                raise WrongState("Choose whom it is for.")
+            return choice.rule
+        rule = site.audiences.get(choice.audience)
+        if rule is None:
+            raise NotFound("There is no such audience in the site package.")
+        return rule
+
+    def _check(self, choice: Choice, rule: AudienceRule, site: NoticeSite) -> None:
+        if not site.wording.knows(choice.template):
+            raise NotFound("There is no such text.")
+        if rule.asks_roster and not for_families(choice.template):
+            raise WrongState("That text is for staff. Choose one for families.")
+        for slot in ("place", "site"):
+            if choice.slots.get(slot) and PlaceId(choice.slots[slot]) not in site.places:
+                raise NotFound("There is no such place.")
+        if choice.slots.get("cause") and choice.slots["cause"] not in site.wording.source.causes:
+            raise NotFound("There is no such cause in the list.")
+        if exercise_only(choice.template):
+            if not self._drilling():
+                raise WrongState(NO_DRILL)
+            if rule.asks_roster and not choice.families_of_exercise:
+                raise WrongState("Families hear of an exercise only where you say so: tick it.")
+
+
+NO_DRILL = "No drill runs now. What says that something is practised goes out while a signed drill runs, and not else."
+"""Why a text of an exercise is not sent."""
+
+
+class _Counting:
+    """What batches of a snapshot come to."""
+
+    def __init__(self) -> None:
+        self._loads: dict[str, list[int]] = {}
+        self._refused: Counter[str] = Counter()
+        self._messages: Counter[tuple[str, str]] = Counter()
+        self._words: list[Said] = []
+        self._unreachable: list[PersonId] = []
+
+    async def take(self, snapshot: Snapshot, people: Sequence[Person]) -> None:
+        """Count these, and let others have the loop."""
+        self._add(snapshot.add(people))
+        await asyncio.sleep(0)
+
+    def _add(self, batch: Batch) -> None:
+        for row in batch.rows:
+            channel = str(row[_CHANNEL])
+            if row[_STATE] == State.REFUSED:
+                self._refused[str(row[_REASON])] += 1
+                continue
+            load = self._loads.setdefault(channel, [0, 0])
+            load[0] += 1
+            load[1] += int(row[_PARTS] or 0)
+            self._messages[channel, str(row[_LANGUAGE])] += 1
+        self._words += [
+            Said(
+                channel=words.channel,
+                language=words.language,
+                body=words.body,
+                subject=words.subject,
+                parts=words.parts,
+            )
+            for words in batch.words
+        ]
+        if len(self._unreachable) < _UNREACHABLE_NAMED:
+            self._unreachable += [
+                PersonId(str(other[2])) for other in batch.others if other[4] == "no_address"
+            ]
+
+    def counted(self, snapshot: Snapshot) -> Counted:
+        texts = {
+            (said.channel, said.language): replace(said, messages=self._messages[said.channel, said.language])
+            for said in self._words
+        }
+        return Counted(
+            people=snapshot.people,
+            messages=snapshot.deliveries,
+            unreachable=snapshot.unreachable,
+            unreachable_people=tuple(self._unreachable[:_UNREACHABLE_NAMED]),
+            loads={channel: (load[0], load[1]) for channel, load in self._loads.items()},
+            refused=dict(self._refused),
+            texts=tuple(said for _, said in sorted(texts.items()) if said.messages),
+        )

@@ -1,0 +1,313 @@
+"""Writing notices: counted as planned, tried on a few, let go by two, and never sent to another audience than was seen."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from belltower.errors import NotPermitted, WrongState
+from belltower.ids import Ids, PersonId, PlaceId, VerbId
+from belltower.incident.facts import Mode, NoticeApproved, NoticeOrdered, NoticePlanned
+from belltower.people.person import Contact, ContactKind, Person
+from notify.audience import AudienceRule
+from notify.channels.channel import Settled
+from notify.compose import Changed, Choice
+from notify.draft import Draft, DraftState, drifted, wide
+from notify.provider import Provider
+from tests.peers.desk import DeskOptions, RosterOf, desk, staff
+
+RUTH, TOM = PersonId("per_ruth"), PersonId("per_tom")
+GUARDIANS = AudienceRule(roles=frozenset({"guardian"}))
+OF_7B = AudienceRule(roles=frozenset({"guardian"}), classes=frozenset({"7b"}))
+NOW = "families.lockdown.now"
+
+
+def guardian(number: int, *, language: str = "", mail: bool = False, phone: bool = True) -> Person:
+    contacts = [Contact(kind=ContactKind.SMS, address=f"+1555{number:07}")] if phone else []
+    contacts += [Contact(kind=ContactKind.EMAIL, address=f"g{number}@example.org")] if mail else []
+    return Person(
+        id=PersonId(f"g{number}"),
+        name=f"Guardian {number}",
+        roles=frozenset({"guardian"}),
+        classes=frozenset({"7b"}),
+        language=language,
+        contacts=tuple(contacts),
+    )
+
+
+class Takes:
+    """A channel that takes all."""
+
+    name = "sms"
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str]] = []
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def find(self, message, *, known):
+        return None
+
+    async def send(self, message):
+        self.sent.append((message.address, message.body))
+        return Settled()
+
+
+class Writing:
+    """A running desk, and somebody who writes."""
+
+    def __init__(self, running, families: RosterOf, sms: Takes) -> None:
+        self.running = running
+        self.families = families
+        self.sms = sms
+        self.drilling = False
+        self.composer = running.room.composer(drilling=lambda: self.drilling)
+        self._ids = Ids(clock=running.clock)
+
+    def verb(self) -> VerbId:
+        return self._ids.verb()
+
+    async def draft(self, template: str = NOW, *, verb: VerbId | None = None, **choice: object) -> Draft:
+        given = {"template": template, "rule": OF_7B, **choice}
+        return await self.composer.write(verb or self.verb(), Choice(**given), RUTH)
+
+    async def ordered(self) -> list[NoticeOrdered]:
+        return [fact for fact in await self.running.facts() if isinstance(fact, NoticeOrdered)]
+
+    async def approved(self) -> list[NoticeApproved]:
+        return [fact for fact in await self.running.facts() if isinstance(fact, NoticeApproved)]
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> DeskOptions:
+    return DeskOptions(database=str(tmp_path / "desk.db"))
+
+
+@asynccontextmanager
+async def writing(options: DeskOptions, *people: Person, own: int = 3) -> AsyncIterator[Writing]:
+    """A desk with so many of its own people and these families."""
+    families, sms = RosterOf(*people), Takes()
+    async with desk(
+        options,
+        people=staff(own, kinds=("sms",)),
+        roster=families,
+        channels=[Provider(channel=sms)],
+    ) as running:
+        yield Writing(running, families, sms)
+
+
+async def test_what_is_counted_is_what_is_planned(options: DeskOptions) -> None:
+    """The same people, addresses and refusals; and each language's text with how many would read it."""
+    families = [
+        guardian(1),
+        guardian(2, language="vi"),
+        guardian(3, mail=True),
+        guardian(4, phone=False),
+        replace(guardian(1), id=PersonId("shares")),
+    ]
+    async with writing(options, *families) as it:
+        draft = await it.draft()
+        counted = draft.counted
+        assert [] == it.sms.sent
+        await it.composer.ask(draft.id, RUTH, seen=counted.people)
+        await it.running.is_settled(4)
+        (planned,) = [fact for fact in await it.running.facts() if isinstance(fact, NoticePlanned)]
+        bodies = {body for _, body in it.sms.sent}
+
+    assert (5, 4, 1) == (counted.people, counted.messages, counted.unreachable)
+    assert (planned.people, planned.deliveries, planned.unreachable) == (5, 4, 1)
+    assert ("g4",) == counted.unreachable_people
+    assert {"no_channel": 1} == counted.refused
+    assert {"sms": 3} == {kind: load[0] for kind, load in counted.loads.items()}
+    assert {("sms", "en", 3)} == {(said.channel, said.language, said.messages) for said in counted.texts}
+    assert {said.body for said in counted.texts} == bodies
+
+
+async def test_asking_twice_sends_once(options: DeskOptions) -> None:
+    """One draft for a form sent twice, one notice for a button pressed twice; the order stands in the desk's journal."""
+    async with writing(options, guardian(1)) as it:
+        verb = it.verb()
+        first, again = await it.draft(verb=verb), await it.draft(verb=verb)
+        for _ in range(2):
+            sent = await it.composer.ask(first.id, RUTH, seen=1)
+        await it.running.is_settled(1)
+        ordered = await it.ordered()
+
+    assert first.id == again.id
+    assert DraftState.SENT is sent.state
+    assert [(first.id, RUTH, "")] == [(order.notice, order.by, order.audience) for order in ordered]
+    assert 1 == len(it.sms.sent)
+
+
+async def test_an_audience_that_changed_by_more_than_a_tenth_is_looked_at_again(options: DeskOptions) -> None:
+    """R44: nothing is sent; the draft says what the audience is now, and then it goes."""
+    async with writing(options, *(guardian(n) for n in range(10))) as it:
+        draft = await it.draft()
+        it.families._people = tuple(guardian(n) for n in range(12))
+        with pytest.raises(Changed, match="10 people when you looked, 12 now"):
+            await it.composer.ask(draft.id, RUTH, seen=10)
+        assert [] == await it.ordered()
+        fresh = await it.composer.get(draft.id)
+        await it.composer.ask(draft.id, RUTH, seen=fresh.counted.people)
+        assert 1 == len(await it.ordered())
+
+
+@pytest.mark.parametrize(
+    ("seen", "now", "again"),
+    [(100, 110, False), (100, 111, True), (100, 90, False), (100, 89, True), (0, 1, True), (0, 0, False)],
+)
+def test_a_tenth_is_the_bound(seen: int, now: int, again: bool) -> None:
+    """In both directions."""
+    assert again is drifted(seen, now)
+
+
+async def test_families_of_the_whole_district_take_two(options: DeskOptions) -> None:
+    """W7's second approver: the one who asked cannot be both; both stand in the journal."""
+    async with writing(options, guardian(1)) as it:
+        draft = await it.draft(rule=GUARDIANS)
+        waiting = await it.composer.ask(draft.id, RUTH, seen=1)
+        assert [] == await it.ordered()
+        with pytest.raises(NotPermitted):
+            await it.composer.let_go(draft.id, RUTH, seen=1)
+        await it.composer.let_go(draft.id, TOM, seen=1)
+        ordered, approved = await it.ordered(), await it.approved()
+
+    assert DraftState.WAITING is waiting.state
+    assert [draft.id] == [order.notice for order in ordered]
+    assert [(RUTH, TOM)] == [(one.by, one.second) for one in approved]
+
+
+async def test_the_second_person_sees_the_audience_as_it_is_then(options: DeskOptions) -> None:
+    """It may have changed while it waited."""
+    async with writing(options, *(guardian(n) for n in range(4))) as it:
+        draft = await it.draft(rule=GUARDIANS)
+        await it.composer.ask(draft.id, RUTH, seen=4)
+        it.families._people = tuple(guardian(n) for n in range(8))
+        with pytest.raises(Changed):
+            await it.composer.let_go(draft.id, TOM, seen=4)
+
+        assert [] == await it.ordered()
+
+
+async def test_who_sends_alone_says_why_and_all_administrators_know_at_once(options: DeskOptions) -> None:
+    """One commit: the notice, that nobody else looked, and the notice to the administrators."""
+    async with writing(options, guardian(1)) as it:
+        principal = replace(
+            next(iter(staff(1, kinds=("sms",)).values())),
+            id=PersonId("boss"),
+            roles=frozenset({"staff", "principal"}),
+        )
+        it.running.room._site().people[principal.id] = principal
+        draft = await it.draft(rule=GUARDIANS)
+        await it.composer.ask(draft.id, RUTH, seen=1)
+        with pytest.raises(WrongState):
+            await it.composer.send_alone(draft.id, RUTH, "I felt like it")
+        sent = await it.composer.send_alone(draft.id, RUTH, "nobody")
+        await it.running.is_settled(2)
+        ordered, approved = await it.ordered(), await it.approved()
+        rows = await it.running.rows()
+
+    assert "nobody" == sent.alone
+    assert [NOW, "staff-alone"] == [order.template for order in ordered]
+    assert [(RUTH, None)] == [(one.by, one.second) for one in approved]
+    assert {"boss"} == {row.person for row in rows if row.notice == ordered[1].notice}
+    assert any("one person alone" in body for _, body in it.sms.sent)
+
+
+async def test_a_test_goes_to_a_few_marked_and_to_nobody_else(options: DeskOptions) -> None:
+    """R44: more than 25 is refused before anything leaves; a test is an exercise, and waits behind all else."""
+    async with writing(options, guardian(1), own=26) as it:
+        draft = await it.draft()
+        with pytest.raises(WrongState, match="26 people; a test goes to 25"):
+            await it.composer.test(it.verb(), draft.id, "all-staff", RUTH)
+        assert [] == await it.ordered()
+        people = it.running.room._site().people
+        people.pop(next(iter(people)))
+        verb = it.verb()
+        notices = {await it.composer.test(verb, draft.id, "all-staff", RUTH) for _ in range(2)}
+        await it.running.is_settled(25)
+        (order,) = await it.ordered()
+
+    assert {order.notice} == notices
+    assert (Mode.EXERCISE, True) == (order.mode, order.routine)
+    assert 25 == len(it.sms.sent)
+    for _, body in it.sms.sent:
+        assert body.startswith("EXERCISE EXERCISE EXERCISE")
+        assert body.endswith("EXERCISE EXERCISE EXERCISE")
+
+
+async def test_what_says_that_something_is_practised_goes_out_in_a_drill_only(options: DeskOptions) -> None:
+    """W24: not without a drill, to families only where somebody says so, not after its window; then it is marked."""
+    async with writing(options, guardian(1)) as it:
+        exercise = "families.lockdown.exercise"
+        with pytest.raises(WrongState, match="No drill runs"):
+            await it.draft(exercise)
+        it.drilling = True
+        with pytest.raises(WrongState, match="tick it"):
+            await it.draft(exercise)
+        draft = await it.draft(exercise, families_of_exercise=True)
+        it.drilling = False
+        with pytest.raises(WrongState, match="No drill runs"):
+            await it.composer.ask(draft.id, RUTH, seen=1)
+        it.drilling = True
+        await it.composer.ask(draft.id, RUTH, seen=1)
+        (order,) = await it.ordered()
+
+    assert Mode.EXERCISE is order.mode
+
+
+async def test_a_text_for_staff_goes_to_no_family_and_slots_come_from_lists(options: DeskOptions) -> None:
+    """W7: an unknown place, cause or text is refused; so is an audience of nobody in particular."""
+    async with writing(options, guardian(1)) as it:
+        with pytest.raises(WrongState, match="for staff"):
+            await it.draft("staff-notice")
+        for slots in ({"place": "nowhere"}, {"cause": "because"}, {"site": "here"}):
+            with pytest.raises(Exception, match="There is no such"):
+                await it.draft(slots=slots)
+        with pytest.raises(Exception, match="There is no such text"):
+            await it.draft("families.panic.now")
+        with pytest.raises(WrongState, match="Choose whom"):
+            await it.draft(rule=AudienceRule())
+        with pytest.raises(Exception, match="no such audience"):
+            await it.draft(audience="everybody-there-is")
+
+
+async def test_what_was_dropped_is_not_sent(options: DeskOptions) -> None:
+    """Nor is what was sent dropped."""
+    async with writing(options, guardian(1)) as it:
+        dropped, sent = await it.draft(), await it.draft()
+        await it.composer.drop(dropped.id)
+        with pytest.raises(WrongState, match="dropped"):
+            await it.composer.ask(dropped.id, RUTH, seen=1)
+        await it.composer.ask(sent.id, RUTH, seen=1)
+        with pytest.raises(WrongState, match="sent already"):
+            await it.composer.drop(sent.id)
+        open_ = await it.composer.drafts.open(10)
+
+    assert [] == open_
+
+
+async def test_drafts_survive_the_desk(options: DeskOptions) -> None:
+    """What waits for a second person still waits after a restart, and is let go then."""
+    async with writing(options, guardian(1)) as it:
+        draft = await it.draft(rule=GUARDIANS)
+        await it.composer.ask(draft.id, RUTH, seen=1)
+    async with writing(options, guardian(1)) as it:
+        (found,) = await it.composer.drafts.open(10)
+        await it.composer.let_go(found.id, TOM, seen=1)
+        await it.running.is_settled(1)
+
+        assert found.id == draft.id
+        assert 1 == len(it.sms.sent)
+
+
+def test_the_whole_district_is_who_nothing_narrows() -> None:
+    """Places and languages do not: of families they are seldom known."""
+    assert wide(GUARDIANS)
+    assert wide(replace(GUARDIANS, places=frozenset({PlaceId("b204")}), languages=frozenset({"es"})))
+    assert not wide(OF_7B)
+    assert not wide(AudienceRule(roles=frozenset({"staff"})))
