@@ -85,7 +85,10 @@ class Crew:
 
     def once(self, name: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run a piece of work that is meant to end; what it raises is logged and goes no further."""
-        return self._start(name, self._once(name, work))
+        task = self._start(name, self._once(name, work))
+        # One that is cancelled before it began would leave its work unawaited, which Python complains of.
+        task.add_done_callback(lambda _: work.close())
+        return task
 
     def hanging(self) -> list[str]:
         """Names of the tasks that have not ended, for the last words of a shutdown."""

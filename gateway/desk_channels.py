@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from belltower.clock import Instant
 from belltower.ids import NoticeId, PersonId, PlaceId, UnitId
 from belltower.incident.facts import Mode, Outcome, room_of
 from floorplans import spoken
@@ -12,6 +13,7 @@ from gateway.web.desk import ConsoleMessage, Recipient
 from gateway.web.rooms import Room, spoken_room
 from notify.channels.console import Board
 from notify.delivery import State
+from notify.room import NotifyRoom
 from notify.site import NoticeSite, Roster
 from notify.store import DeliveryTables
 
@@ -36,9 +38,15 @@ def notice_site(site: SitePackage, *, url: str, roster: Roster | None = None) ->
         roster=roster,
         timezone=site.timezone,
         escalation=site.response.escalation,
+        families=site.response.families,
         phone=site.wants.phone or site.on_earth.telephone,
         incident_url=f"{url}/incidents/{{incident}}" if url else "",
     )
+
+
+def promised(room: NotifyRoom) -> list[tuple[Instant, int]]:
+    """The updates that families wait for, and the numbers of their incidents."""
+    return [(one.due, int(one.number) if one.number.isdecimal() else 0) for one in room.promises.standing()]
 
 
 class SiteNames:

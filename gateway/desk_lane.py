@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from aiohttp import web
+from msgspec import structs
 
 from belltower import log
 from belltower.clock import SystemClock
@@ -36,7 +37,7 @@ from gateway import settings as settings_file
 from gateway.alarm_follower import AlarmFollower, AlarmVerbs
 from gateway.alert_watch import AlertWatch
 from gateway.control import ControlClient
-from gateway.desk_channels import DeskNotices, SiteNames, notice_site
+from gateway.desk_channels import DeskNotices, SiteNames, notice_site, promised
 from gateway.desk_roster import DeskRoster
 from gateway.intake.devices.health import Devices
 from gateway.invitation import FIRST
@@ -152,7 +153,10 @@ class DeskLane:
                 alarm_stream=stream,
                 verbs=AlarmVerbs(client=client),
                 notices=DeskNotices(deliveries=notices.tables, board=board),
-                lane=lambda: follower.state(channels_pausing=notices.troubles(), faults=faults),
+                lane=lambda: structs.replace(
+                    follower.state(channels_pausing=notices.troubles(), faults=faults),
+                    promised=promised(notices),
+                ),
                 ids=ids,
                 clock=clock,
                 former=former,

@@ -395,6 +395,11 @@ class _Loader:
             ("closed", plan.closed),
         )
         self._escalation(plan.escalation, audiences, wording)
+        for key, audience in (("audience", plan.families.audience), ("officer", plan.families.officer)):
+            if audience and audience not in audiences:
+                reader.fault(
+                    f"families.{key}", f'audiences.toml has no "{audience}"; known: {_list(audiences)}'
+                )
         for table, notices in said:
             for at, notice in _numbered(table, notices):
                 if not wording.knows(notice.template):

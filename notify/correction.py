@@ -5,7 +5,9 @@ The notices that they order stand in the desk's own stream, so that neither need
 
 from __future__ import annotations
 
+from base64 import b32encode
 from collections.abc import Sequence
+from hashlib import sha256
 
 from belltower import log
 from belltower.clock import Clock
@@ -33,7 +35,7 @@ def correction(wrong: NoticeOrdered, *, notice: NoticeId, by: PersonId) -> Notic
         mode=wrong.mode,
         template=correcting(wrong.template),
         audience=wrong.audience,
-        slots=wrong.slots,
+        slots=_lasting(wrong.slots),
         by=by,
         corrects=(wrong.notice,),
         routine=wrong.routine,
@@ -58,7 +60,7 @@ def all_clear(
         mode=last.mode,
         template=clearing(last.template),
         audience=last.audience,
-        slots=last.slots,
+        slots=_lasting(last.slots),
         by=by,
         corrects=tuple(dict.fromkeys(order.notice for order in own)),
         routine=all(order.routine for order in own),
@@ -143,6 +145,14 @@ class Corrections:
             _log.error("order_unrecorded", count=len(drafts))  # it is planned all the same
 
 
-def _named(verb: VerbId, whose: Readers | None = None) -> NoticeId:
+def _lasting(slots: dict[str, str]) -> dict[str, str]:
+    """What the later notice may say too: the update that the earlier one promised, it is itself."""
+    return {name: value for name, value in slots.items() if name != "next"}
+
+
+def _named(verb: VerbId, whose: Readers = Readers.STAFF) -> NoticeId:
     """The id that asking again under the same verb names again."""
-    return NoticeId(f"ntc_{verb.removeprefix('vrb_')}{f'-{whose}' if whose else ''}")
+    own = verb.removeprefix("vrb_")
+    if whose is Readers.FAMILIES:
+        own = own[:10] + b32encode(sha256(verb.encode()).digest()).decode()[:16]
+    return NoticeId(f"ntc_{own}")

@@ -28,6 +28,7 @@ from notify.hearing import Hearing
 from notify.inbound import Inbound
 from notify.ledger import At, Ledger, nowhere
 from notify.planner import Planner
+from notify.promises import Promises
 from notify.provider import Provider
 from notify.reply_tables import ReplyTables
 from notify.resolver import Resolver
@@ -117,6 +118,7 @@ class NotifyRoom:
             ids=ids,
             bell=self.ring,
         )
+        self.promises = Promises(database=database, journal=journal, site=site, clock=clock, ids=ids)
         self.corrections = Corrections(
             database=database, journal=journal, tables=self.tables, clock=clock, ids=ids
         )
@@ -127,6 +129,7 @@ class NotifyRoom:
         await self.replies.migrate()
         await self.escalation.open()
         await self.drafts.migrate()
+        await self.promises.open()
 
     def run(self, crew: Crew) -> list[asyncio.Task[None]]:
         """Start everything; all of it mends itself. The tasks are for whoever wants to stop before the crew does."""
@@ -174,7 +177,10 @@ class NotifyRoom:
             tasks.append(crew.mendable(f"notify.planner.{stream}", planner.run))
             follow = partial(self.escalation.follow, stream)
             tasks.append(crew.mendable(f"notify.escalation.{stream}", follow))
+            take = partial(self.promises.follow, stream)
+            tasks.append(crew.mendable(f"notify.promises.{stream}", take))
         tasks.append(crew.mendable("notify.escalation", self.escalation.run))
+        tasks.append(crew.mendable("notify.promises", self.promises.run))
         return tasks
 
     def ring(self) -> None:
@@ -265,6 +271,7 @@ class NotifyRoom:
     async def close(self) -> None:
         """Write down what was learned last, and let go of all connections."""
         self.escalation.close()
+        self.promises.close()
         await self.ledger.flush()
         for provider in self._providers:
             await provider.channel.close()

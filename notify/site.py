@@ -8,7 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from belltower.ids import PersonId, PlaceId
-from belltower.incident.plan import EscalationPlan
+from belltower.incident.plan import EscalationPlan, FamiliesPlan
 from belltower.people.person import Person
 from floorplans.place import Place
 from notify.audience import AudienceRule
@@ -41,5 +41,7 @@ class NoticeSite(Struct, frozen=True, kw_only=True):
     incident_url: str = ""
     # What follows where nobody acknowledges.
     escalation: EscalationPlan = EscalationPlan()
+    # What is made ready for families, and who sees to it.
+    families: FamiliesPlan = FamiliesPlan()
     # The number that people call, and that those call for an interpreter whose language has no text; "": none.
     phone: str = ""

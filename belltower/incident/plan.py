@@ -59,6 +59,17 @@ class EscalationPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     runner_after: Seconds = 120.0
 
 
+class FamiliesPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is made ready for families when an action is ordered; a person sends it: `[families]` of the response plan."""
+
+    # Whom the draft is for; "": none is made ready.
+    audience: str = ""
+    # After how long the draft promises the next update.
+    next_update: Seconds = 1200.0
+    # Who is told that a promised update is due; "": it stands on the desk's screens only.
+    officer: str = ""
+
+
 class ResponsePlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The site package's answers."""
 
@@ -72,6 +83,8 @@ class ResponsePlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     closed: tuple[NoticePlan, ...] = ()
     # Told more, or told of, because they do not answer.
     escalation: EscalationPlan = EscalationPlan()
+    # What families are told by a person's hand.
+    families: FamiliesPlan = FamiliesPlan()
     # What is switched on when an action is ordered.
     outputs: dict[Action, tuple[str, ...]] = {}
 

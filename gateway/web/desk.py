@@ -44,6 +44,8 @@ class LaneState(Struct, frozen=True, kw_only=True):
     faults: Sequence[str] = ()
     # Channels that are pausing, a carrier that answers nothing for instance, and why.
     channels_pausing: Mapping[str, str] = {}
+    # Updates that families were promised and wait for: when each is due, and about which incident (0: none).
+    promised: Sequence[tuple[Instant, int]] = ()
 
 
 class ConsoleMessage(Struct, frozen=True, kw_only=True):

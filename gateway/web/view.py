@@ -20,6 +20,9 @@ from gateway.web.story import CHANNELS, Moment, Stage, Story, Tally, carrier, sp
 SILENT = 5.0
 """Seconds without a sign of life until the alarm lane counts as silent."""
 
+SOON = 300 * SECOND
+"""How long before it is due a promised update is named."""
+
 WORDS = {
     Stage.RECORDED: "recorded",
     Stage.SENT: "sent",
@@ -266,6 +269,7 @@ def banner(lane: LaneState, *, reading: str, now: Instant, zone: tzinfo) -> list
         lines.append(
             BannerLine(tone=Tone.LOUD, text=f"Cannot read the record: {reading}. What is shown may be old.")
         )
+    lines += _promised(lane, now, zone)
     if lane.recording_trouble:
         text = f"What happens cannot be recorded ({lane.recording_trouble}). Calls for help still go out."
         lines.append(BannerLine(tone=Tone.LOUD, text=text))
@@ -299,6 +303,21 @@ def banner(lane: LaneState, *, reading: str, now: Instant, zone: tzinfo) -> list
         lines.append(BannerLine(tone=Tone.WAITING, text=text))
     if lane.device_troubles:
         lines.append(BannerLine(tone=Tone.WAITING, text="A device is in trouble that lasts; see Devices."))
+    return lines
+
+
+def _promised(lane: LaneState, now: Instant, zone: tzinfo) -> list[BannerLine]:
+    """Updates that families were promised: missed ones are loud, those due within `SOON` are named."""
+    lines = []
+    for due, number in lane.promised:
+        at = aware(due).astimezone(zone).strftime("%H:%M")
+        which = f"Incident No. {number}: families" if number else "Families"
+        if now >= due:
+            text = f"{which} were promised an update at {at}, and have none. Write it now."
+            lines.append(BannerLine(tone=Tone.LOUD, text=text))
+        elif now >= due - SOON:
+            text = f"{which} were promised an update at {at}. Write it in time."
+            lines.append(BannerLine(tone=Tone.WAITING, text=text))
     return lines
 
 

@@ -158,7 +158,7 @@ async def test_w18_r19_what_is_superseded_never_follows_what_took_its_place(opti
     received = defaultdict(list)
     for address, notice in sms.sent:
         received[address].append(notice)
-    clear = f"ntc_{verb[4:]}-staff"
+    clear = f"ntc_{verb[4:]}"
     assert cancelled <= 2 * SECOND
     assert 60 == len(received)
     assert all(notices[-1] in {clear, "ntc_001"} for notices in received.values())

@@ -22,7 +22,7 @@ from belltower.clock import Clock, Instant, SystemClock
 from belltower.ids import FactId, Ids, IncidentId, NoticeId, PersonId, PlaceId, StreamName
 from belltower.incident.encoding import FactEncoding
 from belltower.incident.facts import Mode, NoticeOrdered
-from belltower.incident.plan import EscalationPlan
+from belltower.incident.plan import EscalationPlan, FamiliesPlan
 from belltower.journal import Copy, Journal, RawEntry, SpoolFile, entry_hash
 from belltower.people.person import Contact, ContactKind, Person
 from belltower.store import open_database
@@ -91,6 +91,7 @@ def site(
     roster: Roster | None = None,
     *,
     escalation: EscalationPlan | None = None,
+    families: FamiliesPlan | None = None,
     audiences: dict[str, AudienceRule] | None = None,
 ) -> NoticeSite:
     """A small school."""
@@ -107,6 +108,7 @@ def site(
         wording=WORDS,
         roster=roster,
         escalation=escalation or EscalationPlan(),
+        families=families or FamiliesPlan(),
     )
 
 

@@ -6,6 +6,7 @@ from datetime import UTC
 
 from belltower.clock import SECOND, Instant
 from gateway.web.desk import LaneState
+from gateway.web.headline import Tone
 from gateway.web.view import banner
 
 NOW = Instant(1_800_000_000 * SECOND)
@@ -27,3 +28,15 @@ def test_a_running_drill_stands_on_every_page_until_its_window_closes() -> None:
         LaneState(silent_for=60.0, drill_until=DRILL.drill_until), reading="", now=NOW, zone=UTC
     )
     assert not silent.exercise
+
+
+def test_w22_a_promised_update_is_named_before_it_is_due_and_loud_once_it_was_missed() -> None:
+    """W22: on every screen; one that is far off is not."""
+    now = Instant(1_795_000_000 * SECOND)
+    due = [(Instant(now + minutes * 60 * SECOND), number) for minutes, number in ((-1, 7), (4, 0), (20, 8))]
+
+    lines = banner(LaneState(promised=due), reading="", now=now, zone=UTC)
+
+    assert [Tone.LOUD, Tone.WAITING] == [line.tone for line in lines]
+    assert "Incident No. 7: families were promised" in lines[0].text
+    assert "Families were promised" in lines[1].text

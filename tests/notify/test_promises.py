@@ -1,0 +1,96 @@
+"""The next update that families were promised."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from belltower.clock import SECOND, Instant
+from belltower.ids import Ids, IncidentId, NoticeId, PersonId
+from belltower.incident.facts import Mode, NoticeOrdered
+from belltower.incident.plan import FamiliesPlan
+from notify import promises
+from notify.promises import DUE, promised
+from notify.provider import Provider
+from tests.notify.test_correction import Keeps, family, until
+from tests.peers.desk import DeskOptions, RosterOf, desk, order, site, staff
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> DeskOptions:
+    return DeskOptions(database=str(tmp_path / "desk.db"))
+
+
+def told(n: int, phase: str = "now", **changes: object) -> NoticeOrdered:
+    return order(n, audience="families-7b", template=f"families.lockdown.{phase}", **changes)
+
+
+def school():
+    return site(staff(1, kinds=("sms",)), RosterOf(family(1)), families=FamiliesPlan(officer="all-staff"))
+
+
+@pytest.mark.parametrize("given", ["", "soon", "-5", "1.5", "99999999999999999", "1000"])
+def test_only_a_time_to_come_is_a_promise(given: str) -> None:
+    """Whatever else stands there promises nothing."""
+    assert promised(told(1, slots={"next": given}), Instant(1_000)) is None
+    assert Instant(2_000) == promised(told(1, slots={"next": "2000", "incident": "7"}), Instant(1_000)).due
+
+
+async def test_w22_somebody_is_told_before_it_is_due_and_it_stands_until_families_hear_more(
+    options: DeskOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """W22: once, over a restart; families themselves get nothing that a person did not write."""
+    monkeypatch.setattr(promises, "BEFORE", SECOND)
+    sms = Keeps()
+    async with desk(options, school=school(), channels=[Provider(channel=sms)]) as running:
+        due = Instant(running.clock.now() + 2 * SECOND)
+        await running.is_ordered(told(1, slots={"next": str(due), "incident": "7"}))
+        await until(running.room.promises.standing)
+        assert [] == [fact for fact in await running.facts() if isinstance(fact, NoticeOrdered)]
+    async with desk(options, school=school(), channels=[Provider(channel=sms)]) as running:
+        standing = running.room.promises.standing()
+        await until(lambda: running.clock.now() > due)
+        reminded = [fact for fact in await running.facts() if isinstance(fact, NoticeOrdered)]
+        missed = running.room.promises.standing()
+        await running.is_ordered(told(2, "update"))
+        await until(lambda: not running.room.promises.standing())
+        await running.is_settled(3)
+
+    assert [(due, "7", "inc_1")] == [(one.due, one.number, one.incident) for one in standing]
+    assert list(standing) == list(missed)
+    assert [(DUE, "all-staff")] == [(fact.template, fact.audience) for fact in reminded]
+    assert ["ntc_001", "ntc_002"] == [
+        notice for address, notice in sms.sent if address == "+1555" + "1".zfill(7)
+    ]
+
+
+async def test_a_later_promise_takes_the_place_of_an_earlier_and_drills_promise_nothing(
+    options: DeskOptions,
+) -> None:
+    """A correction ends it too, for notices without an incident as well, and promises nothing of its own."""
+    sms = Keeps()
+    async with desk(options, school=school(), channels=[Provider(channel=sms)]) as running:
+        soon, later = (str(running.clock.now() + seconds * SECOND) for seconds in (600, 1200))
+        standing = running.room.promises.standing
+        await running.is_ordered(
+            told(1, slots={"next": soon}),
+            told(2, "update", slots={"next": later}),
+            told(3, slots={"next": soon}, incident=IncidentId("inc_2"), mode=Mode.EXERCISE),
+            told(4, slots={"next": soon}, incident=IncidentId("")),
+        )
+        await until(lambda: len(standing()) == 2)
+        await running.is_settled(3)
+        both = [(one.notice, str(one.due)) for one in standing()]
+        ids = Ids(clock=running.clock)
+        await running.room.corrections.correct(ids.verb(), NoticeId("ntc_004"), PersonId("p1"))
+        await until(lambda: len(standing()) == 1)
+        await running.room.corrections.all_clear(ids.verb(), IncidentId("inc_1"), PersonId("p1"))
+        await until(lambda: not standing())
+        async with asyncio.timeout(5):
+            while await running.database.read("SELECT 1 FROM notice_promise"):  # noqa: ASYNC110 - rows ring no bell
+                await asyncio.sleep(0.01)
+        ordered = [fact for fact in await running.facts() if isinstance(fact, NoticeOrdered)]
+
+    assert [("ntc_004", soon), ("ntc_002", later)] == both
+    assert ["families.lockdown.correction", "families.lockdown.cleared"] == [one.template for one in ordered]
+    assert not any("next" in one.slots for one in ordered)
