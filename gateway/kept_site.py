@@ -47,7 +47,7 @@ def _last_good(kept: Path, refused: SettingsError) -> SitePackage:
     try:
         with TemporaryDirectory() as folder, zipfile.ZipFile(kept) as archive:
             archive.extractall(folder)
-            return site_package.load(Path(folder))
+            return site_package.load(Path(folder), linted=False)
     except (OSError, zipfile.BadZipFile, SettingsError) as error:
         if not isinstance(error, FileNotFoundError):
             _log.error("kept_site_package_unusable", error=type(error).__name__)

@@ -148,9 +148,12 @@ class _People(Struct, frozen=True, kw_only=True):
     person: tuple[_Person, ...] = ()
 
 
-def load(folder: Path) -> SitePackage:
-    """The site package in `folder`; SettingsError names every fault in it, one a line."""
-    package = _Loader(folder=folder).load()
+def load(folder: Path, *, linted: bool = True) -> SitePackage:
+    """The site package in `folder`; SettingsError names every fault in it, one a line.
+
+    `linted=False` lets its texts say what they say: for one that an earlier program found in order.
+    """
+    package = _Loader(folder=folder, linted=linted).load()
     if isinstance(package, SitePackage):
         return package
     raise SettingsError("\n".join(package))
@@ -174,8 +177,9 @@ def content(folder: Path) -> list[Path]:
 class _Loader:
     """Reads the files one by one and then holds them against each other."""
 
-    def __init__(self, *, folder: Path) -> None:
+    def __init__(self, *, folder: Path, linted: bool) -> None:
         self._folder = folder
+        self._linted = linted
         self._readers = {file: Reader(file=folder / file, name=f"{folder.name}/{file}") for file in _FILES}
         self._others: list[str] = []
 
@@ -206,7 +210,7 @@ class _Loader:
             self._places_of_faulty_units(places)
         foreign = self._foreign(places if site is not None else None)
         authorisers = self._authorisers(staff if people is not None else None)
-        if site is not None and wording is not None:
+        if site is not None and wording is not None and self._linted:
             self._others += judge(
                 wording,
                 site.wording,
@@ -276,7 +280,7 @@ class _Loader:
         return {name: rule for name, rule in taken.items() if rule is not None}
 
     def _wording(self) -> WordingSet | None:
-        texts, faults = read_wording(self._folder)
+        texts, faults = read_wording(self._folder, linted=self._linted)
         self._others += faults
         return texts
 

@@ -21,6 +21,7 @@ from notify.wording import (
     approved,
     cost,
     parse,
+    promises,
     too_long,
     unapproved_source,
     void,
@@ -48,7 +49,7 @@ def load_wording(folder: Path) -> WordingSet:
     return texts
 
 
-def read_wording(folder: Path) -> tuple[WordingSet | None, list[str]]:
+def read_wording(folder: Path, *, linted: bool = True) -> tuple[WordingSet | None, list[str]]:
     """The texts of a package, and what is wrong with its files; None where they are of no use."""
     texts: dict[str, str] = {}
     faults: list[str] = []
@@ -62,7 +63,7 @@ def read_wording(folder: Path) -> tuple[WordingSet | None, list[str]]:
     if not texts:
         return _shipped(), faults
     try:
-        return parse(texts, base=_shipped()), faults
+        return parse(texts, base=_shipped(), linted=linted), faults
     except SettingsError as error:
         return None, [*faults, *str(error).splitlines()]
 
@@ -88,6 +89,11 @@ def judge(
     names = (school, place, url, wants.phone or phone)
     found = _shipped_too_long(*names) if wording is _shipped() else _too_long(wording, *names)
     faults = [f"{folder}/wording: {fault}" for fault in found]
+    faults += [
+        f"{folder}/site.toml: {name!r} stands in texts and {fault}"
+        for name in dict.fromkeys((school, *map(spoken, places.values())))
+        for fault in promises(name, wording)
+    ]
     if wants.approve_source and (lacking := unapproved_source(wording)):
         faults.append(
             f"{folder}/wording: nobody answers for {len(lacking)} texts in {wording.source.language}"

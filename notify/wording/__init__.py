@@ -26,7 +26,7 @@ A file holds one language; docs/wording.md explains every key:
 from notify.wording import grade
 from notify.wording.approvals import WORDS, Approval, approved, unapproved_source, void
 from notify.wording.lengths import LIMITS, MOST_PARTS, SAMPLE_URL, cost, too_long
-from notify.wording.lint import address_fault
+from notify.wording.lint import address_fault, promises
 from notify.wording.matrix import (
     FALLBACK,
     FAMILY_FALLBACK,
@@ -73,6 +73,7 @@ __all__ = [
     "forms_of",
     "grade",
     "parse",
+    "promises",
     "too_long",
     "unapproved_source",
     "void",

@@ -118,7 +118,7 @@ def read(file: str, text: str) -> tuple[list[Approval], list[str]]:
     """The approvals in a file, and what is wrong with it."""
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         return [], [f"{file}: is not TOML: {error}"]
     faults = [f"{file}: {key}: is not a key of this file; remove it" for key in data.keys() - {"approval"}]
     rows = data.get("approval", [])

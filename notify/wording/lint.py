@@ -10,7 +10,7 @@ from msgspec.structs import fields
 from notify.wording import grade
 from notify.wording.matrix import ABOUT_CHILD, exercise_only, for_families
 from notify.wording.phrases import phrases, plain, protected
-from notify.wording.texts import SLOT, Wording
+from notify.wording.texts import SLOT, Wording, WordingSet
 from notify.wording.values import Slots
 
 LISTS = ("never", "codes", "child", "drill", "what", "where", "do")
@@ -90,6 +90,14 @@ def phrase_faults(text: str, *, lists: Mapping[str, tuple[str, ...]], template: 
             f"says {found!r}, words that belong to a school protocol's owner; use your own, or name your licence with"
             " [lint] licence"
         )
+
+
+def promises(name: str, texts: WordingSet) -> Iterator[str]:
+    """What a name promises wherever it stands in a text, in any of the languages."""
+    words = plain(name)
+    for wording in texts.languages.values():
+        if found := phrases(wording.lists.get("never", ())).first(words):
+            yield f"says {found!r}, which no automatic text may promise; give it another name"
 
 
 def address_fault(url: str, domains: tuple[str, ...]) -> str:

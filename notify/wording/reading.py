@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +13,7 @@ from belltower.errors import SettingsError
 from belltower.incident.facts import Action
 from notify.wording import approvals
 from notify.wording.lengths import SAMPLE_SCHOOL, SAMPLE_URL, too_long
-from notify.wording.lint import LISTS, lint
+from notify.wording.lint import LISTS, lint, phrase_faults
 from notify.wording.matrix import ABOUT_CHILD, FORMS, Phase, cells, for_families, forms_of
 from notify.wording.texts import Template, Wording, WordingSet
 from notify.wording.values import Clock
@@ -20,6 +21,10 @@ from notify.wording.values import Clock
 _TEXTS = ("mark", "unknown_place", "campus")
 _MAY_LACK = ("unknown_cause", "unknown_site", "unknown_next", "interpreter")
 _TABLES = ("actions", "causes", "clock", "lint", "templates", "families", "child")
+_TAG = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_LONGEST_TEXT = 4_000
+_LONGEST_PATTERN = 600
+_MOST_GAPS = 2
 _NEEDED_LISTS = ("never", "drill", "what", "where", "do")
 
 
@@ -42,7 +47,7 @@ def parse(files: Mapping[str, str], *, base: WordingSet | None = None, linted: b
             continue
         try:
             data = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             faults.append(f"{name}: is not TOML: {error}")
             continue
         reader = _Reader(name=name, data=data, base=languages, linted=linted)
@@ -89,6 +94,10 @@ class _Reader:
         for key in self._data.keys() - {"language", "partial", *_TEXTS, *_MAY_LACK, *_TABLES}:
             self._fault(f"{key}: is not a key of a wording file; remove it")
         language = self._text(self._data, "language", "")
+        if language and not _TAG.fullmatch(language):
+            self._fault(
+                f'language: {language[:20]!r} is no tag of a language; write one such as "es" or "zh-Hans"'
+            )
         known = self._base.get(language)
         texts = {key: self._text(self._data, key, getattr(known, key, "")) for key in _TEXTS}
         for key in _MAY_LACK:
@@ -107,6 +116,7 @@ class _Reader:
             **texts,
         )
         self._templates(wording, complete=known is None and not partial)
+        self._shared(wording)
         return None if self.faults else wording
 
     def _fault(self, text: str) -> None:
@@ -116,6 +126,9 @@ class _Reader:
         value = table.get(key, default)
         if not isinstance(value, str) or not value.strip():
             self._fault(f"{where}{key}: is missing or empty; give a text in quotes")
+            return default
+        if len(value) > _LONGEST_TEXT:
+            self._fault(f"{where}{key}: has {len(value)} characters; write {_LONGEST_TEXT} or fewer")
             return default
         return value
 
@@ -167,6 +180,12 @@ class _Reader:
                 isinstance(one, str) and one.strip() for one in value
             ):
                 self._fault(f"[lint] {key}: is not a list of texts in quotes")
+            elif hard := [
+                one for one in value if len(one) > _LONGEST_PATTERN or one.count("..") > _MOST_GAPS
+            ]:
+                self._fault(
+                    f"[lint] {key}: {hard[0][:40]!r} is too long, or has more than {_MOST_GAPS} gaps (..); make two of it"
+                )
             else:
                 known[key] = tuple(dict.fromkeys((*known.get(key, ()), *value)))
         for key in _NEEDED_LISTS if new else ():
@@ -208,6 +227,15 @@ class _Reader:
                 if text and (name, form) not in self._read:
                     for fault in lint(text, wording=wording, template=name, form=form):
                         self._fault(f"[lint] with {name} {form}, as it ships: {fault}")
+
+    def _shared(self, wording: Wording) -> None:
+        """What stands in the slots is read like any text, and promises no more."""
+        tables = {"actions": wording.actions, "causes": wording.causes}
+        values = {f"[{name}] {key}": text for name, table in tables.items() for key, text in table.items()}
+        values |= {key: getattr(wording, key) for key in _MAY_LACK}
+        for where, text in values.items() if self._linted else ():
+            for fault in phrase_faults(text, lists=wording.lists, template=""):
+                self._fault(f"{where}: {fault}")
 
     def _is_action(self, action: str, where: str) -> bool:
         if action in set(Action):

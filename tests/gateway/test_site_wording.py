@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 from belltower.errors import SettingsError
 from belltower.ids import IncidentId
 from belltower.incident.facts import Action, Mode, OutputOrdered
+from gateway import kept_site
 from gateway.cli.commands import belltower
 from gateway.outputs.texts import announcement, sign, text
 from gateway.site_package import load
@@ -107,6 +109,39 @@ def test_w12_one_lint_in_the_package_and_on_the_command_line(
     )
     told = [json.loads(line)["message"] for line in checked.output.splitlines()]
     assert any("which no automatic text may promise" in message for message in told)
+
+
+def test_w12_what_was_in_force_stays_so_under_a_stricter_lint(site: Path, tmp_path: Path) -> None:
+    """A faulty revision is refused whole; the kept one serves, though a newer program would not take it anew."""
+    kept = tmp_path / "site.good.zip"
+    good, _ = kept_site.load(site, kept)
+    with zipfile.ZipFile(kept, "a") as archive:
+        archive.writestr("wording/en.toml", FAULTY)
+    (site / "wording" / "en.toml").write_text(FAULTY, encoding="utf-8")
+
+    package, why = kept_site.load(site, kept)
+
+    assert "site/wording/en.toml" in why
+    assert good.revision != package.revision
+    assert "safe" in package.wording.source.templates["families.hold.now"].sms
+
+
+def test_w26_a_page_under_a_foreign_domain_is_a_fault(site: Path, tmp_path: Path) -> None:
+    """Of the settings, for they name the page that notices point at."""
+    file = site / "site.toml"
+    file.write_text(
+        file.read_text(encoding="utf-8").replace("[wording]", '[wording]\ndomains = ["other.example"]'),
+        encoding="utf-8",
+    )
+    settings = (EXAMPLE.parents[1] / "config.example.toml").read_text(encoding="utf-8")
+    (tmp_path / "config.toml").write_text(settings, encoding="utf-8")
+
+    checked = CliRunner().invoke(
+        belltower,
+        ["check", "--config", str(tmp_path / "config.toml"), "--site", str(site), "--without-secrets"],
+    )
+
+    assert "none of your domains (other.example)" in str(checked.exception)
 
 
 def test_w12_what_ships_passes_the_same_check() -> None:

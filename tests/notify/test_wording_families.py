@@ -33,6 +33,7 @@ from notify.wording import (
     families,
     grade,
     parse,
+    promises,
     too_long,
 )
 from notify.wording.lint import SHORTENERS, address_fault, lint, phrase_faults
@@ -462,6 +463,17 @@ def test_w10_no_text_of_ours_promises_what_the_machine_cannot_know(language: str
     assert any("which no automatic text may promise" in fault for fault in faults)
 
 
+def test_w10_what_stands_in_a_slot_promises_no_more_than_a_text() -> None:
+    """Neither a cause of the district's own nor the name of a place."""
+    with pytest.raises(SettingsError, match=r"\[causes\] relief: says 'all students are safe'"):
+        parse(
+            {"en.toml": 'language = "en"\n[causes]\nrelief = "good news: all students are safe"'}, base=DRAFTS
+        )
+
+    assert [] != list(promises("Room where everyone is safe", DRAFTS))
+    assert [] == list(promises("Safe Harbor Hall", DRAFTS))
+
+
 def test_w10_a_district_adds_phrases_and_takes_none_away() -> None:
     """Its list comes on top of the one that ships, and the texts that ship are held against it."""
     own = parse({"en.toml": 'language = "en"\n[lint]\nnever = ["heroes"]'}, base=DRAFTS)
@@ -564,3 +576,74 @@ def test_w28_secure_and_lockdown_are_told_apart_in_every_text(name: str) -> None
             assert secure[form] != lockdown[form]
             assert "lockdown" not in secure[form].casefold()
     assert texts.actions[Action.SECURE] != texts.actions[Action.LOCKDOWN]
+
+
+SEED = (GOLDEN / "wording" / "idaho-like.toml").read_text(encoding="utf-8")
+PIECES = st.sampled_from(
+    [
+        '"',
+        "[",
+        "]",
+        "{",
+        "}",
+        "=",
+        "[[",
+        "\n",
+        "..",
+        "|",
+        "*",
+        "{url}",
+        "true",
+        "[lint]",
+        "1e999",
+        "\x00",
+        "\u202e",
+    ]
+)
+
+
+def damaged(where: int, piece: str, cut: int) -> None:
+    """One damaged file and one damaged list of approvals, read."""
+    at = where % len(SEED)
+    text = SEED[:at] + piece + SEED[at + cut :]
+    try:
+        parse({"en.toml": text}, base=DRAFTS)
+    except SettingsError as error:
+        assert all(line.startswith(("en.toml: ", "wording ")) for line in str(error).splitlines())
+    kept = approvals.written(APPROVED.approvals[:3])
+    at = where % len(kept)
+    approvals.read("a.toml", kept[:at] + piece + kept[at + cut :])
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(0, 5_000), PIECES | st.text(max_size=5), st.integers(0, 40))
+def test_a_damaged_file_is_refused_with_its_name_or_of_use(where: int, piece: str, cut: int) -> None:
+    """Never anything else: no crash, no hang."""
+    damaged(where, piece, cut)
+
+
+@pytest.mark.soak
+@settings(deadline=None, max_examples=5_000)
+@given(st.integers(0, 5_000), PIECES | st.text(max_size=5), st.integers(0, 40))
+def test_five_thousand_damaged_files_are_refused_or_of_use(where: int, piece: str, cut: int) -> None:
+    """The same for longer."""
+    damaged(where, piece, cut)
+
+
+HOSTILE = {
+    'language = "' + "x" * 50 + '"': "is no tag of a language",
+    'language = "en"\na = ' + "[" * 5_000: "is not TOML",
+    'language = "en"\n[lint]\nnever = ["a .. b .. c .. d"]': "has more than 2 gaps",
+    'language = "en"\n[templates.test]\nbody = "{school} '
+    + "a " * 3_000
+    + '"': "has 6009 characters; write 4000",
+}
+
+
+@pytest.mark.parametrize(("text", "fault"), HOSTILE.items(), ids=HOSTILE.values())
+def test_what_would_take_for_ever_is_refused_first(text: str, fault: str) -> None:
+    """Nothing in a file decides how long its reading takes."""
+    with pytest.raises(SettingsError) as caught:
+        parse({"en.toml": text}, base=DRAFTS)
+
+    assert fault in str(caught.value)
