@@ -163,6 +163,7 @@ async def test_what_was_taken_without_an_answer_is_known_in_the_end(
 ) -> None:
     """Without callbacks, by asking the provider."""
     carrier.goes_wrong(lose_answer=True, accept_anyway=True, callbacks=False, times=2)
+    options.resolve_within = 10.0
     async with desk(options) as running:
         await running.is_ordered(order())
         count = await running.is_settled(20)
