@@ -202,6 +202,10 @@ class AlarmVerbs:
         """Order the action for the whole campus."""
         await self._ask("order_action", verb_id, incident=incident, action=action.value, places=[], by=by)
 
+    async def order_output(self, verb_id: VerbId, incident: IncidentId, output: str) -> None:
+        """Let an output say what stands."""
+        await self._ask("order_output", verb_id, incident=incident, output=output)
+
     async def close(self, verb_id: VerbId, incident: IncidentId, by: PersonId, reason: str) -> None:
         """Close the incident."""
         await self._ask("close_incident", verb_id, incident=incident, by=by, reason=reason)

@@ -43,6 +43,11 @@ def verbs_offered(
             by=PersonId(args["by"]),
         )
 
+    async def order_output(verb: VerbId, args: dict[str, Any]) -> str:
+        return await verbs.order_output(
+            verb=verb, incident=IncidentId(args["incident"]), output=str(args["output"])
+        )
+
     async def close_incident(verb: VerbId, args: dict[str, Any]) -> str:
         return await verbs.close_incident(
             verb=verb,
@@ -129,6 +134,7 @@ def verbs_offered(
 
     return {
         "order_action": order_action,
+        "order_output": order_output,
         "close_incident": close_incident,
         "raise_alarm": raise_alarm,
         "cancel_calls": cancel_calls,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from belltower.clock import Instant
-from belltower.ids import NoticeId, PersonId, PlaceId, UnitId
+from belltower.ids import IncidentId, NoticeId, PersonId, PlaceId, UnitId, VerbId
 from belltower.incident.facts import Mode, Outcome, room_of
 from floorplans import spoken
+from gateway.alarm_follower import AlarmVerbs
 from gateway.site_package import SitePackage
 from gateway.web.desk import ConsoleMessage, Recipient
 from gateway.web.rooms import Room, spoken_room
@@ -86,6 +87,18 @@ class SiteNames:
         """The person's name; the id where it is not known."""
         known = self._site.people.get(person)
         return known.name if known is not None else self._accounts.get(person, person)
+
+
+class LaneOutputs:
+    """The outputs of the settings, ordered through the alarm lane. Satisfies `notify.channels.outputs.Outputs`."""
+
+    def __init__(self, *, names: Collection[str], verbs: AlarmVerbs) -> None:
+        self.names = names
+        self._verbs = verbs
+
+    async def order_output(self, verb_id: VerbId, incident: IncidentId, output: str) -> None:
+        """See `AlarmVerbs`."""
+        await self._verbs.order_output(verb_id, incident, output)
 
 
 class DeskNotices:

@@ -37,7 +37,7 @@ from gateway import settings as settings_file
 from gateway.alarm_follower import AlarmFollower, AlarmVerbs
 from gateway.alert_watch import AlertWatch
 from gateway.control import ControlClient
-from gateway.desk_channels import DeskNotices, SiteNames, notice_site, promised
+from gateway.desk_channels import DeskNotices, LaneOutputs, SiteNames, notice_site, promised
 from gateway.desk_roster import DeskRoster
 from gateway.intake.devices.health import Devices
 from gateway.invitation import FIRST
@@ -126,6 +126,7 @@ class DeskLane:
                     board=board,
                     clock=clock,
                     state=settings.state.folder / "links",
+                    outputs=LaneOutputs(names=settings.outputs.keys(), verbs=AlarmVerbs(client=client)),
                 ),
                 clock=clock,
                 ids=ids,

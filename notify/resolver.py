@@ -73,6 +73,7 @@ class Resolver:
             revision=delivery.revision,
             address=delivery.address,
             language=delivery.language,
+            incident=delivery.incident,
             subject=subject,
             body=body,
             ordered_at=ordered_at,

@@ -299,6 +299,7 @@ class Sender:
             ordered_at=one.ordered_at,
             begun_at=delivery.begun_at,
             language=delivery.language,
+            incident=delivery.incident,
             number=self._numbers.get(delivery.id, 0),
             ttl=max(1.0, self._until(delivery.notice, delivery.revision, one.ordered_at) - now),
         )

@@ -297,6 +297,14 @@ class AppriseSettings(Struct, frozen=True, kw_only=True):
                 )
 
 
+class PagingSettings(Struct, frozen=True, kw_only=True):
+    """Loudspeaker zones as addresses: `[notify.channels.NAME]` with `kind = "paging"`; each is a name in `[outputs]`."""
+
+
+class SignSettings(Struct, frozen=True, kw_only=True):
+    """Signs as addresses: `[notify.channels.NAME]` with `kind = "sign"`; each is a name in `[outputs]`."""
+
+
 class ConsoleSettings(Struct, frozen=True, kw_only=True):
     """Desktop consoles that show a notice on the live page: `[notify.channels.NAME]` with `kind = "console"`."""
 
@@ -309,6 +317,8 @@ CHANNELS: dict[str, type[Struct]] = {
     "vonage-voice": VonageVoiceSettings,
     "apprise": AppriseSettings,
     "modem": ModemSettings,
+    "paging": PagingSettings,
+    "sign": SignSettings,
     "console": ConsoleSettings,
 }
 """The record of each `kind` of channel."""

@@ -179,6 +179,17 @@ def on_not_reached(incident: Incident, output: str, place: PlaceId) -> list[fact
     return [_output(output, incident, on=True, action=incident.action, place=place)]
 
 
+def on_told(incident: Incident, output: str) -> list[facts.OutputOrdered]:
+    """The order to an output that a notice goes to: it says what stands; none if it says so already."""
+    standing = incident.outputs.get(output)
+    if standing is not None and standing.on and standing.action is incident.action:
+        return []
+    if incident.action is not None:
+        return [_output(output, incident, on=True, action=incident.action)]
+    place = min(incident.places) if len(incident.places) == 1 else None
+    return [_output(output, incident, on=True, kind=incident.kind, place=place)]
+
+
 def on_acknowledged(incident: Incident, *, plan: ResponsePlan, ids: Ids) -> list[Fact]:
     """The orders that follow the first acknowledgement by a telecommunicator; none if they were given before."""
     told = {notice.template for notice in incident.notices.values()}

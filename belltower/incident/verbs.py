@@ -289,6 +289,20 @@ class Verbs:
         ordered = facts.ActionOrdered(action=action, places=places, by=by)
         return await self._do(verb, incident, [ordered, *orders], "ordered")
 
+    async def order_output(self, *, verb: VerbId, incident: IncidentId, output: str) -> str:
+        """Let an output say what stands: the ordered action, or what the alarm asks for; returns "ordered".
+
+        Raises NotFound when the incident is not open, WrongState when it is an exercise whose drill is over.
+        """
+        if (before := await self._before(verb)) is not None:
+            return before
+        standing = self._standing(incident)
+        if standing.mode is Mode.EXERCISE and (
+            self.drill is None or self.drill.authorisation != standing.drill
+        ):
+            raise WrongState("the drill of this exercise is over")
+        return await self._do(verb, incident, plan.on_told(standing, output), "ordered")
+
     async def close_incident(
         self, *, verb: VerbId, incident: IncidentId, by: PersonId, reason: str = ""
     ) -> str:

@@ -12,5 +12,6 @@ apprise_chat.py
                chat rooms through Apprise, few at once
 smtp.py        e-mail through a mail server
 table.py       which settings make which channel
+outputs.py     loudspeaker zones and signs, through the alarm lane
 console.py     desktop consoles that show the live page
 """

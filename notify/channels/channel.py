@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias
 from msgspec import Struct
 
 from belltower.clock import Instant
-from belltower.ids import DeliveryId, NoticeId
+from belltower.ids import DeliveryId, IncidentId, NoticeId
 from notify.delivery import State
 
 DEADLINE = 10.0
@@ -34,6 +34,8 @@ class Message(Struct, frozen=True, kw_only=True):
     language: str = ""
     # Which of the channel's sender numbers it goes from, counted from 0.
     number: int = 0
+    # What it is about; "": no incident.
+    incident: IncidentId = IncidentId("")
 
 
 class Settled(Struct, frozen=True, kw_only=True):

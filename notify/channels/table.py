@@ -17,6 +17,7 @@ from notify.channels.apprise_chat import AT_ONCE, AppriseChat
 from notify.channels.console import Board, ConsoleChannel
 from notify.channels.inbox import TwilioInbox
 from notify.channels.modem import ModemSMS
+from notify.channels.outputs import OutputChannel, Outputs
 from notify.channels.reports import PATH
 from notify.channels.smtp import SMTPChannel
 from notify.channels.twilio_api import TwilioReports
@@ -30,6 +31,8 @@ from notify.settings import (
     AppriseSettings,
     ConsoleSettings,
     ModemSettings,
+    PagingSettings,
+    SignSettings,
     SMTPSettings,
     TwilioSettings,
     TwilioVoiceSettings,
@@ -53,10 +56,11 @@ def make_channels(
     board: Board,
     clock: Clock,
     state: Path | None = None,
+    outputs: Outputs | None = None,
 ) -> list[Provider]:
     """The providers of these settings. `public_url` is where carriers reach the desk; "": nowhere.
 
-    `state` is a folder for small things that must survive a restart, such as a PIN that a SIM has refused.
+    Without `outputs` there is no way to loudspeakers and signs. `state` is a folder for small things that must survive a restart, such as a PIN that a SIM has refused.
 
     Raises:
         SettingsError: two of one kind of address have the same turn.
@@ -71,6 +75,7 @@ def make_channels(
             board=board,
             clock=clock,
             pin=state / f"sms-pin-{name}" if state else None,
+            outputs=outputs,
         )
         kind, order = provider.channel.name, getattr(one, "order", 1)
         other = turns.setdefault((kind, order), name)
@@ -83,7 +88,9 @@ def make_channels(
     return made
 
 
-def _make(settings: Struct, *, ways: _Ways, board: Board, clock: Clock, pin: Path | None) -> Provider:
+def _make(
+    settings: Struct, *, ways: _Ways, board: Board, clock: Clock, pin: Path | None, outputs: Outputs | None
+) -> Provider:
     match settings:
         case TwilioSettings():
             return _twilio_sms(settings, ways)
@@ -104,6 +111,10 @@ def _make(settings: Struct, *, ways: _Ways, board: Board, clock: Clock, pin: Pat
                 refused_pin=RefusedPIN(file=pin),
             )
             return Provider(channel=modem, pace=Pace(at_once=1, per_second=settings.rate))
+        case PagingSettings() if outputs is not None:
+            return Provider(channel=OutputChannel(name="paging", outputs=outputs), pace=Pace(at_once=20))
+        case SignSettings() if outputs is not None:
+            return Provider(channel=OutputChannel(name="sign", outputs=outputs), pace=Pace(at_once=20))
         case ConsoleSettings():
             return Provider(channel=ConsoleChannel(board=board, clock=clock), pace=Pace(at_once=1_000))
         case _:

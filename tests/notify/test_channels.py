@@ -9,13 +9,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from belltower.clock import Instant, SystemClock
-from belltower.errors import SettingsError
-from belltower.ids import DeliveryId, NoticeId
+from belltower.errors import NotAsked, NotFound, SettingsError, StoreError, Unreachable
+from belltower.ids import DeliveryId, IncidentId, NoticeId
 from belltower.values import Secret
 from gateway.carrier_records import ACCOUNT, APPLICATION, TOKEN
 from notify.channels.apprise_chat import AppriseChat
 from notify.channels.channel import Channel, Later, Message, Refused, Settled, Uncertain
 from notify.channels.console import Board, ConsoleChannel
+from notify.channels.outputs import OutputChannel
 from notify.channels.smtp import SMTPChannel
 from notify.channels.table import make_channels
 from notify.channels.twilio_sms import TwilioSMS
@@ -46,9 +47,26 @@ ADDRESSES = {
     "voice-2": "+15550100",
     "chat": "office",
     "email": "teacher@school.example",
+    "paging": "gym",
+    "sign": "gym",
     "console": "office",
 }
 DEADLINE = 0.6
+
+
+class AlarmLane:
+    """Outputs whose lane does as it is told; `raises` is what it does instead."""
+
+    names = frozenset({"gym"})
+
+    def __init__(self, raises: Exception | None = None) -> None:
+        self.raises = raises
+        self.ordered: list[tuple[str, str, str]] = []
+
+    async def order_output(self, verb_id, incident, output) -> None:
+        self.ordered.append((verb_id, incident, output))
+        if self.raises is not None:
+            raise self.raises
 
 
 def message(kind: str, n: int = 1, **changes: object) -> Message:
@@ -59,6 +77,7 @@ def message(kind: str, n: int = 1, **changes: object) -> Message:
         "address": ADDRESSES[kind],
         "subject": "Jefferson: ALARM at B 204",
         "body": "Jefferson: ALARM at B 204, 09:14. ñandú & more",
+        "incident": IncidentId("inc_1"),
         "ordered_at": Instant(1_700_000_000_000_000),
     }
     return Message(**{**given, **changes})
@@ -142,6 +161,8 @@ async def healthy(kind: str) -> AsyncIterator[Channel]:
             "sms-2": sms_2(carrier.url),
             "voice-2": voice_2(carrier.url),
             "email": email(carrier.smtp_port),
+            "paging": OutputChannel(name="paging", outputs=AlarmLane()),
+            "sign": OutputChannel(name="sign", outputs=AlarmLane()),
             "console": ConsoleChannel(board=Board(), clock=SystemClock()),
         }
         async with opened(channels[kind]) as channel:
@@ -305,6 +326,37 @@ async def test_a_short_message_bears_sender_callback_and_validity() -> None:
         (text,) = carrier.phone("+15550100")
         assert ("+15550001", callback + "dlv_1", 42) == (text.sender, text.callback, text.validity)
         assert "Jefferson: ALARM at B 204, 09:14. ñandú & more" == text.body
+
+
+@pytest.mark.parametrize(
+    ("raises", "expected"),
+    [
+        (None, Settled(reason="ordered")),
+        (NotFound("it is closed"), Refused(reason="alarm_lane:NotFound")),
+        (NotAsked("it is away"), Later(reason="alarm_lane:away", everyone=True)),
+        (Unreachable("it is silent"), Uncertain(reason="alarm_lane:Unreachable")),
+        (StoreError("its disk"), Uncertain(reason="alarm_lane:StoreError")),
+    ],
+)
+async def test_what_the_alarm_lane_says_of_an_output_is_understood(raises, expected: object) -> None:
+    """And what may have been done is asked for again under the same id, which does it once."""
+    lane = AlarmLane(raises)
+    channel = OutputChannel(name="paging", outputs=lane)
+
+    assert expected == await channel.send(message("paging"))
+    lane.raises = None
+    assert Settled(reason="ordered") == await channel.find(message("paging"), known=set())
+    assert [("output:dlv_1", "inc_1", "gym")] * 2 == lane.ordered
+
+
+async def test_an_output_says_nothing_that_belongs_to_no_incident() -> None:
+    """It has no words for it; nor is an output ordered that the settings do not know."""
+    lane = AlarmLane()
+    channel = OutputChannel(name="sign", outputs=lane)
+
+    assert Refused(reason="no_incident") == await channel.send(message("sign", incident=""))
+    assert Refused(reason="address") == await channel.send(message("sign", address="roof"))
+    assert [] == lane.ordered
 
 
 @pytest.mark.parametrize(

@@ -211,6 +211,38 @@ async def test_a_verb_asked_twice_is_done_once_even_after_a_restart(house: House
     assert 1 == len(kinds(await house.written(), facts.ActionOrdered))
 
 
+async def test_an_output_that_a_notice_goes_to_says_what_stands(house: House) -> None:
+    """What the alarm asks for, then the ordered action; nothing twice, and nothing once it is over."""
+    raised = house.press()
+    await raised.durability
+
+    async def told() -> str:
+        return await house.verbs.order_output(verb=house.ids.verb(), incident=raised.incident, output="hall")
+
+    before = len(kinds(await house.written(), facts.OutputOrdered))
+    await told()
+    await told()
+    await house.verbs.order_action(
+        verb=house.ids.verb(),
+        incident=raised.incident,
+        action=Action.HOLD,
+        places=frozenset(),
+        by=BY,
+    )
+    await told()
+    await told()
+    ordered = [
+        (one.on, one.kind is not None, one.action)
+        for one in kinds(await house.written(), facts.OutputOrdered)[before:]
+        if one.output == "hall"
+    ]
+    await house.verbs.close_incident(verb=house.ids.verb(), incident=raised.incident, by=BY)
+
+    assert [(True, True, None), (True, False, Action.HOLD)] == ordered
+    with pytest.raises(NotFound):
+        await told()
+
+
 async def test_a_real_incident_is_not_closed_as_an_exercise(house: House) -> None:
     """Whatever a form says, an actual incident was no exercise."""
     raised = house.press()
