@@ -40,7 +40,10 @@ FALLBACK = "staff-notice"
 FAMILY_FALLBACK = "families-notice"
 """The template that stands in for one of families' that cannot be said. It tells nothing but where to read."""
 
-REQUIRED = ("staff-alarm", "staff-action", "staff-closed", "staff-acknowledged", "test", FALLBACK)
+REQUIRED = (
+    *("staff-alarm", "staff-action", "staff-closed", "staff-acknowledged", "staff-correction"),
+    *("staff-unreached", "staff-alone", "staff-update-due", "test", FALLBACK),
+)
 """The templates for staff that a complete language has; `staff-action` once for each action."""
 
 _FAMILIES = "families"
