@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from belltower.clock import Instant
+from belltower.clock import SECOND, Clock, Instant
 from belltower.ids import IncidentId, NoticeId, PersonId, PlaceId, UnitId, VerbId
 from belltower.incident.facts import Mode, Outcome, room_of
 from floorplans import spoken
 from gateway.alarm_follower import AlarmVerbs
 from gateway.site_package import SitePackage
+from gateway.web.answers import Calling
 from gateway.web.desk import ConsoleMessage, Recipient
 from gateway.web.rooms import Room, spoken_room
 from notify.channels.console import Board
 from notify.delivery import State
+from notify.reply_tables import ReplyTables
 from notify.room import NotifyRoom
 from notify.site import NoticeSite, Roster
 from notify.store import DeliveryTables
+
+_CALLING_FOR = 12 * 3_600 * SECOND
 
 _OUTCOMES = {
     State.ACCEPTED: Outcome.ACCEPTED,
@@ -104,8 +108,12 @@ class LaneOutputs:
 class DeskNotices:
     """What the notice room knows, for the page."""
 
-    def __init__(self, *, deliveries: DeliveryTables, board: Board) -> None:
+    def __init__(
+        self, *, deliveries: DeliveryTables, replies: ReplyTables, board: Board, clock: Clock
+    ) -> None:
         self._deliveries = deliveries
+        self._replies = replies
+        self._clock = clock
         self._board = board
         self._modes: dict[NoticeId, Mode] = {}
 
@@ -114,6 +122,20 @@ class DeskNotices:
         return [
             Recipient(person=person, channel=channel, outcome=_OUTCOMES.get(state), reason=reason)
             for person, channel, state, reason in await self._deliveries.recipients(notice)
+        ]
+
+    async def calling(self) -> Sequence[Calling]:
+        """Who asked for help of late and has not said since that they are safe, the newest first."""
+        since = Instant(self._clock.now() - _CALLING_FOR)
+        return [
+            Calling(
+                person=one.person,
+                at=one.heard_at,
+                channel=one.channel,
+                notice=one.notice or None,
+                incident=one.incident or None,
+            )
+            for one in await self._replies.asking_for_help(since=since)
         ]
 
     async def console(self) -> Sequence[ConsoleMessage]:

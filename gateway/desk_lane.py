@@ -153,7 +153,9 @@ class DeskLane:
                 journal=journal,
                 alarm_stream=stream,
                 verbs=AlarmVerbs(client=client),
-                notices=DeskNotices(deliveries=notices.tables, board=board),
+                notices=DeskNotices(
+                    deliveries=notices.tables, replies=notices.replies, board=board, clock=clock
+                ),
                 lane=lambda: structs.replace(
                     follower.state(channels_pausing=notices.troubles(), faults=faults),
                     promised=promised(notices),

@@ -24,6 +24,7 @@ STEPS = (
         );
         CREATE INDEX notice_reply_notice ON notice_reply (notice, heard_at) WHERE notice <> '';
         CREATE INDEX notice_reply_help ON notice_reply (heard_at) WHERE reply = 'need_help';
+        CREATE INDEX notice_reply_person ON notice_reply (person, heard_at);
         CREATE TABLE notice_stop (
             channel TEXT NOT NULL, mark BYTEA NOT NULL, person TEXT NOT NULL, stopped_at BIGINT NOT NULL,
             by_carrier BIGINT NOT NULL,
@@ -76,9 +77,13 @@ SELECT id, heard_at, person, channel, reply, incident, notice, text FROM notice_
 WHERE notice = :notice ORDER BY heard_at DESC, id DESC LIMIT :count
 """
 
+# The last thing that each person said of themselves.
 _HELP = """
-SELECT id, heard_at, person, channel, reply, incident, notice, text FROM notice_reply
-WHERE reply = 'need_help' AND heard_at > :since ORDER BY heard_at DESC, id DESC LIMIT :count
+SELECT r.id, r.heard_at, r.person, r.channel, r.reply, r.incident, r.notice, r.text FROM notice_reply r
+WHERE r.reply = 'need_help' AND r.heard_at > :since AND NOT EXISTS (
+    SELECT 1 FROM notice_reply l WHERE l.person = r.person AND l.reply IN ('safe', 'need_help')
+        AND (l.heard_at > r.heard_at OR (l.heard_at = r.heard_at AND l.id > r.id)))
+ORDER BY r.heard_at DESC, r.id DESC LIMIT :count
 """
 
 
@@ -188,7 +193,7 @@ class ReplyTables:
         return [self._kept(row) for row in await self._database.read(_OF, notice=notice, count=count)]
 
     async def asking_for_help(self, *, since: Instant, count: int = 200) -> Sequence[KeptReply]:
-        """The newest calls for help of all notices, the newest first."""
+        """Who asked for help and has not said since that they are safe, of all notices, the newest first."""
         return [self._kept(row) for row in await self._database.read(_HELP, since=since, count=count)]
 
     def _kept(self, row: Sequence[object]) -> KeptReply:

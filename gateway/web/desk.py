@@ -11,6 +11,7 @@ from belltower.clock import Instant
 from belltower.ids import CallId, IncidentId, LinkName, NoticeId, PersonId, PlaceId, StreamName, VerbId
 from belltower.incident.entry import Entry
 from belltower.incident.facts import Action, AlertSeen, Mode, Outcome
+from gateway.web.answers import Calling
 from gateway.web.rooms import Room, RoomText
 
 
@@ -144,6 +145,10 @@ class DeskView(Protocol):
 
     async def recipients(self, notice: NoticeId) -> Sequence[Recipient]:
         """Every delivery of the notice, at most one for each person and channel."""
+        ...
+
+    async def calling(self) -> Sequence[Calling]:
+        """Who asked for help of late and has not said since that they are safe, the newest first."""
         ...
 
     async def console(self) -> Sequence[ConsoleMessage]:

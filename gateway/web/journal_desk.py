@@ -19,6 +19,7 @@ from belltower.incident.facts import Action, Fact
 from belltower.journal import Journal
 from belltower.store import Transaction
 from gateway.web import store
+from gateway.web.answers import Calling
 from gateway.web.desk import AlertsNearby, ConsoleMessage, LaneState, Names, Recipient
 from gateway.web.rooms import RoomText
 
@@ -66,6 +67,10 @@ class DeskNotices(Protocol):
 
     async def recipients(self, notice: NoticeId) -> Sequence[Recipient]:
         """See `DeskView.recipients`."""
+        ...
+
+    async def calling(self) -> Sequence[Calling]:
+        """See `DeskView.calling`."""
         ...
 
     async def console(self) -> Sequence[ConsoleMessage]:
@@ -197,6 +202,10 @@ class JournalDesk:
     async def recipients(self, notice: NoticeId) -> Sequence[Recipient]:
         """Every delivery of the notice."""
         return await self._notices.recipients(notice)
+
+    async def calling(self) -> Sequence[Calling]:
+        """Who asked for help of late and has not said since that they are safe, the newest first."""
+        return await self._notices.calling()
 
     async def console(self) -> Sequence[ConsoleMessage]:
         """What stands on the consoles now, newest first."""

@@ -18,6 +18,7 @@ from belltower.errors import Refused, StoreError, Unreachable
 from belltower.ids import IncidentId, NoticeId, StreamName
 from belltower.incident import facts
 from belltower.incident.entry import Entry
+from gateway.web.answers import Calling
 from gateway.web.desk import ConsoleMessage, DeskView
 from gateway.web.render import Renderer
 from gateway.web.rooms import RoomText
@@ -67,6 +68,8 @@ class Live:
         self._banner = ""
         self._alerts = ""
         self.console: list[ConsoleMessage] = []
+        self._calling: list[Calling] = []
+        self._calling_changed = False
         self.heads: dict[StreamName, int] = {}
         # Why nothing can be shown; "" once everything was read and is being followed.
         self.reading = "it has not been read yet"
@@ -93,6 +96,8 @@ class Live:
             self._bell.clear()
             if self._console_changed:
                 await self._read_console()
+            if self._calling_changed:
+                await self._read_calling()
             texts = {
                 incident: await self.texts(incident) for incident in self._spoken if incident in self._stories
             }
@@ -133,6 +138,10 @@ class Live:
         noticed, self.noticed = self.noticed, set()
         return noticed
 
+    def calling(self) -> list[Calling]:
+        """Who asks for help in no incident that is shown, the newest first."""
+        return [one for one in self._calling if one.incident not in self._stories]
+
     def stories(self) -> list[Story]:
         """Open incidents and those closed lately, the newest first."""
         return list(reversed(self._stories.values()))
@@ -162,6 +171,7 @@ class Live:
             entries = await self._desk.entries(incident)
             stories[incident] = tell(incident, entries, names=self._desk.names)
         self.console = list(await self._desk.console())
+        self._calling = list(await self._desk.calling())
         self._stories, self.heads, self.reading = stories, heads, ""
         self._changed.clear()
         self._fanout.begin(heads)
@@ -171,6 +181,12 @@ class Live:
             self.console = list(await self._desk.console())
         except StoreError as error:
             _log.warning("console_not_read", error=type(error).__name__)
+
+    async def _read_calling(self) -> None:
+        try:
+            self._calling = list(await self._desk.calling())
+        except StoreError as error:
+            _log.warning("answers_not_read", error=type(error).__name__)
 
     def _take(self, entry: Entry) -> None:
         if entry.position:
@@ -188,6 +204,8 @@ class Live:
             self.noticed.add(entry.fact.notice)
         if isinstance(entry.fact, facts.DeliverySettled) and entry.fact.channel == "console":
             self._console_changed = True
+        if isinstance(entry.fact, facts.ReplyHeard):
+            self._calling_changed = True
         self._bell.set()
 
     def _tell(self, texts: Mapping[IncidentId, Sequence[RoomText] | None]) -> None:
@@ -219,6 +237,10 @@ class Live:
             self._console_changed = False
             data = packed(html=self._renderer.console(self.console))
             self._fanout.publish(EVERYBODY, event("console", data), heads)
+        if self._calling_changed:
+            self._calling_changed = False
+            data = packed(html=self._renderer.calling(self.calling(), self._desk.names))
+            self._fanout.publish(LIST, event("calling", data), heads)
 
     def _forget(self) -> None:
         closed = [incident for incident, story in self._stories.items() if not story.incident.open]

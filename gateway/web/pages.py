@@ -132,6 +132,7 @@ class Pages:
             "none_closed": NONE_CLOSED,
             "console": self._live.console,
             "alerts": self._live.alerts(),
+            "calling": self._renderer.calling(self._live.calling(), self._desk.names),
             "devices": self.devices,
             "notices": self.notices,
         }

@@ -10,12 +10,23 @@ from typing import Any
 
 import jinja2
 
-from gateway.web.desk import AlertsNearby, ConsoleMessage
+from gateway.web.answers import Calling, asking, named
+from gateway.web.desk import AlertsNearby, ConsoleMessage, Names
 from gateway.web.headline import headline
 from gateway.web.responders import responders
 from gateway.web.rooms import RoomText, roll_call, text_lines
 from gateway.web.story import Moment, Story
-from gateway.web.view import BannerLine, Card, alert_view, card, day, notice_block, step_view, wall
+from gateway.web.view import (
+    BannerLine,
+    Card,
+    alert_view,
+    calling_view,
+    card,
+    day,
+    notice_block,
+    step_view,
+    wall,
+)
 
 _HERE = Path(__file__).parent
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -79,11 +90,12 @@ class Renderer:
     def head(self, story: Story) -> str:
         """The top of an incident."""
         coming = responders(story, lambda at: wall(at, self.zone))
-        return str(self._parts.head(card(story, self.zone), headline(story), coming))
+        calling = [calling_view(one, story.name(one.person), self.zone) for one in story.answers.calling]
+        return str(self._parts.head(card(story, self.zone), headline(story), coming, calling))
 
     def notices(self, story: Story) -> str:
         """Who must be gone to, and the notices of an incident with their counts."""
-        blocks = [notice_block(tally) for tally in story.tallies.values()]
+        blocks = [notice_block(tally, story.answered.get(tally.notice)) for tally in story.tallies.values()]
         missing = self.part("escalation_parts.html", "runners", story.errands())
         return missing + str(self._parts.notices(story.incident.id, blocks))
 
@@ -102,6 +114,11 @@ class Renderer:
     def cards(self, cards: Sequence[Card], empty: str) -> str:
         """The list of incidents."""
         return str(self._parts.cards(cards, empty))
+
+    def calling(self, calling: Sequence[Calling], names: Names) -> str:
+        """Who asks for help in no incident that is shown; "" for nobody."""
+        views = [calling_view(one, named(one.person, names), self.zone) for one in calling]
+        return str(self._parts.calling_elsewhere(asking(len(views)), views)) if views else ""
 
     def banner(self, lines: Sequence[BannerLine]) -> str:
         """What is wrong with the house itself."""

@@ -13,12 +13,21 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from belltower.clock import SECOND, Instant
-from belltower.ids import CallId, DeliveryId, FactId, IncidentId, NoticeId, PlaceId, StreamName
+from belltower.ids import CallId, DeliveryId, FactId, IncidentId, NoticeId, PersonId, PlaceId, StreamName
 from belltower.incident import facts
 from belltower.incident.entry import Entry
-from belltower.incident.facts import AlarmKind, Mode, Outcome, ReceiptLevel, ResponseStatus, UpdateKind
+from belltower.incident.facts import (
+    AlarmKind,
+    Mode,
+    Outcome,
+    ReceiptLevel,
+    Reply,
+    ResponseStatus,
+    UpdateKind,
+)
 from belltower.incident.fold import CallView, Incident
 from gateway.psap.ranges import NONE, Ranges, count, union, without
+from gateway.web.answers import WAYS, Answers, named
 from gateway.web.desk import Names
 from gateway.web.rooms import room_names, spoken_room
 from gateway.web.runners import NEXT_PERSON, RUNNER, Runners
@@ -137,6 +146,9 @@ class Story:
         # How many facts there are about texts.
         self.texts = 0
         self.texts_shown: frozenset[str] = frozenset()
+        # What people answered, in all and by notice.
+        self.answers = Answers()
+        self.answered: dict[NoticeId, Answers] = {}
         self._outcomes: dict[DeliveryId, Outcome] = {}
         self._notified: dict[str, int] = {}
         self._buildings: dict[CallId, str] = {}
@@ -201,6 +213,10 @@ class Story:
         if more > 0:
             return f"{', '.join(spoken)} and {more} more"
         return " and ".join(spoken)
+
+    def name(self, person: PersonId) -> str:
+        """The person's name; the roster's people are named only where they are looked up."""
+        return named(person, self._names)
 
     def told(self) -> list[Moment]:
         """The steps in the order in which they happened."""
@@ -351,6 +367,8 @@ class Story:
                 return self._room(fact, entry)
             case facts.TextHeard() | facts.TextOrdered() | facts.TextShown() as fact:
                 return self._text(fact, entry)
+            case facts.ReplyHeard() as fact:
+                return self._reply(fact, entry)
             case facts.SignalSuspect() as fact:
                 title = f"Unproven signal from {fact.unit}"
                 return self._first(
@@ -423,6 +441,32 @@ class Story:
                 if known is None:
                     return set()
                 return self._put(replace(known, stage=Stage.MACHINE, detail="shown on the unit"))
+
+    def _reply(self, fact: facts.ReplyHeard, entry: Entry) -> set[str]:
+        """Who needs help has a step of their own; the others are counted."""
+        self.answers.take(fact, entry.at)
+        if fact.notice is not None:
+            self.answered.setdefault(fact.notice, Answers()).take(fact, entry.at)
+        name, way = self.name(fact.person), WAYS.get(fact.channel, fact.channel)
+        match fact.reply:
+            case Reply.NEED_HELP:
+                return self._first(f"answer:{entry.id}", entry.at, Stage.HUMAN, f"{name} NEEDS HELP", way)
+            case Reply.SAFE:
+                return self._tell("safe", entry.at, f"Safe, in their own words: {self.answers.safe}", name)
+            case Reply.ACKNOWLEDGED:
+                return self._tell("heard", entry.at, f"Heard and understood: {self.answers.heard}", name)
+            case Reply.TEXT:
+                return self._tell("texts", entry.at, f"Texts from people: {self.answers.texts}", name)
+            case Reply.STOP | Reply.START:  # about the address, not about the incident
+                return set()
+
+    def _tell(self, about: str, at: Instant, title: str, last: str) -> set[str]:
+        key = f"answers:{about}"
+        known = self.steps.get(key)
+        detail = f"the last: {last}"
+        if known is None:
+            return self._first(key, at, Stage.HUMAN, title, detail)
+        return self._put(replace(known, title=title, detail=detail))
 
     def _fresh(self, entry: Entry) -> bool:
         if entry.id in self._spooled:

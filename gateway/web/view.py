@@ -12,6 +12,7 @@ from belltower.clock import SECOND, Instant, aware
 from belltower.ids import CallId
 from belltower.incident.facts import Action, AlertSeen, Outcome
 from belltower.incident.verbs import EXERCISE_OVER
+from gateway.web.answers import WAYS, Answers, AnswersView, Calling, asking, counted
 from gateway.web.desk import LaneState, Names, Recipient
 from gateway.web.headline import Headline, Tone, headline
 from gateway.web.responders import responders
@@ -102,6 +103,8 @@ class CountView(Struct, frozen=True, kw_only=True):
     # Who has those that were accepted.
     carrier: str
     delivered: int
+    # Opened: neither understood nor safe.
+    read: int
     accepted: int
     refused: int
     uncertain: int
@@ -119,6 +122,7 @@ class NoticeBlock(Struct, frozen=True, kw_only=True):
     silent: int
     unreachable: int
     counts: Sequence[CountView]
+    answers: AnswersView
 
 
 class Card(Struct, frozen=True, kw_only=True):
@@ -138,6 +142,8 @@ class Card(Struct, frozen=True, kw_only=True):
     headline: Headline
     # What is known of the responders; "" for nothing.
     responders: str
+    # "2 people ask for help"; "" where nobody does.
+    calling: str
 
 
 class BannerLine(Struct, frozen=True, kw_only=True):
@@ -182,6 +188,7 @@ def card(story: Story, zone: tzinfo) -> Card:
     """The incident in one glance."""
     incident = story.incident
     coming = responders(story, lambda at: wall(at, zone))
+    calling = story.answers.calling
     return Card(
         id=incident.id,
         number=incident.number,
@@ -195,6 +202,24 @@ def card(story: Story, zone: tzinfo) -> Card:
         alarms=incident.alarms,
         headline=headline(story),
         responders=coming.text if coming is not None else "",
+        calling=asking(len(calling)) if calling else "",
+    )
+
+
+class CallingView(Struct, frozen=True, kw_only=True):
+    """One person who asks for help."""
+
+    name: str
+    clock: str
+    way: str
+    # Where what they wrote can be read; "": nowhere.
+    notice: str
+
+
+def calling_view(one: Calling, name: str, zone: tzinfo) -> CallingView:
+    """One of them, in one line."""
+    return CallingView(
+        name=name, clock=wall(one.at, zone), way=WAYS.get(one.channel, one.channel), notice=one.notice or ""
     )
 
 
@@ -230,7 +255,7 @@ def alert_view(seen: AlertSeen, zone: tzinfo) -> AlertView:
     )
 
 
-def notice_block(tally: Tally) -> NoticeBlock:
+def notice_block(tally: Tally, answers: Answers | None = None) -> NoticeBlock:
     """One notice with its counts; what is unknown is never counted as delivered."""
     channels = sorted({channel for channel, _ in tally.counts})
     return NoticeBlock(
@@ -242,11 +267,13 @@ def notice_block(tally: Tally) -> NoticeBlock:
         deliveries=tally.deliveries,
         silent=tally.silent,
         unreachable=tally.unreachable,
+        answers=counted(answers),
         counts=[
             CountView(
                 channel=CHANNELS.get(channel, channel),
                 carrier=carrier(channel),
                 delivered=tally.counts.get((channel, Outcome.DELIVERED), 0),
+                read=tally.counts.get((channel, Outcome.READ), 0),
                 accepted=tally.counts.get((channel, Outcome.ACCEPTED), 0),
                 refused=tally.counts.get((channel, Outcome.REFUSED), 0),
                 uncertain=tally.counts.get((channel, Outcome.UNCERTAIN), 0),
@@ -351,7 +378,7 @@ def recipients(rows: Sequence[Recipient], names: Names) -> tuple[list[RecipientV
         word = word.format(carrier=carrier(row.channel))
         said = f"{channel}: {word}{f' ({row.reason})' if row.reason else ''}"
         words.setdefault(row.person, []).append((stage.value, WORDS[stage], said))
-        if row.outcome is Outcome.DELIVERED:
+        if row.outcome in {Outcome.DELIVERED, Outcome.READ}:
             reached.add(row.person)
     views = {person: RecipientView(name=names.person(person), words=said) for person, said in words.items()}  # type: ignore[arg-type]
     ordered = sorted(views.items(), key=lambda pair: pair[1].name)

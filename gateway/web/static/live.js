@@ -134,6 +134,7 @@ function listen() {
     banner: ({ html }) => replaced(byId("banner"), html),
     console: ({ html }) => replaced(byId("console"), html),
     alerts: ({ html }) => replaced(byId("alerts"), html),
+    calling: ({ html }) => replaced(byId("calling"), html),
     ledger,
     again: reload,
   };

@@ -25,6 +25,7 @@ from belltower.tasks import Crew
 from gateway.intake.devices.health import Devices
 from gateway.web import store
 from gateway.web.alert_feed import FeedPlan
+from gateway.web.answers import Calling
 from gateway.web.app import Web, first_invitation, make_web
 from gateway.web.correction_page import Correcting
 from gateway.web.desk import AlertsNearby, ConsoleMessage, LaneState, Recipient
@@ -98,6 +99,7 @@ class House:
         self.messages: list[ConsoleMessage] = []
         self.texts: list[RoomText] = []
         self.nearby: AlertsNearby | None = None
+        self.callers: list[Calling] = []
         self.feed: FeedPlan | None = None
         self.devices: Devices | None = None
         self.notices: NoticeRoom | None = None
@@ -244,6 +246,10 @@ class House:
     async def recipients(self, notice: NoticeId) -> Sequence[Recipient]:
         """What the test laid down."""
         return self.rows
+
+    async def calling(self) -> Sequence[Calling]:
+        """What the test laid down."""
+        return self.callers
 
     async def console(self) -> Sequence[ConsoleMessage]:
         """What the test laid down."""
