@@ -65,8 +65,7 @@ class Answers:
 
     def take(self, fact: ReplyHeard, at: Instant) -> None:
         """Somebody has answered."""
-        if fact.text:
-            self.texts += 1
+        self.texts += fact.reply is Reply.TEXT
         if fact.reply is Reply.ACKNOWLEDGED:
             self._heard.add(fact.person)
         if fact.reply not in _OF_THEMSELVES:

@@ -16,6 +16,7 @@ from belltower.store import Database
 from belltower.tasks import Crew
 from gateway.web import store
 from gateway.web.alert_feed import AlertFeed, FeedPlan
+from gateway.web.answer_page import AnswerPage
 from gateway.web.compose_pages import ComposePages
 from gateway.web.correction_page import Correcting, CorrectionPage
 from gateway.web.desk import DeskView
@@ -183,7 +184,8 @@ def make_web(
         listing = NoticePages(
             room=notices, pages=pages, writing=writing, renderer=renderer, names=desk.names, clock=clock
         )
-        app.add_routes([*listing.routes(), *writing.routes(), *ledger.routes()])
+        answers = AnswerPage(room=notices, pages=pages, renderer=renderer)
+        app.add_routes([*listing.routes(), *writing.routes(), *ledger.routes(), *answers.routes()])
     if corrections is not None:
         pages.corrections = True
         app.add_routes(CorrectionPage(pages=pages, correcting=corrections).routes())

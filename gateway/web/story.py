@@ -450,22 +450,23 @@ class Story:
         name, way = self.name(fact.person), WAYS.get(fact.channel, fact.channel)
         match fact.reply:
             case Reply.NEED_HELP:
-                return self._first(f"answer:{entry.id}", entry.at, Stage.HUMAN, f"{name} NEEDS HELP", way)
+                return self._first(f"answer:{entry.id}", entry.at, Stage.RECORDED, f"{name} NEEDS HELP", way)
             case Reply.SAFE:
                 return self._tell("safe", entry.at, f"Safe, in their own words: {self.answers.safe}", name)
             case Reply.ACKNOWLEDGED:
                 return self._tell("heard", entry.at, f"Heard and understood: {self.answers.heard}", name)
             case Reply.TEXT:
-                return self._tell("texts", entry.at, f"Texts from people: {self.answers.texts}", name)
+                title = f"Texts from people: {self.answers.texts}"  # perhaps from a telephone that answers by itself
+                return self._tell("texts", entry.at, title, name, Stage.RECORDED)
             case Reply.STOP | Reply.START:  # about the address, not about the incident
                 return set()
 
-    def _tell(self, about: str, at: Instant, title: str, last: str) -> set[str]:
+    def _tell(self, about: str, at: Instant, title: str, last: str, stage: Stage = Stage.HUMAN) -> set[str]:
         key = f"answers:{about}"
         known = self.steps.get(key)
         detail = f"the last: {last}"
         if known is None:
-            return self._first(key, at, Stage.HUMAN, title, detail)
+            return self._first(key, at, stage, title, detail)
         return self._put(replace(known, title=title, detail=detail))
 
     def _fresh(self, entry: Entry) -> bool:

@@ -17,6 +17,7 @@ from gateway.web.ledger import NoticeRoom
 from notify import words
 from notify.audience import AudienceRule
 from notify.channels.channel import Refused, Settled, Uncertain
+from notify.channels.inbox import Incoming
 from notify.delivery import Evidence, State
 from notify.provider import Provider
 from notify.reports import Reports
@@ -99,6 +100,7 @@ class School:
         self.site = site
         self.roster = roster
         self.carrier = Carrier("sms")
+        self._written = 0
         self.room = NotifyRoom(
             database=house.database,
             journal=house.desk_journal,
@@ -163,6 +165,14 @@ class School:
                 at=at,
                 person=person,
             )
+
+    async def writes(self, number: int, text: str) -> None:
+        """The telephone of adult `number` answers."""
+        self._written += 1
+        incoming = Incoming(
+            message=f"m{self._written}", channel="sms", address=f"+1555010{number:04}", text=text
+        )
+        await self.room.hearing.hear("cell", incoming)
 
 
 def site(*staff: Person, roster: Roster | None = None, **audiences: AudienceRule) -> NoticeSite:
