@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import islice
 from zoneinfo import ZoneInfo
@@ -43,11 +44,15 @@ _ROUTINE = frozenset({"test"})
 # Until the year 2286: more digits are no time.
 _MICROSECONDS = re.compile(r"[0-9]{1,16}")
 _PEOPLE_AT_ONCE = 500
+_CHUNKS_UNDER_WAY = 2
 _FACTS_AT_ONCE = 500
 
 
 async def _nobody() -> Stops:
     return NOBODY
+
+
+_Landing = tuple[Batch, asyncio.Future[None]]
 
 
 class Planner:
@@ -153,13 +158,19 @@ class Planner:
     ) -> tuple[Transaction, list[Batch]]:
         """Write down all but what `tx` can still take; returns the transaction that ends the planning, and of what."""
         pending: list[Batch] = []
+        landing: deque[_Landing] = deque()
         size = 0
-        async for batch in self._batches(snapshot, order, site):
-            pending.append(batch)
-            size += len(batch.rows) + len(batch.others)
-            if size > CHUNK:
-                await self._write(tx, pending, order)
-                tx, pending, size = Transaction(), [], 0
+        try:
+            async for batch in self._batches(snapshot, order, site):
+                pending.append(batch)
+                size += len(batch.rows) + len(batch.others)
+                if size > CHUNK:
+                    await self._write(tx, pending, order, landing)
+                    tx, pending, size = Transaction(), [], 0
+            await self._land(order, landing, 0)
+        finally:
+            for _, landed in landing:
+                landed.cancel()
         self._at("planner.resolved")
         for batch in pending:
             self._put(tx, batch, order)
@@ -183,7 +194,9 @@ class Planner:
                 yield snapshot.add_attempted(attempted)
                 await asyncio.sleep(0)
 
-    async def _write(self, tx: Transaction, batches: list[Batch], order: NoticeOrdered) -> None:
+    async def _write(
+        self, tx: Transaction, batches: list[Batch], order: NoticeOrdered, landing: deque[_Landing]
+    ) -> None:
         """The texts first: a delivery may be sent as soon as its row stands."""
         for batch in batches:
             self._tables.add_words(tx, order.notice, order.revision, batch.words)
@@ -191,10 +204,20 @@ class Planner:
             await self._record(tx, [])
         self._at("planner.between_chunks")
         for batch in batches:
-            await self._tables.add_many(ADD_DELIVERY, batch.rows, progress=self._progress)
-            await self._tables.add_many(ADD_PERSON, batch.others)
-            self._count(order, [batch])
-            await self._tell_unsendable(order, batch.unsendable)
+            landing += [(batch, landed) for landed in self._tables.add_many(batch.rows, batch.others)]
+            await self._land(order, landing, _CHUNKS_UNDER_WAY)
+
+    async def _land(self, order: NoticeOrdered, landing: deque[_Landing], most: int) -> None:
+        """Wait until no more than `most` chunks are under way: the next are resolved while these are written."""
+        while len(landing) > most:
+            batch, landed = landing[0]
+            await landed
+            landing.popleft()
+            self._bell()
+            self._at("planner.chunk")
+            if not landing or landing[0][0] is not batch:
+                self._count(order, [batch])
+                await self._tell_unsendable(order, batch.unsendable)
 
     def _count(self, order: NoticeOrdered, batches: list[Batch]) -> None:
         for batch in batches:
@@ -205,10 +228,6 @@ class Planner:
         self._tables.add_words(tx, order.notice, order.revision, batch.words)
         tx.rows(ADD_DELIVERY, batch.rows)
         tx.rows(ADD_PERSON, batch.others)
-
-    def _progress(self, _done: int, _total: int) -> None:
-        self._bell()
-        self._at("planner.chunk")
 
     async def _record(self, tx: Transaction, drafts: list[Draft]) -> None:
         durable = await self._journal.commit(tx, drafts)

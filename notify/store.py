@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ from msgspec import Struct
 from belltower.clock import Instant
 from belltower.ids import DeliveryId, IncidentId, NoticeId, PersonId
 from belltower.incident.facts import Mode
-from belltower.store import Database, Progress, SQLValue, Statement, Step, Transaction
+from belltower.store import CHUNK, Database, Priority, SQLValue, Statement, Step, Transaction
 from notify import order_store
 from notify.audience import AudienceRule
 from notify.delivery import Delivery, State
@@ -400,11 +401,17 @@ class DeliveryTables:
                 ordered_at=ordered.ordered_at,
             )
 
-    async def add_many(
-        self, sql: str, rows: Sequence[tuple[SQLValue, ...]], *, progress: Progress | None = None
-    ) -> None:
-        """Write rows by `ADD_DELIVERY` or `ADD_PERSON` in chunks, behind whatever is urgent."""
-        await self._database.bulk(sql, rows, progress=progress)
+    def add_many(
+        self, deliveries: Sequence[tuple[SQLValue, ...]], people: Sequence[tuple[SQLValue, ...]]
+    ) -> list[asyncio.Future[None]]:
+        """Write rows by `ADD_DELIVERY` and `ADD_PERSON`, in chunks behind whatever is urgent; each resolves once synced."""
+        landed: list[asyncio.Future[None]] = []
+        for sql, rows in ((ADD_DELIVERY, deliveries), (ADD_PERSON, people)):
+            for start in range(0, len(rows), CHUNK):
+                tx = Transaction()
+                tx.rows(sql, rows[start : start + CHUNK])
+                landed.append(self._database.submit(tx, priority=Priority.BULK))
+        return landed
 
     # -- sending
 
