@@ -31,6 +31,8 @@ _FIRST_WINDOW = 16
 _UNCERTAIN_RUN = 3
 # Rows are leased when at least one in so many places of the window is free: a commit is shared.
 _SHARE = 4
+# Seconds from one lease to the next where a pace bounds them: what was earned meanwhile shares a commit.
+_LEASE_EVERY = 0.1
 # What has its row and waits for a place in flight: at most what leaves in so many seconds, and so many windows of it.
 # It is what a kill makes uncertain besides what is in flight.
 _AHEAD = 0.05
@@ -100,6 +102,7 @@ class Sender:
         # The notices of which something waits, in the order in which they are sent, and when to look for them again.
         self._waiting: list[Waiting] = []
         self._next_look = 0.0
+        self._next_lease = 0.0
         self._dropping: set[tuple[NoticeId, int, int]] = set()
         self._speed = Speed()
         self._too_late: OrderedDict[tuple[NoticeId, int], float] = OrderedDict()
@@ -152,7 +155,8 @@ class Sender:
                 self._rouse(self._resting.pop())
 
     async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
-        pace = self._meter.wait(loop.time())
+        now = loop.time()
+        pace = max(self._meter.wait(now), self._next_lease - now)
         idle = min(_LONGEST_IDLE, max(pace, 0.001)) if pace > 0 else _LONGEST_IDLE
         try:
             async with asyncio.timeout(idle):
@@ -166,7 +170,9 @@ class Sender:
         if now < self._paused_until or self._ledger.backlog > _BACKLOG:
             return 0
         earned = self._meter.room(now)
-        return self._free() if earned is None else min(self._free(), earned)
+        if earned is None:
+            return self._free()
+        return min(self._free(), earned) if now >= self._next_lease else 0
 
     def _free(self) -> int:
         """Places in flight or in line, as soon as they are worth a commit."""
@@ -197,6 +203,8 @@ class Sender:
             horizon=Instant(wall + int(2 * _LONGEST_WAIT * SECOND)),
             count=room,
         )
+        if leased:
+            self._next_lease = now + _LEASE_EVERY
         self._at("sender.after_lease")
         self._ledger.remember(one.delivery for one in leased)
         for one in leased:

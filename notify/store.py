@@ -161,14 +161,16 @@ WHERE id IN (
     SELECT id FROM notice_delivery
     WHERE channel = :channel AND state = 'pending' AND urgency = :urgency AND notice = :notice
         AND revision = :revision AND (due_at <= :now OR due_at > :horizon) %s
+        AND EXISTS (SELECT 1 FROM notice WHERE notice = :notice AND revision = :revision AND superseded_by = '')
     ORDER BY id LIMIT :count)
 """
 _LEASE_ANY = _LEASE % "AND (passed = 0 OR provider = :provider)"
 _LEASE_PASSED = _LEASE % "AND passed = 1 AND provider = :provider"
 
+# A partial index is used only where its condition is said again: `lease = :lease` alone would walk through all rows.
 _BEGIN_ATTEMPTS = """
 INSERT INTO notice_attempt (delivery, number, begun_at)
-SELECT id, attempts, begun_at FROM notice_delivery WHERE lease = :lease
+SELECT id, attempts, begun_at FROM notice_delivery WHERE lease = :lease AND lease <> ''
 """
 
 _LEASED = f"""
@@ -178,14 +180,15 @@ FROM notice_delivery d
 JOIN notice n ON n.notice = d.notice AND n.revision = d.revision
 JOIN notice_words t ON t.notice = d.notice AND t.revision = d.revision AND t.channel = d.channel
     AND t.language = d.language
-WHERE d.lease = :lease ORDER BY d.urgency, d.notice, d.revision, d.id
+WHERE d.lease = :lease AND d.lease <> '' ORDER BY d.urgency, d.notice, d.revision, d.id
 """  # noqa: S608 - the columns are a constant
 
-# The next notice of which something is pending: one step in the index for each notice, however many rows it has.
+# The next notice, from this very revision on, of which something is pending: one step in the index, however many rows
+# it has. Asked with `>`, SQLite would walk through all that are equal.
 _NEXT_PENDING = """
 SELECT n.notice, n.revision, n.ordered_at, n.superseded_by, d.urgency FROM (
     SELECT urgency, notice, revision FROM notice_delivery
-    WHERE channel = :channel AND state = 'pending' AND (urgency, notice, revision) > (:urgency, :notice, :revision)
+    WHERE channel = :channel AND state = 'pending' AND (urgency, notice, revision) >= (:urgency, :notice, :revision)
     ORDER BY urgency, notice, revision LIMIT 1
 ) AS d JOIN notice n ON n.notice = d.notice AND n.revision = d.revision
 """
@@ -197,7 +200,7 @@ SELECT {_COLUMNS} FROM notice_delivery WHERE channel = :channel AND state = 'pen
 """  # noqa: S608 - the columns are a constant
 
 # A page of a notice's rows, counted; the last address of each channel says where the next page begins.
-_COUNTED = """
+COUNTED = """
 SELECT channel, state, COUNT(*), CAST(SUM(parts) AS BIGINT), MAX(address) FROM (
     SELECT channel, address, state, parts FROM notice_delivery
     WHERE notice = :notice AND revision = :revision AND (channel, address) > (:channel, :address)
@@ -466,16 +469,17 @@ class DeliveryTables:
             )
             if not rows:
                 break
-            notice, revision, ordered_at, superseded_by, urgency = rows[0]
+            notice, before, ordered_at, superseded_by, urgency = rows[0]
             found.append(
                 Waiting(
                     notice=NoticeId(notice),
-                    revision=revision,
+                    revision=before,
                     ordered_at=Instant(ordered_at),
                     superseded_by=superseded_by,
                     urgency=urgency,
                 )
             )
+            revision = before + 1
         return found
 
     async def pending_of(self, waiting: Waiting, *, channel: str, count: int) -> list[Delivery]:
@@ -496,7 +500,7 @@ class DeliveryTables:
         channel = address = ""
         while True:
             rows = await self._database.read(
-                _COUNTED,
+                COUNTED,
                 notice=notice,
                 revision=revision,
                 channel=channel,

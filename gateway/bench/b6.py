@@ -1,4 +1,4 @@
-"""B6: SMS. CPU for each sent and recorded notice against raw sockets, and the rate against twilio's own client."""
+"""B6: SMS. CPU for each sent and recorded notice against raw sockets; rates against twilio's own client and Apprise."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ MESSAGES = 4_000
 IN_FLIGHT = 100
 LATENCY = 50
 PLAIN_MESSAGES = 40
+APPRISE_MESSAGES = 100
 
 _ACCOUNT = "AC" + "b" * 32
 _FORM = (
@@ -28,10 +29,11 @@ _FORM = (
 
 
 async def run() -> list[Figure]:
-    """CPU for each message, and messages a second at 50 ms latency."""
+    """CPU for each message, and messages a second on loopback and at 50 ms latency."""
     async with sink("http") as port:
         floor = await _raw(port)
-        value = (await _product(port))[0]
+        value, here = await _product(port)
+        apprise = await _apprise(port)
     async with sink("http", milliseconds=LATENCY) as port:
         rate = (await _product(port))[1]
         plain = await asyncio.to_thread(_plain, port)
@@ -57,7 +59,28 @@ async def run() -> list[Figure]:
             ratio=round(rate / plain, 1),
             goal=">= 6 x twilio's synchronous client",
             met=rate >= 6 * plain,
-            extra={"of in flight / latency": round(rate / best, 2), "floor is": "twilio Client, one thread"},
+            extra={"floor is": "twilio Client, one thread"},
+        ),
+        Figure(
+            id="B6",
+            name=f"SMS, rate at {LATENCY} ms latency, of what is possible",
+            value=round(rate, 1),
+            unit="notices/s",
+            floor=best,
+            ratio=round(rate / best, 2),
+            goal=">= 0.8 x messages in flight / latency",
+            met=rate >= 0.8 * best,
+        ),
+        Figure(
+            id="B6",
+            name="SMS, rate on loopback",
+            value=round(here, 1),
+            unit="notices/s",
+            floor=round(apprise, 1),
+            ratio=round(here / apprise, 1),
+            goal=">= 20 x Apprise's async notify",
+            met=here >= 20 * apprise,
+            extra={"floor is": "Apprise.async_notify of one json:// target, awaited for each message"},
         ),
     ]
 
@@ -126,6 +149,18 @@ async def _raw(port: int) -> float:
     for connection in connections:
         connection.close()
     return took / MESSAGES * 1e6
+
+
+async def _apprise(port: int) -> float:
+    """Messages a second by Apprise, as its documentation shows it; to the cheapest of its targets."""
+    from apprise import Apprise
+
+    client = Apprise()
+    client.add(f"json://127.0.0.1:{port}/")
+    began = time.perf_counter()
+    for _ in range(APPRISE_MESSAGES):
+        await client.async_notify(body="Jefferson: ALARM at B 204, 09:14.")
+    return APPRISE_MESSAGES / (time.perf_counter() - began)
 
 
 def _plain(port: int) -> float:

@@ -1,6 +1,7 @@
 """How long until the last of them has it: said before, kept true after, and never by counting all rows."""
 
 import asyncio
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notify import store
-from notify.channels.channel import Later, Settled
+from notify.channels.channel import Later
 from notify.delivery import State
 from notify.forecast import Load, Speed, Way, forecast
 from notify.provider import Pace, Provider
@@ -152,15 +153,47 @@ async def test_while_nobody_takes_anything_no_time_is_named(options: DeskOptions
     assert None is progress.remaining.last
 
 
-async def test_no_question_of_the_live_page_walks_through_all_rows(options: DeskOptions) -> None:
-    """Each is a step in an index; a page of the first count is bounded by the notice and its LIMIT."""
-    provider = Provider(channel=Carrier(lambda _: Settled()))
-    named = {"channel": "sms", "urgency": 0, "notice": "n", "revision": 1, "address": "", "count": 5}
-    async with desk(options, people=staff(3, kinds=("sms",)), channels=[provider]) as running:
-        for sql in (store._NEXT_PENDING, store._PENDING_OF, store._COUNTED):
-            steps = await running.database.read(f"EXPLAIN QUERY PLAN {sql}", **named)
-            told = [step for *_, step in steps if "notice_delivery" in step]
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "_NEXT_PENDING",
+        "_PENDING_OF",
+        "COUNTED",
+        "_LEASE_ANY",
+        "_LEASE_PASSED",
+        "_BEGIN_ATTEMPTS",
+        "_LEASED",
+        "_RETURN",
+        "_SETTLE",
+        "_SENDING",
+        "_ASKING",
+        "_KNOWN_IDS",
+    ],
+)
+async def test_no_question_walks_through_all_rows(options: DeskOptions, sql: str) -> None:
+    """Of the sender, the ledger, the live page: each takes steps in an index, however many rows there are."""
+    text = getattr(store, sql)
+    named = dict.fromkeys(re.findall(r":(\w+)", text), 1)
+    async with desk(options, people={}, channels=[Provider(channel=Carrier())]) as running:
+        steps = [step for *_, step in await running.database.read(f"EXPLAIN QUERY PLAN {text}", **named)]
 
-            assert told
-            assert all("USING" in step and "INDEX" in step and "=? " in step for step in told)
-            assert not [step for *_, step in steps if step.startswith("SCAN notice")]
+    # A whole index is walked through only where it holds nothing but what is under way.
+    partial = ("notice_delivery_lease", "notice_delivery_asking")
+    walks = [step for step in steps if step.startswith("SCAN") and not step.endswith(partial)]
+    assert walks == {"_NEXT_PENDING": ["SCAN d"], "COUNTED": ["SCAN page"]}.get(sql, [])
+    assert [step for step in steps if step.startswith("SEARCH")] or not walks
+
+
+async def test_what_waits_is_found_in_one_step_for_each_notice(options: DeskOptions) -> None:
+    """In the order in which they are sent: danger first, then the oldest."""
+    tried = Carrier(lambda _: Later(reason="account:20003", after=30.0, everyone=True))
+    async with desk(options, people=staff(3, kinds=("sms",)), channels=[Provider(channel=tried)]) as running:
+        orders = [order(1, template="test", slots={}), order(2), order(3, revision=7), order(4)]
+        await running.is_ordered(*orders)
+        async with asyncio.timeout(5):
+            while len(found := await running.room.tables.waiting("sms")) < 4:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+
+    assert [("ntc_002", 1), ("ntc_003", 7), ("ntc_004", 1), ("ntc_001", 1)] == [
+        (one.notice, one.revision) for one in found
+    ]
