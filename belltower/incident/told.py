@@ -1,7 +1,7 @@
 """Who belongs together among those who were told of an incident, and which text takes back or ends what they read. Pure.
 
-A template's name says for whom it is: `staff-alarm` is for the school's own people, `families.lockdown.now` for the
-families. What was told to one of the two is put right for the same, by everybody's own way.
+A template's name says for whom it is: `staff-alarm` is for the school's own people, `families.lockdown.now` and
+`families-notice` for the families. What was told to one of the two is put right for the same, by everybody's own way.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from belltower.ids import NoticeId
 from belltower.incident.fold import NoticeView
 
 _CORRECTION, _CLEARED = "correction", "cleared"
-_STAFF_CORRECTION, _STAFF_CLEARED = "staff-correction", "staff-closed"
+_GENERAL_CORRECTION, _GENERAL_CLEARED = "{}-correction", "{}-closed"
 
 
 class Readers(StrEnum):
@@ -25,17 +25,21 @@ class Readers(StrEnum):
 
 def readers(template: str) -> Readers:
     """Who reads this template."""
-    return Readers.FAMILIES if template.startswith(f"{Readers.FAMILIES}.") else Readers.STAFF
+    return (
+        Readers.FAMILIES
+        if template.startswith((f"{Readers.FAMILIES}.", f"{Readers.FAMILIES}-"))
+        else Readers.STAFF
+    )
 
 
 def correcting(template: str) -> str:
     """The template that says that a notice by `template` was wrong."""
-    return _of_the_same_action(template, _CORRECTION) or _STAFF_CORRECTION
+    return _of_the_same_action(template, _CORRECTION) or _GENERAL_CORRECTION.format(readers(template))
 
 
 def clearing(template: str) -> str:
     """The template that says that what a notice by `template` was about is over."""
-    return _of_the_same_action(template, _CLEARED) or _STAFF_CLEARED
+    return _of_the_same_action(template, _CLEARED) or _GENERAL_CLEARED.format(readers(template))
 
 
 def corrects_another(template: str) -> bool:

@@ -58,7 +58,7 @@ def families(action: Action, phase: Phase) -> str:
 
 def for_families(template: str) -> bool:
     """Whether families read it."""
-    return template.startswith((f"{_FAMILIES}.", FAMILY_FALLBACK, ABOUT_CHILD))
+    return template.startswith((f"{_FAMILIES}.", f"{_FAMILIES}-", ABOUT_CHILD))
 
 
 def exercise_only(template: str) -> bool:
@@ -83,7 +83,7 @@ def cells() -> Iterator[str]:
             yield from (f"{name}.{action}" for action in Action)
         else:
             yield name
-    yield FAMILY_FALLBACK
+    yield from (FAMILY_FALLBACK, "families-correction", "families-closed")
     for action in Action:
         yield from (families(action, phase) for phase in Phase)
 

@@ -12,6 +12,7 @@ from belltower.clock import Instant
 from belltower.errors import SettingsError
 from belltower.ids import IncidentId, NoticeId, PlaceId
 from belltower.incident.facts import Action, Mode, NoticeOrdered
+from belltower.incident.told import Readers, clearing, correcting, readers
 from floorplans.place import Place
 from notify import words
 from notify.planner import slots_of
@@ -31,6 +32,7 @@ from notify.wording import (
     cells,
     exercise_only,
     families,
+    for_families,
     grade,
     parse,
     promises,
@@ -647,3 +649,12 @@ def test_what_would_take_for_ever_is_refused_first(text: str, fault: str) -> Non
         parse({"en.toml": text}, base=DRAFTS)
 
     assert fault in str(caught.value)
+
+
+def test_what_takes_a_text_back_or_ends_it_is_of_the_same_readers_and_known() -> None:
+    """Also where a text names no action."""
+    for name in cells():
+        for after in (correcting(name), clearing(name)):
+            assert readers(name) is readers(after)
+            assert after in DRAFTS.source.templates
+            assert (readers(name) is Readers.FAMILIES) == for_families(after)

@@ -41,6 +41,7 @@ def told(*given: tuple[str, str]) -> dict[NoticeId, NoticeView]:
         ("staff-action", "staff-correction", "staff-closed"),
         ("families.lockdown.now", "families.lockdown.correction", "families.lockdown.cleared"),
         ("families.secure.update", "families.secure.correction", "families.secure.cleared"),
+        ("families-notice", "families-correction", "families-closed"),
     ],
 )
 def test_every_text_has_one_that_takes_it_back_and_one_that_ends_it(
