@@ -78,6 +78,14 @@ ROOM_SERVICES = frozenset(
 )
 """The schemas of Apprise that may be used: chats and group pushes that take a message over the network, and no more."""
 
+PUSH_SERVICES = (
+    "fcm.googleapis.com",
+    "updates.push.services.mozilla.com",
+    "web.push.apple.com",
+    ".notify.windows.com",
+)
+"""Those of the browsers that most people have."""
+
 
 class SMTPSettings(Struct, frozen=True, kw_only=True):
     """Mail through the district's own server: `[notify.channels.NAME]` with `kind = "smtp"`."""
@@ -297,6 +305,31 @@ class AppriseSettings(Struct, frozen=True, kw_only=True):
                 )
 
 
+class WebPushSettings(Struct, frozen=True, kw_only=True):
+    """Browsers that asked to be told: `[notify.channels.NAME]` with `kind = "web-push"`."""
+
+    # The key that says who sends, P-256, PEM. Browsers subscribe to it: with another one they must subscribe anew.
+    private_key: Secret
+    # Whom a push service may write to, "mailto:.." or "https:..".
+    contact: Annotated[
+        str,
+        Meta(
+            pattern=r"\A(mailto:[^@\s<>]+@[^@\s<>]+|https://\S+)\Z",
+            extra={"expected": 'an address, "mailto:it@school.example" for instance'},
+        ),
+    ]
+    # Hosts of push services, ".example" for all below it. No other one is ever spoken to.
+    services: tuple[str, ...] = PUSH_SERVICES
+    # Requests under way at once.
+    in_flight: Count = 50
+    # One request has this long; what is not answered by then is uncertain, not refused.
+    timeout: Seconds = 10.0
+
+    def __post_init__(self) -> None:
+        """Refuse a time in which nothing can be sent."""
+        _check_timeout(self.timeout)
+
+
 class PagingSettings(Struct, frozen=True, kw_only=True):
     """Loudspeaker zones as addresses: `[notify.channels.NAME]` with `kind = "paging"`; each is a name in `[outputs]`."""
 
@@ -319,6 +352,7 @@ CHANNELS: dict[str, type[Struct]] = {
     "modem": ModemSettings,
     "paging": PagingSettings,
     "sign": SignSettings,
+    "web-push": WebPushSettings,
     "console": ConsoleSettings,
 }
 """The record of each `kind` of channel."""

@@ -12,6 +12,7 @@ apprise_chat.py
                chat rooms through Apprise, few at once
 smtp.py        e-mail through a mail server
 table.py       which settings make which channel
+push_web.py    browsers that asked to be told; push_message.py seals what only they can read
 outputs.py     loudspeaker zones and signs, through the alarm lane
 console.py     desktop consoles that show the live page
 """

@@ -18,6 +18,7 @@ from notify.channels.console import Board, ConsoleChannel
 from notify.channels.inbox import TwilioInbox
 from notify.channels.modem import ModemSMS
 from notify.channels.outputs import OutputChannel, Outputs
+from notify.channels.push_web import WebPush
 from notify.channels.reports import PATH
 from notify.channels.smtp import SMTPChannel
 from notify.channels.twilio_api import TwilioReports
@@ -38,6 +39,7 @@ from notify.settings import (
     TwilioVoiceSettings,
     VonageSettings,
     VonageVoiceSettings,
+    WebPushSettings,
 )
 
 
@@ -111,6 +113,9 @@ def _make(
                 refused_pin=RefusedPIN(file=pin),
             )
             return Provider(channel=modem, pace=Pace(at_once=1, per_second=settings.rate))
+        case WebPushSettings():
+            pace = Pace(at_once=settings.in_flight)
+            return Provider(channel=WebPush(settings=settings, clock=clock), pace=pace)
         case PagingSettings() if outputs is not None:
             return Provider(channel=OutputChannel(name="paging", outputs=outputs), pace=Pace(at_once=20))
         case SignSettings() if outputs is not None:

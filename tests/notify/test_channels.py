@@ -17,6 +17,7 @@ from notify.channels.apprise_chat import AppriseChat
 from notify.channels.channel import Channel, Later, Message, Refused, Settled, Uncertain
 from notify.channels.console import Board, ConsoleChannel
 from notify.channels.outputs import OutputChannel
+from notify.channels.push_web import WebPush
 from notify.channels.smtp import SMTPChannel
 from notify.channels.table import make_channels
 from notify.channels.twilio_sms import TwilioSMS
@@ -34,10 +35,12 @@ from notify.settings import (
     TwilioVoiceSettings,
     VonageSettings,
     VonageVoiceSettings,
+    WebPushSettings,
 )
 from tests.peers.application import application
 from tests.peers.carrier import carrier_peer
 from tests.peers.chat import chat_room
+from tests.peers.push import browser, push_service, sender_key
 from tests.servers.smtp import drop_after_dot, mail_server, peer, silence, tarpit
 
 ADDRESSES = {
@@ -47,11 +50,13 @@ ADDRESSES = {
     "voice-2": "+15550100",
     "chat": "office",
     "email": "teacher@school.example",
+    "push": "",
     "paging": "gym",
     "sign": "gym",
     "console": "office",
 }
 DEADLINE = 0.6
+BROWSER = browser()
 
 
 class AlarmLane:
@@ -122,6 +127,18 @@ def chat(url: str) -> AppriseChat:
     return AppriseChat(settings=AppriseSettings(rooms=rooms, timeout=DEADLINE))
 
 
+def push(url: str) -> WebPush:
+    """A browser's push service at `url`; `message` then bears its subscription."""
+    settings = WebPushSettings(
+        private_key=Secret(sender_key()),
+        contact="mailto:it@school.example",
+        services=("127.0.0.1", "nowhere.invalid"),
+        timeout=DEADLINE,
+    )
+    ADDRESSES["push"] = BROWSER.address(f"{url}/push/b1")
+    return WebPush(settings=settings, clock=SystemClock(), plain=True)
+
+
 def email(port: int, **changes: object) -> SMTPChannel:
     settings = SMTPSettings(
         host="127.0.0.1", port=port, from_="bell@school.example", security="none", timeout=DEADLINE, **changes
@@ -142,7 +159,7 @@ async def opened(channel: Channel) -> AsyncIterator[Channel]:
 async def towards(kind: str, behave) -> AsyncIterator[Channel]:
     """A channel whose other side behaves like that."""
     async with peer(behave) as port:
-        over_http = {**OVER_HTTP, "chat": chat}
+        over_http = {**OVER_HTTP, "chat": chat, "push": push}
         channel = over_http[kind](f"http://127.0.0.1:{port}") if kind in over_http else email(port)
         async with opened(channel):
             yield channel
@@ -151,6 +168,13 @@ async def towards(kind: str, behave) -> AsyncIterator[Channel]:
 @asynccontextmanager
 async def healthy(kind: str) -> AsyncIterator[Channel]:
     async with carrier_peer() as carrier:
+        if kind == "push":
+            async with (
+                push_service(BROWSER) as endpoint,
+                opened(push(endpoint.removesuffix("/push/b1"))) as channel,
+            ):
+                yield channel
+            return
         if kind == "chat":
             async with chat_room() as room, opened(chat(room.url)) as channel:
                 yield channel
@@ -226,7 +250,7 @@ def _email_to(host: str) -> SMTPChannel:
     return SMTPChannel(settings=SMTPSettings(host=host, from_="bell@school.example", timeout=DEADLINE))
 
 
-@pytest.mark.parametrize("kind", [*OVER_HTTP, "chat", "email"])
+@pytest.mark.parametrize("kind", [*OVER_HTTP, "chat", "push", "email"])
 async def test_a_wait_can_be_cancelled_within_a_second(kind: str) -> None:
     """Shutdown does not hang on a provider."""
     async with towards(kind, silence) as channel:
@@ -240,7 +264,7 @@ async def test_a_wait_can_be_cancelled_within_a_second(kind: str) -> None:
         assert time.perf_counter() - began < 1
 
 
-@pytest.mark.parametrize("kind", [*OVER_HTTP, "chat", "email"])
+@pytest.mark.parametrize("kind", [*OVER_HTTP, "chat", "push", "email"])
 @pytest.mark.parametrize("behave", [silence, closing, drop_after_dot])
 async def test_no_secret_address_or_text_leaks(kind: str, behave, caplog) -> None:
     """Neither into the reason nor into the log."""
