@@ -43,9 +43,10 @@ async def test_w22_somebody_is_told_before_it_is_due_and_it_stands_until_familie
     monkeypatch.setattr(promises, "BEFORE", SECOND)
     sms = Keeps()
     async with desk(options, school=school(), channels=[Provider(channel=sms)]) as running:
-        due = Instant(running.clock.now() + 2 * SECOND)
+        due = Instant(running.clock.now() + 3 * SECOND)
         await running.is_ordered(told(1, slots={"next": str(due), "incident": "7"}))
         await until(running.room.promises.standing)
+        await running.is_settled(2)
         assert [] == [fact for fact in await running.facts() if isinstance(fact, NoticeOrdered)]
     async with desk(options, school=school(), channels=[Provider(channel=sms)]) as running:
         standing = running.room.promises.standing()
@@ -54,7 +55,7 @@ async def test_w22_somebody_is_told_before_it_is_due_and_it_stands_until_familie
         missed = running.room.promises.standing()
         await running.is_ordered(told(2, "update"))
         await until(lambda: not running.room.promises.standing())
-        await running.is_settled(3)
+        await running.is_settled(5)
 
     assert [(due, "7", "inc_1")] == [(one.due, one.number, one.incident) for one in standing]
     assert list(standing) == list(missed)
@@ -78,8 +79,8 @@ async def test_a_later_promise_takes_the_place_of_an_earlier_and_drills_promise_
             told(3, slots={"next": soon}, incident=IncidentId("inc_2"), mode=Mode.EXERCISE),
             told(4, slots={"next": soon}, incident=IncidentId("")),
         )
+        await running.is_settled(8)
         await until(lambda: len(standing()) == 2)
-        await running.is_settled(3)
         both = [(one.notice, str(one.due)) for one in standing()]
         ids = Ids(clock=running.clock)
         await running.room.corrections.correct(ids.verb(), NoticeId("ntc_004"), PersonId("p1"))
