@@ -30,6 +30,7 @@ from notify.ledger import At, Ledger, nowhere
 from notify.planner import Planner
 from notify.promises import Promises
 from notify.provider import Provider
+from notify.readying import Readying
 from notify.reply_tables import ReplyTables
 from notify.resolver import Resolver
 from notify.sender import Sender
@@ -118,6 +119,14 @@ class NotifyRoom:
             ids=ids,
             bell=self.ring,
         )
+        self.readying = Readying(
+            database=database,
+            journal=journal,
+            composer=self.composer(drilling=lambda: False),
+            site=site,
+            clock=clock,
+            ids=ids,
+        )
         self.promises = Promises(database=database, journal=journal, site=site, clock=clock, ids=ids)
         self.corrections = Corrections(
             database=database, journal=journal, tables=self.tables, clock=clock, ids=ids
@@ -130,6 +139,7 @@ class NotifyRoom:
         await self.escalation.open()
         await self.drafts.migrate()
         await self.promises.open()
+        await self.readying.open()
 
     def run(self, crew: Crew) -> list[asyncio.Task[None]]:
         """Start everything; all of it mends itself. The tasks are for whoever wants to stop before the crew does."""
@@ -181,6 +191,9 @@ class NotifyRoom:
             tasks.append(crew.mendable(f"notify.promises.{stream}", take))
         tasks.append(crew.mendable("notify.escalation", self.escalation.run))
         tasks.append(crew.mendable("notify.promises", self.promises.run))
+        ready = partial(self.readying.follow, self._stream)
+        tasks.append(crew.mendable("notify.ready", ready))
+        tasks.append(crew.mendable("notify.readying", self.readying.run))
         return tasks
 
     def ring(self) -> None:
@@ -272,6 +285,7 @@ class NotifyRoom:
         """Write down what was learned last, and let go of all connections."""
         self.escalation.close()
         self.promises.close()
+        self.readying.close()
         await self.ledger.flush()
         for provider in self._providers:
             await provider.channel.close()

@@ -162,6 +162,7 @@ def make_web(
     ledger = None
     if notices is not None:
         pages.notices = True
+        pages.drafts = notices.composer.drafts
         ledger = Ledger(
             room=notices,
             pages=pages,

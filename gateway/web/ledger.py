@@ -13,10 +13,10 @@ from aiohttp import web
 from msgspec import Struct
 
 from belltower import log
-from belltower.clock import Clock, Instant, aware
+from belltower.clock import SECOND, Clock, Instant, aware
 from belltower.errors import NotFound, StoreError
 from belltower.ids import NoticeId, PersonId
-from gateway.web.compose_view import spoken_alone, spoken_audience, spoken_forecast
+from gateway.web.compose_view import spoken_alone, spoken_audience, spoken_forecast, spoken_seconds
 from gateway.web.desk import Names
 from gateway.web.ledger_view import PEOPLE_SHOWN, Sheet, sheet, spoken_reason, spoken_state, title
 from gateway.web.live import Live, packed
@@ -26,6 +26,7 @@ from gateway.web.stream import Fanout, event
 from gateway.web.view import wall
 from notify.compose import Composer
 from notify.draft import Draft, DraftState
+from notify.readying import BY
 from notify.reports import Listed, Reports
 from notify.room import NotifyRoom
 from notify.site import NoticeSite
@@ -235,6 +236,10 @@ class Ledger:
             "by": name(written.asked_by or written.made_by),
             "second": name(written.second) if written.second is not None else "",
             "alone": spoken_alone(written.alone) if written.alone else "",
+            # How long somebody took to decide, apart from how long the sending takes.
+            "decided": spoken_seconds((written.asked_at - written.made_at) / SECOND)
+            if written.made_by == BY
+            else "",
         }
 
     async def _listed(self, notice: NoticeId) -> Listed:

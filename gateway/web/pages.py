@@ -17,6 +17,7 @@ from belltower.ids import CallId, Ids, IncidentId, NoticeId, PlaceId, VerbId
 from belltower.incident.facts import Action
 from gateway.web import store
 from gateway.web.desk import DeskView
+from gateway.web.ledger_view import spoken_name
 from gateway.web.live import LIST, NONE_CLOSED, NONE_OPEN, Live
 from gateway.web.render import Asset, Renderer
 from gateway.web.sessions import Sessions
@@ -25,10 +26,13 @@ from gateway.web.stream import Fanout, written
 from gateway.web.told import TOLD, still_told, taken_back
 from gateway.web.view import ACTIONS, REASONS, calls_told, card, notice_block, reasons, recipients, unread
 from hardware.codecs.unit_room import MAX_TEXT
+from notify.draft import Counted, DraftState
+from notify.draft_tables import DraftTables
 
 _log = log.get("web")
 
 _RECHECK = 300.0
+_DRAFTS_LOOKED_AT = 200
 _OPERATOR = re.compile(r"[A-Za-z0-9-]{0,16}")
 _FIELDS = ("verb", "action", "reason", "call", "place", "operator", "room", "words")
 _VERB = re.compile(r"vrb_[0-9A-Z]{26}")
@@ -63,6 +67,8 @@ class Pages:
         self.notices = False
         # Whether notices can be taken back.
         self.corrections = False
+        # Notices that are not sent yet; None: there are none here.
+        self.drafts: DraftTables | None = None
 
     def routes(self) -> list[web.RouteDef]:
         """Where the pages stand."""
@@ -167,9 +173,19 @@ class Pages:
             "still_told": still_told(story.incident) if self.corrections else [],
             "told_words": TOLD,
             "over_verb": self._ids.verb(),
+            "ready": await self._ready(story.incident.id),
             "call_verbs": {name: self._ids.verb() for name in ("cancel", "correct", "read-back")},
         }
         return self.page(request, "incident.html", values, session)
+
+    async def _ready(self, incident: IncidentId) -> list[tuple[str, str, Counted]]:
+        """What waits for somebody to send it, of this incident: id, title and whom it would reach."""
+        drafts = await self.drafts.open(_DRAFTS_LOOKED_AT) if self.drafts is not None else []
+        return [
+            (draft.id, spoken_name(draft.order.template), draft.counted)
+            for draft in drafts
+            if draft.order.incident == incident and draft.state is DraftState.OPEN
+        ]
 
     async def _notice(self, request: web.Request) -> web.Response:
         session = await self.signed_in(request)

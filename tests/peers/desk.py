@@ -183,7 +183,7 @@ class Desk:
         return [entry.fact for entry in await self.journal.read(after=0, limit=100_000)]
 
 
-async def take(journal: Journal, copy: Copy, facts, *, at: Instant) -> None:
+async def take(journal: Journal, copy: Copy, facts, *, at: Instant, subject: str = "") -> None:
     """Put facts into the copy of the alarm stream."""
     feed = journal.feed(ALARM)
     position, digest, rows = copy.head, feed.head_hash, []
@@ -195,7 +195,7 @@ async def take(journal: Journal, copy: Copy, facts, *, at: Instant) -> None:
             "position": position,
             "at": at,
             "tag": tag,
-            "subject": fact.incident,
+            "subject": subject or fact.incident,
             "body": body,
         }
         digest = entry_hash(digest, fact_id=f"fct_{position}", **given)

@@ -1,0 +1,148 @@
+"""The draft that stands ready for families as soon as an action is ordered; a person reads it and sends it.
+
+An ordered action that takes the place of another drops the other's draft, and so does the end of the incident. A draft
+whose promised update has come near is written anew: nobody is promised what is past.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+from msgspec import Struct
+
+from belltower import log
+from belltower.clock import SECOND, Clock, Instant
+from belltower.errors import Refused, StoreError
+from belltower.ids import Ids, IncidentId, NoticeId, PersonId, StreamName, VerbId
+from belltower.incident.entry import Entry
+from belltower.incident.facts import Action, ActionOrdered, Fact, IncidentClosed, Mode
+from belltower.incident.fold import fold
+from belltower.journal import UNPLACED, Deadlines, Journal
+from belltower.store import Database, Transaction
+from notify.compose import Choice, Composer
+from notify.draft import DraftState
+from notify.site import NoticeSite
+
+_log = log.get("notify")
+
+BY = PersonId("response plan")
+"""Who wrote a draft that no person wrote."""
+
+_OLD = 3600 * SECOND
+_LOOKED_AT = 200
+
+
+class _Ready(Struct, frozen=True, kw_only=True):
+    """What lies in a deadline: the draft that is to be written anew."""
+
+    draft: NoticeId
+    incident: IncidentId
+    number: int
+    action: Action
+
+
+_readies = msgspec.json.Decoder(_Ready)
+
+
+class Readying:
+    """Writes the drafts. Without `[families] audience` in the response plan it writes none."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        journal: Journal[Fact],
+        composer: Composer,
+        site: Callable[[], NoticeSite],
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self._database = database
+        self._journal = journal
+        self._composer = composer
+        self._site = site
+        self._clock = clock
+        self._ids = ids
+        self._deadlines = Deadlines(database=database, clock=clock, owner="notify.readying")
+
+    async def open(self) -> None:
+        """Arm what was promised before."""
+        await self._deadlines.open()
+
+    def close(self) -> None:
+        """Write no more in this process."""
+        self._deadlines.close()
+
+    async def follow(self, stream: StreamName) -> None:
+        """Make ready what the actions of `stream`, the alarm lane's, call for; for ever."""
+        name = f"notify.readying:{stream}"
+        after = await self._journal.bookmark(name)
+        kinds = (ActionOrdered, IncidentClosed)
+        async for entry in self._journal.follow(after=after, kinds=kinds, stream=stream):
+            tx = Transaction()
+            if entry.subject and self._clock.now() - entry.at < _OLD:
+                await self._take(tx, entry, IncidentId(entry.subject), stream)
+            if entry.position != UNPLACED:
+                self._journal.keep_bookmark(tx, name, entry.position)
+            await self._database.submit(tx)
+
+    async def _take(self, tx: Transaction, entry: Entry, id_: IncidentId, stream: StreamName) -> None:
+        known = VerbId(f"vrb_{entry.id.removeprefix('fct_')}")
+        await self._drop(id_, but=NoticeId(f"ntc_{entry.id.removeprefix('fct_')}"))
+        self._deadlines.clear(tx, key=id_)
+        if not isinstance(entry.fact, ActionOrdered):
+            return
+        incident = fold(id_, await self._journal.of(id_, stream=stream))
+        if incident.mode is Mode.ACTUAL and incident.open:
+            await self._write(tx, known, id_, incident.number, entry.fact.action)
+
+    async def _write(
+        self, tx: Transaction, verb: VerbId, incident: IncidentId, number: int, action: Action
+    ) -> None:
+        families = self._site().families
+        if not families.audience:
+            return
+        due = Instant(self._clock.now() + round(families.next_update * SECOND))
+        choice = Choice(
+            template=f"families.{action.value}.now",
+            audience=families.audience,
+            slots={"action": action.value, "incident": str(number), "next": str(due)},
+            incident=incident,
+        )
+        try:
+            draft = await self._composer.write(verb, choice, BY)
+        except Refused as error:
+            _log.error("draft_refused", incident=incident, reason=type(error).__name__)
+            return
+        ready = _Ready(draft=draft.id, incident=incident, number=number, action=action)
+        again = Instant(due - round(families.next_update * SECOND / 2))
+        self._deadlines.set(tx, key=incident, due=again, body=msgspec.json.encode(ready))
+
+    async def _drop(self, incident: IncidentId, *, but: NoticeId) -> None:
+        for draft in await self._composer.drafts.open(_LOOKED_AT):
+            if draft.order.incident == incident and draft.made_by == BY and draft.id != but:
+                await self._drop_one(draft.id)
+
+    async def _drop_one(self, draft: NoticeId) -> None:
+        try:
+            await self._composer.drop(draft)
+        except Refused:
+            _log.info("draft_moved_on", notice=draft)
+
+    async def run(self) -> None:
+        """Write anew what stood ready for too long, for ever."""
+        async for deadline in self._deadlines.follow():
+            ready = _readies.decode(deadline.body)
+            tx = Transaction()
+            self._deadlines.clear(tx, key=deadline.key)
+            try:
+                old = await self._composer.drafts.get(ready.draft)
+                if old is not None and old.state is DraftState.OPEN:
+                    await self._write(tx, self._ids.verb(), ready.incident, ready.number, ready.action)
+                    await self._drop_one(old.id)
+                await self._database.submit(tx)
+            except StoreError:
+                _log.error("draft_put_off", incident=ready.incident)
+                due = Instant(self._clock.now() + 2 * SECOND)
+                self._deadlines.set(Transaction(), key=deadline.key, due=due, body=deadline.body)
