@@ -7,39 +7,26 @@ that it is about to be, so that nothing, a kill least of all, sends it twice.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 
-from msgspec.structs import replace
-
-from belltower import log
-from belltower.errors import LinkError, Uncertain, Unreachable
 from belltower.ids import IncidentId, RandomBytes
 from belltower.incident.facts import Fact, OutputFailed, OutputLevel, OutputOrdered, OutputReceipt
 from gateway.outputs import rules
+from gateway.outputs.request import Failed, asked
 from gateway.outputs.rules import Does, FailSafe, LiveSwitching, Rule, Switching
-from hardware.drivers.switch import Ask, Reached, Switch
-
-_log = log.get("outputs")
+from gateway.outputs.switch_test import proven
+from hardware.drivers.switch import Ask, Switch
 
 AGAIN = 0.5
 """Seconds until a failed request is made again; then twice as long each time, as far as its rule says."""
 REMEMBERED = 256
 """Incidents whose latest order is remembered."""
 NOT_REPEATED = "the lane ended while it was being switched, and it must not be switched twice: go and look"
+MISTAKEN = "its driver failed while it was being switched"
 
 Write = Callable[[IncidentId, Fact], Awaitable[object]]
 """Writes a fact down; what is returned is done once it is kept."""
-
-
-class _Failed(Exception):
-    """A request did not do it."""
-
-    def __init__(self, reason: str, level: OutputLevel, *, again: bool) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.level = level
-        self.again = again
 
 
 class SwitchedOutput:
@@ -69,12 +56,17 @@ class SwitchedOutput:
         self._owed: dict[IncidentId, OutputOrdered] = {}
         # What failed last, by order, so that each reason is written down once.
         self._told: dict[IncidentId, tuple[int, str]] = {}
+        # It is, or may be, in another state than at rest without an order: put to rest until that has worked.
         self._resting = rule.fail_safe is not FailSafe.HOLD
-        # The time that putting it to rest may take: an order ends it at once.
-        self._rest: asyncio.Timeout | None = None
+        # The time that putting it to rest, or a test, may take: an order ends it at once.
+        self._unordered: asyncio.Timeout | None = None
+        self._test: asyncio.Future[tuple[OutputLevel, str]] | None = None
         self._is_on = False
+        self._serving = False
         # The order of which it is written down that it is about to be sent.
         self._begun: OutputOrdered | None = None
+        # The order that was sent, as long as nothing is known of what became of it.
+        self._sent: OutputOrdered | None = None
         self._bell = asyncio.Event()
 
     def order(self, order: OutputOrdered) -> None:
@@ -87,8 +79,8 @@ class SwitchedOutput:
         if len(self._standing) > REMEMBERED:
             self._forget()
         self._bell.set()
-        if self._rest is not None:
-            self._rest.reschedule(0)
+        if self._unordered is not None and not self._unordered.expired():
+            self._unordered.reschedule(0)
 
     def recall(self, order: OutputOrdered, *, tried: bool, settled: bool) -> None:
         """Take an order of before a restart. What was on and may be switched again is switched again, unsaid."""
@@ -104,23 +96,39 @@ class SwitchedOutput:
             self._resting = False
             self._fail(order, NOT_REPEATED, OutputLevel.QUEUED)
 
+    async def prove(self) -> tuple[OutputLevel, str]:
+        """Switch it on for a second: how far that got, and why not further. Not while orders use it; one ends it."""
+        if self._serving or self._owed or self._test is not None or self._wanted():
+            return OutputLevel.QUEUED, "it is in use, so it was not tested"
+        self._test = asyncio.get_running_loop().create_future()
+        self._bell.set()
+        try:
+            return await self._test
+        finally:
+            self._test = None
+
+    def surprised(self, error: Exception) -> None:
+        """Take that `run` ended by a mistake; it is run again."""
+        self.fault = f"{MISTAKEN} ({type(error).__name__})"
+
     async def run(self) -> None:
         """Serve for ever."""
         wait = AGAIN
         while True:
             self._bell.clear()
             order = self._next()
-            if order is None and not (self._resting and not self._wanted()):
-                self._resting = False
-                await self._idle()
-                continue
             try:
-                if order is None:
+                if order is not None:
+                    await self._serve(order)
+                elif self._test is not None and not self._test.done():
+                    await self._prove(self._test)
+                elif self._resting and not self._wanted():
                     await self._put_to_rest()
                 else:
-                    await self._serve(order)
+                    self._resting = False
+                    await self._idle()
                 wait = AGAIN
-            except _Failed as failed:
+            except Failed as failed:
                 if order is not None:
                     self._tell(order, failed)
                 if order is None or failed.again:
@@ -131,7 +139,7 @@ class SwitchedOutput:
                     wait = min(wait * 2, self._rule.slowest)
 
     async def _idle(self) -> None:
-        """Wait for an order; what ends by itself is told again in time."""
+        """Wait for an order or a test; what ends by itself is told again in time."""
         refresh = self._rule.refresh if self._is_on else 0.0
         try:
             async with asyncio.timeout(refresh or None):
@@ -140,17 +148,41 @@ class SwitchedOutput:
             self._ask_again()
 
     async def _put_to_rest(self) -> None:
+        async with self._unless_ordered():
+            await self._request(Ask(on=self._rule.fail_safe is FailSafe.ON, request=""))
+            self._resting = False
+
+    async def _prove(self, test: asyncio.Future[tuple[OutputLevel, str]]) -> None:
+        self._resting = True
+        come = OutputLevel.QUEUED, "an order ended the test"
+        try:
+            async with self._unless_ordered():
+                come = await proven(self._switch, self._rule, self._random_bytes)
+                self._resting = bool(come[1]) or self._rule.fail_safe is FailSafe.ON
+        finally:
+            if not test.done():
+                test.set_result(come)
+
+    @asynccontextmanager
+    async def _unless_ordered(self) -> AsyncIterator[None]:
+        """Until an order comes."""
         with suppress(TimeoutError):
             try:
-                async with asyncio.timeout(None) as self._rest:
-                    await self._request(Ask(on=self._rule.fail_safe is FailSafe.ON, request=""))
-                    self._resting = False
+                async with asyncio.timeout(None) as self._unordered:
+                    yield
             finally:
-                self._rest = None
+                self._unordered = None
 
     # ---- one order
 
     async def _serve(self, order: OutputOrdered) -> None:
+        self._serving = True
+        try:
+            await self._carry_out(order)
+        finally:
+            self._serving = False
+
+    async def _carry_out(self, order: OutputOrdered) -> None:
         what = rules.switching(order)
         pulse = self._pulse(order)
         if pulse is None or self._kept(order):
@@ -158,9 +190,17 @@ class SwitchedOutput:
             if not order.on:
                 self._again_standing()
             return
-        if not self._rule.idempotent and order is not self._begun:
-            self._begun = order
-            await self._write(order.incident, self._receipt(order, OutputLevel.QUEUED))
+        if not self._rule.idempotent:
+            if self._sent is order:
+                self._sent = None
+                raise Failed(
+                    f"{MISTAKEN}, and it must not be switched twice: go and look",
+                    OutputLevel.QUEUED,
+                    again=False,
+                )
+            if order is not self._begun:
+                self._begun = order
+                await self._write(order.incident, self._receipt(order, OutputLevel.QUEUED))
         exercise = not isinstance(what, LiveSwitching)
         ask = Ask(
             on=order.on,
@@ -169,36 +209,34 @@ class SwitchedOutput:
             seconds=pulse if order.on else 0.0,
             exercise=exercise,
         )
-        level = await self._request(ask)
+        if order.on and pulse:
+            # Whatever becomes of it from here on, it is to end.
+            self._resting = True
+        self._sent = order
+        try:
+            level = await self._request(ask)
+        except Failed:
+            self._sent = None
+            raise
+        self._sent = None
         self._is_on = order.on and not pulse
         self._settle(order, level)
         if order.on and pulse:
             await self._end_pulse(order, pulse)
 
     async def _end_pulse(self, order: OutputOrdered, pulse: float) -> None:
-        """Let it be on for `pulse` seconds, or until something matters more; then off, until that has worked."""
+        """Let it be on for `pulse` seconds, or until something matters more; then off."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + pulse
         with suppress(TimeoutError):
-            async with asyncio.timeout_at(until):
+            async with asyncio.timeout_at(loop.time() + pulse):
                 while not self._cut_short(order):
                     self._bell.clear()
                     await self._bell.wait()
-        wait = AGAIN
-        while True:
-            try:
-                await self._request(Ask(on=self._rule.fail_safe is FailSafe.ON, request=""))
-            except _Failed as failed:
-                self._tell(order, _Failed(f"its pulse has no end: {failed.reason}", failed.level, again=True))
-                if self._owed:
-                    return
-                self._bell.clear()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(wait):
-                        await self._bell.wait()
-                wait = min(wait * 2, self._rule.slowest)
-            else:
-                return
+        try:
+            await self._request(Ask(on=self._rule.fail_safe is FailSafe.ON, request=""))
+        except Failed as failed:
+            raise Failed(f"its pulse has no end: {failed.reason}", failed.level, again=True) from None
+        self._resting = False
 
     def _cut_short(self, order: OutputOrdered) -> bool:
         """Whether a pulse ends before its time: its incident ordered something else, or it is a drill's and this is real."""
@@ -210,42 +248,13 @@ class SwitchedOutput:
         )
 
     async def _request(self, ask: Ask) -> OutputLevel:
-        """As `_asked`, and what came of it is known from then on."""
+        """As `asked`, and what came of it is known from then on."""
         try:
-            level = await self._asked(ask)
-        except _Failed as failed:
+            level = await asked(self._switch, self._rule, self._random_bytes, ask)
+        except Failed as failed:
             self.fault = failed.reason
             raise
         self.fault = ""
-        return level
-
-    async def _asked(self, ask: Ask) -> OutputLevel:
-        """One request and its answer. `_Failed` when the device has not done it, or nobody knows."""
-        level = OutputLevel.QUEUED
-        over = False
-
-        def reach(reached: Reached) -> None:
-            nonlocal level
-            if not over:
-                level = OutputLevel(reached.value)
-
-        ask = replace(ask, request=self._random_bytes(8).hex())
-        try:
-            async with asyncio.timeout(self._rule.within):
-                await self._switch.switch(ask, reach)
-        except TimeoutError:
-            reason = f"no answer within {self._rule.within:g} s"
-            raise _Failed(reason, level, again=self._rule.idempotent) from None
-        except Unreachable as error:
-            raise _Failed(str(error), level, again=True) from None
-        except Uncertain as error:
-            raise _Failed(str(error), level, again=self._rule.idempotent) from None
-        except LinkError as error:
-            raise _Failed(str(error), level, again=self._rule.idempotent) from None
-        finally:
-            over = True
-        if self._rule.confirmed and self._switch.confirms and level is not OutputLevel.DEVICE:
-            raise _Failed("the device itself has not answered", level, again=self._rule.idempotent)
         return level
 
     # ---- what is wanted
@@ -325,7 +334,7 @@ class SwitchedOutput:
             level=level,
         )
 
-    def _tell(self, order: OutputOrdered, failed: _Failed) -> None:
+    def _tell(self, order: OutputOrdered, failed: Failed) -> None:
         if not failed.again and self._owed.get(order.incident) is order:
             del self._owed[order.incident]
         if self._told.get(order.incident) == (order.order, failed.reason):

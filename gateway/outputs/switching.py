@@ -18,7 +18,6 @@ from belltower.store import Transaction
 from belltower.tasks import Crew
 from gateway.outputs import texts
 from gateway.outputs.rules import Rule, Switching
-from gateway.outputs.switch_test import proven
 from gateway.outputs.switched import SwitchedOutput
 from hardware.drivers.switch import Switches
 
@@ -48,7 +47,6 @@ class SwitchWorker:
         self._journal = journal
         self._switches = switches
         self._rules = rules
-        self._random_bytes = random_bytes
         self._ids = ids
         self._clock = clock
         self._owed = owed
@@ -75,10 +73,10 @@ class SwitchWorker:
 
     async def prove(self, name: str) -> tuple[OutputLevel, str]:
         """Switch one output on for a second: how far that got, and why not further. Raises `NotFound`."""
-        switch = self._switches.switches.get(name)
-        if switch is None:
+        output = self._outputs.get(name)
+        if output is None:
             raise NotFound(f"nothing that is switched is called {name}")
-        return await proven(switch, self._rules[name], self._random_bytes)
+        return await output.prove()
 
     async def run(self) -> None:
         """Recall what is owed, then serve every output and follow the journal, for ever."""
@@ -88,7 +86,7 @@ class SwitchWorker:
                 for name, work in self._switches.work.items():
                     crew.mendable(name, work)
                 for name, output in self._outputs.items():
-                    crew.mendable(f"output {name}", output.run)
+                    crew.mendable(f"output {name}", output.run, on_failure=output.surprised)
                 crew.essential("switching follow", self._follow)
         finally:
             await self._switches.close()
