@@ -66,7 +66,7 @@ OUTCOMES: dict[State, Outcome] = {
 """The states that are written down as facts."""
 
 
-class Delivery(Struct, frozen=True, kw_only=True):
+class Delivery(Struct, frozen=True, kw_only=True, gc=False):
     """One notice × person × address."""
 
     id: DeliveryId
@@ -91,7 +91,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     parts: int = 1
 
 
-class Evidence(Struct, frozen=True, kw_only=True):
+class Evidence(Struct, frozen=True, kw_only=True, gc=False):
     """Something learned about a delivery: an answer, a callback, a list entry, or a decision of our own."""
 
     delivery: DeliveryId

@@ -277,7 +277,7 @@ class Attempted(Struct, frozen=True, kw_only=True):
     language: str
 
 
-class Leased(Struct, frozen=True, kw_only=True):
+class Leased(Struct, frozen=True, kw_only=True, gc=False):
     """A delivery whose attempt is written down, with what its channel needs."""
 
     delivery: Delivery

@@ -15,7 +15,7 @@ DEADLINE = 10.0
 """Seconds that one question to a provider may take, all told."""
 
 
-class Message(Struct, frozen=True, kw_only=True):
+class Message(Struct, frozen=True, kw_only=True, gc=False):
     """One delivery as a channel needs it."""
 
     delivery: DeliveryId
@@ -38,7 +38,7 @@ class Message(Struct, frozen=True, kw_only=True):
     incident: IncidentId = IncidentId("")
 
 
-class Settled(Struct, frozen=True, kw_only=True):
+class Settled(Struct, frozen=True, kw_only=True, gc=False):
     """The provider has it. `state` is `accepted`, or what the provider says is known beyond that."""
 
     state: State = State.ACCEPTED
@@ -46,7 +46,7 @@ class Settled(Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-class Refused(Struct, frozen=True, kw_only=True):
+class Refused(Struct, frozen=True, kw_only=True, gc=False):
     """It will not be taken, now or later. `reason` is a code, never an address or a text."""
 
     reason: str
@@ -54,13 +54,13 @@ class Refused(Struct, frozen=True, kw_only=True):
     elsewhere: bool = False
 
 
-class Uncertain(Struct, frozen=True, kw_only=True):
+class Uncertain(Struct, frozen=True, kw_only=True, gc=False):
     """It may have been taken: the answer did not come, or says nothing."""
 
     reason: str
 
 
-class Later(Struct, frozen=True, kw_only=True):
+class Later(Struct, frozen=True, kw_only=True, gc=False):
     """It was surely not taken, and asking again makes sense."""
 
     reason: str

@@ -20,7 +20,7 @@ _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
 _LENGTH = re.compile(rb"[0-9]{1,12}")
 
 
-class HTTPAnswer(Struct, frozen=True, kw_only=True):
+class HTTPAnswer(Struct, frozen=True, kw_only=True, gc=False):
     """Status and body; a body beyond `MOST_OCTETS` ends there."""
 
     status: int
