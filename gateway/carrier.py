@@ -16,7 +16,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import re
 import sys
 from base64 import b64decode
 from collections import OrderedDict
@@ -39,29 +38,16 @@ from msgspec import to_builtins
 from belltower.clock import Clock, SystemClock, aware
 from belltower.tasks import Crew
 from gateway.carrier_calls import Exchange
+from gateway.carrier_faults import Trouble
+from gateway.carrier_forms import NO_CALLER, bad_form, bad_numbers, refusal
 from gateway.carrier_mail import Mailroom
 from gateway.carrier_records import CarrierOptions, Faults, Mail, PhoneCall, Posting, Text
 from gateway.carrier_vonage import VonageEnd
 from gateway.carrier_vonage import problem as vonage_problem
 
 _MOST_MESSAGES = 100_000
-_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 _MESSAGES = "/2010-04-01/Accounts/{account}/Messages.json"
 _CALLS = "/2010-04-01/Accounts/{account}/Calls.json"
-
-# Twilio's error codes and their messages.
-_NO_TO = (21604, "A 'To' phone number is required.")
-_NO_FROM = (21603, "A 'From' phone number is required.")
-_NO_CALLER = (21213, "A 'From' phone number is required.")
-_NO_BODY = (21619, "A text message body or media urls must be specified.")
-_BAD_TO = (21211, "Invalid 'To' Phone Number")
-_BAD_CALLBACK = (21609, "The StatusCallback URL is not a valid URL.")
-_TOO_LONG = (21617, "The concatenated message body exceeds the 1600 character limit.")
-_STOPPED = (21610, "Attempt to send to unsubscribed recipient")
-
-
-Problem = Callable[[int, int, str, dict[str, str] | None], web.Response]
-"""An error of one of the APIs: HTTP status, the provider's code, its words, more header fields."""
 
 
 class Carrier:
@@ -74,8 +60,7 @@ class Carrier:
         self._clock = clock or SystemClock()
         self._crew = crew
         self._random = Random(self.options.seed)  # noqa: S311 - faults are drawn by a seed
-        self.faults = Faults()
-        self._left = -1
+        self._trouble = Trouble(options=self.options, random=self._random)
         self.texts: OrderedDict[str, Text] = OrderedDict()
         """Every message taken, by its sid."""
         self.mails: list[Mail] = []
@@ -151,10 +136,14 @@ class Carrier:
         if self._runner is not None:
             await self._runner.cleanup()
 
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong now."""
+        return self._trouble.faults
+
     def fail(self, faults: Faults) -> None:
         """Go wrong in these ways from now on."""
-        self.faults = faults
-        self._left = faults.times
+        self._trouble.ask(faults)
 
     def phone(self, number: str) -> list[Text]:
         """What was taken for this phone, in order."""
@@ -165,7 +154,7 @@ class Carrier:
     async def _create(self, request: web.Request) -> web.StreamResponse:
         return await self._taking(
             request,
-            bad=lambda form: _bad_form(form, self.faults.stopped),
+            bad=lambda form: bad_form(form, self.faults.stopped),
             take=lambda form: self._resource(self._take(form)),
         )
 
@@ -184,38 +173,26 @@ class Carrier:
         if problem is not None:
             return problem
         if request.content_type != "application/x-www-form-urlencoded":
-            return _problem(415, 20415, "Unsupported media type")
+            return refusal(415, 20415, "Unsupported media type")
         form = dict(parse_qsl((await request.read()).decode("utf-8", "replace"), keep_blank_values=True))
         problem = bad(form)
         if problem is not None:
             return problem
-        wrong = await self._trouble(request, lambda: take(form), _problem)
+        wrong = await self._trouble.meet(request, lambda: take(form), refusal)
         return wrong if wrong is not None else web.json_response(take(form), status=201)
 
     async def _vonage_trouble(
         self, request: web.Request, take: Callable[[], object]
     ) -> web.StreamResponse | None:
         self.requests += 1
-        return await self._trouble(request, take, _vonage_problem)
-
-    async def _trouble(
-        self, request: web.Request, take: Callable[[], object], problem: Problem
-    ) -> web.StreamResponse | None:
-        faults = self.faults
-        if self.options.latency or faults.slow:
-            await asyncio.sleep(self.options.latency + faults.slow)
-        if not self._goes_wrong(faults):
-            return None
-        if faults.accept_anyway:
-            take()
-        return await self._wrong(request, faults, problem)
+        return await self._trouble.meet(request, take, _vonage_problem)
 
     def _bad_call(self, form: dict[str, str]) -> web.Response | None:
-        problem = _bad_numbers(form, _NO_CALLER)
+        problem = bad_numbers(form, NO_CALLER)
         if problem is not None:
             return problem
         words = self.exchange.bad(form)
-        return _problem(400, *words) if words is not None else None
+        return refusal(400, *words) if words is not None else None
 
     def _take_call(self, form: dict[str, str]) -> dict[str, Any]:
         resource = self.exchange.take(form)
@@ -231,48 +208,7 @@ class Carrier:
             known = False
         if known and request.match_info["account"] == self.options.account:
             return None
-        return _problem(401, 20003, "Authenticate")
-
-    def _goes_wrong(self, faults: Faults) -> bool:
-        asked = (
-            faults.status
-            or faults.lose_answer
-            or faults.reset
-            or faults.garbage
-            or faults.redirect
-            or faults.flood
-            or faults.trickle
-        )
-        if not asked or not self._left or self._random.random() >= faults.chance:
-            return False
-        self._left -= self._left > 0
-        return True
-
-    async def _wrong(self, request: web.Request, faults: Faults, problem: Problem) -> web.StreamResponse:
-        if faults.lose_answer:
-            await asyncio.sleep(3600)
-        if faults.reset:
-            if request.transport is not None:
-                request.transport.abort()
-            return web.Response(status=500)
-        if faults.garbage:
-            return web.Response(status=201, text="<html>Thank you</html>")
-        if faults.redirect:
-            return web.Response(status=307, headers={"Location": str(request.url)})
-        if faults.flood or faults.trickle:
-            return await self._without_end(request, faults)
-        headers = {"Retry-After": str(faults.retry_after)} if faults.retry_after >= 0 else {}
-        return problem(faults.status, faults.code or 20000 + faults.status, "As asked for", headers)
-
-    @staticmethod
-    async def _without_end(request: web.Request, faults: Faults) -> web.StreamResponse:
-        response = web.StreamResponse(status=201)
-        await response.prepare(request)
-        with contextlib.suppress(ConnectionError):
-            while True:
-                await response.write(b" " * (65_536 if faults.flood else 1))
-                await asyncio.sleep(0 if faults.flood else 1)
-        return response
+        return refusal(401, 20003, "Authenticate")
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
         problem = self._stranger(request)
@@ -472,43 +408,6 @@ class Carrier:
         except msgspec.DecodeError as error:
             return web.Response(status=400, text=f"{error}\nKnown: {', '.join(Faults.__struct_fields__)}\n")
         return web.Response(status=204)
-
-
-def _bad_form(form: dict[str, str], stopped: Sequence[str]) -> web.Response | None:
-    return _bad_numbers(form, _NO_FROM) or _first(
-        (not form.get("Body"), _NO_BODY),
-        (len(form.get("Body", "")) > 1600, _TOO_LONG),
-        (form.get("To") in stopped, _STOPPED),
-    )
-
-
-def _bad_numbers(form: dict[str, str], no_from: tuple[int, str]) -> web.Response | None:
-    return _first(
-        (not form.get("To"), _NO_TO),
-        (not _NUMBER.fullmatch(form.get("To", "")), _BAD_TO),
-        (not (form.get("From") or form.get("MessagingServiceSid")), no_from),
-        (not form.get("StatusCallback", "http://").startswith(("http://", "https://")), _BAD_CALLBACK),
-    )
-
-
-def _first(*faults: tuple[bool, tuple[int, str]]) -> web.Response | None:
-    for wrong, (code, message) in faults:
-        if wrong:
-            return _problem(400, code, message)
-    return None
-
-
-def _problem(status: int, code: int, message: str, headers: dict[str, str] | None = None) -> web.Response:
-    return web.json_response(
-        {
-            "code": code,
-            "message": message,
-            "more_info": f"https://www.twilio.com/docs/errors/{code}",
-            "status": status,
-        },
-        status=status,
-        headers=headers,
-    )
 
 
 def _vonage_problem(
