@@ -182,7 +182,7 @@ class DeviceRoom:
 
     def exercised(self, unit: UnitId, place: PlaceId | None) -> None:
         """A unit of ours was pressed in an exercise: in a walk-test that is its proof."""
-        _, walk = self.walk_test.takes(unit, self._authorisation())
+        _, walk = self.walk_test.takes(unit, place, self._authorisation())
         if walk is not None and place is not None:
             self._verbs.record(self.states.proven(unit, place, walk.by))
 
@@ -213,7 +213,7 @@ class DeviceRoom:
     def end_walk_test(self) -> str:
         """End it; the devices whose press calls for help and that were not proven at their place, by name."""
         walk = self.walk_test.going_on(self._authorisation())
-        proven = walk.proven.keys() - walk.elsewhere if walk is not None else set()
+        proven = walk.proven.keys() if walk is not None else set[str]()
         self.walk_test.end()
         expected = [name for name, device in self.registry.devices.items() if device.panic]
         return " ".join(sorted(name for name in (*expected, *self._units) if name not in proven))

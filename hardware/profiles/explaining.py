@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from hardware.profiles.compiled import Profile
-from hardware.profiles.profile import OutputTable, ProfileClass, RuleTable
+from hardware.profiles.profile import CALLS, OutputTable, RuleTable
 from hardware.profiles.signal import ALARMING, SignalKind
 
 _OPERATORS = {
@@ -47,7 +47,7 @@ def explained(profile: Profile) -> list[str]:
         lines += [f"  {line}" for line in _rule(rule.table, profile)]
     alarming = sorted({kind for rule in profile.rules for kind in rule.kinds} & ALARMING)
     lines += ["", f"It alarms by: {', '.join(alarming) or 'nothing'}"]
-    if profile.cls in {ProfileClass.PANIC, ProfileClass.BADGE}:
+    if profile.cls in CALLS:
         lines.append("Whatever is not understood (a value, a shape, a length, octets left over) is trouble.")
     else:
         lines.append("Whatever is not understood is counted and kept, and means nothing.")
@@ -81,7 +81,7 @@ def _rule(table: RuleTable, profile: Profile) -> Iterable[str]:
         edge = ", when it becomes so" if table.edge and kind is not SignalKind.IGNORE else ""
         yield f'    {table.path or "the text"} "{text}" means {kind}{edge}'
     if table.map:
-        other = table.else_ or ("trouble" if profile.cls is ProfileClass.PANIC else "ignore")
+        other = table.else_ or ("trouble" if profile.cls in CALLS else "ignore")
         yield f"    anything else means {other}"
 
 

@@ -25,6 +25,13 @@ class ProfileClass(StrEnum):
     INFO = "info"
 
 
+CALLS = frozenset({ProfileClass.PANIC, ProfileClass.BADGE})
+"""Classes whose presses are calls for help: whatever they say that is not understood is trouble, never silence."""
+
+LONGEST_WINDOW = 60.0
+"""Seconds of a `[dedupe]` window where no number tells two presses apart."""
+
+
 class Authenticity(StrEnum):
     """How sure it is that the device itself spoke."""
 
@@ -116,6 +123,10 @@ class DedupeTable(Struct, frozen=True, kw_only=True):
                 raise ValueError(f'key: "{name}" is not known; one of: {", ".join(sorted(known))}, data.NAME')
         if not self.key:
             raise ValueError("key: at least one")
+        if self.window > LONGEST_WINDOW and "counter" not in self.key:
+            raise ValueError(
+                f"window: at most {LONGEST_WINDOW:g} s where the key has no counter: a second press would be lost"
+            )
 
 
 class OnlineTable(Struct, frozen=True, kw_only=True, rename={"as_": "as"}):

@@ -11,7 +11,7 @@ from hardware.profiles import document, match
 from hardware.profiles.needs import key_of, needed
 from hardware.profiles.path import MISSING, Finder, finder
 from hardware.profiles.pattern import MOST_LETTERS, compiled
-from hardware.profiles.profile import ProfileClass, RuleTable
+from hardware.profiles.profile import CALLS, ProfileClass, RuleTable
 from hardware.profiles.signal import NO_FLAGS, Flag, Scalar, Signal, SignalKind, scalar
 from hardware.profiles.taking import Taker, instant_of, number_of, taker, text_of
 from hardware.profiles.topic import pattern, weight
@@ -143,7 +143,7 @@ class Rule:
         )
         self._map = _named("map", lambda: _mapping(table))
         self._flags = (*flags, *flag_conditions(table.flags))
-        self._else = table.else_ or (SignalKind.TROUBLE if cls is ProfileClass.PANIC else SignalKind.IGNORE)
+        self._else = table.else_ or (SignalKind.TROUBLE if cls in CALLS else SignalKind.IGNORE)
         self._means(cls)
         self.stop = table.stop
         self.lined = self._line is not None
@@ -174,9 +174,9 @@ class Rule:
         if table.else_ is not None and not table.map:
             raise ValueError("else: stands beside map only")
         listed = SignalKind.IGNORE in table.map.values()
-        if cls is ProfileClass.PANIC and table.else_ is SignalKind.IGNORE and not listed:
+        if cls in CALLS and table.else_ is SignalKind.IGNORE and not listed:
             raise ValueError(
-                'else: class panic may not ignore what it does not know; list those values as "ignore"'
+                f'else: class {cls} may not ignore what it does not know; list those values as "ignore"'
             )
         self._level, self._rises, self._falls = None, table.rises, table.falls
         if table.level is not None:

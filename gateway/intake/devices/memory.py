@@ -139,9 +139,12 @@ class DeviceMemory:
         self._changed.difference_update(ready)
         try:
             for begin in range(0, len(ready), CHUNK):
+                chunk = [device for device in ready[begin : begin + CHUNK] if not self.unwritten[device]]
+                self._changed.update(set(ready[begin : begin + CHUNK]).difference(chunk))
                 tx = Transaction()
-                tx.rows(_KEEP, [self._row(device) for device in ready[begin : begin + CHUNK]])
-                await self._database.submit(tx, priority=Priority.BULK)
+                tx.rows(_KEEP, [self._row(device) for device in chunk])
+                # In the queue of presses, though it may wait: a press would overtake it, and these rows undo its own.
+                await self._database.submit(tx, priority=Priority.ALARM)
         except StoreError:
             self._changed.update(ready)
 

@@ -179,10 +179,12 @@ class DeviceIntake:
 
     def _owners(self, reading: Reading) -> dict[str, list[Signal]]:
         owned: dict[str, list[Signal]] = {}
+        speaks = self._reader.profiles[reading.profile]
         for signal in reading.signals:
             device = self._registry.of(reading.profile, signal.device)
-            device = device or self._registry.carried(reading.profile, signal.device)
-            if device is not None:
+            if device is None and speaks.bearer is not None:  # what it says of the devices that it carries
+                device = self._registry.carried(reading.profile, signal.device)
+            if device is not None and device.profile.wire == speaks.wire:
                 owned.setdefault(device.id, []).append(signal)
         return owned
 
@@ -277,9 +279,12 @@ class DeviceIntake:
         tx = Transaction()
         self._memory.pressed(tx, device.id, digest)
         running = self._verbs.drill_at(device.place, device.building)
-        exercise, walk = self._walk_test.takes(
-            device.id, running.authorisation if running is not None else None
-        )
+        authorisation = running.authorisation if running is not None else None
+        if (at := self._walk_test.elsewhere(device.place, authorisation)) is not None:
+            self._trouble(
+                device, "elsewhere", f"the walk-test is at {at}, the site package says {device.place}"
+            )
+        exercise, walk = self._walk_test.takes(device.id, device.place, authorisation)
         if walk is not None and walk.at is not None and device.place is None:
             device = self._bind(device.id, walk.at) or device
         raised = self._verbs.raise_alarm(
@@ -294,10 +299,7 @@ class DeviceIntake:
             unproven=device.unproven,
             tx=tx,
         )
-        if walk is not None and walk.at not in (None, device.place):
-            walk.elsewhere.add(device.id)
-            self._trouble(device, "elsewhere", f"pressed at {walk.at}, the site package says {device.place}")
-        elif walk is not None and device.place is not None:
+        if walk is not None and device.place is not None:
             self._verbs.record(self._states.proven(device.id, device.place, walk.by))
         self._memory.unwritten[device.id] += 1
         written: Written = asyncio.get_running_loop().create_future()

@@ -1,7 +1,8 @@
 """A walk-test: somebody presses each device at its place, and it is written down that it was heard.
 
 It is an exercise and needs a running drill: without one a press is a press. Within it the first press of each device
-is its proof; what the same device says a while later is live again, and ends the drill.
+is its proof; what the same device says a while later is live again, and ends the drill. So is, for a test at one place,
+the press of a device that hangs elsewhere: the person who tests cannot have pressed it.
 """
 
 from __future__ import annotations
@@ -25,8 +26,6 @@ class Walk(Struct, kw_only=True):
     at: PlaceId | None = None
     # When each was first pressed.
     proven: dict[str, float] = {}
-    # Those of them that hang elsewhere: heard, and no proof.
-    elsewhere: set[str] = set()
 
 
 class WalkTest:
@@ -57,10 +56,17 @@ class WalkTest:
             walk = self._walk = None
         return walk
 
-    def takes(self, device: str, authorisation: str | None) -> tuple[bool, Walk | None]:
-        """Whether the device's press is part of the walk-test; and the test itself where this press is the proof."""
+    def elsewhere(self, place: PlaceId | None, authorisation: str | None) -> PlaceId | None:
+        """Where the test goes on, if that is not where a device of this place hangs."""
         walk = self.going_on(authorisation)
-        if walk is None:
+        return walk.at if walk is not None and place is not None and walk.at != place else None
+
+    def takes(
+        self, device: str, place: PlaceId | None, authorisation: str | None
+    ) -> tuple[bool, Walk | None]:
+        """Whether the press of the device at `place` is part of the walk-test; and the test where it is the proof."""
+        walk = self.going_on(authorisation)
+        if walk is None or self.elsewhere(place, authorisation) is not None:
             return False, None
         now = self._clock.monotonic()
         first = walk.proven.get(device)

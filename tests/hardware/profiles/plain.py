@@ -10,7 +10,7 @@ from hardware.profiles import document
 from hardware.profiles.compiled import Profile
 from hardware.profiles.message import Message
 from hardware.profiles.path import MISSING, _walk, parse
-from hardware.profiles.profile import ProfileClass, RuleTable
+from hardware.profiles.profile import CALLS, RuleTable
 from hardware.profiles.rule import MOST_ITEMS, MOST_KEYS, QUIET, Rule
 from hardware.profiles.signal import Signal, SignalKind
 from hardware.profiles.taking import instant_of, number_of, taker
@@ -106,7 +106,7 @@ def _item(
         listed = [one for text, one in table.map.items() if _same(OF[table.of](text), value)]
         if not listed and not asked:
             return False
-        loud = SignalKind.TROUBLE if profile.cls is ProfileClass.PANIC else SignalKind.IGNORE
+        loud = SignalKind.TROUBLE if profile.cls in CALLS else SignalKind.IGNORE
         kind = listed[0] if listed else table.else_ or loud
         if not listed and kind is SignalKind.TROUBLE and not why:
             why = f"{table.path or 'the text'}: {repr(value)[:120]} is not listed"

@@ -9,7 +9,10 @@ import pytest
 
 from belltower.errors import SettingsError
 from hardware.profiles.compiled import Profile
+from hardware.profiles.explaining import explained
 from hardware.profiles.loading import load, load_all
+from hardware.profiles.message import Message
+from hardware.profiles.signal import SignalKind
 from hardware.profiles.skeleton import skeleton
 
 Make = Callable[[str], Profile]
@@ -59,6 +62,7 @@ RULE = '[[rule]]\ntopic = "a/{device}"\n'
         ("[decode]\nfield = [{ name = 'a', at = 0, len = 9 }]", "len"),
         ("[decode]\ntlv = [{ tag = 'xx', len = 1, name = 'a' }]", "tag"),
         ('[dedupe]\nkey = ["phase"]', "dedupe.key"),
+        ('[dedupe]\nkey = ["device"]\nwindow = "2m"', "dedupe.window: at most 60 s"),
         ('[supervision]\nlate_after = "5m"', "late_after"),
         ('[supervison]\nparent = "broker"', 'did you mean "supervision"'),
     ],
@@ -70,6 +74,26 @@ def test_each_fault_is_named_with_its_key(make: Make, text: str, said: str) -> N
 
     assert said in str(refused.value)
     assert ".toml: " in str(refused.value)
+
+
+def test_a_counter_in_the_key_allows_a_long_window(make: Make) -> None:
+    """It tells two presses apart."""
+    made = make('[dedupe]\nkey = ["device", "counter"]\nwindow = "2m"\n')
+    assert 120.0 == made.dedupe.window
+
+
+@pytest.mark.parametrize("cls", ["panic", "badge"])
+def test_what_a_badge_or_a_button_says_unlisted_is_trouble(make: Make, cls: str) -> None:
+    """Both call for help: silence would hide a press of a new firmware. And neither may say that it does not care."""
+    head = f'[profile]\nid = "p"\nclass = "{cls}"\n'
+    made = make(head + RULE + 'path = "x"\nmap = { a = "press" }\n')
+    (said,) = made.read(Message(topic="a/1", payload=b'{"x": "b"}')).signals
+    assert (SignalKind.TROUBLE, True) == (
+        said.kind,
+        any("anything else means trouble" in line for line in explained(made)),
+    )
+    with pytest.raises(SettingsError, match=f"class {cls} may not ignore"):
+        make(head + RULE + 'path = "x"\nmap = { a = "press" }\nelse = "ignore"\n')
 
 
 def test_ignoring_the_rest_is_allowed_where_the_ignored_are_listed(make: Make) -> None:
