@@ -207,7 +207,7 @@ SELECT channel, state, COUNT(*), CAST(SUM(parts) AS BIGINT), MAX(address) FROM (
     ORDER BY channel, address LIMIT :count
 ) AS page GROUP BY channel, state
 """
-_COUNTED_AT_ONCE = 5_000
+COUNTED_AT_ONCE = 1_000
 
 _RETURN = """
 UPDATE notice_delivery SET state = 'pending', lease = '', reason = :reason, due_at = :due_at,
@@ -505,12 +505,12 @@ class DeliveryTables:
                 revision=revision,
                 channel=channel,
                 address=address,
-                count=_COUNTED_AT_ONCE,
+                count=COUNTED_AT_ONCE,
             )
             for row in rows:
                 found[row[0], row[1], False] += row[2]
                 found[row[0], row[1], True] += row[3]
-            if sum(row[2] for row in rows) < _COUNTED_AT_ONCE:
+            if sum(row[2] for row in rows) < COUNTED_AT_ONCE:
                 break
             channel, address = max((row[0], row[4]) for row in rows)
         return [

@@ -27,7 +27,7 @@ from notify.planner import Planner
 from notify.provider import Pace, Provider
 from notify.room import NotifyRoom
 from notify.site import NoticeSite, Roster
-from notify.store import COUNTED
+from notify.store import COUNTED, COUNTED_AT_ONCE
 
 
 class NoticeDesk:
@@ -114,10 +114,15 @@ class NoticeDesk:
         while True:
             began = time.perf_counter()
             rows = await self.database.read(
-                COUNTED, notice="ntc_000001", revision=1, channel=channel, address=address, count=5_000
+                COUNTED,
+                notice="ntc_000001",
+                revision=1,
+                channel=channel,
+                address=address,
+                count=COUNTED_AT_ONCE,
             )
             slowest = max(slowest, time.perf_counter() - began)
-            if sum(row[2] for row in rows) < 5_000:
+            if sum(row[2] for row in rows) < COUNTED_AT_ONCE:
                 return round(slowest * 1e3, 1)
             channel, address = max((row[0], row[4]) for row in rows)
 
