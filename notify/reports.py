@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 from msgspec import Struct
 
@@ -12,7 +12,7 @@ from belltower.ids import DeliveryId, IncidentId, NoticeId, PersonId
 from belltower.incident.facts import Mode
 from belltower.store import Database
 from notify.delivery import State
-from notify.standing import Counts, Line, Standing
+from notify.standing import Counts, Row, Standing
 from notify.store import Words
 
 PAGE = 1_000
@@ -29,6 +29,12 @@ _ONE = _NOTICES % "notice = :notice"
 _LINES = """
 SELECT id, person, channel, provider, address, state, reason, attempts, begun_at, acknowledged_at, language, parts
 FROM notice_delivery
+WHERE notice = :notice AND revision = :revision AND (channel, address) > (:channel, :address)
+ORDER BY channel, address LIMIT :limit
+"""
+
+_ROWS = """
+SELECT id, person, channel, provider, address, state, reason, acknowledged_at FROM notice_delivery
 WHERE notice = :notice AND revision = :revision AND (channel, address) > (:channel, :address)
 ORDER BY channel, address LIMIT :limit
 """
@@ -59,6 +65,24 @@ class Listed(Struct, frozen=True, kw_only=True):
     superseded_by: str
 
 
+class Line(Struct, frozen=True, kw_only=True):
+    """One delivery as exports show it."""
+
+    id: DeliveryId
+    person: PersonId
+    channel: str
+    # NAME in the settings; "" before the first attempt, or where one alone serves the channel.
+    provider: str
+    address: str
+    state: State
+    reason: str
+    attempts: int
+    begun_at: Instant
+    acknowledged_at: Instant
+    language: str
+    parts: int
+
+
 class Reports:
     """Reads only. Raises `StoreError` wherever it cannot."""
 
@@ -81,9 +105,13 @@ class Reports:
 
     async def lines(self, listed: Listed) -> AsyncIterator[Sequence[Line]]:
         """Every delivery, by channel and address."""
+        async for rows in self._pages(_LINES, listed):
+            yield [_line(row) for row in rows]
+
+    async def _pages(self, sql: str, listed: Listed) -> AsyncIterator[list[tuple[Any, ...]]]:
         channel = address = ""
         while rows := await self._database.read(
-            _LINES,
+            sql,
             notice=listed.notice,
             revision=listed.revision,
             channel=channel,
@@ -91,7 +119,7 @@ class Reports:
             limit=PAGE,
         ):
             channel, address = rows[-1][2], rows[-1][4]
-            yield [_line(row) for row in rows]
+            yield rows
             if len(rows) < PAGE:
                 return
 
@@ -114,14 +142,14 @@ class Reports:
     async def standing(self, listed: Listed) -> Standing:
         """The notice, counted. No query is long; all of them together are, for a very large notice."""
         standing = Standing(whole=Counts())
-        sharing: dict[DeliveryId, list[PersonId]] = {}
+        sharing: dict[str, list[PersonId]] = {}
         async for person, delivery, _ in self.others(listed):
             if delivery:
                 sharing.setdefault(delivery, []).append(person)
             else:
                 standing.unreachable.add(person)
-        async for lines in self.lines(listed):
-            standing.add(lines, sharing)
+        async for rows in self._pages(_ROWS, listed):
+            standing.add(cast("list[Row]", rows), sharing)
         standing.unreachable -= standing.reached.keys()
         return standing
 

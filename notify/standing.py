@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from msgspec import Struct, field
 
-from belltower.clock import Instant
-from belltower.ids import DeliveryId, PersonId
+from belltower.ids import PersonId
 from notify.delivery import State
 
 _Key = TypeVar("_Key")
@@ -26,22 +25,11 @@ REACHING = frozenset({State.DELIVERED, State.READ})
 _FAILING = frozenset({State.REFUSED, State.UNCERTAIN})
 
 
-class Line(Struct, frozen=True, kw_only=True):
-    """One delivery as the ledger shows it."""
+Row: TypeAlias = tuple[str, str, str, str, str, str, str, int]
+"""One delivery as it is counted: id, person, channel, provider, address, state, reason, acknowledged at (0: not).
 
-    id: DeliveryId
-    person: PersonId
-    channel: str
-    # NAME in the settings; "" before the first attempt, or where one alone serves the channel.
-    provider: str
-    address: str
-    state: State
-    reason: str
-    attempts: int
-    begun_at: Instant
-    acknowledged_at: Instant
-    language: str
-    parts: int
+The provider is "" before the first attempt, or where one alone serves the channel.
+"""
 
 
 class Counts(Struct, kw_only=True):
@@ -52,12 +40,12 @@ class Counts(Struct, kw_only=True):
     # Answered by a human; each of them stands in a state as well.
     acknowledged: int = 0
 
-    def count(self, line: Line) -> None:
-        """One more."""
-        self.composed += 1
-        self.states[line.state] = self.states.get(line.state, 0) + 1
-        if line.acknowledged_at:
-            self.acknowledged += 1
+    def add(self, state: State, count: int, *, answered: bool) -> None:
+        """So many more."""
+        self.composed += count
+        self.states[state] = self.states.get(state, 0) + count
+        if answered:
+            self.acknowledged += count
 
     def of(self, *states: State) -> int:
         """How many stand in one of these."""
@@ -87,21 +75,28 @@ class Standing(Struct, kw_only=True):
     # Those without any address.
     unreachable: set[PersonId] = set()
 
-    def add(self, lines: Iterable[Line], sharing: Mapping[DeliveryId, Collection[PersonId]]) -> None:
+    def add(self, rows: Iterable[Row], sharing: Mapping[str, Collection[PersonId]]) -> None:
         """Count these; `sharing` are the others at the same address, by the delivery they share."""
-        for line in lines:
-            self.whole.count(line)
-            _counts(self.channels, line.channel).count(line)
-            _counts(self.providers, (line.channel, line.provider)).count(line)
-            _counts(self.prefixes, (line.channel, prefix(line.channel, line.address))).count(line)
-            if line.state in _FAILING:
-                self.reasons[line.state, line.reason] += 1
-            arrived = line.state in REACHING or bool(line.acknowledged_at)
-            for person in (line.person, *sharing.get(line.id, ())):
-                self.reached[person] = arrived or self.reached.get(person, False)
-            if line.acknowledged_at:
+        alike: Counter[tuple[str, str, str, str, str, bool]] = Counter()
+        reached = self.reached
+        for id_, person, channel, provider, address, state, reason, acknowledged in rows:
+            answered = acknowledged > 0
+            alike[channel, provider, prefix(channel, address), state, reason, answered] += 1
+            arrived = answered or state in REACHING
+            for one in (person, *sharing.get(id_, ())) if sharing else (person,):
+                if arrived or one not in reached:
+                    reached[PersonId(one)] = arrived
+            if answered:
                 # Of several people at one address nobody knows who answered: only whom it was meant for.
-                self.answered.add(line.person)
+                self.answered.add(PersonId(person))
+        for (channel, provider, begins, written, reason, answered), count in alike.items():
+            state = State(written)
+            self.whole.add(state, count, answered=answered)
+            _counts(self.channels, channel).add(state, count, answered=answered)
+            _counts(self.providers, (channel, provider)).add(state, count, answered=answered)
+            _counts(self.prefixes, (channel, begins)).add(state, count, answered=answered)
+            if state in _FAILING:
+                self.reasons[state, reason] += count
 
     @property
     def people(self) -> int:

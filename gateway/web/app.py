@@ -170,6 +170,7 @@ def make_web(
             fanout=fanout,
             renderer=renderer,
             names=desk.names,
+            ids=ids,
             clock=clock,
         )
         writing = ComposePages(

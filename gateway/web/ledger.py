@@ -15,10 +15,20 @@ from msgspec import Struct
 from belltower import log
 from belltower.clock import SECOND, Clock, Instant, aware
 from belltower.errors import NotFound, StoreError
-from belltower.ids import NoticeId, PersonId
+from belltower.ids import Ids, NoticeId, PersonId
 from gateway.web.compose_view import spoken_alone, spoken_audience, spoken_forecast, spoken_seconds
 from gateway.web.desk import Names
-from gateway.web.ledger_view import PEOPLE_SHOWN, Sheet, sheet, spoken_reason, spoken_state, title
+from gateway.web.ledger_view import (
+    CHANNELS,
+    PEOPLE_SHOWN,
+    CountsView,
+    Sheet,
+    counts_view,
+    sheet,
+    spoken_reason,
+    spoken_state,
+    title,
+)
 from gateway.web.live import Live, packed
 from gateway.web.pages import Pages
 from gateway.web.render import Renderer
@@ -30,7 +40,7 @@ from notify.readying import BY
 from notify.reports import Listed, Reports
 from notify.room import NotifyRoom
 from notify.site import NoticeSite
-from notify.standing import Standing, masked
+from notify.standing import Counts, Standing, masked
 
 _log = log.get("web")
 
@@ -38,7 +48,7 @@ LOOK_EVERY = 1.0
 """Seconds between two countings of a notice that somebody looks at."""
 
 SHARE = 4.0
-"""Counting rests this many times as long as it took: a very large notice is counted less often."""
+"""A notice rests this many times as long as counting it took."""
 
 WAIT = 1.5
 """Seconds that a page waits for the counts of a notice that was not counted yet."""
@@ -110,8 +120,10 @@ class Ledger:
         fanout: Fanout,
         renderer: Renderer,
         names: Names,
+        ids: Ids,
         clock: Clock,
     ) -> None:
+        self._ids = ids
         self._room = room
         self._pages = pages
         self._live = live
@@ -121,6 +133,8 @@ class Ledger:
         self._clock = clock
         self._sheets: dict[NoticeId, Sheet] = {}
         self._waiting: dict[NoticeId, asyncio.Future[Sheet]] = {}
+        # Until when a notice is not counted again.
+        self._rests_until: dict[NoticeId, float] = {}
         self._asked = asyncio.Event()
 
     def routes(self) -> list[web.RouteDef]:
@@ -131,23 +145,29 @@ class Ledger:
         ]
 
     async def run(self) -> None:
-        """Count what is asked for at once, and what is looked at whenever it changed; for ever."""
-        rest = 0.0
+        """Count what is asked for at once, and what is looked at whenever it changed; for ever.
+
+        What takes long to count is counted less often; between two countings its screens hear the sums that the
+        senders keep.
+        """
+        changed: set[NoticeId] = set()
         while True:
             try:
-                async with asyncio.timeout(max(LOOK_EVERY, rest)):
+                async with asyncio.timeout(LOOK_EVERY):
                     await self._asked.wait()
             except TimeoutError:
                 pass
             self._asked.clear()
-            began = self._clock.monotonic()
-            changed = self._live.take_noticed()
-            for notice in changed:
+            for notice in self._live.take_noticed():
                 self._sheets.pop(notice, None)
-            watched = [notice for notice in changed if self._fanout.watched(notice)]
-            for notice in dict.fromkeys([*self._waiting, *watched]):
-                await self._count(notice)
-            rest = SHARE * (self._clock.monotonic() - began)
+                changed.add(notice)
+            changed = {notice for notice in changed if self._fanout.watched(notice)}
+            for notice in [*self._waiting, *(changed - self._waiting.keys())]:
+                if notice in self._waiting or self._clock.monotonic() >= self._rests_until.get(notice, 0.0):
+                    changed.discard(notice)
+                    await self._count(notice)
+                else:
+                    await self._tell_sums(notice)
 
     async def counted(self, listed: Listed) -> Sheet | None:
         """The counts as they stand; None: they take longer than a page waits."""
@@ -166,7 +186,7 @@ class Ledger:
             return None
 
     async def _count(self, notice: NoticeId) -> None:
-        heads = dict(self._live.heads)
+        heads, began = dict(self._live.heads), self._clock.monotonic()
         waiting = self._waiting.pop(notice, None)
         try:
             found = await self._sheet(notice)
@@ -176,12 +196,37 @@ class Ledger:
                 waiting.set_exception(error)
             return
         while len(self._sheets) >= _COUNTED:
-            self._sheets.pop(next(iter(self._sheets)))
+            oldest = next(iter(self._sheets))
+            del self._sheets[oldest]
+            self._rests_until.pop(oldest, None)
         self._sheets[notice] = found
+        now = self._clock.monotonic()
+        self._rests_until[notice] = now + SHARE * (now - began)
         if waiting is not None and not waiting.done():
             waiting.set_result(found)
         html = self._renderer.part("ledger_parts.html", "sheet", found, notice)
         self._fanout.publish(notice, event("ledger", packed(html=html), heads), heads)
+
+    async def _tell_sums(self, notice: NoticeId) -> None:
+        try:
+            listed = await self._room.reports.notice(notice)
+            sums = await self._sums(listed) if listed is not None else []
+        except StoreError as error:
+            _log.error("ledger_not_read", notice=notice, error=type(error).__name__)
+            return
+        html = self._renderer.part("ledger_parts.html", "sums", sums)
+        self._fanout.send(notice, event("sums", packed(html=html)))
+
+    async def _sums(self, listed: Listed) -> list[CountsView]:
+        """By way out, from the counts that need no rows to be read."""
+        progress = await self._room.notify.progress(listed.notice, listed.revision)
+        views = []
+        for channel, states in sorted(progress.counts.items()):
+            counts = Counts()
+            for state, load in states.items():
+                counts.add(state, load.deliveries, answered=False)
+            views.append(counts_view(CHANNELS.get(channel, channel), channel, counts))
+        return views
 
     async def _sheet(self, notice: NoticeId) -> Sheet:
         listed = await self._room.reports.notice(notice)
@@ -216,12 +261,16 @@ class Ledger:
         if listed is None and (written is None or written.state is not DraftState.SENT):
             raise NotFound("There is no such notice, or it is not planned yet: reload in a moment.")
         listed = listed or _unplanned(written)
+        found = await self.counted(listed) if listed.revision else None
         values = {
             "topic": notice,
             "line": title(listed, self._names, self._renderer.zone),
-            "sheet": await self.counted(listed) if listed.revision else None,
+            "sheet": found,
+            "sums": await self._sums(listed) if found is None and listed.revision else [],
             "words": await self._room.reports.words(listed),
             "who": await self._who(written),
+            "correctable": self._pages.corrections and bool(listed.revision) and not listed.superseded_by,
+            "verb": self._ids.verb(),
         }
         return self._pages.page(request, "ledger.html", values, session)
 

@@ -170,6 +170,7 @@ class Pages:
             "calls": calls_told(story),
             "unread": unread(story),
             "places": self._desk.names.places(),
+            "writable": self.notices,
             "still_told": still_told(story.incident) if self.corrections else [],
             "told_words": TOLD,
             "over_verb": self._ids.verb(),

@@ -3,32 +3,20 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from belltower.clock import Instant
-from belltower.ids import DeliveryId, PersonId
+from belltower.ids import PersonId
 from notify.delivery import State
-from notify.standing import REACHING, Counts, Line, Standing, masked
+from notify.standing import REACHING, Counts, Row, Standing, masked
 
 
-def line(n: int, state: State, *, address: str = "", person: str = "", acknowledged: int = 0) -> Line:
-    return Line(
-        id=DeliveryId(f"d{n}"),
-        person=PersonId(person or f"p{n}"),
-        channel="sms",
-        provider="cell",
-        address=address or f"+1555010{n:04}",
-        state=state,
-        reason="why" if state is State.REFUSED else "",
-        attempts=1,
-        begun_at=Instant(1),
-        acknowledged_at=Instant(acknowledged),
-        language="en",
-        parts=1,
-    )
+def line(n: int, state: State, *, address: str = "", person: str = "", acknowledged: int = 0) -> Row:
+    reason = "why" if state is State.REFUSED else ""
+    to = address or f"+1555010{n:04}"
+    return (f"d{n}", person or f"p{n}", "sms", "cell", to, state.value, reason, acknowledged)
 
 
-def standing(*lines: Line, **sharing: list[str]) -> Standing:
+def standing(*lines: Row, **sharing: list[str]) -> Standing:
     made = Standing(whole=Counts())
-    made.add(lines, {DeliveryId(id_): [PersonId(one) for one in who] for id_, who in sharing.items()})
+    made.add(lines, {id_: [PersonId(one) for one in who] for id_, who in sharing.items()})
     return made
 
 

@@ -101,6 +101,7 @@ function ledger({ html }) {
   // What somebody has opened stays open.
   const open = Boolean(place.querySelector("details[open]"));
   replaced(place, html);
+  replaced(byId("sums"), "");
   const names = place.querySelector("details");
   if (open && names) names.open = true;
 }
@@ -136,6 +137,7 @@ function listen() {
     alerts: ({ html }) => replaced(byId("alerts"), html),
     calling: ({ html }) => replaced(byId("calling"), html),
     ledger,
+    sums: ({ html }) => replaced(byId("sums"), html),
     again: reload,
   };
   source.onopen = alive;

@@ -1,5 +1,6 @@
 """The ledger over HTTP: what a notice's page says, never more than is known, and what its export holds."""
 
+import asyncio
 import csv
 import io
 
@@ -7,6 +8,7 @@ import pytest
 
 from belltower.incident.facts import Mode
 from belltower.people.person import Person
+from gateway.web import ledger
 from gateway.web.ledger import COLUMNS, neutral
 from notify.audience import AudienceRule
 from notify.delivery import State
@@ -120,3 +122,22 @@ async def test_only_who_is_signed_in_sees_a_ledger(house: House) -> None:
         for path in ("/notices", f"/notices/{notice}", f"/notices/{notice}.csv"):
             async with session.get(address + path, allow_redirects=False) as answer:
                 assert "/sign-in" == answer.headers["Location"]
+
+
+async def test_what_takes_long_to_count_shows_its_sums_at_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page does not wait for the counting; what it says meanwhile comes from the counts the senders keep."""
+    monkeypatch.setattr(ledger, "WAIT", 0.05)
+    async with noticing(house, *STAFF) as school, living(house) as address, browser() as session:
+        await enter(session, address, house)
+        notice = await school.order()
+        await school.settled(notice, 4)
+        assert house.notices is not None
+        never = asyncio.Event()
+        monkeypatch.setattr(house.notices.reports, "standing", lambda _listed: never.wait())
+        html = await page(session, f"{address}/notices/{notice}")
+
+    assert "are being counted" in html
+    assert '<b class="mono">2</b> with the carrier' in html
+    assert '<b class="mono">1</b> failed' in html
