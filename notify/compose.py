@@ -48,6 +48,7 @@ _log = log.get("notify")
 
 _PEOPLE_AT_ONCE = 500
 _UNREACHABLE_NAMED = 50
+_REMEMBERED = 100
 _CHANNEL, _STATE, _REASON, _LANGUAGE, _PARTS = 5, 7, 8, 10, 11
 
 
@@ -64,6 +65,13 @@ class Choice(Struct, frozen=True, kw_only=True):
     routine: bool = False
     # Families are to hear of an exercise.
     families_of_exercise: bool = False
+
+
+class _People(Struct, frozen=True, kw_only=True):
+    """Everybody there was at one moment."""
+
+    roster: int
+    own: tuple[Person, ...]
 
 
 class Changed(WrongState):
@@ -96,6 +104,8 @@ class Composer:
         self._clock = clock
         self._ids = ids
         self._drilling = drilling
+        # Of which people each draft was counted; what is not here is counted anew.
+        self._counted_of: dict[NoticeId, _People] = {}
 
     async def write(self, verb: VerbId, choice: Choice, by: PersonId) -> Draft:
         """A draft of this choice, counted. Raises `Refused`: it can be sent to nobody as it is."""
@@ -119,12 +129,7 @@ class Composer:
             routine=choice.routine,
         )
         draft = Draft(
-            id=id_,
-            made_at=now,
-            made_by=by,
-            order=order,
-            rule=rule,
-            counted=await self.count(order, rule),
+            id=id_, made_at=now, made_by=by, order=order, rule=rule, counted=await self._look(order, rule)
         )
         tx = Transaction()
         self.drafts.add(tx, draft)
@@ -270,7 +275,11 @@ class Composer:
             if known is None:
                 raise WrongState("Its audience is not in the site package any more. Write it again.")
             rule = known
-        fresh = replace(draft, rule=rule, counted=await self.count(draft.order, rule))
+        if rule == draft.rule and await self._same_people(draft):
+            counted = draft.counted
+        else:
+            counted = await self._look(draft.order, rule)
+        fresh = replace(draft, rule=rule, counted=counted)
         now = fresh.counted.people
         if drifted(seen, now):
             await self._move(fresh, draft.state)
@@ -278,6 +287,27 @@ class Composer:
                 f"The audience has changed: {seen} people when you looked, {now} now. Nothing was sent: look again."
             )
         return fresh
+
+    async def _look(self, order: NoticeOrdered, rule: AudienceRule) -> Counted:
+        """Count, and remember of whom: a large roster takes long to open, and is mostly as it was a minute ago."""
+        people = await self._people()
+        counted = await self.count(order, rule)
+        while len(self._counted_of) >= _REMEMBERED:
+            del self._counted_of[next(iter(self._counted_of))]
+        self._counted_of[order.notice] = people
+        return counted
+
+    async def _same_people(self, draft: Draft) -> bool:
+        known = self._counted_of.get(draft.id)
+        if known is None or draft.rule.on_site:
+            return False
+        now = await self._people()
+        return now.roster == known.roster and now.own == known.own
+
+    async def _people(self) -> _People:
+        site = self._site()
+        roster = await site.roster.version() if site.roster is not None else 0
+        return _People(roster=roster, own=tuple(site.people.values()))
 
     async def _send(self, draft: Draft, *, by: PersonId) -> Draft:
         now = self._clock.now()

@@ -22,6 +22,10 @@ class Roster(Protocol):
         """All of them, some hundreds at a time, always in the same order. Raises `StoreError`."""
         ...
 
+    async def version(self) -> int:
+        """Another number whenever anybody in it is another. Raises `StoreError`."""
+        ...
+
 
 class NoticeSite(Struct, frozen=True, kw_only=True):
     """One revision of the site package, as notices see it."""

@@ -19,6 +19,10 @@ class RosterPeople:
     def __init__(self, *, store: RosterStore) -> None:
         self._store = store
 
+    async def version(self) -> int:
+        """The revision in force."""
+        return await self._store.in_force()
+
     async def people(self) -> AsyncIterator[Sequence[Person]]:
         """All of them, some hundreds at a time, all of one revision. Raises `StoreError`."""
         store = self._store

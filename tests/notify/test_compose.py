@@ -311,3 +311,32 @@ def test_the_whole_district_is_who_nothing_narrows() -> None:
     assert wide(replace(GUARDIANS, places=frozenset({PlaceId("b204")}), languages=frozenset({"es"})))
     assert not wide(OF_7B)
     assert not wide(AudienceRule(roles=frozenset({"staff"})))
+
+
+async def test_a_roster_that_is_as_it_was_is_not_opened_again(options: DeskOptions) -> None:
+    """To open a large one takes seconds: between looking and sending only its version is asked."""
+    async with writing(options, guardian(1), guardian(2)) as it:
+        draft = await it.draft()
+        opened: list[str] = []
+        site = it.running.room._site()
+        it.composer._site = lambda: replace(site, roster=Watched(it.families, opened))
+        await it.composer.ask(draft.id, RUTH, seen=2)
+
+        assert [] == opened
+        assert 1 == len(await it.ordered())
+
+
+class Watched:
+    """A roster that says when it is opened."""
+
+    def __init__(self, roster: RosterOf, opened: list[str]) -> None:
+        self._roster = roster
+        self._opened = opened
+
+    async def people(self):
+        self._opened.append("people")
+        async for some in self._roster.people():
+            yield some
+
+    async def version(self) -> int:
+        return await self._roster.version()

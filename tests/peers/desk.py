@@ -85,6 +85,9 @@ class RosterOf:
         for start in range(0, len(self._people), 2):
             yield self._people[start : start + 2]
 
+    async def version(self) -> int:
+        return hash(tuple(person.id for person in self._people))
+
 
 def site(
     people: dict[PersonId, Person],

@@ -70,6 +70,10 @@ class Families:
         for start in range(0, len(self.known), 2):
             yield self.known[start : start + 2]
 
+    async def version(self) -> int:
+        """It changes with whoever is known."""
+        return hash(tuple(one.id for one in self.known))
+
     async def names(self, people: Collection[PersonId]) -> Mapping[PersonId, str]:
         """By name."""
         return {one.id: one.name for one in self.known if one.id in people}
