@@ -268,6 +268,7 @@ class Ledger:
             "sheet": found,
             "sums": await self._sums(listed) if found is None and listed.revision else [],
             "words": await self._room.reports.words(listed),
+            "spoken": CHANNELS,
             "who": await self._who(written),
             "correctable": self._pages.corrections and bool(listed.revision) and not listed.superseded_by,
             "verb": self._ids.verb(),
