@@ -60,10 +60,9 @@ def headline(story: Story) -> Headline:
     incident = story.incident
     if not incident.open:
         return Headline(tone=Tone.QUIET, text="CLOSED", note=_closed_note(story))
-    unproven = [each.unproven for each in incident.buildings.values() if not each.proven]
-    if unproven and not incident.calls:
-        note = f"{unproven[-1]}. Raise the alarm for this place to call the PSAP, or call 911."
-        return Headline(tone=Tone.LOUD, text="NOT CALLED BY ITSELF — LOOK, THEN CALL", note=note)
+    uncalled = _uncalled(story)
+    if not incident.calls and uncalled:
+        return _look(uncalled, "", exercise=story.exercise)
     if not incident.calls:
         note = "" if story.exercise else "If help from outside is needed, call 911."
         return Headline(tone=Tone.WAITING, text="NO CALL TO THE PSAP WAS ORDERED", note=note)
@@ -78,7 +77,32 @@ def headline(story: Story) -> Headline:
         line = replace(
             line, note=f"{line.note} The right place has not been read back yet: telephone the PSAP."
         )
-    return line
+    if uncalled and line.tone is Tone.LOUD:
+        return replace(line, note=f"{line.note} Nobody was called for {uncalled}.")
+    return _look(uncalled, line.text, exercise=story.exercise) if uncalled else line
+
+
+def _uncalled(story: Story) -> str:
+    """The buildings whose alarms prove nothing and for which there is no call, each with why."""
+    incident = story.incident
+    called = {call.building for call in incident.calls.values()}
+    return "; ".join(
+        f"{story.place_words(each.place)} ({each.unproven})"
+        for name, each in incident.buildings.items()
+        if not each.proven and name not in called
+    )
+
+
+def _look(uncalled: str, others: str, *, exercise: bool) -> Headline:
+    """What nobody was called for; `others` is what the calls there are have come to."""
+    note = f"{uncalled}." + (f" Other places: {others}." if others else "")
+    if exercise:
+        return Headline(
+            tone=Tone.LOUD,
+            text="NOT CALLED BY ITSELF — EXERCISE",
+            note=f"{note} In a real alarm: look, then call 911.",
+        )
+    return Headline(tone=Tone.LOUD, text="NOT CALLED BY ITSELF — LOOK, THEN CALL 911", note=note)
 
 
 def _corrected_unread(call: CallView) -> bool:

@@ -231,6 +231,10 @@ class Story:
         """The place a call is about, as people read it."""
         return self._buildings.get(call, "")
 
+    def place_words(self, place: PlaceId | None) -> str:
+        """A place as people read it."""
+        return self._names.place(place)
+
     def apply(self, entry: Entry) -> set[str]:
         """Take `entry`, which must be about this incident; returns the keys of the steps that changed."""
         if not self._fresh(entry):

@@ -116,6 +116,36 @@ def pressed(mode: Mode = Mode.ACTUAL) -> Telling:
     return Telling(mode).alarm(0).opened(0).call(0)
 
 
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_building_for_which_nobody_was_called_is_named_whatever_other_calls_there_are(mode: Mode) -> None:
+    """First where a call is answered, below it where another is loud itself; not once it has a call of its own."""
+    telling = pressed(mode).sent(1).human(2)
+    assert "ACKNOWLEDGED by a telecommunicator" == telling.line()
+    telling.say(
+        3,
+        facts.AlarmRaised(
+            alarm="alm_3",  # type: ignore[arg-type]
+            incident=INCIDENT,
+            kind=AlarmKind.PANIC,
+            mode=mode,
+            place=PlaceId("plc_gym"),
+            building="G",
+            number=1,
+            device="sos-gym",  # type: ignore[arg-type]
+            path="zigbee",
+            unproven="What sos-gym sends can be forged",
+        ),
+    )
+    told = headline(telling.story())
+    assert "NOT CALLED BY ITSELF" in told.text
+    assert "ACKNOWLEDGED" in told.note
+    assert f"{Names().place(PlaceId('plc_gym'))} (What sos-gym sends can be forged)" in told.note
+    assert ("CALL 911" in told.text) is (mode is Mode.ACTUAL)
+    worse = headline(telling.call(4, "cal_2").unanswered(9, "cal_2").story())
+    assert "NOT ACKNOWLEDGED" in worse.text
+    assert "Nobody was called for" in worse.note
+
+
 def test_further_presses_show_how_far_they_have_come() -> None:
     """Recorded, then some sent, then all sent, then all with the PSAP's system."""
     telling = pressed().sent(0.1)

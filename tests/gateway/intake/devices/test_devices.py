@@ -303,7 +303,7 @@ async def test_a_device_that_cannot_prove_itself_calls_nobody_until_a_person_doe
     story = Story(incident.id, names=NoNames())
     story.incident = incident
     told = headline(story)
-    assert ("NOT CALLED BY ITSELF — LOOK, THEN CALL", True) == (told.text, "desk-1" in told.note)
+    assert ("NOT CALLED BY ITSELF — LOOK, THEN CALL 911", True) == (told.text, "desk-1" in told.note)
 
     await bench.hear("z/hall", PRESS)
     assert ["B"] == [order.building for order in await bench.facts(facts.CallOrdered)]
