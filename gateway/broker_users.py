@@ -20,6 +20,7 @@ from hardware.profiles.compiled import Profile
 
 _NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NO_NAME = re.compile(r"[+#/\s]|^$")
+_NOBODY: Mapping[str, str] = {}
 
 
 class BrokerUser(Struct, frozen=True, kw_only=True):
@@ -39,41 +40,32 @@ class BrokerUsers(Struct, frozen=True, kw_only=True):
     told: tuple[str, ...] = ()
 
 
-def broker_users(site: SiteDevices) -> BrokerUsers:
-    """The users of the site's devices. Raises `SettingsError` for a name or address that a broker would misread."""
+class _Claim(Struct, frozen=True, kw_only=True):
+    """What one of the site wants of the broker: the user name, whose it is in plain words, and the topic filters."""
+
+    user: str
+    whose: str
+    write: tuple[str, ...]
+    read: tuple[str, ...]
+
+
+def broker_users(site: SiteDevices, taken: Mapping[str, str] = _NOBODY) -> BrokerUsers:
+    """The users of the site's devices. `taken` says whose the user names of others are.
+
+    Raises `SettingsError` for a name or address that a broker would misread, and for a name that two would share.
+    """
+    claims = _claims(site)
+    if shared := _shared(claims, taken):
+        raise SettingsError("\n".join(shared))
     writes: dict[str, set[str]] = {}
     reads: dict[str, set[str]] = {}
-
-    def allow(user: str, write: Iterable[str], read: Iterable[str]) -> None:
-        if _NO_NAME.search(user):
+    for claim in claims:
+        if _NO_NAME.search(claim.user):
             raise SettingsError(
-                f'"{user[:60]}" is no name for a broker\'s user: no blank, +, # or / may be in it'
+                f'"{claim.user[:60]}" is no name for a broker\'s user: no blank, +, # or / may be in it'
             )
-        writes.setdefault(user, set()).update(write)
-        reads.setdefault(user, set()).update(read)
-
-    for device in site.devices.values():
-        profile = site.profiles[device.profile]
-        if profile.wire:  # a driver of ours brings it
-            continue
-        topics = [] if profile.wire else _topics(profile)
-        if profile.layouts or profile.bearer is not None:
-            for bearer in [profile] if profile.bearer is not None else _bearers(device, site.profiles):
-                allow(bearer.id, *_filters(bearer, bearer.tables.settings))
-        elif base := _base(profile):
-            allow(base, [f"{base}/#"], [f"{base}/#"])
-        elif topics and not any("{device}" in topic for topic in topics):
-            # One program speaks for all that it hears, and names them in its messages only.
-            name = _speaker(device, site.devices).id if device.parent else profile.id
-            allow(name, *_filters(profile, profile.tables.settings))
-        elif topics:
-            speaker = _speaker(device, site.devices)
-            for one in (device, speaker):
-                if set("+#") & set(one.address):
-                    raise SettingsError(
-                        f'device "{one.id}": its address has + or # in it, which a broker takes for others\' too'
-                    )
-            allow(speaker.id, *_own(profile, device.address, speaker.address))
+        writes.setdefault(claim.user, set()).update(claim.write)
+        reads.setdefault(claim.user, set()).update(claim.read)
     heard = {one for filters in writes.values() for one in filters}
     told = {one for filters in reads.values() for one in filters}
     return BrokerUsers(
@@ -84,6 +76,58 @@ def broker_users(site: SiteDevices) -> BrokerUsers:
         heard=_least(heard),
         told=_least(told),
     )
+
+
+def shared_names(site: SiteDevices, taken: Mapping[str, str] = _NOBODY) -> list[str]:
+    """Why a name at the broker would be two users', each a line with its mend; empty: none is."""
+    try:
+        return _shared(_claims(site), taken)
+    except SettingsError:  # printing the broker's settings says so, and not every school prints them
+        return []
+
+
+def _shared(claims: Iterable[_Claim], taken: Mapping[str, str]) -> list[str]:
+    owners = dict(taken)
+    faults: dict[str, None] = {}
+    for claim in claims:
+        if (owner := owners.setdefault(claim.user, claim.whose)) != claim.whose:
+            faults[
+                f'"{claim.user}" would be one user of the broker for {owner} and for {claim.whose}, and each could '
+                "speak as the other: rename one"
+            ] = None
+    return list(faults)
+
+
+def _claims(site: SiteDevices) -> list[_Claim]:
+    claims: list[_Claim] = []
+
+    def claim(user: str, whose: str, rights: tuple[Iterable[str], Iterable[str]]) -> None:
+        claims.append(_Claim(user=user, whose=whose, write=tuple(rights[0]), read=tuple(rights[1])))
+
+    for device in site.devices.values():
+        profile = site.profiles[device.profile]
+        if profile.wire:  # a driver of ours brings it
+            continue
+        topics = _topics(profile)
+        if profile.layouts or profile.bearer is not None:
+            for bearer in [profile] if profile.bearer is not None else _bearers(device, site.profiles):
+                claim(bearer.id, f'the server "{bearer.id}"', _filters(bearer, bearer.tables.settings))
+        elif base := _base(profile):
+            claim(base, f'the base topic "{base}"', ([f"{base}/#"], [f"{base}/#"]))
+        elif topics and not any("{device}" in topic for topic in topics):
+            # One program speaks for all that it hears, and names them in its messages only.
+            name = _speaker(device, site.devices).id if device.parent else profile.id
+            whose = f'the device "{name}"' if device.parent else f'the program of the profile "{name}"'
+            claim(name, whose, _filters(profile, profile.tables.settings))
+        elif topics:
+            speaker = _speaker(device, site.devices)
+            for one in (device, speaker):
+                if set("+#") & set(one.address):
+                    raise SettingsError(
+                        f'device "{one.id}": its address has + or # in it, which a broker takes for others\' too'
+                    )
+            claim(speaker.id, f'the device "{speaker.id}"', _own(profile, device.address, speaker.address))
+    return claims
 
 
 def _bearers(device: DeviceRecord, profiles: Mapping[str, Profile]) -> list[Profile]:

@@ -61,12 +61,17 @@ def command(
     from gateway.broker_config import BrokerPlan, render
     from gateway.broker_users import BrokerUsers, broker_users
 
+    users = BrokerUsers()
+    if site is not None:
+        package = site_package.load(site)
+        taken = {str(name): f"the unit {name}" for name in package.units}
+        users = broker_users(package.foreign, {**taken, username: "us", devices_username: "us"})
     plan = BrokerPlan(
         bind=bind,
         port=port,
         username=username,
         devices_username=devices_username,
-        users=broker_users(site_package.load(site).foreign) if site is not None else BrokerUsers(),
+        users=users,
         folder=folder,
         save_every_change=save_every_change,
     )

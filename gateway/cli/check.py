@@ -69,6 +69,7 @@ def command(config: Path, site: Path | None, *, without_secrets: bool, as_json: 
         loose = unwired(foreign.devices.values(), profiles=foreign.profiles, ways=ways, keys=keys)
         faults += [f"{config}: {line}" for line in (*settings.unplaced(package.places), *loose)]
         faults += [f"{config}: {line}" for line in device_output_faults(settings, foreign)]
+        faults += [f"{folder}/devices.toml: {line}" for line in shared_users(settings, package)]
     if faults and as_json:
         for line in faults:
             emit(_fault(line))
@@ -119,6 +120,22 @@ def _summary(settings: Settings, package: SitePackage) -> dict[str, str]:
         "outputs": ", ".join(settings.outputs) or "none",
         "page": settings.desk.web.url,
     }
+
+
+def shared_users(settings: Settings, package: SitePackage) -> list[str]:
+    """Why two would be one user of a broker that devices speak through; empty: there is none, or no such broker."""
+    from gateway.broker_config import BrokerPlan
+    from gateway.broker_users import shared_names
+    from gateway.intake.devices.settings import MQTTDeviceSettings
+
+    ways = [way for way in settings.alarm.devices.values() if isinstance(way, MQTTDeviceSettings)]
+    if not ways:
+        return []
+    usual = BrokerPlan()
+    ours = [usual.username, usual.devices_username, *(way.username for way in ways)]
+    ours += [broker.username for broker in settings.alarm.mqtt_broker.values()]
+    taken = {str(name): f"the unit {name}" for name in package.units}
+    return shared_names(package.foreign, {**taken, **dict.fromkeys(ours, "us")})
 
 
 def untried_links(settings: Settings) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from belltower.errors import SettingsError
 from gateway.broker_config import BrokerPlan, render_acl
-from gateway.broker_users import broker_users
+from gateway.broker_users import broker_users, shared_names
 from gateway.site_devices import SiteDevices, renamed
 from hardware.codecs.mqtt_packets import ConnAck, PingReq, PingResp, PubAck, Publish, SubAck, Subscribe
 from hardware.device_record import DeviceRecord
@@ -209,6 +209,27 @@ def test_an_address_that_stands_for_others_is_refused() -> None:
     """So is a base topic that is no user's name."""
     with pytest.raises(SettingsError, match="plug-1"):
         broker_users(site(("plug-1", "tasmota", "+")))
+
+
+@pytest.mark.parametrize(
+    ("devices", "says"),
+    [
+        ((("zigbee2mqtt", "shelly-gen2-input", "shelly1"), ("sos", "zigbee2mqtt", "0x01")), "base topic"),
+        (
+            (("chirpstack", "shelly-gen2-input", "shelly1"), ("sos", "netvox-r312", "00137A1000000001")),
+            "server",
+        ),
+        ((("rtl-433", "shelly-gen2-input", "shelly1"), ("wall", "rtl-433", "3456")), "program"),
+        ((("u7", "shelly-gen2-input", "shelly1"),), "the unit u7"),
+        ((("belltower", "shelly-gen2-input", "shelly1"),), "for us"),
+    ],
+)
+def test_two_never_become_one_user(devices, says) -> None:
+    """A device called as a bridge's base topic, a server, a program, a unit or ourselves is refused by name."""
+    taken = {"u7": "the unit u7", "belltower": "us"}
+    with pytest.raises(SettingsError, match=f'"{devices[0][0]}".*{says}.*rename'):
+        broker_users(site(*devices), taken)
+    assert 1 == len(shared_names(site(*devices), taken))
 
 
 def test_without_foreign_devices_nobody_is_added() -> None:

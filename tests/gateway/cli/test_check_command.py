@@ -1,0 +1,37 @@
+"""What `belltower check` refuses before anything runs."""
+
+from click.testing import CliRunner
+
+from gateway.cli.commands import belltower
+from tests.gateway.cli.house import house
+
+DEVICES = """
+[[device]]
+id = "zigbee2mqtt"
+profile = "shelly-gen2-input"
+address = "shelly1"
+place = "{place}"
+[[device]]
+id = "sos"
+profile = "zigbee2mqtt"
+address = "0x01"
+"""
+BROKER = '\n[alarm.devices.hall]\nkind = "mqtt"\nurl = "mqtt://127.0.0.1:1883"\n'
+
+
+def test_two_that_would_be_one_user_of_the_broker_are_refused(tmp_path) -> None:
+    """By `check` where devices speak through a broker, and by `broker-config`; without a broker it is nobody's fault."""
+    config = house(tmp_path)
+    (tmp_path / "site" / "devices.toml").write_text(DEVICES.replace('place = "{place}"\n', ""), "utf-8")
+    run = CliRunner().invoke
+    check = ["check", "--config", str(config), "--without-secrets"]
+    shared = '"zigbee2mqtt" would be one user of the broker'
+
+    assert shared not in run(belltower, check).output
+    config.write_text(config.read_text("utf-8") + BROKER, "utf-8")
+    refused = run(belltower, check)
+    assert refused.exit_code != 0
+    assert shared in f"{refused.output} {refused.exception}"
+    printed = run(belltower, ["broker-config", "--site", str(tmp_path / "site")])
+    assert printed.exit_code != 0
+    assert shared in f"{printed.output} {printed.exception}"
