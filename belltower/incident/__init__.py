@@ -4,6 +4,7 @@
 - `encoding`: facts to and from their JSON bodies; `entry`: a fact with its place in the journal.
 - `fold`: an incident as it stands, from its facts. Pure.
 - `plan`: what is ordered when something happens. Pure.
+- `told`: which text takes back or ends what was told, and for whom. Pure.
 - `drill`: the token without which everything is live. Pure. `drilling`: the drill that runs.
 - `verbs`: raise an alarm, order an action, close, begin and end a drill: decide at once, write down in one commit.
 - `store`: the heart's own tables.

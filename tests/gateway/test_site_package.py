@@ -203,3 +203,20 @@ def test_authorisers_are_people_with_a_key_each(site: Path) -> None:
     assert ["site/drills.toml: authoriser: a drill takes two authorisers; name another one"] == faults(site)
     write()
     assert {} == load(site).authorisers
+
+
+def test_who_is_to_answer_and_who_is_told_are_named_rightly(site: Path) -> None:
+    """The staff only, with texts and audiences that there are; no further way within seconds."""
+    with (site / "response.toml").open("a") as file:
+        file.write(
+            '[escalation]\ntemplates = ["families.lockdown.now", "staff-alram"]\nchannels = ["voice"]\n'
+            'channel_after = "1s"\naudience = "nobody"\n[families]\naudience = "parents"\nofficer = "all-staff"\n'
+        )
+
+    assert [
+        'escalation.templates: "families.lockdown.now" is for families; only the staff is waited for: name staff templates',
+        'escalation.templates: the wording has no template "staff-alram"',
+        'escalation.audience: audiences.toml has no "nobody"',
+        'escalation.channel_after: shorter than 5 s; write "15s"',
+        'families.audience: audiences.toml has no "parents"',
+    ] == [fault.removeprefix("site/response.toml: ").split("; known")[0] for fault in faults(site)]
