@@ -149,7 +149,8 @@ class Ledger:
                     counting.set_result(None)
 
     async def _write(self, group: list[_Learned]) -> None:
-        unknown = {one.evidence.delivery for one in group} - self._known.keys()
+        # Not by `-`: a view of all keys would be walked for every group.
+        unknown = {one.evidence.delivery for one in group if one.evidence.delivery not in self._known}
         if unknown:
             self.remember((await self._tables.of(sorted(unknown))).values())
         tx = Transaction()
