@@ -150,7 +150,7 @@ UPDATE notice SET superseded_by = :by WHERE notice = :notice AND revision < :rev
 _SUPERSEDE_TEMPLATE = """
 UPDATE notice SET superseded_by = :by
 WHERE incident = :incident AND template = :template AND notice <> :by AND superseded_by = ''
-    AND ordered_at <= :ordered_at
+    AND ordered_at < :ordered_at
 """
 
 # A due time further off than the longest wait was written before the wall clock stepped back: it is due.

@@ -139,3 +139,17 @@ async def test_a_notice_of_the_desks_own_needs_no_alarm_lane(options: DeskOption
         (planned,) = [fact for fact in await running.facts() if isinstance(fact, NoticePlanned)]
 
     assert (3, 3) == (planned.people, planned.deliveries)
+
+
+async def test_one_order_to_two_audiences_reaches_both(options: DeskOptions) -> None:
+    """What was ordered in the same commit takes nobody's place; what was ordered later does."""
+    sms = Takes()
+    families = RosterOf(*(reader(f"g{n}", n) for n in range(3)))
+    async with desk(
+        options, people=staff(3, kinds=("sms",)), roster=families, channels=[Provider(channel=sms)]
+    ) as running:
+        action = {"template": "staff-action", "slots": {"action": "hold"}}
+        await running.is_ordered(order(1, **action), order(2, audience="families-7b", **action))
+        await running.is_settled(6)
+
+    assert [1] * 6 == [len(sms.to(n)) for n in (100, 101, 102, 0, 1, 2)]
