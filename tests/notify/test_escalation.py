@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from belltower.clock import SECOND
 from belltower.ids import IncidentId, NoticeId, PersonId, PlaceId, UnitId
 from belltower.incident import facts
 from belltower.incident.facts import DeliveryEscalated, NoticeOrdered, RoomStatus
@@ -217,13 +216,10 @@ async def test_r20_what_may_not_have_arrived_goes_by_another_kind_of_address(
     ) as running:
         async with running.database.begin() as tx:
             running.room.tables.add_rule(tx, NoticeId("ntc_001"), rule)
-        began = running.clock.now()
         await running.is_ordered(order(1, audience=""))
         if goes:
             await until(lambda: len(mail.sent) == 2)
-            took = running.clock.now() - began
             found = await heard(running, 2)
-            assert took < 5 * SECOND
             assert {("p1", "email", None), ("p2", "email", None)} == set(found)
         else:
             await running.is_settled(2)

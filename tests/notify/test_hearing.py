@@ -145,7 +145,7 @@ async def test_an_answer_acknowledges_its_delivery_and_proves_that_it_was_read(
     await carrier.writes(P0, "1")
     await carrier.writes(P1, "I am driving and will answer later")
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not (await running.count())["read"]:  # noqa: ASYNC110 - rows ring no bell
             await asyncio.sleep(0.01)
     rows = await running.database.read(

@@ -132,7 +132,7 @@ async def settled(
         options = DeskOptions(database=str(folder / "desk.db"), callback_port=port)
         async with desk(options, people={person.id: person}, channels=channels) as running:
             await running.is_ordered(order())
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while True:
                     rows = [(row.state, row.reason) for row in await running.rows()]
                     (call,) = carrier.calls_to(NUMBER) or [None]

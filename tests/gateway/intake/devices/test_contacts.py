@@ -166,7 +166,7 @@ async def test_one_serial_line_serves_inputs_and_relays(bench: Bench, cable) -> 
         await device.close_input(2)
         async with polled(bench, url, lines):
             relay = Coil(line=lines.modbus(url), device=1, coil=3)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 await relay.switch(Ask(on=True, request="1"), lambda _: None)
             assert await device.coil(3)
             await device.close_input(0)

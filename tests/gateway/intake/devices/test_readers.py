@@ -90,7 +90,7 @@ async def test_a_button_on_an_input_and_a_duress_code_call_for_help(bench: Bench
             await until(lambda: counted["device_presses"] == 2, within=5)
             reached: list[Reached] = []
             door = OSDPOutput(line=lines.osdp(f"serial://{cable.near}?baud=9600"), address=5, output=1)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 await door.switch(Ask(on=True, request="1"), reached.append)
             assert Reached.DEVICE == reached[-1]
             cable.pull()
