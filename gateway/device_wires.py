@@ -402,7 +402,7 @@ def _signed(settings: WebhookDeviceSettings) -> Signed | None:
     if settings.key is None:
         return None
     key = settings.key.reveal().strip().encode()
-    return Signed(key=key, header=settings.signature_header, timestamped=settings.timestamped)
+    return Signed(key=key, header=settings.signature_header, over=settings.signed)
 
 
 def _server_tls(settings: WebhookDeviceSettings) -> TLS | None:

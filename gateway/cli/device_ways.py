@@ -103,9 +103,7 @@ def _hook(way: WebhookDeviceSettings) -> tuple[str, ssl.SSLContext | None, Signe
     host = _ANY.get(way.bind, way.bind)
     signed = None
     if way.key is not None:
-        signed = SignedBy(
-            key=way.key.reveal().strip().encode(), header=way.signature_header, timestamped=way.timestamped
-        )
+        signed = SignedBy(key=way.key.reveal().strip().encode(), header=way.signature_header, over=way.signed)
     if way.certificate is None:
         return f"http://{host}:{way.port}", None, signed
     tls = ssl.create_default_context(cafile=str(way.certificate))

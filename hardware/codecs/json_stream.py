@@ -43,16 +43,17 @@ class Lines:
 
 
 class Objects:
-    """Finds JSON objects by their braces, whatever stands between them. One that is too long is dropped, and counted.
+    """Finds JSON objects by their braces, whatever stands between them. One that is too long is dropped whole, up to its end, and counted.
 
-    Braces within strings count for nothing. What is not an object is passed over.
+    Braces within strings count for nothing. What is not an object is passed over. One that never ends hides what follows:
+    whoever reads gives up a stream that stays `midway`.
     """
 
     def __init__(self, *, longest: int = LONGEST) -> None:
         self._longest = longest
         self._held = bytearray()
         self._at = self._start = self._depth = 0
-        self._quoted = False
+        self._quoted = self._dropping = False
         self.dropped = 0
 
     @property
@@ -72,9 +73,12 @@ class Objects:
         if self._depth == 0:
             self._held.clear()
             self._at = 0
-        elif len(self._held) - self._start > self._longest:
-            self.dropped += 1
-            self._restart()
+        elif self._dropping or len(self._held) - self._start > self._longest:
+            self.dropped += not self._dropping
+            self._dropping = True  # what stands within it is no object by itself
+            self._at -= len(self._held)
+            self._held.clear()
+            self._start = 0
         elif self._start:  # what stands before it is told already
             del self._held[: self._start]
             self._at -= self._start
@@ -94,14 +98,11 @@ class Objects:
             self._depth += 1
         elif self._depth > 0:
             self._depth -= 1
-            if self._depth == 0:
+            if self._depth == 0 and self._dropping:
+                self._dropping = False
+            elif self._depth == 0:
                 whole = bytes(self._held[self._start : self._at])
                 if len(whole) <= self._longest:
                     return whole
                 self.dropped += 1
         return None
-
-    def _restart(self) -> None:
-        self._held = bytearray()
-        self._at = self._start = self._depth = 0
-        self._quoted = False

@@ -120,11 +120,11 @@ class TCPJSON:
             elif found or not begun:
                 begun = loop.time()
             for nth, payload in enumerate(found, start=1):
-                if wait := self._rates.take(source):
-                    self.counts["too_fast"] += 1
-                    await asyncio.sleep(
-                        wait
-                    )  # whoever speaks too fast is read more slowly, and loses nothing
+                wait = self._rates.take(source)
+                self.counts["too_fast"] += wait > 0
+                while wait:  # whoever speaks too fast is read more slowly, and loses nothing
+                    await asyncio.sleep(wait)
+                    wait = self._rates.take(source)
                 self.counts["messages"] += 1
                 self._on_message(
                     Received(client=source, topic="", payload=payload, retain=False, dup=False, qos=0)

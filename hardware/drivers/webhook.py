@@ -1,15 +1,16 @@
 """Devices that call a URL: each request is one message, and its answer leaves once what it carried is written down.
 
-A request proves itself by an HMAC over its body (with the time of signing), or at least comes from an address that
-may speak here. The size, the time and the rate of requests are bounded, and so are the connections.
+A request proves itself by an HMAC over the time of signing, its method, its path and its body, and is taken once; or at
+least it comes from an address that may speak here. The size, the time and the rate of requests are bounded, and so are the connections.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hmac
-from collections import Counter
+from collections import Counter, OrderedDict
 from hashlib import sha256
+from typing import Literal
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -33,29 +34,88 @@ SILENT_FOR = 15.0
 """Seconds that a connection may be without a whole request."""
 SIGNED_WITHIN = 300.0
 """Seconds that the time of signing may be away from ours."""
+REMEMBERED = 65_536
+"""Signed requests that are known when they come again."""
+
+SignedOver = Literal["request", "timed-body", "body"]
+"""What is signed: `TIME.METHOD.PATH.BODY`; `TIME.BODY`, good for any path; or the body alone, good for ever."""
 
 
 class Signed:
-    """How a request is signed: HMAC-SHA256, hexadecimal, over `TIME.BODY`, or over the body alone."""
+    """How a request is signed: HMAC-SHA256, hexadecimal.
 
-    def __init__(self, *, key: bytes, header: str = "X-Signature", timestamped: bool = True) -> None:
+    PATH is as the request line has it, without a query; BODY of a GET is its query.
+    """
+
+    def __init__(self, *, key: bytes, header: str = "X-Signature", over: SignedOver = "request") -> None:
         self._key = key
         self._header = header
-        self._timestamped = timestamped
+        self._over = over
+
+    @property
+    def once(self) -> bool:
+        """Whether the time is signed, so that a request is good once."""
+        return self._over != "body"
 
     def good(self, request: web.BaseRequest, body: bytes, now: float) -> bool:
         """Whether the request bears our key's signature, made lately."""
         said = request.headers.get(self._header, "").removeprefix("sha256=").strip().lower()
         signed = body
-        if self._timestamped:
+        if self.once:
             stamp = request.headers.get("X-Timestamp", "")
             if not (stamp.isascii() and stamp.isdecimal() and len(stamp) <= 12):
                 return False
             if abs(now - int(stamp)) > SIGNED_WITHIN:
                 return False
-            signed = stamp.encode() + b"." + body
+            signed = signed_text(stamp, request.method, path_of(request), body, over=self._over)
         expected = hmac.new(self._key, signed, sha256).hexdigest()
         return hmac.compare_digest(expected.encode(), said.encode("utf-8", "replace"))
+
+
+def signed_text(stamp: str, method: str, path: str, body: bytes, *, over: SignedOver = "request") -> bytes:
+    """The octets over which the signature is made."""
+    if over == "body":
+        return body
+    head = stamp if over == "timed-body" else f"{stamp}.{method}.{path}"
+    return head.encode("utf-8", "surrogateescape") + b"." + body
+
+
+def path_of(request: web.BaseRequest) -> str:
+    """The path as the request line has it."""
+    return request.raw_path.partition("?")[0]
+
+
+class Once:
+    """Signed requests of the last minutes, so that none counts twice. Bounded: what is older than a forgotten one is late."""
+
+    def __init__(self, *, most: int = REMEMBERED) -> None:
+        self._most = most
+        # By request: when it was signed, and whether what it said is written down.
+        self._taken: OrderedDict[bytes, tuple[float, bool]] = OrderedDict()
+        self._forgotten = float("-inf")
+
+    def before(self, request: bytes, signed_at: float, now: float) -> bool | None:
+        """Whether the same came before and is written down; None: it is new, and is remembered from here on."""
+        while self._taken and next(iter(self._taken.values()))[0] < now - SIGNED_WITHIN:
+            self._taken.popitem(last=False)
+        if (known := self._taken.get(request)) is not None:
+            return known[1]
+        if signed_at <= self._forgotten:
+            return False
+        self._taken[request] = signed_at, False
+        if len(self._taken) > self._most:
+            _, (oldest, _) = self._taken.popitem(last=False)
+            self._forgotten = max(self._forgotten, oldest)
+        return None
+
+    def done(self, request: bytes, *, written: bool) -> None:
+        """It is written down; or it is not, and may come again."""
+        if (known := self._taken.get(request)) is None:
+            return
+        if written:
+            self._taken[request] = known[0], True
+        else:
+            del self._taken[request]
 
 
 class _Server(web.Server):
@@ -111,6 +171,7 @@ class Webhook:
         self._host = host
         self._sources = sources
         self._signed = signed
+        self._once = Once()
         self._tls = tls
         self._connections = connections
         self._per_second = per_second
@@ -166,7 +227,21 @@ class Webhook:
             return self._no(401, "unsigned")
         if request.protocol in self._server.heard:
             self._server.heard[request.protocol] = asyncio.get_running_loop().time()
-        return await self._take(source, request, body)
+        if self._signed is None or not self._signed.once:
+            return await self._take(source, request, body)
+        stamp = request.headers["X-Timestamp"]
+        named = sha256(signed_text(stamp, request.method, path_of(request), body)).digest()
+        before = self._once.before(named, float(stamp), self._clock.now() / SECOND)
+        if before is not None:
+            self.counts["repeated"] += 1
+            return web.Response(text="ok\n") if before else self._no(503, "not_written")
+        written = False
+        try:
+            answer = await self._take(source, request, body)
+            written = answer.status == 200
+        finally:
+            self._once.done(named, written=written)
+        return answer
 
     async def _body(self, request: web.BaseRequest) -> bytes | None:
         if request.method == "GET":

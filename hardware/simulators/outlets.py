@@ -16,10 +16,12 @@ from urllib.parse import quote, urlsplit
 
 import aiohttp
 from msgspec import Struct
+from yarl import URL
 
 from belltower.clock import SECOND, Clock
 from belltower.errors import LinkError, Malformed, Rejected, SettingsError, Unreachable
 from hardware.codecs import mqtt, mqtt_packets
+from hardware.drivers.webhook import SignedOver, signed_text
 from hardware.simulators.port import port_at
 from hardware.simulators.spoken import Spoken
 from hardware.transports import Transport, open_transport
@@ -59,7 +61,7 @@ class SignedBy(Struct, frozen=True, kw_only=True):
 
     key: bytes
     header: str = "X-Signature"
-    timestamped: bool = True
+    over: SignedOver = "request"
 
 
 def outlet_at(
@@ -214,14 +216,13 @@ class WebhookOutlet:
     async def send(self, message: Spoken) -> None:
         """Call; the answer is waited for."""
         headers = {}
+        where = URL(f"{self._url}/{quote(message.topic)}", encoded=True)
         if self._signed is not None:
-            said = message.payload
-            if self._signed.timestamped:
-                stamp = str(self._clock.now() // SECOND)
+            stamp = str(self._clock.now() // SECOND)
+            if self._signed.over != "body":
                 headers["X-Timestamp"] = stamp
-                said = stamp.encode() + b"." + said
+            said = signed_text(stamp, "POST", where.raw_path, message.payload, over=self._signed.over)
             headers[self._signed.header] = hmac.new(self._signed.key, said, sha256).hexdigest()
-        where = f"{self._url}/{quote(message.topic)}"
         try:
             async with self._session.post(
                 where, data=message.payload, headers=headers, ssl=self._tls or True

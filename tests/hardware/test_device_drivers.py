@@ -8,6 +8,7 @@ from random import Random
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from belltower.clock import SECOND, SystemClock
 from belltower.tasks import Crew
@@ -17,7 +18,7 @@ from hardware.drivers.rate import Rates
 from hardware.drivers.serial_lines import SerialLines
 from hardware.drivers.sources import Sources
 from hardware.drivers.tcp_json import TCPJSON
-from hardware.drivers.webhook import Signed, Webhook
+from hardware.drivers.webhook import Once, Signed, Webhook, signed_text
 from hardware.transports.memory import Cable
 
 ANYBODY = Sources(())
@@ -65,7 +66,9 @@ def test_what_is_too_long_is_dropped_and_counted_and_the_next_is_found():
     objects, lines = Objects(longest=100), Lines(longest=100)
 
     assert [] == objects.feed(b'{"a":"' + b"x" * 200)
-    assert [b'{"b":1}'] == objects.feed(b' {"b":1}')
+    assert [] == objects.feed(b'", "inner": {"press": true}, "s": "\\')
+    assert (b"", True) == (bytes(objects._held), objects.midway)
+    assert [b'{"b":1}'] == objects.feed(b'"{"} {"b":1}')
     assert 1 == objects.dropped
     assert [] == lines.feed(b"y" * 200)
     assert [] == lines.feed(b"y" * 200)
@@ -175,6 +178,20 @@ async def test_a_flood_over_tcp_delays_no_other_client():
         calm.close()
 
 
+async def test_a_client_over_tcp_speaks_no_faster_than_it_may():
+    """After its burst of a second, every message waits for its turn."""
+    heard = Heard()
+    driver = TCPJSON(on_message=heard, host="127.0.0.1", port=0, sources=ANYBODY, per_second=1_000)
+    async with running(driver):
+        _, writer = await asyncio.open_connection("127.0.0.1", driver.port)
+        begun = asyncio.get_running_loop().time()
+        writer.write(b'{"a":1}' * 1_600)
+        for _ in range(1_600):
+            await heard.next()
+        assert asyncio.get_running_loop().time() - begun > 0.55
+        writer.close()
+
+
 async def _post(client, url, body):
     async with client.post(url, data=body) as response:
         return response.status
@@ -216,7 +233,7 @@ async def test_a_webhook_believes_only_its_own_signature(monkeypatch):
 
     def headers(body, key=b"secret", age=0):
         stamp = str(clock.now() // SECOND - age)
-        signature = hmac.new(key, f"{stamp}.".encode() + body, sha256).hexdigest()
+        signature = hmac.new(key, f"{stamp}.POST./x.".encode() + body, sha256).hexdigest()
         return {"X-Timestamp": stamp, "X-Signature": f"sha256={signature}"}
 
     async def slow():
@@ -241,6 +258,62 @@ async def test_a_webhook_believes_only_its_own_signature(monkeypatch):
         assert ([200, 401, 401, 401, 401, 413, 408], 429) == (said, many[-1])
         assert b"good" == await heard.next()
     assert heard.messages.empty()
+
+
+@pytest.mark.parametrize("over", ["request", "timed-body"])
+async def test_a_signed_request_counts_once_and_for_its_own_path(over):
+    """What somebody recorded presses nothing again, and nothing else; what could not be written down may come again."""
+    written = [False, True]
+
+    def answer():
+        future = asyncio.get_running_loop().create_future()
+        future.set_result(written.pop(0) if written else True)
+        return future
+
+    heard, clock = Heard(answer), SystemClock()
+    driver = Webhook(
+        on_message=heard,
+        clock=clock,
+        host="127.0.0.1",
+        port=0,
+        sources=ANYBODY,
+        signed=Signed(key=b"secret", over=over),
+    )
+    stamp = str(clock.now() // SECOND - 200)
+    said = signed_text(stamp, "POST", "/a%20b/x", b"press", over=over)
+    headers = {"X-Timestamp": stamp, "X-Signature": hmac.new(b"secret", said, sha256).hexdigest()}
+    async with running(driver), aiohttp.ClientSession() as client:
+        at = URL(f"http://127.0.0.1:{driver.port}")
+        tries = (
+            ("POST", "/a%20b/x"),
+            ("POST", "/a%20b/x"),
+            ("POST", "/a%20b/x"),
+            ("PUT", "/a%20b/x"),
+            ("POST", "/b"),
+        )
+        statuses = [
+            (
+                await client.request(method, at.join(URL(path, encoded=True)), data=b"press", headers=headers)
+            ).status
+            for method, path in tries
+        ]
+    bound = over == "request"
+    assert [503, 200, 200, *((401, 401) if bound else (200, 200))] == statuses
+    assert (1, 2 if bound else 4) == (driver.counts["repeated"], heard.messages.qsize())
+
+
+def test_what_is_remembered_of_signed_requests_is_bounded():
+    """What was forgotten for want of room is late from then on: it cannot be sent again either."""
+    once = Once(most=2)
+    assert [None, None, None] == [
+        once.before(name, at, 10.0) for name, at in ((b"a", 1.0), (b"b", 2.0), (b"c", 3.0))
+    ]
+    once.done(b"c", written=True)
+    assert [False, False, True] == [
+        once.before(name, at, 10.0) for name, at in ((b"a", 1.0), (b"b", 2.0), (b"c", 3.0))
+    ]
+    assert None is once.before(b"d", 400.0, 400.0)
+    assert 1 == len(once._taken)
 
 
 async def test_a_silent_web_connection_is_closed_and_too_many_give_way(monkeypatch):

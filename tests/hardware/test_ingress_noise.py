@@ -73,7 +73,9 @@ def _webhook(random: Random) -> tuple[bytes, Heard]:
 
 
 def _tcp_json(random: Random) -> tuple[bytes, Heard]:
-    """A stream of objects, that goes on from one message to the next."""
+    """A stream of objects, that goes on from one message to the next, over connections that end now and then."""
+    if not random.randrange(16):
+        _OBJECTS.__init__(longest=4_000)
     profile, message = random.choice(_JSON)
 
     def heard(octets: bytes) -> Told:

@@ -57,8 +57,9 @@ class WebhookDeviceSettings(Struct, frozen=True, kw_only=True):
     key: Secret | None = None
     # The header that bears the signature.
     signature_header: str = "X-Signature"
-    # What is signed is "TIME.BODY", with the header X-Timestamp in Unix seconds; false: the body alone, which may be replayed.
-    timestamped: bool = True
+    # What is signed: "request": TIME.METHOD.PATH.BODY, with the header X-Timestamp in Unix seconds, taken once;
+    # "timed-body": TIME.BODY, which speaks for any path; "body": the body alone, which may be replayed for ever.
+    signed: Literal["request", "timed-body", "body"] = "request"
     # The addresses or networks that may call.
     sources: tuple[str, ...] = ()
     # PEM files for TLS.
