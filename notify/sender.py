@@ -93,7 +93,7 @@ class Sender:
         self._resting: list[asyncio.Future[None]] = []
         self._window = min(_FIRST_WINDOW, provider.pace.at_once)
         # Windows that may be leased at once, and the seconds that a message takes, of late.
-        self._ahead = 1
+        self._ahead = 1.0
         self._took = _AHEAD
         self._paused_until = 0.0
         self._troubles = 0
@@ -176,7 +176,7 @@ class Sender:
 
     def _free(self) -> int:
         """Places in flight or in line, as soon as they are worth a commit."""
-        places = self._window * self._ahead
+        places = int(self._window * self._ahead)
         free = places - len(self._flying)
         return free if not self._flying or free * _SHARE >= places else 0
 
@@ -366,7 +366,7 @@ class Sender:
         self._troubles = self._uncertain_run = 0
         self._window = min(self._window + 1, self._pace.at_once)
         if self._window == self._pace.at_once:
-            self._ahead = max(1, min(_MOST_AHEAD, int(_AHEAD / max(self._took, 1e-4))))
+            self._ahead = min(_MOST_AHEAD, 1 + _AHEAD / max(self._took, 1e-4))
         if self._said:
             self._said = ""
             _log.info("channel_well", channel=self._name)
@@ -388,7 +388,7 @@ class Sender:
 
     def _step_back(self, window: int, reason: str) -> None:
         """Ask with fewer at once; what only stood in line is pending again, for nothing of it has left."""
-        self._window, self._ahead = window, 1
+        self._window, self._ahead = window, 1.0
         self._stand_down(reason)
 
     def _stand_down(self, reason: str = "stopped") -> None:
