@@ -3,6 +3,8 @@
 import asyncio
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from urllib.parse import urlencode
@@ -70,7 +72,12 @@ async def post_all(port: int, requests: list[bytes]) -> tuple[Counter[int], list
     return statuses, sorted(took)
 
 
-async def storm(running: Desk, callbacks: int, random: Random) -> tuple[float, float]:
+def post_apart(port: int, requests: list[bytes]) -> tuple[Counter[int], list[float]]:
+    """The same, in a process of its own."""
+    return asyncio.run(post_all(port, requests))
+
+
+async def storm(running: Desk, callbacks: int, random: Random, *, apart: bool) -> tuple[float, float]:
     """So many reports, three times each and a tenth forged besides; seconds in all, and the 99th of a hundred answers."""
     people = {f"dlv_{n}": random.choice(list(LIVES)) for n in range(callbacks // 3)}
     async with running.database.begin() as tx:
@@ -87,9 +94,18 @@ async def storm(running: Desk, callbacks: int, random: Random) -> tuple[float, f
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    began = time.perf_counter()
-    statuses, took = await post_all(runner.addresses[0][1], requests)
+    port = runner.addresses[0][1]
+    began, used = time.perf_counter(), time.process_time()
+    if apart:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            posting = asyncio.get_running_loop().run_in_executor(pool, post_apart, port, requests)
+            statuses, took = await posting
+    else:
+        statuses, took = await post_all(port, requests)
     seconds = time.perf_counter() - began
+    print(
+        f"callbacks: {len(took)} posts in {seconds:.1f} s, {time.process_time() - used:.1f} s of the desk's CPU"
+    )
     await runner.cleanup()
 
     assert {204: len(believed), 403: len(forged)} == statuses
@@ -104,12 +120,12 @@ async def storm(running: Desk, callbacks: int, random: Random) -> tuple[float, f
     return seconds, took[len(took) * 99 // 100]
 
 
-async def raged(folder: Path, callbacks: int) -> tuple[float, float]:
+async def raged(folder: Path, callbacks: int, *, apart: bool = False) -> tuple[float, float]:
     """A desk in such a storm."""
     reports = TwilioReports(public_url=PUBLIC, token=TOKEN, statuses=STATUSES)
     provider = Provider(channel=Takes(), given_name="sms", reports=reports)
     async with desk(DeskOptions(database=str(folder / "desk.db")), people={}, channels=[provider]) as running:
-        return await storm(running, callbacks, Random(7))
+        return await storm(running, callbacks, Random(7), apart=apart)
 
 
 async def test_reports_in_a_storm_come_to_exact_states(tmp_path: Path) -> None:
@@ -119,8 +135,8 @@ async def test_reports_in_a_storm_come_to_exact_states(tmp_path: Path) -> None:
 
 @pytest.mark.soak
 async def test_fifty_thousand_reports_come_to_exact_states_within_a_minute(tmp_path: Path) -> None:
-    """R23: 150,000 posts and 15,000 forged ones, sent by this very process; an answer takes at most 200 ms."""
-    seconds, slowest = await raged(tmp_path, 50_000)
+    """R23: 150,000 posts and 15,000 forged ones; an answer takes at most 200 ms."""
+    seconds, slowest = await raged(tmp_path, 50_000, apart=True)
 
     print(f"callbacks: {seconds:.1f} s of 60 ({60 / seconds:.1f} x), p99 {1_000 * slowest:.0f} ms")
     assert seconds < 60
