@@ -609,7 +609,7 @@ def _channels(reader: Reader, notify: Any, links: Mapping[str, Any]) -> dict[str
     channels = _named(
         reader, notify, "notify", "channels", lambda table, at: reader.take_kind(CHANNELS, table, at)
     )
-    first: dict[type[Any], str] = {}
+    first: dict[tuple[type[Any], int], str] = {}
     lines = {getattr(link, "url", None): name for name, link in links.items()}
     for name, channel in channels.items():
         if (link := lines.get(getattr(channel, "url", None) or "-")) is not None:
@@ -617,11 +617,12 @@ def _channels(reader: Reader, notify: Any, links: Mapping[str, Any]) -> dict[str
                 f"notify.channels.{name}.url",
                 f"psap.links.{link} holds this line, and nobody else may; notices need a modem of their own",
             )
-        # Two ways to the same address would send everything twice.
-        other = first.setdefault(type(channel), name)
+        turn = getattr(channel, "order", 1)
+        other = first.setdefault((type(channel), turn), name)
         if other != name:
             reader.fault(
-                f"notify.channels.{name}.kind", f"notify.channels.{other} is of this kind already; keep one"
+                f"notify.channels.{name}.kind",
+                f"notify.channels.{other} is of this kind and has the same turn; give one a later order, or keep one",
             )
     return channels
 
