@@ -192,8 +192,10 @@ def test_two_channels_of_one_kind_are_refused(tmp_path: Path) -> None:
     mail = '[notify.channels.{}]\nkind = "smtp"\nhost = "localhost"\nfrom = "a@example.org"\n'
 
     assert [
-        "config.toml: notify.channels.spare.kind: notify.channels.mail is of this kind and has the same turn;"
-        " give one a later order, or keep one"
+        (
+            "config.toml: notify.channels.spare.kind: notify.channels.mail is of this kind and has the same turn;"
+            " give one a later order, or keep one"
+        )
     ] == faults(tmp_path, MINIMAL + mail.format("mail") + mail.format("spare"))
 
 
