@@ -269,6 +269,7 @@ class Ledger:
             "sums": await self._sums(listed) if found is None and listed.revision else [],
             "words": await self._room.reports.words(listed),
             "spoken": CHANNELS,
+            "planned": bool(listed.revision),
             "who": await self._who(written),
             "correctable": self._pages.corrections and bool(listed.revision) and not listed.superseded_by,
             "verb": self._ids.verb(),

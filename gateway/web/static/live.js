@@ -98,6 +98,10 @@ function list({ open, closed }) {
 function ledger({ html }) {
   const place = byId("ledger");
   if (!place) return;
+  if (byId("unplanned")) {
+    reload(); // its texts are there now
+    return;
+  }
   // What somebody has opened stays open.
   const open = Boolean(place.querySelector("details[open]"));
   replaced(place, html);

@@ -165,6 +165,7 @@ async def test_sending_alone_is_loud_for_ever(house: House, browser: Browser) ->
         await page.get_by_label("No second person could be reached").check()
         await page.get_by_role("button", name="Send to 1 people alone").click()
         await expect(page.locator("main .trouble")).to_contain_text("Sent without a second person")
+        await expect(page.locator("main")).to_contain_text("people were meant")
         await judged(page, "notice-alone")
         await page.goto(f"{address}/notices")
         await expect(page.locator("main")).to_contain_text("no second person could be reached")
