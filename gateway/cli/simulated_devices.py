@@ -11,7 +11,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from belltower.clock import SystemClock
-from belltower.errors import LinkError, NotFound, SettingsError
+from belltower.errors import LinkError, NotFound, Rejected, SettingsError
 from gateway import settings as rooms
 from gateway import site_package
 from gateway.cli.device_ways import opened
@@ -214,6 +214,8 @@ class _Door:
             spoken = await self._stage.say(actor, *asked)
         except SettingsError as error:
             return web.json_response({"error": str(error)}, status=400)
+        except Rejected as error:
+            return web.json_response({**_shown(actor), "error": str(error)}, status=502)
         except LinkError as error:
             self._stage.fail(error)
             return web.json_response({"error": str(error)}, status=503)

@@ -9,7 +9,7 @@ from random import Random
 from msgspec import Struct
 
 from belltower.clock import SECOND, Clock
-from belltower.errors import LinkError, SettingsError
+from belltower.errors import LinkError, Rejected, SettingsError
 from hardware.simulators.mishaps import Mishaps
 from hardware.simulators.outlets import Outlet
 from hardware.simulators.repertoire import Repertoire
@@ -49,6 +49,7 @@ class Stage:
         self._clock = clock
         self._random = random
         self._turn = asyncio.Lock()
+        self._asking = asyncio.Lock()
         self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         for actor in actors:
             actor.counter = (clock.now() // _COUNTED_FROM) % (1 << 31)
@@ -109,10 +110,19 @@ class Stage:
             self._lost.set_exception(error)
 
     async def say(self, actor: Actor, what: str, battery: float | None = None) -> Spoken | None:
-        """Say one thing now. Raises `SettingsError` where the profile has no words for it."""
-        spoken = await self._perform(actor, Step(line=0, at=0.0, who="*", what=what, battery=battery))
-        async with self._turn:
-            await self._outlet.flush()
+        """Say one thing now.
+
+        Raises:
+            SettingsError: the profile has no words for it.
+            Rejected: the other side says that it did not take it.
+        """
+        async with self._asking:
+            self._outlet.refused = ""
+            spoken = await self._perform(actor, Step(line=0, at=0.0, who="*", what=what, battery=battery))
+            async with self._turn:
+                await self._outlet.flush()
+            if self._outlet.refused:
+                raise Rejected(self._outlet.refused)
         return spoken
 
     async def _perform(self, actor: Actor, step: Step) -> Spoken | None:

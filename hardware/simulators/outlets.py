@@ -26,11 +26,27 @@ from hardware.simulators.port import port_at
 from hardware.simulators.spoken import Spoken
 from hardware.transports import Transport, open_transport
 
-_VERSION = 4
+_V5, _V3 = 5, 4
+_OTHER_VERSION = {1, 0x84}
+_NO_SUBSCRIBER = 0x10
+_REASONS = {
+    2: "our client id",
+    4: "the user name or password",
+    5: "the user name or password, or what it allows this user",
+    0x85: "our client id",
+    0x86: "the user name or password",
+    0x87: "what it allows this user",
+    0x89: "it is busy",
+    0x8A: "it has banned us",
+    0x90: "the topic",
+    0x97: "its quota",
+    0x9A: "that it is to be kept (retain)",
+}
 _ANSWER_WITHIN = 10.0
 _UNANSWERED = 64
 _CHUNK = 65_536
 _LAST_WORDS = 0.2
+_CLIENT_IDS = 1 << 48
 
 
 class Outlet(Protocol):
@@ -38,6 +54,8 @@ class Outlet(Protocol):
 
     counts: Counter[str]
     """Messages by what became of them: `sent`, and `refused` where the other side says so."""
+    refused: str
+    """Why the latest message was refused that was; "": none was."""
 
     async def open(self) -> None:
         """Connect. Raises `Unreachable`, or `Rejected` where it is not let in."""
@@ -91,6 +109,7 @@ def outlet_at(
             tls=context,
             username=username,
             password=password,
+            client_id=f"simulated-{clock.now() % _CLIENT_IDS:x}",
         )
     if parts.scheme in ("http", "https") and parts.hostname:
         return WebhookOutlet(url=url.rstrip("/"), clock=clock, signed=signed, tls=tls)
@@ -107,22 +126,48 @@ def outlet_at(
 
 
 class BrokerOutlet:
-    """A client of a broker, MQTT 3.1.1; everything is sent with QoS 1, and the broker's PUBACK is waited for."""
+    """A client of a broker; everything is sent with QoS 1, and the broker's PUBACK is waited for.
+
+    MQTT 5, for only that says what the broker does not let through; 3.1.1 with a broker that knows no other.
+    """
 
     def __init__(
-        self, *, host: str, port: int, tls: ssl.SSLContext | None, username: str, password: str
+        self,
+        *,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None,
+        username: str,
+        password: str,
+        client_id: str,
     ) -> None:
         self.counts: Counter[str] = Counter()
+        self.refused = ""
         self._host = host
         self._port = port
         self._tls = tls
         self._username = username
         self._password = password
+        self._client_id = client_id
+        self._version = _V5
         self._mid = 0
         self._waiting: set[int] = set()
 
     async def open(self) -> None:
         """Sign in."""
+        reason = await self._sign_in()
+        if reason in _OTHER_VERSION:
+            await self.close()
+            self._version = _V3
+            reason = await self._sign_in()
+        if reason:
+            why = _REASONS.get(reason, f"reason {reason:#04x}")
+            raise Rejected(
+                f"the broker does not let us in because of {why}; give --username and --password-file"
+            )
+
+    async def _sign_in(self) -> int:
+        """Connect and say who we are; the broker's reason not to let us in, 0: it does."""
         try:
             async with asyncio.timeout(_ANSWER_WITHIN):
                 self._reader, self._writer = await asyncio.open_connection(
@@ -130,18 +175,25 @@ class BrokerOutlet:
                 )
         except (OSError, TimeoutError) as error:
             raise Unreachable(f"no MQTT broker answers at {self._host}:{self._port}") from error
-        self._parser = mqtt.Parser(version=_VERSION, client=True)
+        self._parser = mqtt.Parser(version=self._version, client=True)
         # Without a session and a keep-alive: silence is what devices are good at.
         connect = mqtt_packets.Connect(
-            version=_VERSION,
-            client_id="",
+            version=self._version,
+            client_id=self._client_id,
             username=self._username or None,
             password=self._password.encode() if self._username else None,
         )
-        self._writer.write(mqtt_packets.encode(connect, _VERSION))
-        answer = await self._next()
-        if not isinstance(answer, mqtt_packets.ConnAck) or answer.reason:
-            raise Rejected("the broker does not let us in; give --username and --password-file")
+        self._writer.write(mqtt_packets.encode(connect, self._version))
+        try:
+            answer = await self._next()
+        except Unreachable as error:
+            # One that knows no MQTT 5 refuses it in the words of 3.1.1, which are none of 5.
+            if self._version == _V5 and isinstance(error.__cause__, Malformed):
+                return min(_OTHER_VERSION)
+            raise
+        if not isinstance(answer, mqtt_packets.ConnAck):
+            raise Rejected(f"what listens at {self._host}:{self._port} is no MQTT broker")
+        return answer.reason
 
     async def send(self, message: Spoken) -> None:
         """Publish; waits only while many are unanswered."""
@@ -155,7 +207,7 @@ class BrokerOutlet:
         )
         self._waiting.add(self._mid)
         try:
-            self._writer.write(mqtt_packets.encode(packet, _VERSION))
+            self._writer.write(mqtt_packets.encode(packet, self._version))
             await self._writer.drain()
         except OSError as error:
             raise Unreachable("the broker closed the connection") from error
@@ -173,7 +225,7 @@ class BrokerOutlet:
         if writer is None:
             return
         with contextlib.suppress(OSError, TimeoutError):
-            writer.write(mqtt_packets.encode(mqtt_packets.Disconnect(), _VERSION))
+            writer.write(mqtt_packets.encode(mqtt_packets.Disconnect(), self._version))
             writer.close()
             async with asyncio.timeout(1.0):
                 await writer.wait_closed()
@@ -182,7 +234,15 @@ class BrokerOutlet:
         packet = await self._next()
         if isinstance(packet, mqtt_packets.PubAck) and packet.mid in self._waiting:
             self._waiting.discard(packet.mid)
-            self.counts["refused" if packet.reason >= 0x80 else "sent"] += 1
+            if packet.reason >= 0x80:
+                self.counts["refused"] += 1
+                self.refused = "the broker refused it because of " + _REASONS.get(
+                    packet.reason, f"reason {packet.reason:#04x}"
+                )
+            else:
+                self.counts["sent"] += 1
+                if packet.reason == _NO_SUBSCRIBER:
+                    self.counts["read_by_nobody"] += 1
 
     async def _next(self) -> mqtt_packets.Packet:
         try:
@@ -204,6 +264,7 @@ class WebhookOutlet:
         self, *, url: str, clock: Clock, signed: SignedBy | None, tls: ssl.SSLContext | None
     ) -> None:
         self.counts: Counter[str] = Counter()
+        self.refused = ""
         self._url = url
         self._clock = clock
         self._signed = signed
@@ -227,7 +288,10 @@ class WebhookOutlet:
             async with self._session.post(
                 where, data=message.payload, headers=headers, ssl=self._tls or True
             ) as answer:
-                self.counts["sent" if answer.status < 300 else f"refused_{answer.status}"] += 1
+                good = answer.status < 300
+                self.counts["sent" if good else f"refused_{answer.status}"] += 1
+                if not good:
+                    self.refused = f"{self._url} refused it: HTTP {answer.status}"
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unreachable(f"{self._url} does not answer: {error or 'too late'}") from error
 
@@ -245,6 +309,7 @@ class ConnectionOutlet:
 
     def __init__(self, *, host: str, port: int) -> None:
         self.counts: Counter[str] = Counter()
+        self.refused = ""
         self._host = host
         self._port = port
         self._writer: asyncio.StreamWriter | None = None
@@ -285,6 +350,7 @@ class LineOutlet:
 
     def __init__(self, *, line: Transport) -> None:
         self.counts: Counter[str] = Counter()
+        self.refused = ""
         self._line = line
 
     async def open(self) -> None:
