@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 
@@ -45,12 +46,38 @@ async def asked(
             ) as session,
             session.post(url, data=body, headers=headers, allow_redirects=False, ssl=tls) as answer,
         ):
-            taken = await answer.content.read(LARGEST)
-            return Answer(status=answer.status, body=taken, clock=_clock(answer.headers.get("Date", "")))
+            taken = bytearray()
+            while part := await answer.content.read(LARGEST - len(taken)):
+                taken += part
+            return Answer(
+                status=answer.status, body=bytes(taken), clock=_clock(answer.headers.get("Date", ""))
+            )
     except (aiohttp.ClientConnectorError, aiohttp.ServerFingerprintMismatch) as error:
-        raise Unreachable(f"no connection: {type(error).__name__}") from error
-    except (aiohttp.ClientError, asyncio.IncompleteReadError, OSError, ValueError) as error:
-        raise Uncertain(f"no whole answer: {type(error).__name__}") from error
+        raise Unreachable(f"no connection: {_why_not(error)}") from error
+    except (
+        aiohttp.ClientConnectionError,
+        aiohttp.ClientPayloadError,
+        asyncio.IncompleteReadError,
+        OSError,
+    ) as error:
+        raise Uncertain("no whole answer: it closed the connection") from error
+    except (aiohttp.ClientError, ValueError) as error:
+        raise Uncertain("no whole answer: what came is no HTTP that can be read") from error
+
+
+def _why_not(error: aiohttp.ClientConnectorError | aiohttp.ServerFingerprintMismatch) -> str:
+    match error:
+        case aiohttp.ServerFingerprintMismatch():
+            return "its certificate is not the one that the settings name"
+        case aiohttp.ClientConnectorCertificateError():
+            return "its certificate is not trusted"
+        case aiohttp.ClientConnectorSSLError():
+            return "TLS cannot be agreed on"
+        case aiohttp.ClientConnectorDNSError():
+            return "its name is not known"
+        case _:
+            known = error.os_error.errno
+            return os.strerror(known).lower() if known else "nobody answers"
 
 
 def _clock(date: str) -> float | None:

@@ -10,6 +10,7 @@ A line serves one request at a time, as RS-485 must; what does not answer costs 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
@@ -24,6 +25,18 @@ from belltower.errors import LinkError, Rejected, SettingsError, Uncertain, Unre
 from hardware.drivers.switch import Ask, Reach, Reached
 
 _log = log.get("modbus")
+
+
+class _Library(logging.Handler):
+    """What pymodbus says by itself: its callers are told of every failure, so the log needs it only in depth."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _log.debug("library", said=record.getMessage()[:200])
+
+
+_library = logging.getLogger("pymodbus")
+_library.addHandler(_Library())
+_library.propagate = False
 
 TURN = 0.5
 """Seconds for one request and its answer."""

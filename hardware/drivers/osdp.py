@@ -34,6 +34,7 @@ from serial import Serial, SerialException
 
 from belltower import log
 from belltower.errors import Rejected, SettingsError, Uncertain, Unreachable
+from belltower.tasks import unless_mistaken
 from hardware.drivers.switch import Ask, Reach, Reached
 
 _log = log.get("osdp")
@@ -168,7 +169,7 @@ class OSDPLine:
         self._panel = panel
         self._on_open()
 
-        def serve() -> None:
+        def serve(stop: Event) -> None:
             silent = 0
             while not stop.wait(TURN) and not line.gone:
                 with self._lock:
@@ -181,9 +182,13 @@ class OSDPLine:
                             if not online >> index & 1:
                                 panel.ctx.disable_pd(index)
                                 panel.ctx.enable_pd(index)
+
+        def live() -> None:
+            # Whatever ends it, a mistake of the library's too, the line is gone.
+            unless_mistaken(serve, stop)
             told(lambda: None if lost.done() else lost.set_result(None))
 
-        thread = Thread(target=serve, name="osdp", daemon=True)
+        thread = Thread(target=live, name="osdp", daemon=True)
         thread.start()
         try:
             await lost

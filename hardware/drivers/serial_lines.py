@@ -40,7 +40,6 @@ class SerialLines:
         transport = self._open()
         await transport.open()
         lines = Lines(longest=self._longest)
-        lines.feed(b"")
         self.ready.set()
         try:
             while True:

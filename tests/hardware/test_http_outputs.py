@@ -15,6 +15,7 @@ from hardware.drivers.algo import AlgoControl, signature
 from hardware.drivers.http_notice import SIGNATURE, HTTPNotice
 from hardware.drivers.switch import Ask, Reached
 from tests.servers.algo import Algo, served
+from tests.servers.mosquitto import free_port
 
 NOW = 1_790_000_000
 KEY = bytes(range(32))
@@ -166,3 +167,36 @@ async def test_a_notice_is_confirmed_by_its_own_request_id_alone():
             levels, error = await switched(notice, ON)
             assert [Reached.QUEUED, Reached.SENT] == levels
             assert isinstance(error, kind)
+
+
+async def test_an_answer_that_comes_in_parts_is_read_to_its_end():
+    """Up to what is read at most."""
+
+    async def in_parts(request):
+        body = json.dumps({"request": (await request.json())["request"], "shown": True}).encode()
+        answer = web.StreamResponse(headers={"Content-Length": str(len(body))})
+        await answer.prepare(request)
+        await answer.write(body[:8])
+        await asyncio.sleep(0.05)
+        await answer.write(body[8:])
+        return answer
+
+    async with served(in_parts) as url:
+        levels, error = await switched(HTTPNotice(url=url, key=KEY, clock=Clock()))
+    assert error is None
+    assert Reached.DEVICE == levels[-1]
+
+
+async def test_why_nothing_was_reached_is_said_in_plain_words():
+    """No names of classes."""
+    notice = HTTPNotice(url=f"http://127.0.0.1:{free_port()}/", key=KEY, clock=Clock())
+    _, error = await switched(notice)
+    assert "no connection: connection refused" == str(error)
+
+    async def hang_up(request):
+        request.transport.abort()
+        return web.Response()
+
+    async with served(hang_up) as url:
+        _, error = await switched(HTTPNotice(url=url, key=KEY, clock=Clock()))
+    assert "no whole answer: it closed the connection" == str(error)

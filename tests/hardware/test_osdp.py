@@ -7,6 +7,7 @@ import pytest
 from osdp import Command, CommandLEDColor
 
 from belltower.errors import LinkError, Rejected, SettingsError, Unreachable
+from hardware.drivers import osdp
 from hardware.drivers.osdp import OSDPLine, OSDPOutput, Reader
 from hardware.drivers.switch import Ask, Reached
 from tests.servers.osdp import peripheral
@@ -104,6 +105,35 @@ async def test_a_line_that_is_lost_ends_the_run(cable):
         await asyncio.wait_for(task, 5)
     with pytest.raises(Unreachable):
         await line.run()
+
+
+class Failing:
+    """The library's panel, which fails at its third turn."""
+
+    def __init__(self, *_, **__):
+        self.ctx = self
+        self.turns = 0
+
+    def refresh(self):
+        self.turns += 1
+        if self.turns > 2:
+            raise ValueError("a mistake of the library's")
+
+    def status(self):
+        return 1
+
+
+async def test_a_library_that_fails_ends_the_run_and_no_reader_is_taken_for_secure(cable, monkeypatch):
+    """Its thread never dies unseen."""
+    monkeypatch.setattr(osdp, "ControlPanel", Failing)
+    said = []
+    line = OSDPLine(url=f"serial://{cable.near}", on_reader=said.append)
+    line.add(5, KEY)
+    line.on_open(lambda: line._secure.add(5))
+    with pytest.raises(Unreachable):
+        await asyncio.wait_for(line.run(), 5)
+    assert not line.secure(5)
+    assert [(Reader.SECURE, False)] == [(each.what, each.on) for each in said]
 
 
 def test_keys_and_lines_that_are_none_are_refused():
