@@ -125,18 +125,21 @@ def _show(devices: Devices, status: Status, *, everything: bool) -> None:
         f"{len(devices.devices)} devices, {status.units} units; {wrong} out of service",
         ("device", "place", "profile", "heard", "battery", "supervision", ""),
         [_row(each) for each in shown],
+        whole=("device", "place"),
     )
     if faulty := [each for each in devices.outputs if everything or each.fault]:
         table(
             "Outputs",
             ("output", "is", "device", ""),
             [(each.name, each.does, each.device, each.fault or "no fault known") for each in faulty],
+            whole=("output", "device"),
         )
     if devices.unknown:
         table(
             "Heard and not in devices.toml",
             ("profile", "address", "way", "said", "times"),
             [(one.profile, one.address, one.path, one.said, str(one.count)) for one in devices.unknown],
+            whole=("profile", "address"),
         )
     if devices.walk_test_by:
         click.echo(f"walk-test by {devices.walk_test_by}")

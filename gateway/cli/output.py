@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,15 +33,17 @@ def emit(record: Any) -> None:
     sys.stdout.flush()
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table on standard output."""
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, whole: Collection[str] = ()
+) -> None:
+    """A table on standard output. What is in the columns called `whole` is never wrapped: ids, to be copied."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     drawn = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        drawn.add_column(column, overflow="fold")
+        drawn.add_column(column, overflow="fold", no_wrap=column in whole)
     for row in rows:
         drawn.add_row(*(Text(str(cell)) for cell in row))
     Console(soft_wrap=not sys.stdout.isatty()).print(drawn)

@@ -24,7 +24,7 @@ def tell(fact: Fact, places: Mapping[PlaceId, Place]) -> tuple[str, str]:
     """What happened, and its standing: sent, received by a machine, acknowledged by a person, or nothing to say."""
     match fact:
         case facts.AlarmRaised():
-            who = fact.unit or fact.person or "somebody"
+            who = fact.unit or fact.person or fact.device or "somebody"
             return (
                 f"{fact.kind} alarm {fact.number} at {_place(fact.place, places)} by {who}, {fact.mode}",
                 "",

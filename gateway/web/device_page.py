@@ -81,7 +81,7 @@ class DevicePage:
     def _heard(self, each: DeviceHealth) -> str:
         if each.heard:
             return ago(self._clock.now() - each.heard)
-        return "never heard" if each.kind in ("device", "unit") else ""
+        return "never heard" if _speaks(each) else ""
 
     def _line(self, each: DeviceHealth) -> DeviceLine:
         tones = {0: Tone.LOUD, 1: Tone.WAITING, 2: Tone.QUIET}
@@ -89,12 +89,17 @@ class DevicePage:
             id=each.id,
             place=_KINDS.get(each.kind) or self._names.place(PlaceId(each.place) if each.place else None),
             tone=tones[each.rank],
-            said=", ".join(each.remarks) or "in order",
+            said=", ".join(each.remarks)
+            or ("in order" if each.heard or not _speaks(each) else "not heard yet"),
             heard=self._heard(each),
             battery=f"{each.battery} %" if each.battery >= 0 else "",
             model={"own unit": "our own", "": "neither device nor unit"}.get(each.profile, each.profile),
             note=f"{each.unproven}: its press calls nobody without a person." if each.unproven else "",
         )
+
+
+def _speaks(each: DeviceHealth) -> bool:
+    return each.kind in ("device", "unit")
 
 
 _KINDS = {"path": "A way in", "name": "A name at a broker"}

@@ -1,0 +1,68 @@
+"""What people read: ids in one piece, who pressed, nothing said to be in order that was never heard."""
+
+import logging
+
+from belltower.clock import Instant
+from belltower.ids import AlarmId, IncidentId
+from belltower.incident import facts
+from gateway.cli.output import table
+from gateway.cli.telling import tell
+from gateway.intake.devices.health import DeviceHealth
+from gateway.web.device_page import DevicePage
+from hardware.drivers import modbus
+
+LONG = "sos-of-a-room-with-a-long-name-b204"
+
+
+def test_an_id_is_never_wrapped_however_narrow_the_terminal(monkeypatch, capsys) -> None:
+    """Other columns are."""
+    monkeypatch.setenv("COLUMNS", "60")
+    row = (LONG, "B 204, second floor", "what is wrong is told in so many words that they need lines")
+    table("Devices", ("device", "place", ""), [row], whole=("device",))
+    assert LONG in capsys.readouterr().out
+
+
+def test_the_device_that_was_pressed_is_named() -> None:
+    """Where no unit and no person raised the alarm."""
+    alarm = facts.AlarmRaised(
+        alarm=AlarmId("alm_1"),
+        incident=IncidentId("inc_1"),
+        kind=facts.AlarmKind.PANIC,
+        mode=facts.Mode.ACTUAL,
+        place=None,
+        building="",
+        number=1,
+        device="sos-gym",
+    )
+    assert " by sos-gym" in tell(alarm, {})[0]
+
+
+def test_what_was_never_heard_is_not_said_to_be_in_order() -> None:
+    """Not heard yet."""
+
+    class Names:
+        def place(self, _place: object) -> str:
+            return "B 204"
+
+    class Clock:
+        def now(self) -> Instant:
+            return Instant(5_000_000)
+
+    async def ask() -> None:
+        """Nothing."""
+
+    page = DevicePage(pages=None, names=Names(), ask=ask, clock=Clock())  # type: ignore[arg-type]
+    known = {"cls": "panic", "profile": "p", "place": "plc_b204", "supervision": "strong"}
+    tested = {"tested_at": Instant(1), "tested_place": "plc_b204"}
+    silent = page._line(DeviceHealth(id="a", kind="device", heard=Instant(0), **known, **tested))
+    heard = page._line(DeviceHealth(id="a", kind="device", heard=Instant(1), **known, **tested))
+    path = page._line(DeviceHealth(id="mqtt", kind="path", profile="listener"))
+    assert ("not heard yet", "never heard") == (silent.said, silent.heard)
+    assert ["in order", "in order"] == [heard.said, path.said]
+
+
+def test_a_library_says_nothing_on_standard_error_by_itself(capfd) -> None:
+    """Its callers say what is wrong, in our words."""
+    assert modbus.TURN
+    logging.getLogger("pymodbus.logging").error("Connection to (192.0.2.1, 502) failed")
+    assert "Connection to" not in capfd.readouterr().err
