@@ -1,4 +1,4 @@
-"""Every table of both lanes, in one list each."""
+"""Every table of both lanes, in one list each; a test finds a room's steps that are missing here."""
 
 from __future__ import annotations
 
@@ -6,20 +6,35 @@ from collections.abc import Sequence
 
 from belltower import journal
 from belltower.incident import store as incident_store
+from belltower.people import tables as people_tables
 from belltower.store import Database, Step, open_database
-from gateway import alarm_follower
-from gateway.intake import windows
+from gateway import alarm_follower, alert_store
+from gateway.intake import panel_path, windows
+from gateway.intake.devices import memory, states
 from gateway.settings import Settings
 from gateway.web import store as web_store
-from notify import reply_tables
+from notify import draft_tables, escalation_store, order_store, promises, reply_tables
 from notify import store as notify_store
 
-ALARM: Sequence[Step] = (*journal.STEPS, *incident_store.STEPS, *windows.STEPS)
+ALARM: Sequence[Step] = (
+    *journal.STEPS,
+    *incident_store.STEPS,
+    *windows.STEPS,
+    *panel_path.STEPS,
+    *memory.STEPS,
+    *states.STEPS,
+)
 DESK: Sequence[Step] = (
     *journal.STEPS,
     *alarm_follower.STEPS,
     *notify_store.STEPS,
+    *order_store.STEPS,
     *reply_tables.STEPS,
+    *draft_tables.STEPS,
+    *escalation_store.STEPS,
+    *promises.STEPS,
+    *people_tables.STEPS,
+    *alert_store.STEPS,
     *web_store.STEPS,
 )
 
