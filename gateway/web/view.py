@@ -305,7 +305,7 @@ def banner(lane: LaneState, *, reading: str, now: Instant, zone: tzinfo) -> list
         lines.append(BannerLine(tone=Tone.LOUD, text=text))
     if lane.silent_for <= SILENT and now < lane.drill_until:
         lines.append(BannerLine(tone=Tone.QUIET, text=_drill(lane, zone), exercise=True))
-    for fault in lane.faults:
+    for fault in _folded(lane.faults):
         text = f"Not as it was set up: {fault}. Alarms go out all the same."
         lines.append(BannerLine(tone=Tone.WAITING, text=text))
     for link, reason in sorted(lane.lost.items()):
@@ -331,6 +331,19 @@ def banner(lane: LaneState, *, reading: str, now: Instant, zone: tzinfo) -> list
     if lane.device_troubles:
         lines.append(BannerLine(tone=Tone.WAITING, text="A device is in trouble that lasts; see Devices."))
     return lines
+
+
+def _folded(faults: Sequence[str]) -> list[str]:
+    """The faults, those of several outputs as one: on a telephone they would hide what happens."""
+    outputs = [fault for fault in faults if fault.startswith("outputs")]
+    if len(outputs) < 2:
+        return list(faults)
+    names = ", ".join(
+        fault.split(":", 1)[0].removeprefix("outputs.") for fault in outputs if fault.startswith("outputs.")
+    )
+    more = next((f" and {fault.split()[1]} more" for fault in outputs if fault.startswith("outputs: ")), "")
+    folded = f"outputs that cannot be relied upon: {names}{more}; see Devices"
+    return [*(fault for fault in faults if fault not in outputs), folded]
 
 
 def _promised(lane: LaneState, now: Instant, zone: tzinfo) -> list[BannerLine]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 
 from belltower.clock import SECOND, Instant
+from gateway.switch_wires import output_remarks
 from gateway.web.desk import LaneState
 from gateway.web.headline import Tone
 from gateway.web.view import banner
@@ -40,3 +41,15 @@ def test_w22_a_promised_update_is_named_before_it_is_due_and_loud_once_it_was_mi
     assert [Tone.LOUD, Tone.WAITING] == [line.tone for line in lines]
     assert "Incident No. 7: families were promised" in lines[0].text
     assert "Families were promised" in lines[1].text
+
+
+def test_the_faults_of_many_outputs_are_one_line() -> None:
+    """Their names, and where why stands; one alone says it itself."""
+    remarks = output_remarks({f"siren-{n:02}": "no answer within 2 s" for n in range(30)})
+    lines = banner(LaneState(faults=("not signed", *remarks)), reading="", now=NOW, zone=UTC)
+    assert 2 == len(lines)
+    assert "not signed" in lines[0].text
+    assert "siren-00, siren-01" in lines[1].text
+    assert f"and {30 - (len(remarks) - 1)} more; see Devices" in lines[1].text
+    (line,) = banner(LaneState(faults=remarks[:1]), reading="", now=NOW, zone=UTC)
+    assert "siren-00: no answer within 2 s" in line.text
