@@ -27,44 +27,57 @@ SETTLE = 2.0
 """Seconds after its channel opened within which a reader says how its inputs are."""
 TYPED_WITHIN = 5.0
 """Seconds between two keys of one code."""
+PAUSE = 2.0
+"""Seconds without a key after which a code without an end key is whole: what goes on is another, longer code."""
 LONGEST_CODE = 16
 _ENDS = frozenset("\r\n#")
 _CLEARS = frozenset("\x7f*")
 
 
 class Duress:
-    """Compares what is typed with the duress code. Nothing that was typed is kept for longer than a code takes."""
+    """Compares what is typed with the duress code. Nothing that was typed is kept for longer than a code takes.
+
+    It is decided at an end key, or after a pause; what was typed before a pause may belong to it, or be a stray key.
+    """
 
     def __init__(self, code: str) -> None:
         """`code` is of digits; "" is never typed."""
         self._code = code
-        self._typed: dict[int, tuple[str, float]] = {}
+        # By reader: all that was typed, what of it since the last pause, and when.
+        self._typed: dict[int, tuple[str, str, float]] = {}
 
     def typed(self, address: int, keys: str, now: float) -> bool:
-        """Whether the duress code was just typed, whole and by itself, at this reader."""
-        before, at = self._typed.pop(address, ("", now))
-        typed = before if now - at <= TYPED_WITHIN else ""
+        """Whether the duress code was just ended, whole and by itself, at this reader."""
+        typed, since, at = self._typed.pop(address, ("", "", now))
+        if now - at > TYPED_WITHIN:
+            typed = ""
+        if now - at > PAUSE:
+            since = ""
         for key in keys:
-            if key in _CLEARS:
-                typed = ""
-            elif key in _ENDS:
-                if self._is_it(typed):
-                    return True
-                typed = ""
+            if key in _ENDS and (self._is_it(typed) or self._is_it(since)):
+                return True
+            if key in _CLEARS or key in _ENDS:
+                typed = since = ""
             else:
-                typed = (typed + key)[: LONGEST_CODE + 1]
-        if self._is_it(typed):
-            return True
+                typed, since = (typed + key)[: LONGEST_CODE + 1], (since + key)[: LONGEST_CODE + 1]
         if typed:
-            self._typed[address] = typed, now
+            self._typed[address] = typed, since, now
         return False
+
+    def paused(self, address: int) -> bool:
+        """No key came for `PAUSE`: whether the duress code stands there. Then it is forgotten."""
+        typed, since, _ = self._typed.get(address, ("", "", 0.0))
+        found = self._is_it(typed) or self._is_it(since)
+        if found:
+            del self._typed[address]
+        return found
 
     def _is_it(self, typed: str) -> bool:
         return bool(self._code) and compare_digest(typed.encode(), self._code.encode())
 
     def forget(self, now: float) -> None:
         """Drop what nobody finished typing."""
-        for address in [address for address, (_, at) in self._typed.items() if now - at > TYPED_WITHIN]:
+        for address in [address for address, (*_, at) in self._typed.items() if now - at > TYPED_WITHIN]:
             del self._typed[address]
 
 
@@ -119,6 +132,7 @@ class Readers:
         # The level of each input, by reader and input; None: not known since the channel opened.
         self._levels: dict[tuple[int, int], bool | None] = {}
         self._settling: dict[int, asyncio.TimerHandle] = {}
+        self._pausing: dict[int, asyncio.TimerHandle] = {}
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
@@ -129,9 +143,10 @@ class Readers:
             await together(line=self._line.run(), beat=self._beats())
         finally:
             self.ready.clear()
-            for timer in self._settling.values():
+            for timer in (*self._settling.values(), *self._pausing.values()):
                 timer.cancel()
             self._settling.clear()
+            self._pausing.clear()
 
     async def _beats(self) -> None:
         loop = asyncio.get_running_loop()
@@ -157,16 +172,27 @@ class Readers:
             case Reader.CARD:
                 self._of_reader(said.address, used="card")
             case Reader.KEYS:
-                now = asyncio.get_running_loop().time()
-                if self._duress.typed(said.address, said.keys, now):
-                    self._of_reader(said.address, duress=True)
-                else:
-                    self._of_reader(said.address, used="keys")
+                self._keys(said.address, said.keys)
             case Reader.INPUTS:
                 for number, active in enumerate(said.inputs):
                     if number in self._inputs.get(said.address, ()):
                         self._levels[said.address, number] = active
                         self._of_input(said.address, number)
+
+    def _keys(self, address: int, keys: str) -> None:
+        loop = asyncio.get_running_loop()
+        if (timer := self._pausing.pop(address, None)) is not None:
+            timer.cancel()
+        if self._duress.typed(address, keys, loop.time()):
+            self._of_reader(address, duress=True)
+        else:
+            self._of_reader(address, used="keys")
+            self._pausing[address] = loop.call_later(PAUSE, self._paused, address)
+
+    def _paused(self, address: int) -> None:
+        self._pausing.pop(address, None)
+        if self._duress.paused(address):
+            self._of_reader(address, duress=True)
 
     def _channel(self, address: int, *, secure: bool) -> None:
         self._of_reader(address, channel="secure" if secure else "lost")

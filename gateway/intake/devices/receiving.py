@@ -123,9 +123,9 @@ class DeviceIntake:
         adverts = (
             () if way.ingress in WIRES else self._adverts.heard(received.payload, retained=received.retain)
         )
-        for device, signals in adverts:
+        for device, signals, itself in adverts:
             if not way.profiles or device.profile.id in way.profiles:
-                waiting += self._judge(device, signals, received, way)
+                waiting += self._judge(device, signals, received, way, itself=itself)
         for device, reading in self._read(received, way, known=bool(adverts)):
             waiting += self._judge(device, reading.signals, received, way)
         return _all_of(waiting)
@@ -160,7 +160,7 @@ class DeviceIntake:
                 found[device] = (self._registry.devices[device], said)
             for signal in reading.signals:
                 if signal.channel in _STANDING and not self._registry.of(reading.profile, signal.device):
-                    self._stands(f"{reading.profile} {signal.device[:60]}", signal, "")
+                    self._stands(f"{reading.profile} {signal.device[:60]}", signal, "", ours=False)
             if _names(reading) and (strange is None or reading.evidence > strange.evidence):
                 strange = reading
         if not found and not known:
@@ -218,7 +218,9 @@ class DeviceIntake:
         )
         if said.kind in PRESSES and said.live:
             address = said.device[:60] or "without a name"
-            self._troubles.note(f"{profile} {address}", "unbound press", why="devices.toml does not name it")
+            self._troubles.note(
+                f"{profile} {address}", "unbound press", why="devices.toml does not name it", ours=False
+            )
         if self._registry.heard_of_strangers == 1:
             _log.info("device_unknown", profile=profile, path=way.name)
 
@@ -228,7 +230,13 @@ class DeviceIntake:
         self.samples.append(received.payload[:_SAMPLE_SIZE])
 
     def _judge(
-        self, device: KnownDevice, signals: Iterable[Signal], received: Received, way: Way
+        self,
+        device: KnownDevice,
+        signals: Iterable[Signal],
+        received: Received,
+        way: Way,
+        *,
+        itself: bool = True,
     ) -> list[Written]:
         digest = digest_of(received.topic, received.payload)
         if received.dup and self._memory.alarmed_by(device.id, digest):
@@ -244,7 +252,7 @@ class DeviceIntake:
                 waiting += self._press(device, signal, digest, way)
             else:
                 self._note(device, signal)
-        if self._alive(judged.signals):
+        if itself and self._alive(judged.signals):
             self._states.of(device.id).heard = self._clock.now()
             self._supervision.heard(device.id, way.name)
         if judged.changed and not waiting:
@@ -353,16 +361,15 @@ class DeviceIntake:
         elif kind in _SHOWN and (signal.live or kind is SignalKind.TROUBLE):
             self._trouble(device, _SHOWN[kind] if not _said(signal) else _said(signal), signal.why)
         if kind is SignalKind.BATTERY_LOW and not signal.flags & _OLD:
-            state.low = 2
-            if Flag.REFRESH not in signal.flags:
-                self._trouble(device, "low battery", "")
+            told = bool(state.low) and Flag.REFRESH in signal.flags
+            if not told and self._trouble(device, "low battery", ""):
+                state.low = 2
         elif state.low and signal.battery is not None and signal.battery > 20:
             state.low = 0
             self._troubles.over(device.id, "low battery", stood=True)
         if kind is SignalKind.TAMPER and not signal.flags & _OLD:
-            if not state.tampered:
-                state.tampered = True
-                self._trouble(device, "tamper", "")
+            if not state.tampered:  # what was held back is told when it is said again
+                state.tampered = self._trouble(device, "tamper", "")
         elif kind is SignalKind.TAMPER_CLEAR and not signal.flags & _OLD:
             self._troubles.over(device.id, "tamper", stood=state.tampered)
             state.tampered = False
@@ -373,17 +380,17 @@ class DeviceIntake:
             self._supervision.offline(device.id)
         self._counts[f"device_{kind}"] += 1
 
-    def _stands(self, name: str, signal: Signal, profile: str) -> None:
+    def _stands(self, name: str, signal: Signal, profile: str, *, ours: bool = True) -> None:
         if signal.kind is SignalKind.TROUBLE:
-            self._troubles.stand(name, signal.channel, why=signal.why, profile=profile)
+            self._troubles.stand(name, signal.channel, why=signal.why, profile=profile, ours=ours)
         elif signal.kind is SignalKind.CLEAR:
             self._troubles.over(name, signal.channel)
 
-    def _trouble(self, device: KnownDevice, kind: str, why: str) -> None:
+    def _trouble(self, device: KnownDevice, kind: str, why: str) -> bool:
         state = self._states.of(device.id)
         state.trouble, state.trouble_at = kind, self._clock.now()
         self._states.changed(device.id)
-        self._troubles.note(device.id, kind, why=why, profile=device.profile.hash)
+        return self._troubles.note(device.id, kind, why=why, profile=device.profile.hash)
 
 
 class DriverTeller:

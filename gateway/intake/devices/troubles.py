@@ -17,7 +17,9 @@ SHOWN_EVERY = 60.0
 SELDOM = {"stuck": 3600.0, "unbound press": 3600.0, "low battery": 24 * 3600.0, "open to joining": 3600.0}
 """Where once a minute would be too often."""
 MOST_A_MINUTE = 120
-"""Notes of all devices together: a thousand devices that talk rubbish fill no journal either."""
+"""Notes of all devices of ours together: a thousand devices that talk rubbish fill no journal either."""
+MOST_OF_STRANGERS = 30
+"""The same of whom the site package does not name: anybody can be many of them, and none of ours may be held back for that."""
 REMEMBERED = 4_096
 
 
@@ -30,19 +32,21 @@ class Troubles:
         self._counts = counts
         self._noted: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._lately: deque[float] = deque(maxlen=MOST_A_MINUTE)
+        self._strangers: deque[float] = deque(maxlen=MOST_OF_STRANGERS)
         self._standing: OrderedDict[str, dict[str, str]] = OrderedDict()
 
-    def note(self, device: str, kind: str, *, why: str = "", profile: str = "") -> bool:
+    def note(self, device: str, kind: str, *, why: str = "", profile: str = "", ours: bool = True) -> bool:
         """Write it down unless that was done lately; whether it was."""
         self._counts[f"trouble_{kind.replace(' ', '_')}"] += 1
         now = self._clock.monotonic()
         last = self._noted.get((device, kind))
         if last is not None and now - last < SELDOM.get(kind, SHOWN_EVERY):
             return False
-        if len(self._lately) == MOST_A_MINUTE and now - self._lately[0] < 60.0:
+        lately = self._lately if ours else self._strangers
+        if len(lately) == lately.maxlen and now - lately[0] < 60.0:
             self._counts["troubles_held_back"] += 1
             return False
-        self._lately.append(now)
+        lately.append(now)
         self._noted[device, kind] = now
         self._noted.move_to_end((device, kind))
         if len(self._noted) > REMEMBERED:
@@ -51,7 +55,7 @@ class Troubles:
         self._record(facts.DeviceTrouble(device=device, kind=kind, why=why[:200], profile=profile))
         return True
 
-    def stand(self, device: str, kind: str, *, why: str = "", profile: str = "") -> None:
+    def stand(self, device: str, kind: str, *, why: str = "", profile: str = "", ours: bool = True) -> None:
         """It is so from now on, until `over`; written down once."""
         standing = self._standing.setdefault(device, {})
         if kind in standing:
@@ -59,7 +63,7 @@ class Troubles:
         standing[kind] = why[:200]
         if len(self._standing) > REMEMBERED:
             self._standing.popitem(last=False)
-        self.note(device, kind, why=why, profile=profile)
+        self.note(device, kind, why=why, profile=profile, ours=ours)
 
     def over(self, device: str, kind: str, *, stood: bool = False) -> None:
         """It is past: when it comes again it is news. `stood`: an earlier process wrote down that it was so."""

@@ -20,7 +20,7 @@ KEY, OTHER = bytes(range(16)), bytes(range(1, 17))
 MAC, OPEN = bytes.fromhex("A4C138000001"), bytes.fromhex("A4C138000002")
 SERIAL = Way(name="devices-ble", ingress="serial")
 DEVICES = (
-    record("sealed", "bthome", "A4:C1:38:00:00:01"),
+    record("sealed", "bthome", "A4:C1:38:00:00:01", heartbeat=600.0),
     record("open", "bthome", "A4C138000002"),
 )
 
@@ -95,6 +95,19 @@ async def test_a_device_with_a_key_is_believed_only_in_what_it_sealed(bench: Ben
     bench.time.passed += 60
     await bench.hear("shelly1/events/rpc", shelly(sealed(1, key=OTHER)))
     assert [9, 1] == [counter for _, counter, _ in await alarms(bench)]
+
+
+async def test_nobody_else_keeps_a_sealed_button_alive(bench: Bench) -> None:
+    """Another key's adverts, old ones and the last one again are heard, and it is lost all the same."""
+    await bench.hear("shelly1/events/rpc", shelly(sealed(7)))
+    heard = bench.room.states.of("sealed").heard
+    late_after = bench.room.registry.devices["sealed"].watched.late_after
+    for data in (sealed(9, key=OTHER), sealed(6), sealed(7)):
+        bench.pass_by(late_after / 3 + 1)
+        await bench.hear("shelly1/events/rpc", shelly(data))
+    assert (heard, True) == (bench.room.states.of("sealed").heard, "sealed" in bench.room.supervision.lost)
+    await bench.hear("shelly1/events/rpc", shelly(sealed(8, button=0)))
+    assert "sealed" not in bench.room.supervision.lost
 
 
 async def test_a_press_in_clear_can_be_forged_and_two_packets_are_two_presses(bench: Bench) -> None:

@@ -495,6 +495,21 @@ async def test_a_way_speaks_only_its_own_profiles(bench: Bench) -> None:
     assert [] == await alarms(bench)
 
 
+async def test_strangers_hold_back_no_trouble_of_a_device_of_ours(bench: Bench) -> None:
+    """They have a budget of their own; and a trouble that was held back is told when it is said again."""
+    for nth in range(300):
+        bench.begin(f"z/stranger-{nth}", PRESS)
+    await bench.hear("z/hall", {"tamper": True, "battery": 90})
+    assert ("sos-1", "tamper") in await troubles(bench)
+    for nth in range(130):
+        bench.room.troubles.note(f"own-{nth}", "error")
+    await bench.hear("z/gym", {"tamper": True, "battery": 90})
+    assert ("sos-2", "tamper") not in await troubles(bench)
+    bench.time.passed += 61
+    await bench.hear("z/gym", {"tamper": True, "battery": 90})
+    assert ("sos-2", "tamper") in await troubles(bench)
+
+
 async def test_strangers_and_rubbish_fill_neither_memory_nor_journal(bench: Bench) -> None:
     """Two thousand of them."""
     for nth in range(2_000):

@@ -131,18 +131,28 @@ async def test_a_reader_without_its_key_is_never_spoken_to(bench: Bench, cable) 
 
 
 def test_only_the_whole_code_typed_by_itself_is_duress() -> None:
-    """Typed at once or key by key, at one reader; what was typed too slowly, or before, is forgotten."""
+    """Ended by a key or a pause, at one reader; a longer code is another, and a stray key before a pause is none of it."""
     now = 1_000.0
-    assert Duress("9911").typed(1, "9911", now)
+
+    def typed(keys: str, step: float = 0.3) -> list[bool]:
+        one = Duress("9911")
+        return [*(one.typed(1, key, now + step * at) for at, key in enumerate(keys)), one.paused(1)]
+
     assert Duress("9911").typed(1, "4*9911\r", now)
     assert not Duress("9911").typed(1, "19911#", now)
-    assert not Duress("9911").typed(1, "99110#", now)
     assert not Duress("").typed(1, "#", now)
+    assert not Duress("").paused(1)
+    assert [False, False, False, False, True] == typed("9911")
+    assert [False] * 6 == typed("99110"), "a longer code begins with ours"
+    assert [*[False] * 4, True, False] == typed("9911#"), "told once"
+    assert [False, False, False, False, True] == typed("9911", step=4.0), "by a hand that hesitates"
     one = Duress("9911")
-    assert [False, False, False, True] == [one.typed(1, key, now + at) for at, key in enumerate("9911")]
+    assert [False, False] == [one.typed(1, "7", now), one.typed(1, "9911", now + 4)]
+    assert one.paused(1)
     assert not one.typed(1, "99", now)
     assert not one.typed(2, "11", now)
     assert not one.typed(1, "11", now + 6)
+    assert not one.paused(1)
     one.forget(now + 60)
     assert {} == one._typed
 
