@@ -85,7 +85,10 @@ def test_faults_in_every_file_are_reported_together(site: Path) -> None:
         'site/units.toml: unit[2]: its number "1" is that of unit[1] too',
         'site/people.toml: person[2].nam: unknown key; did you mean "name"?',
         "site/people.toml: person[2].name: missing; it has no default",
-        'site/response.toml: action[1].audience: audiences.toml has no "staff"; known: all-staff, response-team',
+        (
+            'site/response.toml: action[1].audience: audiences.toml has no "staff"; known: administrators, all-staff,'
+            " families, response-team, test-group"
+        ),
         'site/audiences.toml: same-building.within: "house" is not known; one of: place, building, campus',
     ] == faults(site)
 
