@@ -333,6 +333,7 @@ class AlarmLane:
             jamming=Jamming(
                 clock=world.clock, record=self.verbs.record, closed=lambda path: path in self._down
             ),
+            silent=lambda unit, lost: self.devices.states.silent(unit, lost=lost),
         )
         self.progress = Progress(units=self._units, paths=self._paths, site_tag=tag, journal=self.journal)
         self.rooms = RoomUnits(
@@ -370,6 +371,7 @@ class AlarmLane:
             answer_topics=partial(answer_topics, self._settings, site.foreign),
         )
         await self.devices.open()
+        self.supervision.resume(self.devices.states.silent_units)
 
     def _others(self) -> Iterable[DeviceHealth]:
         """Our own units and the ways in, for the list of what is to be looked after."""

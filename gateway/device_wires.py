@@ -130,7 +130,7 @@ class DeviceRoom:
         """Load what an earlier process knew."""
         names = self.registry.devices
         await self.memory.open(names)
-        await self.states.open((*names, *self._units), self.supervision)
+        await self.states.open(names, self.supervision, units=self._units)
         for name in [name for name, device in names.items() if device.place is None]:
             if proven_at := self.states.of(name).tested_place:
                 self._bind(name, PlaceId(proven_at))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 
 from msgspec import Struct
 
 from belltower.clock import Clock, Instant
+from belltower.ids import UnitId
 from belltower.incident import facts
 from belltower.incident.facts import Fact
 from gateway.intake.jamming import Jamming
@@ -46,10 +47,13 @@ class Supervision:
         clock: Clock,
         record: Callable[[Fact], object],
         jamming: Jamming | None = None,
+        silent: Callable[[UnitId, bool], object] = lambda _unit, _lost: None,
     ) -> None:
+        """Watch over `units`; `silent` keeps which are lost, for the next process to `resume`."""
         self._units = units
         self._clock = clock
         self._record = record
+        self._silent = silent
         self.jamming = jamming or Jamming(clock=clock, record=record)
         self._heard: dict[int, float] = {}
         self._states: dict[int, UnitState] = {}
@@ -60,6 +64,10 @@ class Supervision:
     def lost(self) -> frozenset[int]:
         """Numbers of the units that are silent now."""
         return frozenset(self._lost)
+
+    def resume(self, lost: Container[str]) -> None:
+        """What the process before knew to be lost is lost until it is heard."""
+        self._lost.update(number for number, unit in self._units.items() if unit.record.id in lost)
 
     def of(self, number: int) -> UnitState:
         """What the unit last said of itself; it is not to be changed."""
@@ -72,6 +80,7 @@ class Supervision:
         state.heard, state.path = self._clock.now(), path
         if number in self._lost:
             self._lost.discard(number)
+            self._silent(self._units[number].record.id, False)
             self._record(facts.UnitRestored(unit=self._units[number].record.id))
 
     def reported(self, number: int, said: Heartbeat) -> None:
@@ -110,6 +119,7 @@ class Supervision:
             silent = now - (last if last is not None else self._began)
             if silent > unit.record.heartbeat * LOST_AFTER:
                 self._lost.add(number)
+                self._silent(unit.record.id, True)
                 since = round(silent, 1) if last is not None else -1.0
                 self._record(facts.UnitLost(unit=unit.record.id, silent_for=since))
                 if path := self.of(number).path:

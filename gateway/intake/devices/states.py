@@ -7,7 +7,7 @@ for which the lane itself was down makes no device late.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from msgspec import Struct
 
@@ -74,13 +74,17 @@ class States:
         self._clock = clock
         self._states: dict[str, State] = {}
         self._changed: set[str] = set()
+        self.silent_units: set[str] = set()
+        """Our own units that are lost, of the process before until this one has found out."""
 
-    async def open(self, devices: Iterable[str], supervision: DeviceSupervision) -> None:
+    async def open(
+        self, devices: Iterable[str], supervision: DeviceSupervision, *, units: Collection[str] = ()
+    ) -> None:
         """Load what an earlier process knew, and let supervision go on from there."""
         await self._database.migrate(STEPS)
         rows = await self._database.read("SELECT at FROM device_clock WHERE id = 1")
         ended = rows[0][0] if rows else self._clock.now()
-        mine = set(devices)
+        mine = {*devices, *units}
         for row in await self._database.read(
             "SELECT device, heard, path, lost, because, battery, low, tampered, trouble, trouble_at, tested_at,"
             " tested_place, tested_by FROM device_state"
@@ -100,6 +104,8 @@ class States:
                 tested_place=tested_place,
                 tested_by=tested_by,
             )
+            if lost and device in units:
+                self.silent_units.add(device)
             silent = max(0, ended - heard) / SECOND if heard else None
             supervision.resume(device, silent=silent, path=path, lost=bool(lost), because=because)
 
@@ -113,6 +119,11 @@ class States:
         state.tested_at, state.tested_place, state.tested_by = self._clock.now(), place, by
         self.changed(device)
         return facts.WalkTested(device=device, place=place, by=by)
+
+    def silent(self, unit: str, *, lost: bool) -> None:
+        """One of our own units is lost, or heard again."""
+        (self.silent_units.add if lost else self.silent_units.discard)(unit)
+        self.changed(unit)
 
     def changed(self, device: str) -> None:
         """It is to be written in the next turn."""
@@ -144,7 +155,7 @@ class States:
             "device": device,
             "heard": state.heard,
             "path": heard.path,
-            "lost": int(heard.lost),
+            "lost": int(heard.lost or device in self.silent_units),
             "because": heard.because,
             "battery": state.battery,
             "low": state.low,

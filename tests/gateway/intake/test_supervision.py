@@ -5,6 +5,9 @@ from __future__ import annotations
 from belltower.clock import SECOND, Instant
 from belltower.ids import LinkName, PlaceId, UnitId
 from belltower.incident import facts
+from belltower.store import open_database
+from gateway.intake.devices.states import States
+from gateway.intake.devices.supervision import DeviceSupervision
 from gateway.intake.jamming import Jamming
 from gateway.intake.supervision import Supervision
 from gateway.intake.unit_health import last_heard, path_health, unit_health
@@ -66,6 +69,31 @@ class Campus:
 
     def written(self, kind):
         return [fact for fact in self.facts if isinstance(fact, kind)]
+
+
+async def test_a_unit_that_was_lost_is_lost_after_a_restart_until_it_is_heard(tmp_path):
+    """Not well for as long as it may be silent; written down once."""
+    database = await open_database(f"sqlite://{tmp_path / 'alarm.db'}")
+    campus = Campus()
+    watched = DeviceSupervision(watched={}, clock=campus, record=campus.facts.append, changed=lambda _: None)
+    before = States(database=database, clock=campus)
+    await before.open((), watched, units=("u1", "u2"))
+    before.silent("u1", lost=True)
+    before.silent("u2", lost=True)
+    before.silent("u2", lost=False)
+    await before.write_once(watched)
+
+    states = States(database=database, clock=campus)
+    await states.open((), watched, units=("u1", "u2"))
+    assert {"u1"} == states.silent_units
+    campus.supervision.resume(states.silent_units)
+    campus.pass_by(300, 2, 3, 4)
+    assert {1} == campus.supervision.lost
+    assert [] == campus.written(facts.UnitLost)
+    campus.pass_by(3, 1, 2, 3, 4)
+    assert ["u1"] == [fact.unit for fact in campus.written(facts.UnitRestored)]
+    await states.write_once(watched)
+    await database.close()
 
 
 def test_three_units_lost_together_with_noise_are_jamming():
