@@ -43,6 +43,17 @@ _HELP = frozenset(
 )
 """Each of them anywhere in an answer."""
 
+_NOT_SAFE = (
+    "not safe",
+    "unsafe",
+    "not ok",
+    "no a salvo",
+    "no estoy a salvo",
+    "no estamos a salvo",
+    "no estoy bien",
+)
+"""So is each of these: "safe" in them means its opposite."""
+
 _NEED_HELP = "2"
 """As the first word of an answer."""
 
@@ -81,13 +92,19 @@ def understood(text: str, *, urgent: bool, stopped: bool = False) -> Reply:
     if words in _ASKS_ABOUT_US and not urgent:
         return Reply.TEXT
     said = words.split()
-    if said[:1] == [_NEED_HELP] or not _HELP.isdisjoint(said):
+    if said[:1] == [_NEED_HELP] or not _HELP.isdisjoint(said) or _denies(words):
         return Reply.NEED_HELP
     if words in _SAFE:
         return Reply.SAFE
     if words in _ACKNOWLEDGED:
         return Reply.ACKNOWLEDGED
     return Reply.TEXT
+
+
+def _denies(words: str) -> bool:
+    """Whether the words say that somebody is not safe."""
+    padded = f" {words} "
+    return any(f" {phrase} " in padded for phrase in _NOT_SAFE)
 
 
 def says_more(text: str, reply: Reply) -> bool:

@@ -386,7 +386,9 @@ class DeliveryTables:
         return NoticeId(rows[0][0]) if rows else NoticeId("")
 
     async def place_of(self, incident: IncidentId) -> str:
-        """The id of the place that the incident's first notice was about; "" where none is known."""
+        """The id of the place that the incident's first notice was about; "" where none is known, or no incident."""
+        if not incident:
+            return ""
         rows = await self._database.read(_PLACE_OF, incident=incident)
         return str(rows[0][0]) if rows else ""
 
@@ -395,7 +397,8 @@ class DeliveryTables:
         for notice in ordered.corrects:
             tx.add(_SUPERSEDE_NOTICE, by=ordered.notice, notice=notice)
         tx.add(_SUPERSEDE_REVISIONS, by=ordered.notice, notice=ordered.notice, revision=ordered.revision)
-        for template in sorted(templates):
+        # What belongs to no incident is about different things: a correction names what it takes the place of.
+        for template in sorted(templates) if ordered.incident else ():
             tx.add(
                 _SUPERSEDE_TEMPLATE,
                 by=ordered.notice,

@@ -46,6 +46,8 @@ async def _taken(take: Take, settings: Settings) -> tuple[dict[str, Any], int]:
     from belltower.people.apart import Job, import_apart
     from belltower.people.safety import Approval
 
+    if take.approve:
+        await _known(settings, take.by)
     await _key_ring(settings)
     job = Job(
         database=settings.desk_url,
@@ -60,6 +62,31 @@ async def _taken(take: Take, settings: Settings) -> tuple[dict[str, Any], int]:
         outcome = await import_apart(job, told=bars.told)
     in_force = outcome.ready is not None and await _in_force(settings, outcome.ready.revision)
     return _said(outcome, in_force=in_force), _exit_code(outcome)
+
+
+async def _known(settings: Settings, person: str) -> None:
+    """Whoever approves is somebody: of the site package's people, or with an account. Raises `NotFound`."""
+    from belltower.errors import NotFound
+    from belltower.store import open_beside, open_database
+    from gateway import site_package
+    from gateway.web import store as accounts
+
+    if person in site_package.load(settings.site.folder).people:
+        return
+    if settings.desk.database or settings.state.desk_database.is_file():
+        database = (
+            await open_database(settings.desk_url)
+            if settings.desk.database
+            else open_beside(settings.state.desk_database)
+        )
+        try:
+            if person in await accounts.names(database):
+                return
+        finally:
+            await database.close()
+    raise NotFound(
+        f"--by {person}: neither the site package nor the accounts know this person; give an id of people.toml"
+    )
 
 
 async def _key_ring(settings: Settings) -> None:

@@ -153,3 +153,23 @@ async def test_one_order_to_two_audiences_reaches_both(options: DeskOptions) -> 
         await running.is_settled(6)
 
     assert [1] * 6 == [len(sms.to(n)) for n in (100, 101, 102, 0, 1, 2)]
+
+
+async def test_what_belongs_to_no_incident_takes_neither_place_nor_turn_of_another(
+    options: DeskOptions,
+) -> None:
+    """Two notices without an incident: the second is about no place of the first, and stops nothing of it."""
+    sms = Takes()
+    async with desk(options, people=staff(3, kinds=("sms",)), channels=[Provider(channel=sms)]) as running:
+        tables = running.room.tables
+        alone = {"incident": IncidentId(""), "template": "staff-action"}
+        await running.is_ordered(order(1, **alone, slots={"action": "hold", "place": "b204"}))
+        await running.is_settled(3)
+        await running.is_ordered(order(2, **alone, slots={"action": "hold"}))
+        await running.is_settled(6)
+        superseded = await running.database.read(
+            "SELECT notice, place, superseded_by FROM notice ORDER BY notice"
+        )
+
+        assert [("ntc_001", "b204", ""), ("ntc_002", "", "")] == superseded
+        assert "" == await tables.place_of(IncidentId(""))

@@ -85,3 +85,11 @@ def test_a_text_is_kept_only_where_it_says_something() -> None:
     assert not says_more("1", Reply.SAFE)
     assert says_more("2, room 204", Reply.NEED_HELP)
     assert says_more("where do we meet", Reply.TEXT)
+
+
+@pytest.mark.parametrize(
+    "said", ["not safe", "We are NOT SAFE!", "No a salvo", "no estamos a salvo aquí", "unsafe"]
+)
+def test_who_is_not_safe_asks_for_help(said: str) -> None:
+    """The word "safe" in it means its opposite."""
+    assert Reply.NEED_HELP is understood(said, urgent=True)

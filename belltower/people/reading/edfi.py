@@ -140,7 +140,7 @@ class EdFiReader:
                     self._keep(file, name.casefold(), items_of, deletes=deletes)
             else:
                 self._keep(file, stem, msgspec.json.decode(text, type=list[msgspec.Raw]), deletes=deletes)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             where = "a list of items" if isinstance(error, msgspec.ValidationError) else "JSON"
             self._findings.fault(file, 1, "1", f"is no {where} ({_safe(error)})", "export the resource again")
 
@@ -159,7 +159,7 @@ class EdFiReader:
         for file, row, raw in self._items.get(name, ()):
             try:
                 yield file, row, decoder.decode(raw)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 text = _safe(error)
                 path = text.rpartition("$.")[2].rstrip("`") if "$." in text else "1"
                 self._findings.fault(
@@ -181,7 +181,7 @@ class EdFiReader:
         for file, row, raw in raws:
             try:
                 deleted = msgspec.json.decode(raw, type=items.Deleted)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 self._findings.fault(
                     file, row, "keyValues", f"is no delete ({_safe(error)})", "export it again"
                 )
@@ -425,7 +425,7 @@ def _grade(descriptor: str) -> str:
 def _is_item(line: bytes) -> bool:
     try:
         msgspec.json.decode(line, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True
 

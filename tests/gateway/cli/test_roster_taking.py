@@ -47,6 +47,9 @@ async def test_a_roster_comes_in_force_beside_the_running_desk_and_one_that_take
         again = await asyncio.to_thread(told, config, whole)
         halved = await asyncio.to_thread(told, config, half)
         fingerprint = halved[1]["diff"]["fingerprint"]
+        nobody = await asyncio.to_thread(
+            belltower, "roster", "import", "--config", config, "--approve", fingerprint, "--by", "xx", half
+        )
         approved = await asyncio.to_thread(told, config, "--approve", fingerprint, "--by", "p01", half)
         third = export(tmp_path, "third.zip", students=10)
         other = await asyncio.to_thread(told, config, "--approve", fingerprint, "--by", "p01", third)
@@ -62,6 +65,7 @@ async def test_a_roster_comes_in_force_beside_the_running_desk_and_one_that_take
     ]
     assert (0, 2, True) == (approved[0], approved[1]["revision"], approved[1]["in_force"])
     assert 77 == other[0]
+    assert (77, True) == (nobody.returncode, "--by xx" in nobody.stderr)
 
 
 def test_before_the_desk_has_ever_run_it_is_written_and_waits(tmp_path: Path) -> None:
