@@ -66,7 +66,7 @@ class Resolver:
     async def _look_for(self, delivery: Delivery) -> None:
         loop = asyncio.get_running_loop()
         until = self._until.setdefault(delivery.id, loop.time() + self._within)
-        subject, body, ordered_at = await self._tables.text(delivery)
+        subject, body, ordered_at, template = await self._tables.text(delivery)
         message = Message(
             delivery=delivery.id,
             notice=delivery.notice,
@@ -74,6 +74,7 @@ class Resolver:
             address=delivery.address,
             language=delivery.language,
             incident=delivery.incident,
+            template=template,
             subject=subject,
             body=body,
             ordered_at=ordered_at,

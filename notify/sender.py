@@ -86,8 +86,12 @@ class Sender:
         self._flying: set[DeliveryId] = set()
         # The sender number from which each of them goes.
         self._numbers: dict[DeliveryId, int] = {}
-        self._behind: dict[str, deque[Leased]] = {}
+        # One map for the whole row: whoever takes over keeps the order at each address.
+        self._behind: dict[str, deque[tuple[Sender, Leased]]] = before[0]._behind if before else {}  # noqa: SLF001 - as above
         self._ready: deque[Leased] = deque()
+        # Leases whose rows were not seen, and whether what an earlier life left is uncertain by now.
+        self._unseen: set[DeliveryId] = set()
+        self._restarted = False
         self._serving = False
         self._workers = 0
         self._resting: list[asyncio.Future[None]] = []
@@ -136,16 +140,22 @@ class Sender:
     async def run(self) -> None:
         """For ever. What an earlier life left half-sent becomes uncertain first."""
         await self._channel.open()
-        for delivery in await self._tables.sending(
-            self._channel.name, provider=self._name, first=not self._before
-        ):
-            if delivery.id not in self._flying:
+        for unseen in list(self._unseen):
+            await self._tables.unlease(unseen)
+            self._unseen.discard(unseen)
+        if not self._restarted:
+            for delivery in await self._tables.sending(
+                self._channel.name, provider=self._name, first=not self._before
+            ):
                 self._ledger.note(Evidence(delivery=delivery.id, state=State.UNCERTAIN, reason="restarted"))
+            self._restarted = True
         loop = asyncio.get_running_loop()
         self._serving = True
         try:
             while True:
                 self._bell.clear()
+                if self._ready and not self._workers:
+                    self._hire()
                 while await self._look(loop.time()) and await self._take(loop.time()):
                     pass
                 await self._wait(loop)
@@ -153,6 +163,8 @@ class Sender:
             self._serving = False
             while self._resting:
                 self._rouse(self._resting.pop())
+            if not self._workers:
+                self._stand_down()
 
     async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
@@ -193,16 +205,19 @@ class Sender:
     async def _take_of(self, waiting: Waiting, room: int, now: float) -> int:
         self._at("sender.before_lease")
         wall = self._clock.now()
+        lease = self._ids.delivery()
+        self._unseen.add(lease)
         leased = await self._tables.lease(
             waiting=waiting,
             channel=self._channel.name,
             provider=self._name,
             anything=all(sender.trouble for sender in self._before),
-            lease=self._ids.delivery(),
+            lease=lease,
             now=wall,
             horizon=Instant(wall + int(2 * _LONGEST_WAIT * SECOND)),
             count=room,
         )
+        self._unseen.discard(lease)
         if leased:
             self._next_lease = now + _LEASE_EVERY
         self._at("sender.after_lease")
@@ -220,7 +235,7 @@ class Sender:
         self._flying.add(one.delivery.id)
         behind = self._behind.get(one.delivery.address)
         if behind is not None:  # an older text is on its way there: keep the order
-            behind.append(one)
+            behind.append((self, one))
             return
         self._behind[one.delivery.address] = deque()
         self._hand_out(one)
@@ -233,6 +248,13 @@ class Sender:
             self._rouse(self._resting.pop())
         else:
             self._hire()
+
+    def _rouse_one(self) -> None:
+        """Somebody sends what is ready: one who rests, or one whom `run` hires."""
+        if self._resting:
+            self._rouse(self._resting.pop())
+        else:
+            self._bell.set()
 
     def _hire(self) -> None:
         if self._workers < self._pace.at_once:
@@ -290,7 +312,10 @@ class Sender:
         self._numbers.pop(one.delivery.id, None)
         behind = self._behind[one.delivery.address]
         if behind:
-            self._ready.append(behind.popleft())
+            sender, following = behind.popleft()
+            sender._ready.append(following)  # noqa: SLF001 - this one, or a neighbour in its row
+            if sender is not self:
+                sender._rouse_one()  # noqa: SLF001 - as above
         else:
             del self._behind[one.delivery.address]
 
@@ -308,6 +333,7 @@ class Sender:
             begun_at=delivery.begun_at,
             language=delivery.language,
             incident=delivery.incident,
+            template=one.template,
             number=self._numbers.get(delivery.id, 0),
             ttl=max(1.0, self._until(delivery.notice, delivery.revision, one.ordered_at) - now),
         )

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from belltower.clock import Instant
+from belltower.errors import StoreError
 from belltower.ids import DeliveryId, IncidentId, NoticeId, PersonId
 from belltower.incident.facts import Mode
 from belltower.store import CHUNK, Database, Priority, SQLValue, Statement, Step, Transaction
@@ -175,7 +176,7 @@ SELECT id, attempts, begun_at FROM notice_delivery WHERE lease = :lease AND leas
 
 _LEASED = f"""
 SELECT {", ".join("d." + name for name in _COLUMNS.split(", "))},
-    t.subject, t.body, n.ordered_at, n.superseded_by
+    t.subject, t.body, n.ordered_at, n.superseded_by, n.template
 FROM notice_delivery d
 JOIN notice n ON n.notice = d.notice AND n.revision = d.revision
 JOIN notice_words t ON t.notice = d.notice AND t.revision = d.revision AND t.channel = d.channel
@@ -222,6 +223,11 @@ UPDATE notice_delivery SET state = :state, lease = '', reason = :reason, asking 
 WHERE id = :id AND state = :before
 """
 
+# Of a lease whose rows nobody got to see: nothing of it has left.
+_UNLEASE = """
+UPDATE notice_delivery SET state = 'pending', lease = '' WHERE lease = :lease AND lease <> '' AND state = 'sending'
+"""
+
 _SENDING = f"""
 SELECT {_COLUMNS} FROM notice_delivery WHERE lease <> '' AND channel = :channel AND provider IN (:provider, :other)
 """  # noqa: S608 - the columns are a constant
@@ -232,7 +238,7 @@ WHERE channel = :channel AND asking = 1 AND provider IN (:provider, :other) ORDE
 _ONE = f"SELECT {_COLUMNS} FROM notice_delivery WHERE id IN (%s)"  # noqa: S608 - constant
 
 _TEXT = """
-SELECT t.subject, t.body, n.ordered_at FROM notice_words t
+SELECT t.subject, t.body, n.ordered_at, n.template FROM notice_words t
 JOIN notice n ON n.notice = t.notice AND n.revision = t.revision
 WHERE t.notice = :notice AND t.revision = :revision AND t.channel = :channel AND t.language = :language
 """
@@ -285,6 +291,7 @@ class Leased(Struct, frozen=True, kw_only=True, gc=False):
     body: str
     ordered_at: Instant
     superseded_by: str
+    template: str = ""
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
@@ -451,6 +458,10 @@ class DeliveryTables:
                 count=count,
             )
             tx.add(_BEGIN_ATTEMPTS, lease=lease)
+        try:
+            rows = await self._database.read(_LEASED, lease=lease)
+        except StoreError:  # one read in trouble is no reason to give up a batch
+            rows = await self._database.read(_LEASED, lease=lease)
         return [
             Leased(
                 delivery=_delivery(row[:_WIDTH]),
@@ -458,9 +469,15 @@ class DeliveryTables:
                 body=row[_WIDTH + 1],
                 ordered_at=Instant(row[_WIDTH + 2]),
                 superseded_by=row[_WIDTH + 3],
+                template=row[_WIDTH + 4],
             )
-            for row in await self._database.read(_LEASED, lease=lease)
+            for row in rows
         ]
+
+    async def unlease(self, lease: str) -> None:
+        """Pending again: all of a lease of which surely nothing was sent, whether or not it was ever written."""
+        async with self._database.begin() as tx:
+            tx.add(_UNLEASE, lease=lease)
 
     async def waiting(self, channel: str) -> list[Waiting]:
         """The notices of which this channel still has pending deliveries, in the order in which they are sent."""
@@ -574,8 +591,8 @@ class DeliveryTables:
             )
         )
 
-    async def text(self, delivery: Delivery) -> tuple[str, str, Instant]:
-        """Subject, body and time of the order."""
+    async def text(self, delivery: Delivery) -> tuple[str, str, Instant, str]:
+        """Subject, body, time of the order, and template."""
         rows = await self._database.read(
             _TEXT,
             notice=delivery.notice,
@@ -583,8 +600,8 @@ class DeliveryTables:
             channel=delivery.channel,
             language=delivery.language,
         )
-        subject, body, ordered_at = rows[0] if rows else ("", "", 0)
-        return subject, body, Instant(ordered_at)
+        subject, body, ordered_at, template = rows[0] if rows else ("", "", 0, "")
+        return subject, body, Instant(ordered_at), template
 
     async def recipients(self, notice: NoticeId) -> list[tuple[PersonId, str, State, str]]:
         """Person, channel, state and reason of every delivery of the notice's latest revision."""

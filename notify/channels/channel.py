@@ -36,6 +36,8 @@ class Message(Struct, frozen=True, kw_only=True, gc=False):
     number: int = 0
     # What it is about; "": no incident.
     incident: IncidentId = IncidentId("")
+    # Of its notice; "" where it is not known.
+    template: str = ""
 
 
 class Settled(Struct, frozen=True, kw_only=True, gc=False):

@@ -1,7 +1,9 @@
 """Loudspeaker zones and signs, as addresses of a notice: the alarm lane is asked to let them say what stands.
 
 What an output says is its own neutral wording of the ordered action, or of what the alarm asks for, and not the
-notice's text: an output is never given free words. How far the order got is written down beside the incident.
+notice's text: an output is never given free words. So it is ordered only by a notice that says what stands; whatever
+takes such a notice back, ends it or only tries the way is refused. How far the order got is written down beside the
+incident.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from typing import Literal, Protocol
 from belltower import errors
 from belltower.ids import IncidentId, VerbId
 from notify.channels.channel import DEADLINE, Answer, Later, Message, Refused, Settled, Uncertain
+
+_ALARMS = frozenset({"staff-alarm", "staff-action"})
 
 
 class Outputs(Protocol):
@@ -53,6 +57,8 @@ class OutputChannel:
             return Refused(reason="address")
         if not message.incident:
             return Refused(reason="no_incident")
+        if not _says_what_stands(message.template):
+            return Refused(reason="output_cannot_say_this")
         verb = VerbId(f"output:{message.delivery}")
         try:
             async with asyncio.timeout(DEADLINE):
@@ -66,7 +72,12 @@ class OutputChannel:
         return Settled(reason="ordered")
 
     async def find(self, message: Message, *, known: Collection[str]) -> Answer | None:
-        """Ask again: under the same id it is done once."""
-        del known
-        answer = await self.send(message)
-        return answer if isinstance(answer, Settled | Refused) else None
+        """Nobody can tell here; the incident's own receipts can. Ordering it again might outlive what stood then."""
+        del message, known
+        return None
+
+
+def _says_what_stands(template: str) -> bool:
+    return template in _ALARMS or (
+        template.startswith("families.") and template.endswith((".now", ".exercise"))
+    )

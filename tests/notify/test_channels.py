@@ -84,6 +84,7 @@ def message(kind: str, n: int = 1, **changes: object) -> Message:
         "body": "Jefferson: ALARM at B 204, 09:14. ñandú & more",
         "incident": IncidentId("inc_1"),
         "ordered_at": Instant(1_700_000_000_000_000),
+        "template": "staff-alarm",
     }
     return Message(**{**given, **changes})
 
@@ -363,14 +364,29 @@ async def test_a_short_message_bears_sender_callback_and_validity() -> None:
     ],
 )
 async def test_what_the_alarm_lane_says_of_an_output_is_understood(raises, expected: object) -> None:
-    """And what may have been done is asked for again under the same id, which does it once."""
+    """And what may have been done is never ordered again: much may have ended since."""
     lane = AlarmLane(raises)
     channel = OutputChannel(name="paging", outputs=lane)
 
     assert expected == await channel.send(message("paging"))
     lane.raises = None
-    assert Settled(reason="ordered") == await channel.find(message("paging"), known=set())
-    assert [("output:dlv_1", "inc_1", "gym")] * 2 == lane.ordered
+    assert None is await channel.find(message("paging"), known=set())
+    assert [("output:dlv_1", "inc_1", "gym")] == lane.ordered
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["staff-correction", "staff-closed", "families.lockdown.cleared", "families-correction", "test", ""],
+)
+async def test_an_output_is_not_ordered_by_a_notice_that_takes_back_or_ends(template: str) -> None:
+    """It would say again what stands, and the correction would be its opposite."""
+    lane = AlarmLane()
+    channel = OutputChannel(name="paging", outputs=lane)
+
+    assert Refused(reason="output_cannot_say_this") == await channel.send(
+        message("paging", template=template)
+    )
+    assert [] == lane.ordered
 
 
 async def test_an_output_says_nothing_that_belongs_to_no_incident() -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from belltower.errors import StoreError
+from belltower.store import SQLValue
 from belltower.values import Secret
 from gateway.carrier_records import ACCOUNT, TOKEN
 from notify.channels.channel import Later, Message, Settled
@@ -313,3 +315,72 @@ async def test_r25_no_fault_of_the_mail_server_doubles_a_mail_or_leaves_a_thread
         return threading.active_count() <= threads
 
     await becomes(no_thread_is_left, within=10)
+
+
+async def test_a_read_that_fails_after_a_lease_costs_no_message(
+    options: DeskOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows were begun and not seen; once the store answers again, all of them leave, once."""
+    channel = Carrier()
+    people = staff(10, kinds=("sms",))
+    async with desk(options, people=people, channels=[Provider(channel=channel)]) as running:
+        read, failures = running.database.read, iter([True, True])
+
+        async def troubled(sql: str, **values: SQLValue) -> list:
+            if "WHERE d.lease = :lease" in sql and next(failures, False):
+                raise StoreError("busy")
+            return await read(sql, **values)
+
+        monkeypatch.setattr(running.database, "read", troubled)
+        await running.is_ordered(order(1))
+
+        assert {"accepted": 10} == await running.is_settled(10)
+    assert 10 == len(channel.asked)
+
+
+class Slow:
+    """A provider that answers for one address after a while, and is busy for all others."""
+
+    name = "sms"
+
+    def __init__(self, log: list[tuple[str, str]]) -> None:
+        self._log = log
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def find(self, message, *, known) -> None: ...
+
+    async def send(self, message) -> Settled | Later:
+        if not message.address.endswith("100"):
+            return Later(reason="busy", after=20.0, everyone=True)
+        await asyncio.sleep(0.8)
+        self._log.append((message.address, message.notice))
+        return Settled()
+
+
+class Quick(Slow):
+    """A provider that takes everything."""
+
+    async def send(self, message) -> Settled:
+        self._log.append((message.address, message.notice))
+        return Settled()
+
+
+async def test_what_corrects_a_text_stays_behind_it_when_another_provider_takes_over(
+    options: DeskOptions,
+) -> None:
+    """The first provider still has the old text on its way; the second one waits for it at that address."""
+    log: list[tuple[str, str]] = []
+    providers = [
+        Provider(channel=Slow(log), given_name="first", order=1),
+        Provider(channel=Quick(log), given_name="second", order=2),
+    ]
+    async with desk(options, people=staff(3, kinds=("sms",)), channels=providers) as running:
+        await running.is_ordered(order(1))
+        await asyncio.sleep(0.2)
+        await running.is_ordered(order(2))
+        await running.is_settled(6)
+
+    assert ["ntc_001", "ntc_002"] == [notice for address, notice in log if address.endswith("100")]
