@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from belltower.clock import SECOND, Clock, Instant
 from belltower.ids import IncidentId, NoticeId, PersonId, PlaceId, UnitId, VerbId
 from belltower.incident.facts import Mode, Outcome, room_of
+from belltower.people.person import Person
 from floorplans import spoken
 from gateway.alarm_follower import AlarmVerbs
 from gateway.site_package import SitePackage
@@ -32,11 +33,17 @@ _OUTCOMES = {
 }
 
 
-def notice_site(site: SitePackage, *, url: str, roster: Roster | None = None) -> NoticeSite:
-    """The site package as notices see it."""
+def notice_site(
+    site: SitePackage,
+    *,
+    url: str,
+    roster: Roster | None = None,
+    told: Callable[[Mapping[PersonId, Person]], Mapping[PersonId, Person]] = lambda people: people,
+) -> NoticeSite:
+    """The site package as notices see it; `told` adds the browsers in which people asked to be told."""
     return NoticeSite(
         school=site.name,
-        people=site.people,
+        people=told(site.people),
         places=site.places,
         audiences=site.audiences,
         wording=site.wording,

@@ -24,7 +24,7 @@ from msgspec import structs
 from belltower import log
 from belltower.clock import SystemClock
 from belltower.errors import Unreachable
-from belltower.ids import Ids, StreamName
+from belltower.ids import Ids, PersonId, StreamName
 from belltower.incident.encoding import FactEncoding
 from belltower.incident.facts import Fact
 from belltower.journal import Copy, Journal, SpoolFile, streams
@@ -51,10 +51,14 @@ from gateway.web.app import first_invitation, make_web
 from gateway.web.journal_desk import JournalDesk
 from gateway.web.ledger import NoticeRoom
 from hardware.transports.addresses import Addresses
+from notify.browsers import Browsers
 from notify.channels.console import Board
-from notify.channels.table import make_channels
+from notify.channels.push_web import public_key
+from notify.channels.table import BrowserWay, make_channels
 from notify.reports import Reports
 from notify.room import NotifyRoom
+from notify.settings import WebPushSettings
+from notify.taps import Taps, proving
 
 _log = log.get("desk_lane")
 
@@ -114,7 +118,25 @@ class DeskLane:
             url = settings.desk.web.url
             board = Board()
             rosters = await open_rosters(database, settings.people_keys)
-            noticed = partial(notice_site, site, url=url, roster=RosterPeople(store=rosters))
+            accounts: dict[PersonId, str] = {}
+            push = next((one for one in settings.channels.values() if isinstance(one, WebPushSettings)), None)
+            browsers = Browsers(
+                database=database,
+                vault=rosters.vault,
+                services=push.services if push is not None else (),
+                clock=clock,
+            )
+            await browsers.open()
+            proof = proving(rosters.vault)
+            noticed = partial(
+                notice_site,
+                site,
+                url=url,
+                roster=RosterPeople(store=rosters),
+                told=partial(browsers.told, name=lambda person: accounts.get(person, person))
+                if push is not None
+                else lambda people: people,
+            )
             notices = NotifyRoom(
                 database=database,
                 journal=journal,
@@ -127,6 +149,7 @@ class DeskLane:
                     clock=clock,
                     state=settings.state.folder / "links",
                     outputs=LaneOutputs(names=settings.outputs.keys(), verbs=AlarmVerbs(client=client)),
+                    browsers=BrowserWay(proof=proof, gone=browsers.gone),
                 ),
                 clock=clock,
                 ids=ids,
@@ -146,7 +169,7 @@ class DeskLane:
                 addresses=Addresses(path=settings.state.folder / "alert-addresses.json"),
             )
             await watch.open()
-            accounts = await web_store.names(database)
+            accounts |= await web_store.names(database)
             desk = JournalDesk(
                 site=site.name,
                 names=SiteNames(site=site, accounts=accounts),
@@ -181,7 +204,11 @@ class DeskLane:
                 public_origin=settings.desk.web.public_url.rstrip("/") or None,
                 account_names=accounts,
                 on_account=lambda: (settings.state.folder / FIRST).unlink(missing_ok=True),
-                machine_routes=[*notices.callbacks().routes(), *notices.inbound().routes()],
+                machine_routes=[
+                    *notices.callbacks().routes(),
+                    *notices.inbound().routes(),
+                    *Taps(proof=proof, heard=notices.hearing.acknowledge).routes(),
+                ],
                 feed=_feed(settings, site),
                 devices=partial(_devices, client, ids),
                 notices=NoticeRoom(
@@ -194,6 +221,7 @@ class DeskLane:
                     roster=DeskRoster(store=rosters),
                 ),
                 corrections=notices.corrections,
+                browsers=(browsers, public_key(push)) if push is not None else None,
             )
             async with Crew() as crew:
                 crew.essential("journal", journal.run)

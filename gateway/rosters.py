@@ -17,7 +17,7 @@ from belltower.people.tables import LAST, STEPS
 from belltower.people.taking import HeldUp, Ready, Taking
 from belltower.people.vault import KeyRing, Vault, new_ring, read_ring, write_ring
 from belltower.store import Database, Transaction
-from notify import reply_tables
+from notify import browsers, reply_tables
 
 _log = log.get("rosters")
 
@@ -32,8 +32,9 @@ async def open_rosters(database: Database, key_ring: Path) -> RosterStore:
     """
     await database.migrate(STEPS)
     await database.migrate(reply_tables.STEPS)
-    sealed = (await database.read(LAST))[0][0] or (await database.read(reply_tables.ANY))[0][0]
-    ring = _ring(key_ring, needed=bool(sealed))
+    await database.migrate(browsers.STEPS)
+    sealed = [(await database.read(asked))[0][0] for asked in (LAST, reply_tables.ANY, browsers.ANY)]
+    ring = _ring(key_ring, needed=any(sealed))
     return RosterStore(database=database, vault=Vault(ring=ring))
 
 
@@ -41,7 +42,7 @@ def _ring(path: Path, *, needed: bool) -> KeyRing:
     if not path.exists():
         if needed:
             raise SettingsError(
-                f"key ring {path}: not there, and rosters or answers are sealed with its keys; take it from the backup"
+                f"key ring {path}: not there, and rosters, answers or browsers are sealed with its keys; take it from the backup"
             )
         write_ring(path, new_ring())
     return read_ring(path)

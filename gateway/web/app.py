@@ -27,11 +27,13 @@ from gateway.web.live import Live
 from gateway.web.notices import NoticePages
 from gateway.web.pages import Pages
 from gateway.web.passwords import Passwords
+from gateway.web.push_page import PushPage
 from gateway.web.render import Renderer, assets
 from gateway.web.sessions import Sessions
 from gateway.web.sign_in import SignIn
 from gateway.web.stream import Fanout
 from gateway.web.throttle import Throttle
+from notify.browsers import Browsers
 
 FORM = 16 * 1024
 """Octets of the longest form."""
@@ -96,6 +98,7 @@ def make_web(
     devices: AskDevices | None = None,
     notices: NoticeRoom | None = None,
     corrections: Correcting | None = None,
+    browsers: tuple[Browsers, str] | None = None,
 ) -> Web:
     """The live page over `desk`, its accounts in `database` (migrated by `gateway.web.store.STEPS`).
 
@@ -104,7 +107,7 @@ def make_web(
     the desk's `Names`; see `gateway.web.store.names`. `on_account` is called when a one-time link was used. `machine_routes` are for machines that prove themselves in
     their own way (a carrier's signed reports): neither a sign-in nor a form of ours is asked of them. `feed` is how our
     own alerts are published; None: they are not. `devices` asks the alarm lane how the foreign devices are; None: there is
-    no page of them. `notices` is what the pages of notices stand on; None: there are none. `corrections` orders what takes notices back and what ends them; None: nothing does.
+    no page of them. `notices` is what the pages of notices stand on; None: there are none. `corrections` orders what takes notices back and what ends them; None: nothing does. `browsers` are those in which people asked to be told, and the key they subscribe to; None: none is told.
     """
     if public_origin is not None and urlsplit(public_origin).scheme not in ("http", "https"):
         raise ValueError("public_origin is a scheme and a host, https://belltower.school.example")
@@ -191,6 +194,10 @@ def make_web(
     if corrections is not None:
         pages.corrections = True
         app.add_routes(CorrectionPage(pages=pages, correcting=corrections).routes())
+    if browsers is not None:
+        pages.push = True
+        worker = static["push_worker.js"]
+        app.add_routes(PushPage(pages=pages, browsers=browsers[0], key=browsers[1], worker=worker).routes())
     if feed is not None:
         app.add_routes(AlertFeed(plan=feed, live=live, sessions=sessions, clock=clock).routes())
 

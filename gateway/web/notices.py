@@ -47,6 +47,7 @@ class NoticePages:
         listed = await self._room.reports.newest(before=self._clock.now(), limit=SHOWN)
         values = {
             "topic": TOPIC,
+            "push": self._pages.push,
             "lines": [title(one, self._names, self._renderer.zone) for one in listed],
             "drafts": await self._writing.views(await drafts.open(SHOWN), session.person),
             "alone": {

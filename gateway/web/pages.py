@@ -67,6 +67,8 @@ class Pages:
         self.notices = False
         # Whether notices can be taken back.
         self.corrections = False
+        # Whether browsers can be told.
+        self.push = False
         # Notices that are not sent yet; None: there are none here.
         self.drafts: DraftTables | None = None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -21,11 +21,12 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from belltower import errors, log
 from belltower.clock import SECOND, Clock
 from belltower.errors import Malformed
+from belltower.ids import DeliveryId
 from notify.channels.channel import DEADLINE, Answer, Later, Message, Refused, Settled, Uncertain
 from notify.channels.http_answer import HTTPAnswer
 from notify.channels.http_end import HTTPEnd, end_of
 from notify.channels.http_pool import HTTPPool
-from notify.channels.push_message import MOST_OCTETS, sealed, subscription, vapid
+from notify.channels.push_message import MOST_OCTETS, base64, public, sealed, subscription, vapid
 from notify.settings import WebPushSettings
 
 _log = log.get("notify")
@@ -35,6 +36,7 @@ _MOST_ORIGINS = 64
 _PROOF_FOR = 43_200
 _PROOF_USED = 21_600
 _LONGEST_TTL = 2_419_200
+_GONE = Refused(reason="gone")
 
 
 class WebPush:
@@ -49,12 +51,19 @@ class WebPush:
         clock: Clock,
         plain: bool = False,
         random_bytes: Callable[[int], bytes] = os.urandom,
+        proof: Callable[[DeliveryId], str] | None = None,
+        gone: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
-        """`plain` speaks to push services without TLS; only tests do."""
+        """`plain` speaks to push services without TLS; only tests do.
+
+        `proof` makes what the tap on a notification proves itself with; `gone` hears of subscriptions that are no more.
+        """
         self._settings = settings
         self._clock = clock
         self._plain = plain
         self._random_bytes = random_bytes
+        self._proof_of = proof
+        self._gone = gone
         self._deadline = min(settings.timeout, DEADLINE)
         self._key: EllipticCurvePrivateKey | None = None
         self._pools: OrderedDict[str, HTTPPool] = OrderedDict()
@@ -62,13 +71,8 @@ class WebPush:
 
     async def open(self) -> None:
         """Read the key that says who sends."""
-        try:
-            key = load_pem_private_key(self._settings.private_key.reveal().encode(), password=None)
-        except ValueError:
-            key = None
-        if isinstance(key, EllipticCurvePrivateKey) and key.curve.name == SECP256R1.name:
-            self._key = key
-        else:
+        self._key = _key(self._settings)
+        if self._key is None:
             _log.error("channel_unusable", why="private_key")
 
     async def close(self) -> None:
@@ -85,7 +89,7 @@ class WebPush:
         except Malformed:
             return Refused(reason="address")
         end = end_of(to.endpoint)
-        if end is None or not self._served(end):
+        if end is None or not served(end, self._settings.services, plain=self._plain):
             return Refused(reason="address")
         said = {
             "title": message.subject,
@@ -94,6 +98,8 @@ class WebPush:
             "notice": message.notice,
             "delivery": message.delivery,
         }
+        if self._proof_of is not None:
+            said["proof"] = self._proof_of(message.delivery)
         text = msgspec.json.encode(said)
         if len(text) > MOST_OCTETS:
             return Refused(reason="too_long")
@@ -105,25 +111,19 @@ class WebPush:
             f"Content-Length: {len(body)}\r\n\r\n"
         )
         try:
-            return _answer(await self._pool(end).exchange(request.encode("ascii") + body))
+            answer = _answer(await self._pool(end).exchange(request.encode("ascii") + body))
         except errors.Unreachable as error:  # the service of this browser; those of others may be well
             return Later(reason=f"unreachable:{error}")
         except errors.Uncertain as error:
             return Uncertain(reason=f"no_answer:{error}")
+        if self._gone is not None and answer == _GONE:
+            await self._gone(message.address)
+        return answer
 
     async def find(self, message: Message, *, known: Collection[str]) -> Answer | None:
         """No push service tells what it holds."""
         del message, known
         return None
-
-    def _served(self, end: HTTPEnd) -> bool:
-        """Whether it is a push service that the settings name: its host, or one below ".its.domain"."""
-        if not end.tls and not self._plain:
-            return False
-        return any(
-            end.host == service or (service.startswith(".") and end.host.endswith(service))
-            for service in self._settings.services
-        )
 
     def _pool(self, end: HTTPEnd) -> HTTPPool:
         pool = self._pools.get(end.shown)
@@ -146,12 +146,36 @@ class WebPush:
         return proof
 
 
+def public_key(settings: WebPushSettings) -> str:
+    """The key that browsers subscribe to, as they want it; "" where the private key is none."""
+    key = _key(settings)
+    return base64(public(key)) if key is not None else ""
+
+
+def _key(settings: WebPushSettings) -> EllipticCurvePrivateKey | None:
+    try:
+        key = load_pem_private_key(settings.private_key.reveal().encode(), password=None)
+    except ValueError:
+        return None
+    return key if isinstance(key, EllipticCurvePrivateKey) and key.curve.name == SECP256R1.name else None
+
+
+def served(end: HTTPEnd, services: Collection[str], *, plain: bool = False) -> bool:
+    """Whether it is one of these push services: its host, or one below ".its.domain"; without TLS only if `plain`."""
+    if not end.tls and not plain:
+        return False
+    return any(
+        end.host == service or (service.startswith(".") and end.host.endswith(service))
+        for service in services
+    )
+
+
 def _answer(answer: HTTPAnswer) -> Answer:
     status = answer.status
     if 200 <= status < 300:
         return Settled(reason=f"push:{status}")
     if status in {404, 410}:  # RFC 8030, 7.3: the browser takes no more
-        return Refused(reason="gone")
+        return _GONE
     if status == 429:
         value = answer.retry_after
         after = min(float(value), 300.0) if value.isascii() and value.isdigit() else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from belltower.clock import Clock
 from belltower.errors import SettingsError
+from belltower.ids import DeliveryId
 from hardware.drivers.refused_pin import RefusedPIN
 from hardware.transports import open_transport
 from notify.channels.apprise_chat import AT_ONCE, AppriseChat
@@ -51,6 +52,15 @@ class _Ways(Struct, frozen=True, kw_only=True):
     report_to: str
 
 
+class BrowserWay(Struct, frozen=True, kw_only=True):
+    """What browsers give back."""
+
+    # What the tap on a notification proves itself with.
+    proof: Callable[[DeliveryId], str] | None = None
+    # Hears of subscriptions that are no more.
+    gone: Callable[[str], Awaitable[None]] | None = None
+
+
 def make_channels(
     settings: Mapping[str, Struct],
     *,
@@ -59,10 +69,11 @@ def make_channels(
     clock: Clock,
     state: Path | None = None,
     outputs: Outputs | None = None,
+    browsers: BrowserWay | None = None,
 ) -> list[Provider]:
     """The providers of these settings. `public_url` is where carriers reach the desk; "": nowhere.
 
-    Without `outputs` there is no way to loudspeakers and signs. `state` is a folder for small things that must survive a restart, such as a PIN that a SIM has refused.
+    Without `outputs` there is no way to loudspeakers and signs. `state` is a folder for small things that must survive a restart, such as a PIN that a SIM has refused. `browsers` makes the proofs of browsers on notifications, and hears of browsers that are gone.
 
     Raises:
         SettingsError: two of one kind of address have the same turn.
@@ -78,6 +89,7 @@ def make_channels(
             clock=clock,
             pin=state / f"sms-pin-{name}" if state else None,
             outputs=outputs,
+            browsers=browsers or BrowserWay(),
         )
         kind, order = provider.channel.name, getattr(one, "order", 1)
         other = turns.setdefault((kind, order), name)
@@ -91,7 +103,14 @@ def make_channels(
 
 
 def _make(
-    settings: Struct, *, ways: _Ways, board: Board, clock: Clock, pin: Path | None, outputs: Outputs | None
+    settings: Struct,
+    *,
+    ways: _Ways,
+    board: Board,
+    clock: Clock,
+    pin: Path | None,
+    outputs: Outputs | None,
+    browsers: BrowserWay,
 ) -> Provider:
     match settings:
         case TwilioSettings():
@@ -115,7 +134,10 @@ def _make(
             return Provider(channel=modem, pace=Pace(at_once=1, per_second=settings.rate))
         case WebPushSettings():
             pace = Pace(at_once=settings.in_flight)
-            return Provider(channel=WebPush(settings=settings, clock=clock), pace=pace)
+            return Provider(
+                channel=WebPush(settings=settings, clock=clock, proof=browsers.proof, gone=browsers.gone),
+                pace=pace,
+            )
         case PagingSettings() if outputs is not None:
             return Provider(channel=OutputChannel(name="paging", outputs=outputs), pace=Pace(at_once=20))
         case SignSettings() if outputs is not None:

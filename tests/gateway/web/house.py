@@ -32,6 +32,7 @@ from gateway.web.desk import AlertsNearby, ConsoleMessage, LaneState, Recipient
 from gateway.web.journal_desk import JournalDesk
 from gateway.web.ledger import NoticeRoom
 from gateway.web.rooms import Room, RoomText
+from notify.browsers import Browsers
 
 ALARM, DESK = StreamName("alarm"), StreamName("desk")
 QUICK = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
@@ -104,6 +105,8 @@ class House:
         self.devices: Devices | None = None
         self.notices: NoticeRoom | None = None
         self.corrections: Correcting | None = None
+        self.browsers: tuple[Browsers, str] | None = None
+        self.machine_routes: Sequence[web.RouteDef] = ()
         self.alarm_database: Database
         self.database: Database
         self.alarm: Journal[Fact]
@@ -153,6 +156,8 @@ class House:
             hasher=QUICK,
             feed=self.feed,
             corrections=self.corrections,
+            browsers=self.browsers,
+            machine_routes=self.machine_routes,
             devices=self.how_devices_are if self.devices is not None else None,
             notices=self.notices,
         )

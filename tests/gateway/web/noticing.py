@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from random import Random
 
@@ -99,7 +99,9 @@ def adult(number: int, *, role: str = "staff", place: str = "", language: str = 
 class School:
     """The notice room beside a house."""
 
-    def __init__(self, house: House, site: NoticeSite, roster: Families) -> None:
+    def __init__(
+        self, house: House, site: NoticeSite, roster: Families, more: Sequence[Provider] = ()
+    ) -> None:
         self.house = house
         self.site = site
         self.roster = roster
@@ -110,7 +112,7 @@ class School:
             journal=house.desk_journal,
             stream=ALARM,
             site=lambda: self.site,
-            providers=[Provider(channel=self.carrier, given_name="cell")],
+            providers=[Provider(channel=self.carrier, given_name="cell"), *more],
             clock=house.clock,
             ids=house.ids,
             random=Random(1),
@@ -193,11 +195,15 @@ def site(*staff: Person, roster: Roster | None = None, **audiences: AudienceRule
 
 @asynccontextmanager
 async def noticing(
-    house: House, *staff: Person, families: tuple[Person, ...] = (), **audiences: AudienceRule
+    house: House,
+    *staff: Person,
+    families: tuple[Person, ...] = (),
+    more: Sequence[Provider] = (),
+    **audiences: AudienceRule,
 ) -> AsyncIterator[School]:
     """The room, running."""
     roster = Families(*families)
-    school = School(house, site(*staff, roster=roster, **audiences), roster)
+    school = School(house, site(*staff, roster=roster, **audiences), roster, more)
     await school.room.open()
     async with Crew(random=Random(5)) as crew:
         tasks = school.room.run(crew)
