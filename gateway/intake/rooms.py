@@ -13,6 +13,7 @@ from functools import partial
 
 from msgspec import Struct
 
+from belltower import log
 from belltower.clock import SECOND, Clock, Instant
 from belltower.ids import FactId, IncidentId, PlaceId, UnitId
 from belltower.incident import facts
@@ -28,6 +29,8 @@ from gateway.intake.units import KnownUnit
 from gateway.intake.windows import Windows
 from hardware.codecs.unit import Type, UnitFrame
 from hardware.codecs.unit_room import Order, Say, Shown, Status, Text, Told, Word, clean
+
+_log = log.get("rooms")
 
 PAGED_AFTER = 10.0
 """Seconds after an order at which a silent place is paged."""
@@ -54,6 +57,7 @@ _TOLD = {
 }
 _KEPT = 64
 _TEXTS_WAITING = 20
+_TEXTS_KEPT = 4_096
 _TEXTS_EVERY = 3600.0
 
 
@@ -98,7 +102,7 @@ class RoomUnits:
         self._missed: set[tuple[FactId, PlaceId]] = set()
         self._seen: dict[FactId, None] = {}
         self._texts: dict[UnitId, deque[tuple[str, IncidentId | None, Instant]]] = {}
-        self._texts_shown: set[str] = set()
+        self._texts_shown: dict[str, None] = {}
         self._numbers: dict[UnitId, int] = {}
 
     # ---- what is ordered
@@ -151,17 +155,23 @@ class RoomUnits:
                     for unit in self._meant(closed):
                         self._told.setdefault(unit.record.id, closed)
                     self._shown.pop(closed.fact, None)
+                    self._missed = {each for each in self._missed if each[0] != closed.fact}
+                for old in [each for each in self._modes if each not in self._orders][:-_KEPT]:
+                    del self._modes[old]
                 return True
             case facts.OrderShown(unit=unit_id, ordered=fact):
                 self._shown.setdefault(fact, set()).add(unit_id)
             case facts.RoomNotReached(ordered=fact, place=place):
                 self._missed.add((fact, place))
             case facts.TextOrdered(unit=unit_id, text=text, incident=about):
-                waiting = self._texts.setdefault(unit_id, deque(maxlen=_TEXTS_WAITING))
+                waiting = self._texts.setdefault(unit_id, deque())
                 if text not in self._texts_shown and all(text != known for known, _, _ in waiting):
                     waiting.append((text, about, entry.at))
+                    if len(waiting) > _TEXTS_WAITING:  # the first is being told: it stays
+                        self._unsaid(unit_id, waiting[1][0])
+                        del waiting[1]
             case facts.TextShown(text=text):
-                self._texts_shown.add(text)
+                self._text_is_shown(text)
             case _:
                 pass
         return False
@@ -330,13 +340,18 @@ class RoomUnits:
         """Tell the unit its next text; the ones after it wait until it is shown or given up."""
         waiting = self._texts.get(unit_id)
         unit = self._units.get(unit_id)
+        if unit is not None and self._tellings.telling(unit, Type.SAY):
+            return  # the first that waits is being told
         while waiting:
             text, incident, at = waiting[0]
-            if text in self._texts_shown or self._clock.now() - at > TEXT_FOR * SECOND or unit is None:
+            if text in self._texts_shown or unit is None:
                 waiting.popleft()
                 continue
-            if not self._tellings.telling(unit, Type.SAY):
-                self._tell_text(unit, text, incident)
+            if self._clock.now() - at > TEXT_FOR * SECOND:
+                self._unsaid(unit_id, text)
+                waiting.popleft()
+                continue
+            self._tell_text(unit, text, incident)
             return
 
     def _tell_text(self, unit: KnownUnit, text: str, incident: IncidentId | None) -> None:
@@ -351,17 +366,29 @@ class RoomUnits:
             self._windows.next_told(self._clock.now()),
             exercise=incident is not None and self._exercise(incident),
             shown=partial(self._text_shown, unit, text, incident),
-            over=partial(self._text_over, unit),
+            over=partial(self._text_over, unit, text),
             until=TEXT_FOR,
         )
 
-    def _text_over(self, unit: KnownUnit) -> None:
-        self._texts[unit.record.id].popleft()
+    def _text_over(self, unit: KnownUnit, text: str) -> None:
+        self._unsaid(unit.record.id, text)
+        waiting = self._texts[unit.record.id]
+        if waiting and waiting[0][0] == text:
+            waiting.popleft()
         self._next_text(unit.record.id)
+
+    def _unsaid(self, unit: UnitId, text: str) -> None:
+        """A text is given up; that it was never shown is what its missing `TextShown` says."""
+        _log.warning("text_given_up", unit=unit, text=text)
+
+    def _text_is_shown(self, text: str) -> None:
+        self._texts_shown[text] = None
+        while len(self._texts_shown) > _TEXTS_KEPT:
+            del self._texts_shown[next(iter(self._texts_shown))]
 
     def _text_shown(self, unit: KnownUnit, text: str, incident: IncidentId | None, path: str) -> None:
         del path
-        self._texts_shown.add(text)
+        self._text_is_shown(text)
         fact = facts.TextShown(unit=unit.record.id, text=text, incident=incident)
         self._verbs.record(fact, incident=incident)
         self._next_text(unit.record.id)

@@ -9,15 +9,38 @@ from belltower.clock import Clock
 TOO_MANY = 10
 """Presses of one device within `WITHIN` seconds that no hand makes."""
 WITHIN = 2.0
+TOO_MANY_SLOWLY = 60
+"""Presses of one device within `SLOWLY_WITHIN` seconds: slow for a fault, and for a hand too long."""
+SLOWLY_WITHIN = 60.0
 ALARMS_EVERY = 5.0
 """Seconds between two alarms of a stuck button; what it says in between belongs to the one before."""
 
 
-class _Presses(Struct):
+class _Window(Struct):
+    within: float
+    most: int
     began: float
     count: int = 0
-    stuck: bool = False
+    over: bool = False
+
+    def press(self, now: float) -> None:
+        """Count one."""
+        if now - self.began > self.within:
+            self.over = self.over and self.count > self.most
+            self.began, self.count = now, 0
+        self.count += 1
+        self.over = self.over or self.count > self.most
+
+
+class _Presses(Struct):
+    fast: _Window
+    slow: _Window
     alarmed: float = 0.0
+
+    @property
+    def stuck(self) -> bool:
+        """More than a hand makes."""
+        return self.fast.over or self.slow.over
 
 
 class StuckButtons:
@@ -32,14 +55,14 @@ class StuckButtons:
         now = self._clock.monotonic()
         presses = self._presses.get(device)
         if presses is None:
-            presses = self._presses[device] = _Presses(began=now)
-        just = False
-        if now - presses.began > WITHIN:
-            presses.stuck = presses.stuck and presses.count > TOO_MANY
-            presses.began, presses.count = now, 0
-        presses.count += 1
-        if presses.count > TOO_MANY and not presses.stuck:
-            presses.stuck = just = True
+            presses = self._presses[device] = _Presses(
+                fast=_Window(within=WITHIN, most=TOO_MANY, began=now),
+                slow=_Window(within=SLOWLY_WITHIN, most=TOO_MANY_SLOWLY, began=now),
+            )
+        before = presses.stuck
+        presses.fast.press(now)
+        presses.slow.press(now)
+        just = presses.stuck and not before
         if presses.stuck and now - presses.alarmed < ALARMS_EVERY:
             return False, just
         presses.alarmed = now
@@ -48,4 +71,7 @@ class StuckButtons:
     def stuck(self, device: str) -> bool:
         """Whether it presses faster than a hand can, now."""
         presses = self._presses.get(device)
-        return presses is not None and presses.stuck and self._clock.monotonic() - presses.began <= 2 * WITHIN
+        if presses is None:
+            return False
+        now = self._clock.monotonic()
+        return any(each.over and now - each.began <= 2 * each.within for each in (presses.fast, presses.slow))

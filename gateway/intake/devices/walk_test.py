@@ -36,13 +36,17 @@ class WalkTest:
         self._walk: Walk | None = None
 
     def begin(self, by: PersonId, authorisation: str | None, at: PlaceId | None = None) -> None:
-        """Begin one, or go on with it `at` another place. `WrongState` without a running drill."""
+        """Begin one, or go on with it `at` another place. `WrongState` without a running drill, or while another walks."""
         if authorisation is None:
             raise WrongState("a walk-test is an exercise: begin a drill first, with its token")
         walk = self.going_on(authorisation)
         if walk is None:
             walk = Walk(by=by, authorisation=authorisation)
-        walk.by, walk.at = by, at
+        if walk.by != by:
+            raise WrongState(
+                f"{walk.by} walks already; that test is to be ended first, its proofs are of one person"
+            )
+        walk.at = at
         self._walk = walk
 
     def end(self) -> None:

@@ -430,6 +430,52 @@ def test_texts_to_a_room_come_one_after_the_other_and_survive_a_kill(tmp_path: P
     story(tmp_path, tell)
 
 
+def test_a_text_given_up_takes_no_other_with_it(tmp_path: Path) -> None:
+    """What waits behind a text that a silent unit never showed is told when its turn comes; too many drop none that is told."""
+
+    async def tell(school: School) -> None:
+        incident = await school.begun()
+        school.mute = {("mqtt", 7)}
+        loop, base = asyncio.get_running_loop(), school.clock.now()
+        begun = loop.time()
+        school.clock.now = lambda: Instant(base + round((loop.time() - begun) * SECOND))
+
+        async def send(*words: str) -> None:
+            for each in words:
+                school.verb += 1
+                await school.verbs.send_text(
+                    verb=VerbId(f"vrb_{school.verb}"),
+                    units=[UnitId("u7")],
+                    words=each,
+                    incident=incident,
+                    by=BOSS,
+                )
+
+        async with running(school):
+            await send("a")
+            await asyncio.sleep(1)
+            await send("b")
+            await asyncio.sleep(601.5)  # "a" is given up, "b" is being told
+            await send("c", "d")
+            await asyncio.sleep(590)
+            school.mute = set()
+            await asyncio.sleep(30)
+            assert {"c", "d"} <= set(school.units[7].texts)
+            school.mute, before = {("mqtt", 7)}, len(school.rooms._texts_shown)
+            await send(*(f"t{nth}" for nth in range(25)))
+            await asyncio.sleep(5)
+            school.mute = set()
+            await asyncio.sleep(120)
+            assert before + 20 == len(school.rooms._texts_shown)
+            assert [f"t{nth}" for nth in range(17, 25)] == school.units[7].texts[-8:]
+            await school.order(incident, Action.LOCKDOWN)
+            await school.close(incident)
+            await asyncio.sleep(5)
+            assert set() == school.rooms._missed
+
+    story(tmp_path, tell)
+
+
 async def test_no_forged_word_of_a_room_is_believed(school: School) -> None:
     """Wrong key, another unit's, turned round, another class: nothing is written and nothing is answered."""
     await school.begun()
