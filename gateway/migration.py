@@ -13,7 +13,7 @@ from gateway.intake import panel_path, windows
 from gateway.intake.devices import memory, states
 from gateway.settings import Settings
 from gateway.web import store as web_store
-from notify import draft_tables, escalation_store, order_store, promises, reply_tables
+from notify import browsers, draft_tables, escalation_store, order_store, promises, reply_tables
 from notify import store as notify_store
 
 ALARM: Sequence[Step] = (
@@ -33,6 +33,7 @@ DESK: Sequence[Step] = (
     *draft_tables.STEPS,
     *escalation_store.STEPS,
     *promises.STEPS,
+    *browsers.STEPS,
     *people_tables.STEPS,
     *alert_store.STEPS,
     *web_store.STEPS,
