@@ -129,7 +129,12 @@ class NotifyRoom:
         )
         self.promises = Promises(database=database, journal=journal, site=site, clock=clock, ids=ids)
         self.corrections = Corrections(
-            database=database, journal=journal, tables=self.tables, clock=clock, ids=ids
+            database=database,
+            journal=journal,
+            streams=(stream, journal.stream),
+            tables=self.tables,
+            clock=clock,
+            ids=ids,
         )
 
     async def open(self) -> None:

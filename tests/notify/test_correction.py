@@ -8,14 +8,16 @@ from random import Random
 import pytest
 
 from belltower.clock import SECOND
-from belltower.errors import NotFound, WrongState
+from belltower.errors import NotFound, StoreError, WrongState
 from belltower.ids import Ids, IncidentId, NoticeId, PersonId
-from belltower.incident.facts import NoticeOrdered
+from belltower.incident.entry import Draft
+from belltower.incident.facts import Mode, NoticeOrdered
 from belltower.incident.told import Readers
 from belltower.people.person import Contact, ContactKind, Person
 from belltower.store import Transaction
 from notify.audience import AudienceRule
 from notify.channels.channel import Later, Refused, Settled, Uncertain
+from notify.correction import all_clear
 from notify.delivery import Evidence, State
 from notify.provider import Pace, Provider
 from tests.peers.desk import Desk, DeskOptions, RosterOf, desk, order, staff
@@ -222,3 +224,100 @@ async def test_a_notice_is_taken_back_once_and_a_correction_never(options: DeskO
         await running.journal.commit(Transaction(), [])
 
     assert 2 == len(sms.sent)
+
+
+async def test_a_correction_that_could_not_be_ordered_is_ordered_when_it_is_asked_again(
+    options: DeskOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that fails once swallows no correction, under the same verb id."""
+    sms = Keeps()
+    async with desk(options, people=staff(1, kinds=("sms",)), channels=[Provider(channel=sms)]) as running:
+        async with running.database.begin() as tx:
+            running.room.tables.add_rule(tx, NoticeId("ntc_001"), AudienceRule(roles=frozenset({"staff"})))
+        await running.is_ordered(order(1, audience="", template="staff-notice"))
+        await running.is_settled(1)
+
+        async def fails(_notice):
+            raise StoreError("once")
+
+        verb, corrections = Ids(clock=running.clock).verb(), running.room.corrections
+        with monkeypatch.context() as failing:
+            failing.setattr(running.room.tables, "rule_of", fails)
+            with pytest.raises(StoreError):
+                await corrections.correct(verb, NoticeId("ntc_001"), BY)
+        await corrections.correct(verb, NoticeId("ntc_001"), BY)
+        await running.is_settled(2)
+
+    assert ["ntc_001", f"ntc_{verb[4:]}"] == [notice for _, notice in sms.sent]
+
+
+@pytest.mark.parametrize("incident", ["inc_1", ""])
+async def test_two_people_who_take_one_notice_back_at_once_send_one_correction(
+    options: DeskOptions, incident: str
+) -> None:
+    """The second is told that it was taken back already, though the first correction is not planned yet."""
+    sms = Keeps()
+    async with desk(options, people=staff(1, kinds=("sms",)), channels=[Provider(channel=sms)]) as running:
+        await running.is_ordered(order(1, incident=IncidentId(incident), template="staff-notice"))
+        await running.is_settled(1)
+        ids, correct = Ids(clock=running.clock), running.room.corrections.correct
+        answers = await asyncio.gather(
+            correct(ids.verb(), NoticeId("ntc_001"), BY),
+            correct(ids.verb(), NoticeId("ntc_001"), PersonId("p2")),
+            return_exceptions=True,
+        )
+        ordered = [fact for fact in await running.facts() if isinstance(fact, NoticeOrdered)]
+
+    assert [type(None), WrongState] == [type(answer) for answer in answers]
+    assert 1 == len(ordered)
+
+
+async def test_an_all_clear_stands_in_the_place_of_what_is_ordered_and_not_planned_yet(
+    options: DeskOptions,
+) -> None:
+    """An update of a moment ago never follows it."""
+    sms = Keeps()
+    async with desk(options, people=staff(1, kinds=("sms",)), channels=[Provider(channel=sms)]) as running:
+        await running.is_ordered(order(1))
+        await running.is_settled(1)
+        update = order(2, template="staff-notice")
+        draft = Draft(
+            id=Ids(clock=running.clock).fact(), at=running.clock.now(), subject="inc_1", fact=update
+        )
+        await running.journal.commit(Transaction(), [draft])
+        verb = Ids(clock=running.clock).verb()
+        await running.room.corrections.all_clear(verb, IncidentId("inc_1"), BY)
+        cleared = next(
+            fact
+            for fact in await running.facts()
+            if isinstance(fact, NoticeOrdered) and fact.notice != update.notice
+        )
+
+    assert ("ntc_001", "ntc_002") == cleared.corrects
+
+
+def test_an_end_that_was_told_to_some_leaves_the_rest_to_be_told() -> None:
+    """Only what stands in the place of everything before is the end for everybody."""
+    said = [
+        order(1, audience="families-7b", template="families.lockdown.now"),
+        order(2, audience="families-7a", template="families.lockdown.cleared"),
+    ]
+    ends = all_clear(said, Readers.FAMILIES, notice=NoticeId("ntc_003"), by=BY)
+
+    assert ("families-7b", ("ntc_001", "ntc_002")) == (ends.audience, ends.corrects)
+    assert all_clear([*said, ends], Readers.FAMILIES, notice=NoticeId("ntc_004"), by=BY) is None
+    halves = [order(4 + n, template="staff-closed", corrects=(NoticeId(f"ntc_{n:03}"),)) for n in (1, 2)]
+    both = [order(1), order(2), *halves]
+    assert all_clear(both, Readers.STAFF, notice=NoticeId("ntc_007"), by=BY) is None
+
+
+def test_the_end_of_what_was_meant_is_meant_although_an_exercise_was_named_after_it() -> None:
+    """Nobody who was told of a lockdown reads that it was practised."""
+    said = [
+        order(1, audience="families-7b", template="families.lockdown.now"),
+        order(2, audience="families-7b", template="families.lockdown.exercise", mode=Mode.EXERCISE),
+    ]
+    ends = all_clear(said, Readers.FAMILIES, notice=NoticeId("ntc_003"), by=BY)
+    practised = all_clear(said[1:], Readers.FAMILIES, notice=NoticeId("ntc_003"), by=BY)
+
+    assert (Mode.ACTUAL, Mode.EXERCISE) == (ends.mode, practised.mode)
