@@ -16,9 +16,10 @@ from msgspec.structs import replace
 from belltower import log
 from belltower.clock import Clock, Instant
 from belltower.errors import Conflict, NotFound, NotPermitted, StoreError, WrongState
-from belltower.ids import Ids, IncidentId, NoticeId, PersonId, PlaceId, VerbId
+from belltower.ids import Ids, IncidentId, NoticeId, PersonId, PlaceId, StreamName, VerbId
 from belltower.incident.entry import Draft as Writing
 from belltower.incident.facts import Fact, Mode, NoticeApproved, NoticeOrdered
+from belltower.incident.fold import fold
 from belltower.journal import Durability, Journal
 from belltower.people.person import Person
 from belltower.store import Transaction
@@ -27,6 +28,7 @@ from notify.delivery import State
 from notify.draft import (
     ADMINISTERING,
     ADMINISTRATORS,
+    ALL_STAFF,
     ALONE,
     REASONS,
     TEST_GROUP,
@@ -37,12 +39,13 @@ from notify.draft import (
     drifted,
 )
 from notify.draft_tables import DraftTables
+from notify.permitted import check_incident, check_text
 from notify.planner import everywhere, slots_of, words_of
 from notify.site import NoticeSite
 from notify.snapshot import Batch, Snapshot
 from notify.stops import Stops
 from notify.store import DeliveryTables, Ordered
-from notify.wording import exercise_only, for_families
+from notify.wording import exercise_only
 
 _log = log.get("notify")
 
@@ -87,6 +90,7 @@ class Composer:
         drafts: DraftTables,
         tables: DeliveryTables,
         journal: Journal[Fact],
+        stream: StreamName,
         site: Callable[[], NoticeSite],
         served: frozenset[str],
         stops: Callable[[], Awaitable[Stops]],
@@ -94,11 +98,15 @@ class Composer:
         ids: Ids,
         drilling: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Keep what it is made of. `served` are the kinds of address that something is set up for."""
+        """Keep what it is made of. `served` are the kinds of address that something is set up for.
+
+        `stream` is the alarm lane's: a notice may be about its incidents.
+        """
         self.drafts = drafts
         self.served = served
         self._tables = tables
         self._journal = journal
+        self._stream = stream
         self._site = site
         self._stops = stops
         self._clock = clock
@@ -128,6 +136,7 @@ class Composer:
             by=by,
             routine=choice.routine,
         )
+        await self._check_incident(order)
         draft = Draft(
             id=id_, made_at=now, made_by=by, order=order, rule=rule, counted=await self._look(order, rule)
         )
@@ -200,13 +209,17 @@ class Composer:
             raise NotPermitted("Somebody else has to let it go: you are the one who asked for it.")
         return await self._send(replace(await self._fresh(draft, seen), second=by), by=draft.asked_by or by)
 
-    async def send_alone(self, id_: NoticeId, by: PersonId, reason: str) -> Draft:
-        """Send without a second person: why is written down, and all administrators are told in the same commit."""
+    async def send_alone(self, id_: NoticeId, by: PersonId, reason: str, *, seen: int) -> Draft:
+        """Send without a second person: why is written down, and all administrators are told in the same commit.
+
+        Where no administrator can be reached, all of the staff are told.
+        """
         draft = await self._waiting(id_)
         if draft.state is DraftState.SENT:
             return draft
         if reason not in REASONS:
             raise WrongState("Say why nobody else looks at it first.")
+        draft = await self._fresh(draft, seen)
         _log.warning("notice_sent_alone", notice=id_, person=by)
         return await self._send(replace(draft, alone=reason), by=by)
 
@@ -219,11 +232,19 @@ class Composer:
             await self._move(replace(draft, state=DraftState.DROPPED), draft.state)
 
     async def test(self, verb: VerbId, id_: NoticeId, audience: str, by: PersonId) -> NoticeId:
-        """Send it to a few, marked as an exercise. Raises `WrongState`: they are more than a few."""
+        """Send it to a few of the school's own people, marked as an exercise.
+
+        Raises `WrongState`: they are more than a few, or families.
+        """
         draft = await self.get(id_)
         rule = self._site().audiences.get(audience)
         if rule is None:
             raise NotFound("There is no such audience in the site package.")
+        if rule.asks_roster:
+            raise WrongState(
+                "A test goes to the school's own people, never to families. Choose another group."
+            )
+        self._check_text(draft.order, rule)
         notice = NoticeId("ntc_" + verb.removeprefix("vrb_"))
         order = replace(
             draft.order,
@@ -267,14 +288,18 @@ class Composer:
         """The draft as its audience is now; where that is not what somebody looked at, they look again."""
         if draft.state is DraftState.DROPPED:
             raise WrongState("It was dropped. Write it again.")
-        if exercise_only(draft.order.template) and not self._drilling():
-            raise WrongState(NO_DRILL)
         rule = draft.rule
         if draft.order.audience:
             known = self._site().audiences.get(draft.order.audience)
             if known is None:
                 raise WrongState("Its audience is not in the site package any more. Write it again.")
             rule = known
+        if rule.asks_roster and not draft.rule.asks_roster:
+            raise WrongState(
+                "Its audience means families now, and did not when it was written. Write it again."
+            )
+        self._check_text(draft.order, rule)
+        await self._check_incident(draft.order)
         if rule == draft.rule and await self._same_people(draft):
             counted = draft.counted
         else:
@@ -331,28 +356,33 @@ class Composer:
                 )
             )
             if sent.second is None:
-                facts.append(self._to_administrators(tx, sent))
+                facts.append(await self._to_administrators(tx, sent))
         try:
             await self._commit(tx, sent, facts, now)
         except Conflict:  # somebody else did, in this moment
             return await self.get(draft.id)
         return sent
 
-    def _to_administrators(self, tx: Transaction, sent: Draft) -> NoticeOrdered:
-        notice = self._ids.notice()
-        named = ADMINISTRATORS in self._site().audiences
-        if not named:
-            self._tables.add_rule(tx, notice, ADMINISTERING)
-        return NoticeOrdered(
-            notice=notice,
+    async def _to_administrators(self, tx: Transaction, sent: Draft) -> NoticeOrdered:
+        order = NoticeOrdered(
+            notice=self._ids.notice(),
             revision=1,
             incident=sent.order.incident,
             mode=sent.order.mode,
             template=ALONE,
-            audience=ADMINISTRATORS if named else "",
+            audience=ADMINISTRATORS,
             slots={},
             by=sent.order.by,
         )
+        named = self._site().audiences.get(ADMINISTRATORS)
+        if named is not None and (await self.count(order, named)).loads:
+            return order
+        rule = ADMINISTERING
+        if named is not None or not (await self.count(order, rule)).loads:
+            _log.warning("no_administrators", notice=order.notice)
+            rule = ALL_STAFF
+        self._tables.add_rule(tx, order.notice, rule)
+        return replace(order, audience="")
 
     async def _move(self, draft: Draft, before: DraftState) -> None:
         tx = Transaction()
@@ -391,22 +421,22 @@ class Composer:
     def _check(self, choice: Choice, rule: AudienceRule, site: NoticeSite) -> None:
         if not site.wording.knows(choice.template):
             raise NotFound("There is no such text.")
-        if rule.asks_roster and not for_families(choice.template):
-            raise WrongState("That text is for staff. Choose one for families.")
         for slot in ("place", "site"):
             if choice.slots.get(slot) and PlaceId(choice.slots[slot]) not in site.places:
                 raise NotFound("There is no such place.")
         if choice.slots.get("cause") and choice.slots["cause"] not in site.wording.source.causes:
             raise NotFound("There is no such cause in the list.")
-        if exercise_only(choice.template):
-            if not self._drilling():
-                raise WrongState(NO_DRILL)
-            if rule.asks_roster and not choice.families_of_exercise:
-                raise WrongState("Families hear of an exercise only where you say so: tick it.")
+        check_text(choice.template, rule, incident=choice.incident, drilling=self._drilling())
+        if exercise_only(choice.template) and rule.asks_roster and not choice.families_of_exercise:
+            raise WrongState("Families hear of an exercise only where you say so: tick it.")
 
+    def _check_text(self, order: NoticeOrdered, rule: AudienceRule) -> None:
+        check_text(order.template, rule, incident=order.incident, drilling=self._drilling())
 
-NO_DRILL = "No drill runs now. What says that something is practised goes out while a signed drill runs, and not else."
-"""Why a text of an exercise is not sent."""
+    async def _check_incident(self, order: NoticeOrdered) -> None:
+        if order.incident:
+            entries = await self._journal.of(order.incident, stream=self._stream)
+            check_incident(fold(order.incident, entries), order.mode)
 
 
 class _Counting:

@@ -27,6 +27,9 @@ ADMINISTERING = AudienceRule(
     roles=frozenset({"administrator", "principal", "siteAdministrator", "districtAdministrator"})
 )
 
+ALL_STAFF = AudienceRule(roles=frozenset({"staff"}))
+"""Who hears of it where no administrator has an address."""
+
 ALONE = "staff-alone"
 """The template that tells them."""
 

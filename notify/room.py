@@ -267,6 +267,7 @@ class NotifyRoom:
             drafts=self.drafts,
             tables=self.tables,
             journal=self._journal,
+            stream=self._stream,
             site=self._site,
             served=frozenset(one.channel.name for one in self._providers),
             stops=self.replies.stops,

@@ -104,7 +104,10 @@ class ComposePages:
                 served=self._composer.served,
                 schools=schools,
                 classes=classes,
-                incidents=[(card.id, f"No. {card.number}, {card.where}") for card in shown],
+                incidents=[
+                    (card.id, f"No. {card.number}, {card.where}{', EXERCISE' if card.exercise else ''}")
+                    for card in shown
+                ],
             ),
             "given": {name: [str(value) for value in given.getall(name)] for name in given},
             "fault": fault,
@@ -148,7 +151,7 @@ class ComposePages:
             if loads
             else "Nothing would leave",
             "without": sorted(names.get(person, person) for person in draft.counted.unreachable_people),
-            "audiences": sorted(site.audiences),
+            "audiences": sorted(name for name, rule in site.audiences.items() if not rule.asks_roster),
             "group": TEST_GROUP,
             "verb": self._ids.verb(),
             "reasons": REASONS,
@@ -181,7 +184,9 @@ class ComposePages:
         form = await request.post()
         reason = str(form.get("reason", ""))
         return await self._done(
-            request, session, self._composer.send_alone(_id(request), session.person, reason)
+            request,
+            session,
+            self._composer.send_alone(_id(request), session.person, reason, seen=_seen(form)),
         )
 
     async def _drop(self, request: web.Request) -> web.Response:

@@ -20,6 +20,7 @@ from notify.audience import AudienceRule
 from notify.compose import Choice
 from notify.draft import REASONS, Draft, DraftState, wide
 from notify.forecast import Forecast
+from notify.permitted import by_hand
 from notify.wording import Phase, WordingSet, families, for_families
 
 ROLES = {"guardian": "Guardians", "student": "Students", "contact": "Other contacts", "staff": "Staff"}
@@ -36,10 +37,8 @@ _PHASES = {
     Phase.UPDATE: "it goes on",
     Phase.DISMISSAL: "going home waits for it",
     Phase.CLEARED: "it is over",
-    Phase.CORRECTION: "it was a mistake",
     Phase.EXERCISE: "it is practised",
 }
-_NOT_BY_HAND = ("staff-alarm", "staff-action", "staff-closed", "staff-acknowledged", "staff-alone")
 _OWN = "own:"
 _MINUTE = 60 * SECOND
 
@@ -142,7 +141,7 @@ def _templates(wording: WordingSet) -> Iterator[tuple[str, Sequence[tuple[str, s
         if offered:
             yield f"To families: {action}", offered
     known = wording.source.templates
-    others = [name for name in known if "." not in name and not name.startswith(_NOT_BY_HAND)]
+    others = [name for name in known if "." not in name and by_hand(name)]
     general = [(name, spoken_name(name)) for name in others if for_families(name)]
     if general:
         yield "To families, without saying what it is", general

@@ -7,16 +7,24 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from belltower.errors import NotPermitted, WrongState
-from belltower.ids import Ids, PersonId, PlaceId, VerbId
-from belltower.incident.facts import Mode, NoticeApproved, NoticeOrdered, NoticePlanned
+from belltower.errors import NotFound, NotPermitted, WrongState
+from belltower.ids import AlarmId, Ids, IncidentId, PersonId, PlaceId, VerbId
+from belltower.incident.facts import (
+    IncidentClosed,
+    IncidentOpened,
+    Mode,
+    NoticeApproved,
+    NoticeOrdered,
+    NoticePlanned,
+)
 from belltower.people.person import Contact, ContactKind, Person
 from notify.audience import AudienceRule
 from notify.channels.channel import Settled
 from notify.compose import Changed, Choice
 from notify.draft import Draft, DraftState, drifted, wide
+from notify.permitted import by_hand
 from notify.provider import Provider
-from tests.peers.desk import DeskOptions, RosterOf, desk, staff
+from tests.peers.desk import DeskOptions, RosterOf, desk, site, staff
 
 RUTH, TOM = PersonId("per_ruth"), PersonId("per_tom")
 GUARDIANS = AudienceRule(roles=frozenset({"guardian"}))
@@ -88,13 +96,14 @@ def options(tmp_path: Path) -> DeskOptions:
 
 
 @asynccontextmanager
-async def writing(options: DeskOptions, *people: Person, own: int = 3) -> AsyncIterator[Writing]:
+async def writing(
+    options: DeskOptions, *people: Person, own: int = 3, audiences: dict[str, AudienceRule] | None = None
+) -> AsyncIterator[Writing]:
     """A desk with so many of its own people and these families."""
     families, sms = RosterOf(*people), Takes()
     async with desk(
         options,
-        people=staff(own, kinds=("sms",)),
-        roster=families,
+        school=site(staff(own, kinds=("sms",)), families, audiences=audiences),
         channels=[Provider(channel=sms)],
     ) as running:
         yield Writing(running, families, sms)
@@ -205,8 +214,8 @@ async def test_who_sends_alone_says_why_and_all_administrators_know_at_once(opti
         draft = await it.draft(rule=GUARDIANS)
         await it.composer.ask(draft.id, RUTH, seen=1)
         with pytest.raises(WrongState):
-            await it.composer.send_alone(draft.id, RUTH, "I felt like it")
-        sent = await it.composer.send_alone(draft.id, RUTH, "nobody")
+            await it.composer.send_alone(draft.id, RUTH, "I felt like it", seen=1)
+        sent = await it.composer.send_alone(draft.id, RUTH, "nobody", seen=1)
         await it.running.is_settled(2)
         ordered, approved = await it.ordered(), await it.approved()
         rows = await it.running.rows()
@@ -216,6 +225,106 @@ async def test_who_sends_alone_says_why_and_all_administrators_know_at_once(opti
     assert [(RUTH, None)] == [(one.by, one.second) for one in approved]
     assert {"boss"} == {row.person for row in rows if row.notice == ordered[1].notice}
     assert any("one person alone" in body for _, body in it.sms.sent)
+
+
+async def test_where_no_administrator_is_reached_all_staff_know_that_it_was_sent_alone(
+    options: DeskOptions,
+) -> None:
+    """Nobody has the role; nor may an audience of that name that comes to nobody swallow it."""
+    nobody = AudienceRule(roles=frozenset({"principal"}))
+    for settled, audiences in ((4, {}), (8, {"administrators": nobody})):
+        async with writing(options, guardian(1), audiences=audiences) as it:
+            draft = await it.draft(rule=GUARDIANS)
+            await it.composer.ask(draft.id, RUTH, seen=1)
+            await it.composer.send_alone(draft.id, RUTH, "nobody", seen=1)
+            await it.running.is_settled(settled)
+            alone = (await it.ordered())[-1]
+            rows = await it.running.rows()
+
+        assert "staff-alone" == alone.template
+        assert {"p0", "p1", "p2"} == {row.person for row in rows if row.notice == alone.notice}
+
+
+async def test_who_sends_alone_has_seen_the_audience_as_it_is(options: DeskOptions) -> None:
+    """It may have changed while it waited for a second person who never came."""
+    async with writing(options, *(guardian(n) for n in range(4))) as it:
+        draft = await it.draft(rule=GUARDIANS)
+        await it.composer.ask(draft.id, RUTH, seen=4)
+        it.families._people = tuple(guardian(n) for n in range(8))
+        with pytest.raises(Changed):
+            await it.composer.send_alone(draft.id, RUTH, "nobody", seen=4)
+
+        assert [] == await it.ordered()
+
+
+async def test_a_test_never_reaches_a_family(options: DeskOptions) -> None:
+    """Neither with a text for the staff nor with one of their own."""
+    async with writing(options, guardian(1)) as it:
+        for draft in (await it.draft("staff-notice", audience="all-staff"), await it.draft()):
+            with pytest.raises(WrongState, match="never to families"):
+                await it.composer.test(it.verb(), draft.id, "families-7b", RUTH)
+
+        assert [] == await it.ordered()
+
+
+async def test_an_audience_that_turned_to_families_is_not_sent_what_is_for_staff(
+    options: DeskOptions,
+) -> None:
+    """The site package changed between writing and sending."""
+    async with writing(options, guardian(1)) as it:
+        draft = await it.draft("staff-notice", audience="all-staff")
+        site = it.running.room._site()
+        turned = replace(site, audiences={"all-staff": GUARDIANS})
+        it.composer._site = lambda: turned
+        with pytest.raises(WrongState, match="means families now"):
+            await it.composer.ask(draft.id, RUTH, seen=draft.counted.people)
+
+        assert [] == await it.ordered()
+
+
+def opened(mode: Mode = Mode.ACTUAL, *, name: str = "inc_1") -> IncidentOpened:
+    return IncidentOpened(incident=IncidentId(name), alarm=AlarmId("alm_1"), mode=mode, number=7)
+
+
+async def test_a_notice_is_about_an_open_incident_of_its_own_mode(options: DeskOptions) -> None:
+    """One that nobody knows, one that is over, an exercise behind something real: each is refused, also when sent."""
+    inc, practised = IncidentId("inc_1"), IncidentId("inc_2")
+    async with writing(options, guardian(1)) as it:
+        with pytest.raises(NotFound, match="no such incident"):
+            await it.draft(incident=inc)
+        await it.running.is_ordered(opened(), opened(Mode.EXERCISE, name="inc_2"))
+        with pytest.raises(WrongState, match="No. 7 is an exercise"):
+            await it.draft(incident=practised)
+        it.drilling = True
+        with pytest.raises(WrongState, match="No. 7 is real"):
+            await it.draft("families.lockdown.exercise", incident=inc, families_of_exercise=True)
+        draft, late = await it.draft(incident=inc), await it.draft(incident=inc)
+        await it.composer.ask(draft.id, RUTH, seen=1)
+        await it.running.is_ordered(IncidentClosed(incident=inc, by=RUTH, reason="over"))
+        with pytest.raises(WrongState, match="No. 7 is over"):
+            await it.draft(incident=inc)
+        with pytest.raises(WrongState, match="No. 7 is over"):
+            await it.composer.ask(late.id, RUTH, seen=1)
+
+        assert [draft.id] == [order.notice for order in await it.ordered()]
+
+
+async def test_what_a_button_says_to_all_who_were_told_is_not_written_by_hand(options: DeskOptions) -> None:
+    """Nor what the house itself sends, though a form may be posted that never offered it."""
+    inc = IncidentId("inc_1")
+    async with writing(options, guardian(1)) as it:
+        await it.running.is_ordered(opened())
+        with pytest.raises(WrongState, match="said on its page"):
+            await it.draft("families.lockdown.cleared", incident=inc)
+        with pytest.raises(WrongState, match="correct it"):
+            await it.draft("families.lockdown.correction")
+        for template in ("staff-closed", "staff-alarm", "staff-action", "staff-unreached", "staff-alone"):
+            with pytest.raises(WrongState, match="Choose another"):
+                await it.draft(template, audience="all-staff")
+        await it.draft("families.lockdown.cleared")
+
+    assert by_hand("staff-notice")
+    assert by_hand("families.lockdown.update")
 
 
 async def test_a_test_goes_to_a_few_marked_and_to_nobody_else(options: DeskOptions) -> None:
