@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -19,6 +20,9 @@ _log = log.get("notify")
 
 _MOST_OCTETS = 16_384
 _BUSY = 20_000
+# Bodies that are read at one time, and the seconds that one may take: nobody has signed for them yet.
+_AT_ONCE = 5_000
+_WITHIN = 10.0
 
 
 class Callbacks:
@@ -37,6 +41,7 @@ class Callbacks:
         self._ledger = ledger
         self._heard = heard
         self._at = at
+        self._reading = 0
         self.refused: Counter[str] = Counter()
         """Reports not believed, by reason."""
 
@@ -51,9 +56,16 @@ class Callbacks:
             return self._no(404, "provider")
         if (request.content_length or 0) > _MOST_OCTETS:
             return self._no(413, "size")
-        body = await request.content.read(_MOST_OCTETS + 1)
-        while len(body) <= _MOST_OCTETS and not request.content.at_eof():
-            body += await request.content.read(_MOST_OCTETS + 1 - len(body))
+        if self._reading >= _AT_ONCE:
+            return self._no(503, "busy")
+        self._reading += 1
+        try:
+            async with asyncio.timeout(_WITHIN):
+                body = await _body(request)
+        except TimeoutError:
+            return self._no(408, "slow")
+        finally:
+            self._reading -= 1
         if len(body) > _MOST_OCTETS:
             return self._no(413, "size")
         try:
@@ -96,3 +108,11 @@ class Callbacks:
     def _no(self, status: int, reason: str) -> web.Response:
         self.refused[reason] += 1
         return web.Response(status=status)
+
+
+async def _body(request: web.Request) -> bytes:
+    """All of it, or one octet more than is believed."""
+    body = b""
+    while len(body) <= _MOST_OCTETS and not request.content.at_eof():
+        body += await request.content.read(_MOST_OCTETS + 1 - len(body))
+    return body

@@ -21,6 +21,14 @@ STEPS = (
             WHERE state IN ('uncertain', 'refused');
         """,
     ),
+    Step(
+        room="notify.escalation",
+        number=2,
+        sql="""
+        CREATE INDEX notice_delivery_under_way ON notice_delivery (notice, revision)
+            WHERE (state IN ('pending', 'sending') OR asking = 1);
+        """,
+    ),
 )
 
 MOST = 5_000
@@ -43,7 +51,8 @@ _OTHERS = "SELECT person, delivery FROM notice_person WHERE notice = :notice AND
 
 _ANSWERED = """
 SELECT DISTINCT person FROM notice_reply
-WHERE notice IN (SELECT notice FROM notice WHERE incident = :incident) AND heard_at >= :since AND reply IN (%s)
+WHERE notice IN (SELECT notice FROM notice WHERE incident = :incident) AND notice <> ''
+    AND heard_at >= :since AND reply IN (%s)
 """
 
 _DOUBTFUL = """

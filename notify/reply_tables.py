@@ -74,7 +74,7 @@ VALUES (:channel, :mark, :person, :at, :by_carrier) ON CONFLICT DO NOTHING
 
 _OF = """
 SELECT id, heard_at, person, channel, reply, incident, notice, text FROM notice_reply
-WHERE notice = :notice ORDER BY heard_at DESC, id DESC LIMIT :count
+WHERE notice = :notice AND notice <> '' ORDER BY heard_at DESC, id DESC LIMIT :count
 """
 
 # The last thing that each person said of themselves.

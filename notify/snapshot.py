@@ -89,7 +89,7 @@ class Snapshot:
 
     def recall(self, channel: str, address: str, delivery: DeliveryId, person: PersonId) -> None:
         """An earlier life has planned this already."""
-        self._seen.setdefault(channel, {})[address] = (delivery, person)
+        self._seen.setdefault(channel, {})[_same(channel, address)] = (delivery, person)
         self.deliveries += 1
 
     def add(self, people: Iterable[Person]) -> Batch:
@@ -106,7 +106,9 @@ class Snapshot:
         for one in attempted:
             if not self._known(batch, one.channel, one.address, one.person):
                 self.people += 1
-                self._address(batch, one.channel, one.address, one.person, one.language)
+                # What was sent in another language because theirs had no text bears both, as `en-x-vi`.
+                language = one.language.partition("-x-")[2] or one.language
+                self._address(batch, one.channel, one.address, one.person, language)
         return batch
 
     def add_contacts(self, given: Iterable[tuple[Person, Contact]]) -> Batch:
@@ -132,7 +134,7 @@ class Snapshot:
 
     def _known(self, batch: Batch, channel: str, address: str, person: PersonId) -> bool:
         """Whether the address has its delivery; it may be somebody else's too."""
-        known = self._seen.get(channel, {}).get(address)
+        known = self._seen.get(channel, {}).get(_same(channel, address))
         if known is None:
             return False
         if known[1] != person:
@@ -141,7 +143,7 @@ class Snapshot:
 
     def _address(self, batch: Batch, channel: str, address: str, person: PersonId, language: str) -> None:
         id_ = self._new_id()
-        self._seen.setdefault(channel, {})[address] = (id_, person)
+        self._seen.setdefault(channel, {})[_same(channel, address)] = (id_, person)
         self.deliveries += 1
         words = self._said(batch, channel, language)
         reason = self._unsendable(channel, address, words)
@@ -183,3 +185,8 @@ class Snapshot:
 
     def _other(self, person: PersonId, delivery: str, reason: str) -> tuple[SQLValue, ...]:
         return (self._ordered.notice, self._ordered.revision, person, delivery, reason)
+
+
+def _same(channel: str, address: str) -> str:
+    """What two ways to write one address have in common: mailboxes are told apart by more than capitals."""
+    return address.lower() if channel == ContactKind.EMAIL.value else address

@@ -134,9 +134,10 @@ ORDER BY channel, address LIMIT :count
 """
 
 _ATTEMPTED = """
-SELECT revision, channel, address, person, language FROM notice_delivery
+SELECT revision, channel, address, person, language,
+    CASE WHEN attempts > 0 OR state NOT IN ('pending', 'superseded') THEN 1 ELSE 0 END
+FROM notice_delivery
 WHERE notice = :notice AND (revision, channel, address) > (:revision, :channel, :address)
-    AND (attempts > 0 OR state NOT IN ('pending', 'superseded'))
 ORDER BY revision, channel, address LIMIT :count
 """
 
@@ -379,6 +380,7 @@ class DeliveryTables:
                 yield [
                     Attempted(channel=row[1], address=row[2], person=PersonId(row[3]), language=row[4])
                     for row in rows
+                    if row[5]
                 ]
             if len(rows) < _PAGE:
                 return

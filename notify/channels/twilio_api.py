@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from msgspec import Struct
 
 from belltower import errors, log
+from belltower.clock import SECOND, Instant
 from belltower.errors import Malformed, NotVerified
 from notify.channels.channel import Answer, Later, Refused, Settled, Uncertain
 from notify.channels.http_answer import HTTPAnswer
@@ -196,3 +198,11 @@ class TwilioReports:
 def retry_after(value: str) -> float | None:
     """Seconds, as a Retry-After field names them; None where it does not."""
     return min(float(value), 300.0) if value.isascii() and value.isdigit() else None
+
+
+def created_at(text: str) -> Instant:
+    """When the provider says it took something; long ago where it does not say."""
+    try:
+        return Instant(int(parsedate_to_datetime(text).timestamp() * SECOND))
+    except ValueError:
+        return Instant(0)

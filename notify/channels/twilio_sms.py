@@ -8,8 +8,9 @@ from urllib.parse import quote_plus, urlencode
 import msgspec
 from msgspec import Struct
 
+from belltower.clock import SECOND, Instant
 from notify.channels.channel import DEADLINE, Answer, Message
-from notify.channels.twilio_api import TwilioAPI
+from notify.channels.twilio_api import TwilioAPI, created_at
 from notify.delivery import State
 from notify.settings import TwilioSettings
 
@@ -28,6 +29,9 @@ STATUSES: dict[str, State] = {
 }
 # Seconds: Twilio's longest ValidityPeriod.
 _LONGEST_VALIDITY = 14_400
+# Seconds: the provider's clock may be off by so much, and so long may an attempt stand behind another to its address.
+_SKEW = 5
+_IN_LINE = 60
 
 
 class _Listed(Struct):
@@ -36,6 +40,7 @@ class _Listed(Struct):
     to: str = ""
     body: str = ""
     error_code: int | None = None
+    date_created: str = ""
 
 
 class _List(Struct):
@@ -81,15 +86,24 @@ class TwilioSMS:
         return await self._api.create(self._form(message))
 
     async def find(self, message: Message, *, known: Collection[str]) -> Answer | None:
-        """Look for the message among the newest ones to its address; by its exact text, and not one that is known."""
+        """The one message to its address with its exact text that was taken while it was tried; None where there are several."""
         try:
             listed = _listing.decode(await self._api.list(To=message.address, PageSize="50"))
         except msgspec.DecodeError:
             return None
-        for one in listed.messages:
-            if one.to == message.address and one.body == message.body and one.sid not in known:
-                return self._api.settled(one.sid, one.status, one.error_code)
-        return None
+        since = Instant(message.begun_at - _SKEW * SECOND)
+        until = Instant(message.begun_at + (_IN_LINE + _SKEW) * SECOND)
+        found = [
+            one
+            for one in listed.messages
+            if one.to == message.address
+            and one.body == message.body
+            and one.sid not in known
+            and since <= created_at(one.date_created) <= until
+        ]
+        if len(found) != 1:
+            return None
+        return self._api.settled(found[0].sid, found[0].status, found[0].error_code)
 
     def _form(self, message: Message) -> str:
         body, encoded = self._encoded

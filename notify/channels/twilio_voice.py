@@ -7,7 +7,6 @@ key needs a way back, and is not asked for where there is none.
 from __future__ import annotations
 
 from collections.abc import Collection
-from email.utils import parsedate_to_datetime
 from urllib.parse import quote_plus
 from xml.sax.saxutils import escape, quoteattr
 
@@ -18,7 +17,7 @@ from belltower.clock import SECOND, Instant
 from notify.channels.channel import DEADLINE, Answer, Message, Refused
 from notify.channels.reports import Report
 from notify.channels.spoken import spoken
-from notify.channels.twilio_api import TwilioAPI, TwilioReports
+from notify.channels.twilio_api import TwilioAPI, TwilioReports, created_at
 from notify.delivery import State
 from notify.settings import TwilioVoiceSettings
 
@@ -111,7 +110,7 @@ class TwilioVoice:
             for one in listed.calls
             if one.to == message.address
             and one.sid not in known
-            and since <= _created(one.date_created) <= until
+            and since <= created_at(one.date_created) <= until
         ]
         return self._api.settled(found[0].sid, found[0].status) if len(found) == 1 else None
 
@@ -145,10 +144,3 @@ def _words(message: Message, report_to: str) -> str:
 
 def _say(text: str, speech: str) -> str:
     return f'<Say language="{speech}">{escape(text)}</Say>'
-
-
-def _created(text: str) -> Instant:
-    try:
-        return Instant(int(parsedate_to_datetime(text).timestamp() * SECOND))
-    except ValueError:
-        return Instant(0)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from structlog.testing import capture_logs
 
-from belltower.clock import Instant, SystemClock
+from belltower.clock import SECOND, Instant, SystemClock
 from belltower.errors import NotAsked, NotFound, SettingsError, StoreError, Unreachable
 from belltower.ids import DeliveryId, IncidentId, NoticeId
 from belltower.values import Secret
@@ -326,16 +326,23 @@ async def test_the_deadline_holds_however_slowly_the_carrier_answers(faults: dic
 
 
 async def test_a_message_taken_without_an_answer_is_found() -> None:
-    """By address and exact text; not one that belongs to another delivery."""
+    """By address, exact text and time; not one that belongs to another delivery, or to another week."""
     async with carrier_peer() as carrier, opened(sms(carrier.url)) as channel:
-        first = await channel.send(message("sms"))
+        now = SystemClock().now()
+        tried = message("sms", begun_at=now)
+        first = await channel.send(tried)
         assert isinstance(first, Settled)
-        assert None is await channel.find(message("sms"), known={first.provider_id})
-        assert None is await channel.find(message("sms", body="another"), known=set())
+        assert None is await channel.find(tried, known={first.provider_id})
+        assert None is await channel.find(message("sms", body="another", begun_at=now), known=set())
         carrier.goes_wrong(lose_answer=True, accept_anyway=True)
-        assert isinstance(await channel.send(message("sms")), Uncertain)
+        assert isinstance(await channel.send(tried), Uncertain)
 
-        found = await channel.find(message("sms"), known={first.provider_id})
+        found = await channel.find(tried, known={first.provider_id})
+        week = 7 * 24 * 3_600 * SECOND
+        for begun_at in (now - week, now + week):
+            later = message("sms", begun_at=begun_at)
+            assert None is await channel.find(later, known={first.provider_id})
+        assert None is await channel.find(tried, known=set())  # one of two
 
         assert isinstance(found, Settled)
         assert found.provider_id != first.provider_id

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notify import store
+from notify import escalation_store, reply_tables, store
 from notify.channels.channel import Later
 from notify.delivery import State
 from notify.forecast import Load, Speed, Way, forecast
@@ -183,6 +183,27 @@ async def test_no_question_walks_through_all_rows(options: DeskOptions, sql: str
     walks = [step for step in steps if step.startswith("SCAN") and not step.endswith(partial)]
     assert walks == {"_NEXT_PENDING": ["SCAN d"], "COUNTED": ["SCAN page"]}.get(sql, [])
     assert [step for step in steps if step.startswith("SEARCH")] or not walks
+
+
+@pytest.mark.parametrize(
+    ("sql", "index"),
+    [
+        (reply_tables._OF, "notice_reply_notice"),
+        (escalation_store._ANSWERED % ":safe", "notice_reply_notice"),
+        (escalation_store._UNDER_WAY, "notice_delivery_under_way"),
+    ],
+    ids=["replies", "answered", "under_way"],
+)
+async def test_the_ladder_and_the_list_of_replies_ask_by_a_partial_index(
+    options: DeskOptions, sql: str, index: str
+) -> None:
+    """Neither all replies nor all rows of a notice are walked through."""
+    named = dict.fromkeys(re.findall(r":(\w+)", sql), 1)
+    async with desk(options, people={}, channels=[Provider(channel=Carrier())]) as running:
+        steps = [step for *_, step in await running.database.read(f"EXPLAIN QUERY PLAN {sql}", **named)]
+
+    assert [step for step in steps if step.startswith("SEARCH") and index in step]
+    assert [] == [step for step in steps if step.startswith("SCAN")]
 
 
 async def test_what_waits_is_found_in_one_step_for_each_notice(options: DeskOptions) -> None:
