@@ -63,7 +63,7 @@ def command(context: click.Context, config: Path, *, everything: bool, as_json: 
     "--at",
     default="",
     metavar="PLACE",
-    help="Where you stand: binds a device that devices.toml gives no place, and finds one that hangs elsewhere.",
+    help="Where you stand: binds a device that devices.toml gives no place, and the press of one that hangs elsewhere is live.",
 )
 @click.option("--end", is_flag=True, help="End it, and list the devices that were not pressed.")
 def walk_test(config: Path, by: str, token: IO[str] | None, at: str, *, end: bool) -> None:
