@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 
+import msgspec
 from msgspec import Struct
 
 from belltower import log
@@ -20,6 +22,7 @@ from belltower.incident.told import Readers, readers
 from belltower.journal import UNPLACED, Deadline, Deadlines, Durability, Journal
 from belltower.store import Database, Step, Transaction
 from notify.site import NoticeSite
+from notify.store import DeliveryTables
 
 _log = log.get("notify")
 
@@ -59,7 +62,7 @@ _ALL = "SELECT about, notice, incident, number, due FROM notice_promise ORDER BY
 class Promise(Struct, frozen=True, kw_only=True):
     """An update that families wait for."""
 
-    # The incident, or the notice where it belongs to none.
+    # The incident; where it belongs to none, those who wait for it.
     about: str
     # Where it was promised.
     notice: NoticeId
@@ -69,13 +72,13 @@ class Promise(Struct, frozen=True, kw_only=True):
     due: Instant
 
 
-def promised(order: NoticeOrdered, at: Instant) -> Promise | None:
-    """What a notice ordered `at` promises; None: nothing that is still to come. Pure."""
+def promised(order: NoticeOrdered, at: Instant, *, waiting: str = "") -> Promise | None:
+    """What a notice ordered `at` promises to those `waiting`; None: nothing that is still to come. Pure."""
     given = order.slots.get("next", "")
     if not _MICROSECONDS.fullmatch(given) or int(given) <= at:
         return None
     return Promise(
-        about=order.incident or order.notice,
+        about=order.incident or waiting or order.notice,
         notice=order.notice,
         incident=order.incident,
         number=order.slots.get("incident", ""),
@@ -91,12 +94,14 @@ class Promises:
         *,
         database: Database,
         journal: Journal[Fact],
+        tables: DeliveryTables,
         site: Callable[[], NoticeSite],
         clock: Clock,
         ids: Ids,
     ) -> None:
         self._database = database
         self._journal = journal
+        self._tables = tables
         self._site = site
         self._clock = clock
         self._ids = ids
@@ -115,14 +120,21 @@ class Promises:
                 due=Instant(due),
             )
         await self._deadlines.open()
+        tx = Transaction()
+        self._drop_old(tx)
+        if tx.parts:
+            await self._database.submit(tx)
 
     def close(self) -> None:
         """Look no more in this process."""
         self._deadlines.close()
 
     def standing(self) -> Sequence[Promise]:
-        """Every promise that is not kept yet, the next one first."""
-        return sorted(self._standing.values(), key=lambda one: (one.due, one.about))
+        """Every promise that is not kept yet, the next one first; one that was missed for a day is past keeping."""
+        return sorted(
+            (one for one in self._standing.values() if not self._is_old(one)),
+            key=lambda one: (one.due, one.about),
+        )
 
     async def follow(self, stream: StreamName) -> None:
         """Take what is promised to families in `stream`, for ever."""
@@ -130,7 +142,7 @@ class Promises:
         after = await self._journal.bookmark(name)
         async for entry in self._journal.follow(after=after, kinds=(NoticeOrdered,), stream=stream):
             tx = Transaction()
-            self._take(tx, entry)
+            await self._take(tx, entry)
             if entry.position != UNPLACED:
                 self._journal.keep_bookmark(tx, name, entry.position)
             try:
@@ -138,18 +150,18 @@ class Promises:
             except StoreError:
                 _log.error("promise_unrecorded")  # it stands in this process all the same
 
-    def _take(self, tx: Transaction, entry: Entry) -> None:
+    async def _take(self, tx: Transaction, entry: Entry) -> None:
         order = entry.fact
         assert isinstance(order, NoticeOrdered)  # noqa: S101 - asked for by kind
         if readers(order.template) is not Readers.FAMILIES or order.mode is not Mode.ACTUAL:
             return
         if self._clock.now() - entry.at > _OLD:
             return  # read again from the first entry on, as by a newer version
-        for about in self._kept_by(order):
-            tx.add(_DROP, about=about)
-            self._deadlines.clear(tx, key=about)
-            self._standing.pop(about, None)
-        promise = promised(order, entry.at)
+        self._drop_old(tx)
+        waiting = await self._waiting(order)
+        for about in self._kept_by(order, waiting):
+            self._drop(tx, about)
+        promise = promised(order, entry.at, waiting=waiting)
         if promise is not None:
             tx.add(
                 _KEEP,
@@ -162,11 +174,35 @@ class Promises:
             self._standing[promise.about] = promise
             self._deadlines.set(tx, key=promise.about, due=Instant(promise.due - BEFORE))
 
-    def _kept_by(self, order: NoticeOrdered) -> Iterator[str]:
+    def _kept_by(self, order: NoticeOrdered, waiting: str) -> Iterator[str]:
         """The promises that this notice keeps: it says something to those who wait."""
         for about, promise in list(self._standing.items()):
-            if about == (order.incident or order.notice) or promise.notice in order.corrects:
+            if about in {order.incident or order.notice, waiting} or promise.notice in order.corrects:
                 yield about
+
+    async def _waiting(self, order: NoticeOrdered) -> str:
+        """A name for those whom the notice tells; the same for every notice to the same."""
+        if order.audience:
+            return f"audience:{order.audience}"
+        try:
+            rule = await self._tables.rule_of(order.notice)
+        except StoreError:
+            rule = None
+        if rule is None:
+            return order.notice
+        return f"rule:{sha256(msgspec.json.encode(rule, order='deterministic')).hexdigest()[:32]}"
+
+    def _is_old(self, promise: Promise) -> bool:
+        return self._clock.now() - promise.due > _OLD
+
+    def _drop_old(self, tx: Transaction) -> None:
+        for about in [about for about, promise in self._standing.items() if self._is_old(promise)]:
+            self._drop(tx, about)
+
+    def _drop(self, tx: Transaction, about: str) -> None:
+        tx.add(_DROP, about=about)
+        self._deadlines.clear(tx, key=about)
+        self._standing.pop(about, None)
 
     async def run(self) -> None:
         """Tell somebody when an update is due soon, for ever."""

@@ -122,12 +122,15 @@ class NotifyRoom:
         self.readying = Readying(
             database=database,
             journal=journal,
+            stream=stream,
             composer=self.composer(drilling=lambda: False),
             site=site,
             clock=clock,
             ids=ids,
         )
-        self.promises = Promises(database=database, journal=journal, site=site, clock=clock, ids=ids)
+        self.promises = Promises(
+            database=database, journal=journal, tables=self.tables, site=site, clock=clock, ids=ids
+        )
         self.corrections = Corrections(
             database=database,
             journal=journal,
@@ -196,8 +199,7 @@ class NotifyRoom:
             tasks.append(crew.mendable(f"notify.promises.{stream}", take))
         tasks.append(crew.mendable("notify.escalation", self.escalation.run))
         tasks.append(crew.mendable("notify.promises", self.promises.run))
-        ready = partial(self.readying.follow, self._stream)
-        tasks.append(crew.mendable("notify.ready", ready))
+        tasks.append(crew.mendable("notify.ready", self.readying.follow))
         tasks.append(crew.mendable("notify.readying", self.readying.run))
         return tasks
 

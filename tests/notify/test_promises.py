@@ -10,6 +10,7 @@ from belltower.ids import Ids, IncidentId, NoticeId, PersonId
 from belltower.incident.facts import Mode, NoticeOrdered
 from belltower.incident.plan import FamiliesPlan
 from notify import promises
+from notify.audience import AudienceRule
 from notify.promises import DUE, promised
 from notify.provider import Provider
 from tests.notify.test_correction import Keeps, family, until
@@ -95,3 +96,47 @@ async def test_a_later_promise_takes_the_place_of_an_earlier_and_drills_promise_
     assert [("ntc_004", soon), ("ntc_002", later)] == both
     assert ["families.lockdown.correction", "families.lockdown.cleared"] == [one.template for one in ordered]
     assert not any("next" in one.slots for one in ordered)
+
+
+@pytest.mark.parametrize("audience", ["families-7b", ""])
+async def test_a_promise_without_an_incident_is_kept_by_the_next_notice_to_the_same_families(
+    options: DeskOptions, audience: str
+) -> None:
+    """Named in the site package or put together for this once; another audience keeps nothing."""
+    rule = AudienceRule(roles=frozenset({"guardian"}), classes=frozenset({"7a", "7b", "7c"}))
+    async with desk(options, school=school(), channels=[Provider(channel=Keeps())]) as running:
+        async with running.database.begin() as tx:
+            for n in range(1, 4):
+                running.room.tables.add_rule(tx, NoticeId(f"ntc_{n:03}"), rule)
+            running.room.tables.add_rule(tx, NoticeId("ntc_004"), AudienceRule(roles=frozenset({"staff"})))
+        due = str(running.clock.now() + 600 * SECOND)
+        given = {"incident": IncidentId(""), "slots": {"next": due}}
+        named = {"audience": audience, "template": "families.secure.update"}
+        await running.is_ordered(*(order(n, **{**given, **named}) for n in range(1, 4)))
+        await until(lambda: "ntc_003" in [one.notice for one in running.room.promises.standing()])
+        promised_by = [one.notice for one in running.room.promises.standing()]
+        await running.is_ordered(order(4, **{**given, **named, "audience": "", "slots": {}}))
+        await running.is_ordered(order(5, **{**given, **named, "audience": "families-7b"}))
+        await until(lambda: "ntc_005" in [one.notice for one in running.room.promises.standing()])
+        at_last = [one.notice for one in running.room.promises.standing()]
+
+    assert ["ntc_003"] == promised_by
+    assert (["ntc_005"] if audience else ["ntc_003", "ntc_005"]) == sorted(at_last)
+
+
+async def test_a_promise_that_was_missed_for_a_day_is_past_keeping(
+    options: DeskOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not stand on the screens for ever, nor after a restart."""
+    async with desk(options, school=school(), channels=[Provider(channel=Keeps())]) as running:
+        due = Instant(running.clock.now() + 600 * SECOND)
+        await running.is_ordered(told(1, slots={"next": str(due)}))
+        await until(running.room.promises.standing)
+        await running.is_settled(2)
+        monkeypatch.setattr(promises, "_OLD", -700 * SECOND)
+        assert [] == running.room.promises.standing()
+    async with desk(options, school=school(), channels=[Provider(channel=Keeps())]) as running:
+        rows = await running.database.read("SELECT 1 FROM notice_promise")
+        assert [] == running.room.promises.standing()
+
+    assert [] == list(rows)

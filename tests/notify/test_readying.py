@@ -125,3 +125,40 @@ async def test_nothing_stands_ready_in_an_exercise_or_without_an_audience(
                 await asyncio.sleep(0.01)
 
         assert [] == await running.room.drafts.open(50)
+
+
+async def test_a_draft_that_is_written_anew_while_its_incident_ends_does_not_stand(
+    options: DeskOptions,
+) -> None:
+    """Counting a large roster takes long; what the incident says meanwhile is not forgotten."""
+    open_, counting = asyncio.Event(), asyncio.Event()
+    open_.set()
+
+    class Slow(RosterOf):
+        async def people(self):
+            counting.set()
+            await open_.wait()
+            async for some in RosterOf.people(self):
+                yield some
+
+    slow = site(
+        staff(1, kinds=("sms",)),
+        Slow(family(1)),
+        families=FamiliesPlan(audience="families-7b", next_update=1.0),
+    )
+    async with desk(options, school=slow, channels=[Provider(channel=Keeps())]) as running:
+        await said(running, *opened(), facts.ActionOrdered(action=Action.LOCKDOWN))
+        await standing(running)
+        open_.clear()
+        counting.clear()
+        await asyncio.wait_for(counting.wait(), 5)
+        await said(running, facts.IncidentClosed(incident=INCIDENT, by=PersonId("p1"), reason="over"))
+        await asyncio.sleep(0.1)
+        open_.set()
+        async with asyncio.timeout(10):
+            while await running.journal.bookmark("notify.readying:alarm") < 4:  # noqa: ASYNC110 - a row rings no bell
+                await asyncio.sleep(0.01)
+        left = await running.room.drafts.open(50)
+        deadlines = await running.database.read("SELECT key FROM deadline WHERE owner = 'notify.readying'")
+
+    assert ([], []) == (left, list(deadlines))
