@@ -40,7 +40,7 @@ from gateway.site_devices import SiteDevices, load_devices
 from gateway.site_drills import load_authorisers
 from gateway.site_wording import Wants, judge, read_wording
 from hardware.unit_record import Bearer, UnitRecord
-from notify.audience import AudienceRule, resolve
+from notify.audience import AudienceRule, idle_keys, resolve
 from notify.wording import WordingSet
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -277,7 +277,13 @@ class _Loader:
     def _audiences(self) -> dict[str, AudienceRule]:
         reader = self._readers["audiences.toml"]
         taken = {name: reader.take(AudienceRule, table, name) for name, table in reader.load().items()}
-        return {name: rule for name, rule in taken.items() if rule is not None}
+        known = {name: rule for name, rule in taken.items() if rule is not None}
+        for name, rule in known.items():
+            if idle := idle_keys(rule):
+                reader.fault(
+                    f"{name}.everyone", f"with it nothing narrows whom is meant; remove it, or {_list(idle)}"
+                )
+        return known
 
     def _wording(self) -> WordingSet | None:
         texts, faults = read_wording(self._folder, linted=self._linted)

@@ -19,7 +19,7 @@
           ├ tally.py      how many stand where, kept up without counting rows
           └ store.py      the tables; all SQL of this room
     compose.py        notices that people write: counted, tried on a few, let go by two
-      ├ draft.py          pure: when it takes two, when an audience has drifted
+      ├ draft.py          pure: when it takes two, when an audience has drifted; permitted.py: what no hand may send
       └ draft_tables.py   drafts as rows
     escalating.py     nothing arrived, nobody answers: other ways, other people, the list to go to; escalation.py: pure
     correction.py     takes a notice back, or tells its end, to a superset (order_store.py keeps every order)

@@ -55,6 +55,23 @@ class AudienceRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return bool(self.roles & FROM_ROSTER)
 
 
+def idle_keys(rule: AudienceRule) -> tuple[str, ...]:
+    """The keys that look as if they narrowed the rule and do not, because it says `everyone`."""
+    if not rule.everyone:
+        return ()
+    given = {
+        "roles": rule.roles - FROM_ROSTER,
+        "within": rule.within is not Within.CAMPUS,
+        "people": rule.people,
+        "places": rule.places,
+        "classes": rule.classes,
+        "schools": rule.schools,
+        "languages": rule.languages,
+        "on_site": rule.on_site,
+    }
+    return tuple(key for key, narrows in given.items() if narrows)
+
+
 class Recipient(Struct, frozen=True, kw_only=True):
     """One person at one address."""
 

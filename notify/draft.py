@@ -9,7 +9,7 @@ from msgspec import Struct
 from belltower.clock import Instant
 from belltower.ids import NoticeId, PersonId
 from belltower.incident.facts import Mode, NoticeOrdered
-from notify.audience import FROM_ROSTER, AudienceRule
+from notify.audience import AudienceRule
 
 TEST_GROUP = 25
 """The most people that a test is sent to."""
@@ -113,9 +113,9 @@ class Draft(Struct, frozen=True, kw_only=True):
 def wide(rule: AudienceRule) -> bool:
     """Whether the rule means families of the whole district: nothing but who they are narrows it.
 
-    Places, languages and who is on site do not: of families they are seldom known.
+    Places, languages and who is on site do not: of families they are seldom known. Nothing narrows `everyone`.
     """
-    return bool(rule.roles & FROM_ROSTER) and not rule.classes and not rule.schools
+    return rule.asks_roster and (rule.everyone or not (rule.classes or rule.schools))
 
 
 def drifted(seen: int, now: int) -> bool:

@@ -197,6 +197,20 @@ def _fault(line: str) -> dict[str, str]:
     return {"file": file, "key": key, "message": message}
 
 
+def _unheard(package: SitePackage) -> str:
+    """Whether nobody in particular hears of a notice that one person let go; "": somebody does."""
+    from notify.audience import resolve
+    from notify.draft import ADMINISTERING, ADMINISTRATORS
+
+    rule = package.audiences.get(ADMINISTRATORS, ADMINISTERING)
+    if resolve(rule, package.people.values(), at=None, places={}).recipients:
+        return ""
+    return (
+        f"nobody of the audience {ADMINISTRATORS} has an address; a notice that one person sends alone is told to all "
+        "staff"
+    )
+
+
 def _remarks(settings: Settings, package: SitePackage, *, without_secrets: bool) -> list[str]:
     from gateway.site_wording import void_approvals
     from hardware.unit_record import Bearer
@@ -223,6 +237,8 @@ def _remarks(settings: Settings, package: SitePackage, *, without_secrets: bool)
             f"approvals that hold no more, for their texts have changed: {', '.join(gone[:5])}"
             f"{f' and {len(gone) - 5} more' if gone[5:] else ''}; people read English until somebody approves them again"
         )
+    if unheard := _unheard(package):
+        remarks.append(unheard)
     response = package.response
     named = {*response.panic.outputs, *response.medical.outputs}
     named.update(*response.outputs.values())

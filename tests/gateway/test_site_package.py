@@ -57,6 +57,15 @@ def test_nobody_in_the_example_can_be_rung_or_written_to() -> None:
     assert [] == [a for a in addresses if not (a.startswith("+155555501") or a.endswith("@example.org"))]
 
 
+def test_an_audience_of_everyone_that_seems_narrowed_is_refused(site: Path) -> None:
+    """It would reach all, whatever its other keys say."""
+    edit(site / "audiences.toml", "[families]\n", '[families]\neveryone = true\nclasses = ["7b"]\n')
+
+    assert [
+        "site/audiences.toml: families.everyone: with it nothing narrows whom is meant; remove it, or classes"
+    ] == faults(site)
+
+
 def test_the_revision_is_the_content(site: Path) -> None:
     """A copy has the same revision; one changed octet gives another."""
     before = load(site).revision

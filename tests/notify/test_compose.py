@@ -418,6 +418,7 @@ def test_the_whole_district_is_who_nothing_narrows() -> None:
     """Places and languages do not: of families they are seldom known."""
     assert wide(GUARDIANS)
     assert wide(replace(GUARDIANS, places=frozenset({PlaceId("b204")}), languages=frozenset({"es"})))
+    assert wide(replace(OF_7B, everyone=True))
     assert not wide(OF_7B)
     assert not wide(AudienceRule(roles=frozenset({"staff"})))
 

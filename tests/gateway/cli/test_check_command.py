@@ -35,3 +35,18 @@ def test_two_that_would_be_one_user_of_the_broker_are_refused(tmp_path) -> None:
     printed = run(belltower, ["broker-config", "--site", str(tmp_path / "site")])
     assert printed.exit_code != 0
     assert shared in f"{printed.output} {printed.exception}"
+
+
+def test_a_site_where_no_administrator_has_an_address_is_remarked(tmp_path) -> None:
+    """Whoever lets go alone what takes two is to be seen by somebody in particular."""
+    check = ["check", "--config", str(house(tmp_path)), "--without-secrets"]
+    said = "remark: nobody of the audience administrators has an address"
+    assert said not in CliRunner().invoke(belltower, check).output
+
+    audiences = tmp_path / "site" / "audiences.toml"
+    text = audiences.read_text("utf-8")
+    assert '[administrators]\nroles = ["principal"]' in text
+    audiences.write_text(
+        text.replace('[administrators]\nroles = ["principal"]', '[administrators]\nroles = ["x"]'), "utf-8"
+    )
+    assert said in CliRunner().invoke(belltower, check).output
