@@ -13,6 +13,7 @@
     safety.py     pure: when a load waits for a person (5 % of students, 10 % of contacts, an open incident)
     comparing.py  a roster beside the one in force
     taking.py     Taking: look, prepare, settle, tidy
+    collecting.py pure: what the records of one student and one adult say about collecting, on one day
     apart.py      a load read, compared and written in a process of its own
 
 A human's id is made from the source and its key for them: every load names them alike, and the id says neither. What

@@ -144,7 +144,7 @@ def test_numbers_take_turns_and_what_one_earned_is_not_lost() -> None:
 
 
 async def test_life_safety_overtakes_whatever_routine_is_queued(options: DeskOptions) -> None:
-    """Of 300 routine messages at 20 a second, few have left when the alarm's go, and none goes before the last of those."""
+    """W21, R18: of 300 routine messages at 20 a second, few have left when the alarm's go, and none goes before the last of those."""
     channel = Carrier()
     provider = Provider(channel=channel, pace=Pace(per_second=20.0))
     async with desk(options, people=staff(300, kinds=("sms",)), channels=[provider]) as running:
