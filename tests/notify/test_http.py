@@ -152,7 +152,7 @@ class Server:
 async def test_connections_are_kept_and_never_more_than_the_limit() -> None:
     """Twenty at once over four."""
     server = Server(lambda n: OK)
-    async with peer(server.serve) as port, pool(port) as kept:
+    async with peer(server.serve) as port, pool(port, deadline=30.0) as kept:
         for _ in range(2):
             answers = await asyncio.gather(*(kept.exchange(REQUEST) for _ in range(20)))
             assert {b"ok"} == {answer.body for answer in answers}
