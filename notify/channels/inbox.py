@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Protocol
-from urllib.parse import parse_qsl
 
 from msgspec import Struct
 
-from belltower.errors import Malformed, NotVerified
+from belltower.errors import Malformed
 from belltower.incident.facts import Reply
-from notify.signature import verified
+from notify.signature import signed_form
 
 PATH = "/notices/replies/"
 """Under the public address: the provider's name in the settings follows."""
-
-_MOST_FIELDS = 200
 
 
 class Incoming(Struct, frozen=True, kw_only=True):
@@ -58,19 +55,7 @@ class TwilioInbox:
 
     def read(self, path: str, headers: Mapping[str, str], body: bytes) -> Incoming:
         """See `Inbox`."""
-        try:
-            fields = parse_qsl(
-                body.decode("ascii"),
-                keep_blank_values=True,
-                strict_parsing=True,
-                errors="strict",
-                max_num_fields=_MOST_FIELDS,
-            )
-        except ValueError:  # UnicodeDecodeError is one
-            raise Malformed("it is not a form") from None
-        if not verified(self._public_url + path, fields, self._token, headers.get("X-Twilio-Signature", "")):
-            raise NotVerified("it is not signed by the provider")
-        form = dict(fields)
+        form = signed_form(self._public_url, path, headers, body, self._token)
         message, sender = form.get("MessageSid", ""), form.get("From", "")
         if not message or not sender:
             raise Malformed("MessageSid or From is missing")

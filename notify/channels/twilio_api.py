@@ -5,14 +5,13 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 import msgspec
 from msgspec import Struct
 
 from belltower import errors, log
 from belltower.clock import SECOND, Instant
-from belltower.errors import Malformed, NotVerified
 from notify.channels.channel import Answer, Later, Refused, Settled, Uncertain
 from notify.channels.http_answer import HTTPAnswer
 from notify.channels.http_end import end_of
@@ -20,7 +19,7 @@ from notify.channels.http_pool import HTTPPool
 from notify.channels.reports import Report
 from notify.channels.spoken import key_report
 from notify.delivery import State
-from notify.signature import verified
+from notify.signature import signed_form
 
 # Codes that mean our account, not this message: a person must mend the settings, then it goes on.
 _ACCOUNT_CODES = frozenset({20003, 20005, 20404})
@@ -28,8 +27,6 @@ _ACCOUNT_CODES = frozenset({20003, 20005, 20404})
 _RATE_CODES = frozenset({20429, 14107, 21611, 63038})
 # What this number or this account may not reach, another provider may: permissions, wrong kind of sender, capability.
 _ELSEWHERE_CODES = frozenset({13227, 21215, 21216, 21408, 21606, 21612, 21659, 21660})
-_MOST_FIELDS = 100
-
 _log = log.get("notify")
 
 
@@ -166,19 +163,7 @@ class TwilioReports:
 
     def read(self, path: str, headers: Mapping[str, str], body: bytes) -> Report:
         """See `Reports`."""
-        try:
-            fields = parse_qsl(
-                body.decode("ascii"),
-                keep_blank_values=True,
-                strict_parsing=True,
-                errors="strict",
-                max_num_fields=_MOST_FIELDS,
-            )
-        except ValueError:  # UnicodeDecodeError is one
-            raise Malformed("it is not a form") from None
-        if not verified(self._public_url + path, fields, self._token, headers.get("X-Twilio-Signature", "")):
-            raise NotVerified("it is not signed by the provider")
-        form = dict(fields)
+        form = signed_form(self._public_url, path, headers, body, self._token)
         sid = form.get(f"{self._kind}Sid", "")[:64]
         if "Digits" in form:
             return key_report(form["Digits"], provider_id=sid)

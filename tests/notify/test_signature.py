@@ -1,11 +1,20 @@
 """Our signature is Twilio's: their own library is the judge."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
-from notify.signature import sign, verified
+from belltower.errors import Malformed, NotVerified
+from notify.channels.inbox import TwilioInbox
+from notify.channels.twilio_api import TwilioReports
+from notify.signature import sign, signed_form, verified
 
+PUBLIC = "https://bell.example"
+READERS = (
+    TwilioInbox(public_url=PUBLIC, token="secret").read,
+    TwilioReports(public_url=PUBLIC, token="secret", statuses={}).read,
+)
 FORMS = st.dictionaries(st.text(min_size=1, max_size=10), st.text(max_size=20), max_size=8)
 TOKENS = st.text(min_size=1, max_size=40)
 
@@ -27,3 +36,32 @@ def test_a_forgery_is_not_believed(form: dict[str, str], token: str, forged: str
     assert verified(url, form.items(), token, right)
     assert (forged == right) == verified(url, form.items(), token, forged)
     assert not verified(url + "/", form.items(), token, right)
+
+
+@pytest.mark.parametrize("body", [b"Body=caf\xe9", b"Body=%ff", b"Body", b"a=1&" * 201 + b"b=2"])
+def test_what_is_no_form_is_said_to_be_none(body: bytes) -> None:
+    """Reports and messages are read in the same way: no octet of either is guessed."""
+    for read in READERS:
+        with pytest.raises(Malformed, match="it is not a form"):
+            read("/x", {}, body)
+
+
+@given(st.binary(max_size=200))
+def test_whatever_is_unsigned_is_not_read(body: bytes) -> None:
+    """Any octets at all: not a form, or not signed."""
+    for read in READERS:
+        with pytest.raises((Malformed, NotVerified)):
+            read("/x", {"X-Twilio-Signature": ""}, body)
+
+
+def test_a_signed_form_is_read_and_its_last_value_counts() -> None:
+    """The path with its query, and every field, stand under the signature."""
+    body = b"From=%2B15550100&Body=&From=%2B15550101"
+    fields = [("From", "+15550100"), ("Body", ""), ("From", "+15550101")]
+    headers = {"X-Twilio-Signature": sign("https://bell.example/x?y=1", fields, "secret")}
+
+    read = signed_form("https://bell.example", "/x?y=1", headers, body, "secret")
+
+    assert {"From": "+15550101", "Body": ""} == read
+    with pytest.raises(NotVerified):
+        signed_form("https://bell.example", "/x?y=2", headers, body, "secret")
