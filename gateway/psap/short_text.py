@@ -39,10 +39,13 @@ from gateway.psap.ranges import Ranges, spelt
 IN_FULL = 140
 """Characters from which on the full form is used."""
 
+_MOST_PLACE = 32
+"""Characters of a place, as the grammar has it."""
+
 _N = r"([0-9]{1,19})"
 _KEY = r"([0-9A-Z]{8})"
 _KIND = "(" + "|".join(kind.upper() for kind in AlarmKind) + ")"
-_PLACE = r"([A-Za-z0-9 .'&+?-]{1,32}?)"
+_PLACE = rf"([A-Za-z0-9 .'&+?-]{{1,{_MOST_PLACE}}}?)"
 _BUILDING = r"([A-Za-z0-9.-]{1,10})"
 _RANGES = rf"({_N[1:-1]}(?:-{_N[1:-1]})?(?:,{_N[1:-1]}(?:-{_N[1:-1]})?)*)"
 _CALL = re.compile(
@@ -105,7 +108,7 @@ def call_text(call: Call, *, room: int, campus: str = "") -> str:
         tail = f" C{order.number} I{order.incident_number} K{key_of(order.call)}"
         return head + _fit(call.place, room - len(head) - len(tail)) + tail
     tail = f". CALL {order.number} INC {order.incident_number} BLDG {short(order.building)} KEY {key_of(order.call)}."
-    head += plain(call.place, room=32)
+    head += plain(call.place, room=_MOST_PLACE)
     reply = f" Reply ACK {order.number}"
     left = room - len(head) - len(tail) - len(reply)
     at = f" at {campus[: left - 4].rstrip(' ,.')}" if campus and left > 12 else ""
@@ -140,14 +143,14 @@ def update_text(update: Update, *, room: int) -> str:
     building = order.building or call.building
     tail = f" INC {call.incident_number} BLDG {short(building)} KEY {key_of(call.call)}."
     reply = f" Reply READBACK {call.number}-{order.update}"
-    kind, was = call.kind.upper(), plain(update.call.place, room=32)
+    kind, was = call.kind.upper(), plain(update.call.place, room=_MOST_PLACE)
     verb = "CANCEL" if cancel else "CORRECT"
     head = f"{prefix}{verb} CALL {call.number} UPDATE {order.update}: {kind} "
     if cancel:
         text = f"{head}{was} was a false alarm.{tail}"
     else:
         left = room - len(head) - len(tail) - len("is at , not .")
-        now = plain(spot.spoken, room=min(32, max(8, left // 2)))
+        now = plain(spot.spoken, room=min(_MOST_PLACE, max(8, left // 2)))
         text = f"{head}is at {now}, not {_fit(update.call.place, max(8, left - len(now)))}.{tail}"
     return text + reply if len(text) + len(reply) <= room else text
 
@@ -314,8 +317,8 @@ def _ranges(text: str) -> Ranges:
     return tuple(ranges)
 
 
-def _fit(text: str, room: int) -> str:
-    return plain(text, room=max(1, min(room, 100)))
+def _fit(place: str, room: int) -> str:
+    return plain(place, room=max(1, min(room, _MOST_PLACE)))
 
 
 def _fitting(ranges: Ranges, room: int) -> Ranges:

@@ -16,7 +16,7 @@ from gateway.psap.short_text import Reply
 from hardware.codecs import sms_pdu
 from tests.gateway.psap.house import INCIDENT, order
 
-ROOMS = (48, 144, 160)
+ROOMS = (48, 130, 144, 160)
 SCHOOL = Campus(
     id="lincoln", name="Líncoln High", address=Civic(number="12", road="Elm Street", city="Linden, MN")
 )
@@ -61,7 +61,7 @@ def test_a_call_fits_and_reads_back(call, room, campus):
         short_text.key_of(call.order.call),
     )
     assert (call.order.mode is Mode.EXERCISE) == said.exercise == text.startswith("EXERCISE")
-    if room > 48:
+    if room >= short_text.IN_FULL:
         assert short(call.order.building) == said.building
 
 
@@ -100,6 +100,21 @@ def test_updates_fit_and_read_back(call, room, place, number):
             said.update,
             said.exercise,
         )
+
+
+@pytest.mark.parametrize("room", range(48, 161))
+def test_a_long_place_is_cut_to_what_the_centre_reads(room):
+    """A correction from one long place to a short one, in every room there is: it was once not read from 144 on."""
+    call = admitted(order(1), place="0" * 60)
+    update = UpdateOrdered(
+        call=CallId(call.order.call), incident=INCIDENT, update=1, kind=UpdateKind.PLACE, building="C"
+    )
+    for text in (
+        short_text.update_text(update_of(call, update, spot=Spot(spoken="0")), room=room),
+        short_text.call_text(call, room=room),
+    ):
+        assert 1 == short_text.parse(text).number
+        assert len(text) <= room
 
 
 @given(numbers, st.sampled_from(ROOMS))
