@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from typing import NoReturn
 
 import click
 
 from belltower.errors import BelltowerError, LinkError, Malformed, Refused, SettingsError, StoreError
+from gateway.cli.lazy import lazy
 
 CODES: tuple[tuple[type[BelltowerError], int], ...] = (
     (SettingsError, 78),
@@ -43,6 +43,8 @@ _COMMANDS = {
     "bench": "Measure the figures, each beside its floor.",
 }
 
+_TABLE = {name: (name.replace("-", "_"), about) for name, about in _COMMANDS.items()}
+
 _EPILOG = """
 \b
 Examples:
@@ -62,36 +64,7 @@ Exit codes:
 """
 
 
-class _Lazy(click.Group):
-    """Loads a command's module when it is asked for, so that `--help` is quick."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
-        if cmd_name not in _COMMANDS:
-            return None
-        module = importlib.import_module(f"gateway.cli.{cmd_name.replace('-', '_')}")
-        command: click.Command = module.command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            from difflib import get_close_matches
-
-            near = get_close_matches(args[0], _COMMANDS, n=1)
-            hint = f' Did you mean "{near[0]}"?' if near else ""
-            ctx.fail(f'There is no command "{args[0]}".{hint}')
-        return super().resolve_command(ctx, args)
-
-
-@click.group(cls=_Lazy, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=lazy(_TABLE), epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="belltower", prog_name="belltower")
 def belltower() -> None:
     """Emergency coordination for schools: a press reaches the PSAP, and everyone who must know is told."""
