@@ -30,9 +30,15 @@ _ELSEWHERE_CODES = frozenset({13227, 21215, 21216, 21408, 21606, 21612, 21659, 2
 _log = log.get("notify")
 
 
+# Of a list: what an address was sent last. Fifty, as they come unasked, would be more than is read of an answer.
+PAGE = "20"
+
+
 class _Created(Struct):
-    sid: str
-    status: str = "queued"
+    """The description of the API lets every field be null or missing."""
+
+    sid: str | None = None
+    status: str | None = None
     error_code: int | None = None
 
 
@@ -116,10 +122,11 @@ class TwilioAPI:
             return b""
         return answer.body if answer.status == 200 else b""
 
-    def settled(self, sid: str, status: str, code: int | None = None) -> Settled:
-        """What a resource's own status comes to."""
+    def settled(self, sid: str | None, status: str | None, code: int | None = None) -> Settled:
+        """What a resource's own status comes to; without one it was taken, and no more is known."""
+        status = status or "queued"
         state = self._statuses.get(status, State.ACCEPTED)
-        return Settled(state=state, provider_id=sid, reason=f"provider:{code}" if code else status)
+        return Settled(state=state, provider_id=sid or "", reason=f"provider:{code}" if code else status)
 
     def _answer(self, answer: HTTPAnswer) -> Answer:
         status, body = answer.status, answer.body
@@ -128,6 +135,10 @@ class TwilioAPI:
                 created = _created.decode(body)
             except msgspec.DecodeError:
                 return Uncertain(reason=f"unreadable:{status}")
+            if (
+                not created.sid and status != 201
+            ):  # nothing was named, nor said to be made: it may be anybody's answer
+                return Uncertain(reason=f"nameless:{status}")
             return self.settled(created.sid, created.status, created.error_code)
         if status < 200 or status >= 500 or status in {408, 409}:
             return Uncertain(reason=f"http:{status}")

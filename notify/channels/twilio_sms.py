@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from belltower.clock import SECOND, Instant
 from notify.channels.channel import DEADLINE, Answer, Message
-from notify.channels.twilio_api import TwilioAPI, created_at
+from notify.channels.twilio_api import PAGE, TwilioAPI, created_at
 from notify.delivery import State
 from notify.settings import TwilioSettings
 
@@ -35,16 +35,16 @@ _IN_LINE = 60
 
 
 class _Listed(Struct):
-    sid: str
-    status: str
-    to: str = ""
-    body: str = ""
+    sid: str | None = None
+    status: str | None = None
+    to: str | None = None
+    body: str | None = None
     error_code: int | None = None
-    date_created: str = ""
+    date_created: str | None = None
 
 
 class _List(Struct):
-    messages: list[_Listed]
+    messages: list[_Listed] = []
 
 
 _listing = msgspec.json.Decoder(_List)
@@ -88,7 +88,7 @@ class TwilioSMS:
     async def find(self, message: Message, *, known: Collection[str]) -> Answer | None:
         """The one message to its address with its exact text that was taken while it was tried; None where there are several."""
         try:
-            listed = _listing.decode(await self._api.list(To=message.address, PageSize="50"))
+            listed = _listing.decode(await self._api.list(To=message.address, PageSize=PAGE))
         except msgspec.DecodeError:
             return None
         since = Instant(message.begun_at - _SKEW * SECOND)
@@ -98,8 +98,9 @@ class TwilioSMS:
             for one in listed.messages
             if one.to == message.address
             and one.body == message.body
+            and one.sid
             and one.sid not in known
-            and since <= created_at(one.date_created) <= until
+            and since <= created_at(one.date_created or "") <= until
         ]
         if len(found) != 1:
             return None

@@ -17,7 +17,7 @@ from belltower.clock import SECOND, Instant
 from notify.channels.channel import DEADLINE, Answer, Message, Refused
 from notify.channels.reports import Report
 from notify.channels.spoken import spoken
-from notify.channels.twilio_api import TwilioAPI, TwilioReports, created_at
+from notify.channels.twilio_api import PAGE, TwilioAPI, TwilioReports, created_at
 from notify.delivery import State
 from notify.settings import TwilioVoiceSettings
 
@@ -42,14 +42,14 @@ _SKEW = 5.0
 
 
 class _Listed(Struct):
-    sid: str
-    status: str
-    to: str = ""
-    date_created: str = ""
+    sid: str | None = None
+    status: str | None = None
+    to: str | None = None
+    date_created: str | None = None
 
 
 class _List(Struct):
-    calls: list[_Listed]
+    calls: list[_Listed] = []
 
 
 _listing = msgspec.json.Decoder(_List)
@@ -100,7 +100,7 @@ class TwilioVoice:
     async def find(self, message: Message, *, known: Collection[str]) -> Answer | None:
         """The one call to its number that was made while the answer was waited for; None where there are several."""
         try:
-            listed = _listing.decode(await self._api.list(To=message.address, PageSize="50"))
+            listed = _listing.decode(await self._api.list(To=message.address, PageSize=PAGE))
         except msgspec.DecodeError:
             return None
         since = Instant(message.begun_at - int(_SKEW * SECOND))
@@ -109,8 +109,9 @@ class TwilioVoice:
             one
             for one in listed.calls
             if one.to == message.address
+            and one.sid
             and one.sid not in known
-            and since <= created_at(one.date_created) <= until
+            and since <= created_at(one.date_created or "") <= until
         ]
         return self._api.settled(found[0].sid, found[0].status) if len(found) == 1 else None
 
