@@ -728,6 +728,39 @@ class RosterTaken(Struct, frozen=True, kw_only=True, tag="roster.taken"):
     approved_by: PersonId | None = None
 
 
+class GrantGiven(Struct, frozen=True, kw_only=True, tag="grant.given"):
+    """Somebody has a role from now on, in the place of what this role of theirs was; the entry bears no incident."""
+
+    person: PersonId
+    role: str
+    # Keys of the roster's schools; none: everywhere.
+    schools: tuple[str, ...] = ()
+    # None: at the command line.
+    by: PersonId | None = None
+
+
+class GrantTaken(Struct, frozen=True, kw_only=True, tag="grant.taken"):
+    """Somebody has a role no more."""
+
+    person: PersonId
+    role: str
+    by: PersonId | None = None
+
+
+class AccountClosed(Struct, frozen=True, kw_only=True, tag="account.closed"):
+    """Somebody may sign in no more."""
+
+    person: PersonId
+    by: PersonId | None = None
+
+
+class AccountReopened(Struct, frozen=True, kw_only=True, tag="account.reopened"):
+    """Somebody may sign in again, with the roles of before."""
+
+    person: PersonId
+    by: PersonId | None = None
+
+
 class AlertSeen(Struct, frozen=True, kw_only=True, tag="alert.seen"):
     """A public alert of the weather service or a neighbour that concerns this campus: for a person to judge."""
 
@@ -810,6 +843,10 @@ Fact = (
     | DeliveryEscalated
     | ReplyHeard
     | RosterTaken
+    | GrantGiven
+    | GrantTaken
+    | AccountClosed
+    | AccountReopened
     | AlertSeen
     | UnknownFact
 )

@@ -337,6 +337,10 @@ class Incident(Struct, frozen=True, kw_only=True):
                 | facts.DeliveryEscalated()
                 | facts.ReplyHeard()
                 | facts.RosterTaken()
+                | facts.GrantGiven()
+                | facts.GrantTaken()
+                | facts.AccountClosed()
+                | facts.AccountReopened()
                 | facts.UnknownFact()
             ):
                 return self

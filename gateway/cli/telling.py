@@ -137,6 +137,14 @@ def tell(fact: Fact, places: Mapping[PlaceId, Place]) -> tuple[str, str]:
         case facts.RosterTaken():
             held = ", ".join(f"{count} {name}" for name, count in fact.counts.items() if count)
             return f"roster {fact.revision} of {fact.source} is in force: {held}", ""
+        case facts.GrantGiven():
+            where = f" for {', '.join(fact.schools)}" if fact.schools else ""
+            return f"{fact.person} is {fact.role} from now on{where}", ""
+        case facts.GrantTaken():
+            return f"{fact.person} is {fact.role} no more", ""
+        case facts.AccountClosed() | facts.AccountReopened():
+            again = "again" if isinstance(fact, facts.AccountReopened) else "no more"
+            return f"{fact.person} may sign in {again}", ""
         case (
             facts.LinkLost()
             | facts.LinkRestored()

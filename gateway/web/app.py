@@ -12,6 +12,7 @@ from aiohttp import web
 
 from belltower.clock import Clock
 from belltower.ids import Ids, PersonId, RandomBytes
+from belltower.people.grant import ADMINISTRATOR, SHIPPED
 from belltower.store import Database
 from belltower.tasks import Crew
 from gateway.web import store
@@ -21,16 +22,19 @@ from gateway.web.compose_pages import ComposePages
 from gateway.web.correction_page import Correcting, CorrectionPage
 from gateway.web.desk import DeskView
 from gateway.web.device_page import AskDevices, DevicePage
+from gateway.web.grants import Grants
 from gateway.web.guard import guard
 from gateway.web.ledger import Ledger, NoticeRoom
 from gateway.web.live import Live
 from gateway.web.notices import NoticePages
 from gateway.web.pages import Pages
 from gateway.web.passwords import Passwords
+from gateway.web.permits import PERMITS, Permits
 from gateway.web.push_page import PushPage
 from gateway.web.render import Renderer, assets
 from gateway.web.sessions import Sessions
 from gateway.web.sign_in import SignIn
+from gateway.web.store import Invitation
 from gateway.web.stream import Fanout
 from gateway.web.throttle import Throttle
 from notify.browsers import Browsers
@@ -71,14 +75,19 @@ class Web:
         """Everything was read and is being followed."""
         return not self._live.reading
 
-    async def invite(self) -> str:
+    async def invite(self, brings: Invitation) -> str:
         """The path of a new one-time link for making an account. Raises `StoreError`."""
-        return await self._sign_in.invite()
+        return await self._sign_in.invite(brings)
 
 
 async def first_invitation(page: Web, database: Database) -> str | None:
-    """A one-time link's path while nobody has an account yet, to be printed at the first start; else None."""
-    return await page.invite() if await store.accounts(database) == 0 else None
+    """A one-time link's path while nobody has an account yet, to be printed at the first start; else None.
+
+    Whoever uses it is administrator.
+    """
+    if await store.accounts(database):
+        return None
+    return await page.invite(Invitation(role=ADMINISTRATOR))
 
 
 def make_web(
@@ -90,6 +99,7 @@ def make_web(
     random_bytes: RandomBytes = os.urandom,
     zone: tzinfo = UTC,
     public_origin: str | None = None,
+    grants: Grants | None = None,
     account_names: dict[PersonId, str] | None = None,
     on_account: Callable[[], None] = lambda: None,
     hasher: argon2.PasswordHasher | None = None,
@@ -103,7 +113,7 @@ def make_web(
     """The live page over `desk`, its accounts in `database` (migrated by `gateway.web.store.STEPS`).
 
     `public_origin` is what browsers see ("https://belltower.school.example") where a proxy stands before us; cookies
-    are held to https when it says so. `account_names` is filled with the names of people who make an account, for
+    are held to https when it says so. `grants` says who may do what; by default by the roles that are shipped. `account_names` is filled with the names of people who make an account, for
     the desk's `Names`; see `gateway.web.store.names`. `on_account` is called when a one-time link was used. `machine_routes` are for machines that prove themselves in
     their own way (a carrier's signed reports): neither a sign-in nor a form of ours is asked of them. `feed` is how our
     own alerts are published; None: they are not. `devices` asks the alarm lane how the foreign devices are; None: there is
@@ -125,6 +135,10 @@ def make_web(
         clock=clock,
         random_bytes=random_bytes,
         secure=public_origin is not None and public_origin.startswith("https:"),
+    )
+    permits = Permits(
+        sessions=sessions,
+        grants=grants or Grants(database=database, roles=SHIPPED, clock=clock, ids=ids),
     )
     live = Live(desk=desk, fanout=fanout, renderer=renderer, clock=clock)
     pages = Pages(
@@ -158,6 +172,7 @@ def make_web(
         ),
         client_max_size=FORM,
     )
+    app[PERMITS] = permits
     app.add_routes([*pages.routes(), *sign_in.routes(), *machine_routes])
     if devices is not None:
         pages.devices = True

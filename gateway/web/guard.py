@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from belltower import log
-from belltower.errors import NotFound, Refused, StoreError, Unreachable
+from belltower.errors import NotFound, NotPermitted, Refused, StoreError, Unreachable
 from gateway.web.passwords import Busy
 from gateway.web.sessions import Sessions
 
@@ -68,6 +68,8 @@ def guard(
             return await handler(request)
         except NotFound as error:
             return error_page(request, 404, "Not found", str(error))
+        except NotPermitted as error:
+            return error_page(request, 403, "Not permitted", str(error))
         except Refused as error:
             return error_page(request, 409, "Not done", str(error))
         except Busy:

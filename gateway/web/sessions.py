@@ -104,6 +104,11 @@ class Sessions:
         self._seen.pop(store.hashed(token), None)
         response.del_cookie(self.cookie, path="/", secure=self._secure, httponly=True, samesite="Lax")
 
+    def forget(self, person: PersonId) -> None:
+        """Remember nothing of this person's sessions, which were ended."""
+        for key in [key for key, session in self._seen.items() if session.person == person]:
+            del self._seen[key]
+
     def form_token(self, request: web.Request, response_cookies: dict[str, str]) -> str:
         """The token for this browser's forms. May add a cookie for the response to set."""
         secret = request.cookies.get(self.cookie) or request.cookies.get(self.form_cookie)

@@ -13,12 +13,14 @@ from belltower import log
 from belltower.clock import SECOND, Clock, Instant
 from belltower.errors import Conflict, NotVerified
 from belltower.ids import Ids, PersonId
+from belltower.incident.facts import GrantGiven
+from belltower.people.grant import Grant
 from belltower.store import Database, Transaction
-from gateway.web import store
+from gateway.web import grant_store, store
 from gateway.web.guard import whole_seconds
 from gateway.web.passwords import LONGEST, SHORTEST, Passwords
 from gateway.web.sessions import Sessions
-from gateway.web.store import Account
+from gateway.web.store import Account, Invitation
 from gateway.web.stream import Fanout
 from gateway.web.throttle import Throttle
 
@@ -69,11 +71,11 @@ class SignIn:
             web.post("/setup/{token}", self._set_up),
         ]
 
-    async def invite(self) -> str:
+    async def invite(self, brings: Invitation) -> str:
         """A new one-time link's path, valid for a day; links never used before are void. Raises `StoreError`."""
         token, now = self._sessions.token(), self._clock.now()
         tx = Transaction()
-        store.add_invitation(tx, token, now, Instant(now + INVITATION))
+        store.add_invitation(tx, token, now, Instant(now + INVITATION), brings)
         await self._database.submit(tx)
         return f"/setup/{token}"
 
@@ -115,7 +117,10 @@ class SignIn:
 
     async def _invited(self, request: web.Request) -> web.Response:
         token = request.match_info["token"]
-        if not _TOKEN.fullmatch(token) or not await store.invited(self._database, token, self._clock.now()):
+        if (
+            not _TOKEN.fullmatch(token)
+            or await store.invited(self._database, token, self._clock.now()) is None
+        ):
             raise NotVerified(_VOID)
         return self._setup_form(request, {})
 
@@ -125,7 +130,8 @@ class SignIn:
 
     async def _set_up(self, request: web.Request) -> web.StreamResponse:
         token, now = request.match_info["token"], self._clock.now()
-        if not _TOKEN.fullmatch(token) or not await store.invited(self._database, token, now):
+        brings = await store.invited(self._database, token, now) if _TOKEN.fullmatch(token) else None
+        if brings is None:
             raise NotVerified(_VOID)
         form = await request.post()
         name = " ".join(_text(form.get("name")).split())[:80]
@@ -149,6 +155,10 @@ class SignIn:
         tx = Transaction()
         store.use_invitation(tx, token, now)
         store.add_account(tx, account, now)
+        grant = Grant(person=account.person, role=brings.role, schools=brings.schools)
+        grant_store.add_grant(tx, grant, now)
+        fact = GrantGiven(person=grant.person, role=grant.role, schools=tuple(sorted(grant.schools)))
+        grant_store.add_change(tx, self._ids.fact(), fact, now)
         response = web.Response(status=303, headers={hdrs.LOCATION: "/"})
         try:
             await self._sessions.begin(response, account.person, tx)

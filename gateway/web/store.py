@@ -1,16 +1,19 @@
 """This room's tables: accounts, the one-time links that make them, sessions, and which incidents are open.
 
-Secrets are kept hashed.
+Secrets are kept hashed. Who has which role stands in `grant_store.py`.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
+import msgspec
 from msgspec import Struct
 
 from belltower.clock import Instant
 from belltower.ids import IncidentId, PersonId
+from belltower.people.grant import Grant
 from belltower.store import Database, Step, Transaction
 
 STEPS = [
@@ -34,7 +37,28 @@ STEPS = [
         );
         CREATE INDEX web_incident_closed ON web_incident (closed_at);
         """,
-    )
+    ),
+    # A grant is one row for each school; '' is everywhere. Who had an account before there were grants could do
+    # everything, and still can.
+    Step(
+        room="web",
+        number=2,
+        sql="""
+        ALTER TABLE web_account ADD COLUMN closed_at BIGINT;
+        ALTER TABLE web_invitation ADD COLUMN role TEXT NOT NULL DEFAULT 'staff';
+        ALTER TABLE web_invitation ADD COLUMN schools TEXT NOT NULL DEFAULT '[]';
+        CREATE TABLE web_grant (
+            person TEXT NOT NULL, role TEXT NOT NULL, school TEXT NOT NULL, given_at BIGINT NOT NULL,
+            PRIMARY KEY (person, role, school)
+        );
+        CREATE TABLE web_grant_change (
+            id TEXT PRIMARY KEY, changed_at BIGINT NOT NULL, body TEXT NOT NULL
+        );
+        INSERT INTO web_grant (person, role, school, given_at)
+            SELECT person, 'administrator', '', made_at FROM web_account;
+        UPDATE web_invitation SET role = 'administrator' WHERE NOT EXISTS (SELECT 1 FROM web_account);
+        """,
+    ),
 ]
 
 
@@ -54,6 +78,7 @@ class Session(Struct, frozen=True, kw_only=True):
     name: str
     seen_at: Instant
     expires_at: Instant
+    grants: tuple[Grant, ...] = ()
 
 
 def hashed(token: str) -> bytes:
@@ -61,15 +86,24 @@ def hashed(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
+class Invitation(Struct, frozen=True, kw_only=True):
+    """What a one-time link brings to whoever uses it."""
+
+    role: str
+    schools: frozenset[str] = frozenset()
+
+
 async def accounts(database: Database) -> int:
-    """How many accounts there are."""
+    """How many accounts there are, closed ones too."""
     return int((await database.read("SELECT COUNT(*) FROM web_account"))[0][0])
 
 
 async def account(database: Database, sign_in: str) -> Account | None:
-    """The account with this sign-in name."""
+    """The account with this sign-in name, unless it is closed."""
     rows = await database.read(
-        "SELECT person, sign_in, name, password FROM web_account WHERE sign_in = :sign_in", sign_in=sign_in
+        "SELECT person, sign_in, name, password FROM web_account"
+        " WHERE sign_in = :sign_in AND closed_at IS NULL",
+        sign_in=sign_in,
     )
     return (
         Account(person=rows[0][0], sign_in=rows[0][1], name=rows[0][2], password=rows[0][3]) if rows else None
@@ -96,25 +130,32 @@ def add_account(tx: Transaction, account: Account, at: Instant) -> None:
     )
 
 
-def add_invitation(tx: Transaction, token: str, at: Instant, expires_at: Instant) -> None:
+def add_invitation(tx: Transaction, token: str, at: Instant, expires_at: Instant, brings: Invitation) -> None:
     """Keep a new one-time link; those never used are void from now on."""
     tx.add("DELETE FROM web_invitation WHERE used_at IS NULL")
     tx.add(
-        "INSERT INTO web_invitation (token_hash, made_at, expires_at) VALUES (:hash, :at, :expires)",
+        "INSERT INTO web_invitation (token_hash, made_at, expires_at, role, schools)"
+        " VALUES (:hash, :at, :expires, :role, :schools)",
         hash=hashed(token),
         at=at,
         expires=expires_at,
+        role=brings.role,
+        schools=msgspec.json.encode(sorted(brings.schools)).decode(),
     )
 
 
-async def invited(database: Database, token: str, at: Instant) -> bool:
-    """The one-time link is known, unused and not too old."""
+async def invited(database: Database, token: str, at: Instant) -> Invitation | None:
+    """What the one-time link brings; None: it is not known, used, or too old."""
     rows = await database.read(
-        "SELECT 1 FROM web_invitation WHERE token_hash = :hash AND used_at IS NULL AND expires_at > :at",
+        "SELECT role, schools FROM web_invitation"
+        " WHERE token_hash = :hash AND used_at IS NULL AND expires_at > :at",
         hash=hashed(token),
         at=at,
     )
-    return bool(rows)
+    if not rows:
+        return None
+    role, schools = rows[0]
+    return Invitation(role=role, schools=msgspec.json.decode(schools, type=frozenset[str]))
 
 
 def use_invitation(tx: Transaction, token: str, at: Instant) -> None:
@@ -144,17 +185,29 @@ def add_session(tx: Transaction, token: str, person: PersonId, at: Instant, expi
 async def session(database: Database, token: str, at: Instant, seen_after: Instant) -> Session | None:
     """The session, unless it is over or was not used for too long."""
     rows = await database.read(
-        "SELECT s.person, a.name, s.seen_at, s.expires_at FROM web_session s"
-        " JOIN web_account a ON a.person = s.person"
-        " WHERE s.token_hash = :hash AND s.expires_at > :at AND s.seen_at > :seen",
+        "SELECT s.person, a.name, s.seen_at, s.expires_at, g.role, g.school FROM web_session s"
+        " JOIN web_account a ON a.person = s.person LEFT JOIN web_grant g ON g.person = s.person"
+        " WHERE s.token_hash = :hash AND s.expires_at > :at AND s.seen_at > :seen AND a.closed_at IS NULL",
         hash=hashed(token),
         at=at,
         seen=seen_after,
     )
     if not rows:
         return None
-    person, name, seen_at, expires_at = rows[0]
-    return Session(person=person, name=name, seen_at=seen_at, expires_at=expires_at)
+    person, name, seen_at, expires_at = rows[0][:4]
+    given = grants_of([(person, role, school) for *_, role, school in rows if role is not None])
+    return Session(person=person, name=name, seen_at=seen_at, expires_at=expires_at, grants=given)
+
+
+def grants_of(rows: Iterable[tuple[PersonId, str, str]]) -> tuple[Grant, ...]:
+    """Grants from their rows: person, role, and one school or "" for everywhere, which covers the others."""
+    schools: dict[tuple[PersonId, str], set[str]] = {}
+    for person, role, school in rows:
+        schools.setdefault((person, role), set()).add(school)
+    return tuple(
+        Grant(person=person, role=role, schools=frozenset() if "" in where else frozenset(where))
+        for (person, role), where in sorted(schools.items())
+    )
 
 
 def touch_session(tx: Transaction, token: str, at: Instant) -> None:

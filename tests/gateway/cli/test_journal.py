@@ -93,7 +93,7 @@ def test_somebody_is_invited_while_the_desk_runs(tmp_path: Path) -> None:
         web_store.use_invitation(tx, links[1].rpartition("/")[2], now)
         await database.submit(tx)
         await database.close()
-        return good[0], good[1]
+        return good[0] is not None, good[1] is not None
 
     assert (False, True) == asyncio.run(run())
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from gateway.web.store import Invitation
 from notify.audience import AudienceRule
 from notify.delivery import State
 from tests.gateway.web.house import House, living
@@ -123,7 +124,7 @@ async def test_a_notice_is_written_looked_at_tried_and_let_go_by_two(house: Hous
         await judged(page, "notice-waiting")
         assert [] == [body for _, body in school.carrier.sent if "EXERCISE" not in body]
         async with visiting(browser, address) as (_, other):
-            await other.goto(address + await house.page.invite())
+            await other.goto(address + await house.page.invite(Invitation(role="office")))
             await other.get_by_label("Your name, as others read it").fill("Tom Birch")
             await other.get_by_label("Sign-in name").fill("tom")
             await other.get_by_label("Password, at least 10 characters").fill(PASSWORD)

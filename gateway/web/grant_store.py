@@ -1,0 +1,166 @@
+"""Who has which role, as rows; and what of it the journal has not been told yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from belltower.clock import Instant
+from belltower.ids import FactId, PersonId
+from belltower.incident.facts import AccountClosed, AccountReopened, GrantGiven, GrantTaken
+from belltower.people.grant import Grant
+from belltower.store import Database, Transaction
+from gateway.web.store import grants_of
+
+Change = GrantGiven | GrantTaken | AccountClosed | AccountReopened
+"""What is written down of accounts: ids of people, names of roles, keys of schools."""
+
+_changes = msgspec.json.Decoder(Change)
+
+_LAST = """
+SELECT count(DISTINCT g.person) FROM web_grant g JOIN web_account a ON a.person = g.person
+WHERE g.school = '' AND a.closed_at IS NULL AND g.person <> :person AND g.role IN ({roles})
+"""
+_LISTED = """
+SELECT a.person, a.sign_in, a.name, a.made_at, a.closed_at,
+    (SELECT count(*) FROM web_session s WHERE s.person = a.person AND s.expires_at > :at),
+    (SELECT max(s.seen_at) FROM web_session s WHERE s.person = a.person)
+FROM web_account a ORDER BY a.name, a.person
+"""
+
+
+class Listed(Struct, frozen=True, kw_only=True):
+    """An account as administrators see it."""
+
+    person: PersonId
+    sign_in: str
+    name: str
+    made_at: Instant
+    # Since when nobody signs in with it; None: it is open.
+    closed_at: Instant | None
+    # Browsers that are signed in, and when one was seen last.
+    sessions: int
+    seen_at: Instant | None
+    grants: tuple[Grant, ...] = ()
+
+
+async def granted(database: Database, person: PersonId) -> tuple[Grant, ...]:
+    """What this person has; nothing where the account is closed."""
+    rows = await database.read(
+        "SELECT g.person, g.role, g.school FROM web_grant g JOIN web_account a ON a.person = g.person"
+        " WHERE g.person = :person AND a.closed_at IS NULL",
+        person=person,
+    )
+    return grants_of(_rows(rows))
+
+
+async def listed(database: Database, at: Instant) -> list[Listed]:
+    """Every account by name, with its roles."""
+    grants: dict[PersonId, list[Grant]] = {}
+    for grant in grants_of(_rows(await database.read("SELECT person, role, school FROM web_grant"))):
+        grants.setdefault(grant.person, []).append(grant)
+    return [
+        Listed(
+            person=PersonId(person),
+            sign_in=sign_in,
+            name=name,
+            made_at=made_at,
+            closed_at=closed_at,
+            sessions=sessions,
+            seen_at=seen_at,
+            grants=tuple(grants.get(person, ())),
+        )
+        for person, sign_in, name, made_at, closed_at, sessions, seen_at in await database.read(
+            _LISTED, at=at
+        )
+    ]
+
+
+async def others_manage(database: Database, person: PersonId, roles: Sequence[str]) -> bool:
+    """Whether somebody else, who may sign in, has one of these roles everywhere."""
+    names = {f"role{n}": role for n, role in enumerate(roles)}
+    if not names:
+        return False
+    sql = _LAST.format(roles=", ".join(f":{name}" for name in names))
+    return bool((await database.read(sql, person=person, **names))[0][0])
+
+
+def add_grant(tx: Transaction, grant: Grant, at: Instant) -> None:
+    """Keep a grant in the place of what this role of this person was before."""
+    remove_grant(tx, grant)
+    for school in grant.schools or ("",):
+        tx.add(
+            "INSERT INTO web_grant (person, role, school, given_at) VALUES (:person, :role, :school, :at)",
+            person=grant.person,
+            role=grant.role,
+            school=school,
+            at=at,
+        )
+
+
+def remove_grant(tx: Transaction, grant: Grant) -> None:
+    """Forget this role of this person, wherever it was given."""
+    tx.add(
+        "DELETE FROM web_grant WHERE person = :person AND role = :role", person=grant.person, role=grant.role
+    )
+
+
+def close_account(tx: Transaction, person: PersonId, at: Instant) -> None:
+    """Nobody signs in with it from now on; `Conflict` where that is so already."""
+    tx.add(
+        "UPDATE web_account SET closed_at = :at WHERE person = :person AND closed_at IS NULL",
+        expect=1,
+        person=person,
+        at=at,
+    )
+    end_sessions(tx, person)
+
+
+def reopen_account(tx: Transaction, person: PersonId) -> None:
+    """Its holder may sign in again; `Conflict` where it is open."""
+    tx.add(
+        "UPDATE web_account SET closed_at = NULL WHERE person = :person AND closed_at IS NOT NULL",
+        expect=1,
+        person=person,
+    )
+
+
+async def sessions_of(database: Database, person: PersonId) -> list[bytes]:
+    """The hashes of this person's sessions."""
+    rows = await database.read("SELECT token_hash FROM web_session WHERE person = :person", person=person)
+    return [bytes(row[0]) for row in rows]
+
+
+def end_sessions(tx: Transaction, person: PersonId) -> None:
+    """Sign all of this person's browsers out."""
+    tx.add("DELETE FROM web_session WHERE person = :person", person=person)
+
+
+def add_change(tx: Transaction, id_: FactId, change: Change, at: Instant) -> None:
+    """What the journal is to be told, by the lane that writes it: the change may come from another process."""
+    tx.add(
+        "INSERT INTO web_grant_change (id, changed_at, body) VALUES (:id, :at, :body)",
+        id=id_,
+        at=at,
+        body=msgspec.json.encode(change).decode(),
+    )
+
+
+async def changes(database: Database, limit: int) -> list[tuple[FactId, Instant, Change]]:
+    """What the journal has not been told yet, the oldest first."""
+    rows = await database.read(
+        "SELECT id, changed_at, body FROM web_grant_change ORDER BY changed_at, id LIMIT :limit", limit=limit
+    )
+    return [(FactId(id_), Instant(at), _changes.decode(body)) for id_, at, body in rows]
+
+
+def told(tx: Transaction, id_: FactId) -> None:
+    """The journal has it; `Conflict` where it had it before."""
+    tx.add("DELETE FROM web_grant_change WHERE id = :id", expect=1, id=id_)
+
+
+def _rows(rows: Sequence[tuple[Any, ...]]) -> list[tuple[PersonId, str, str]]:
+    return [(PersonId(person), str(role), str(school)) for person, role, school in rows]
