@@ -161,20 +161,12 @@ class PostgresServer:
         return f"postgresql://belltower@127.0.0.1:{self.port}/{name}"
 
 
-def missing(what: str) -> None:
-    """Skip on a workbench, fail where everything must be there."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{what} is not installed")
-    pytest.skip(f"{what} is not installed")
-
-
 @contextlib.contextmanager
 def running():
     """A started server in a folder of its own."""
     binaries = _binaries()
     if binaries is None:
-        missing("PostgreSQL")
-        return
+        pytest.fail("PostgreSQL is not installed; `make test` installs what the tests speak to")
     folder = Path(tempfile.mkdtemp(prefix="belltower-pg-"))
     server = PostgresServer(binaries=binaries, folder=folder)
     try:
