@@ -39,6 +39,7 @@ from gateway.alert_watch import AlertWatch
 from gateway.control import ControlClient
 from gateway.desk_channels import DeskNotices, LaneOutputs, SiteNames, notice_site, promised
 from gateway.desk_roster import DeskRoster
+from gateway.disclosing import DisclosureDesk
 from gateway.intake.devices.health import Devices
 from gateway.invitation import FIRST
 from gateway.rosters import RosterDesk, open_rosters
@@ -195,6 +196,10 @@ class DeskLane:
                 clock=clock,
                 ids=ids,
             )
+            disclosing = DisclosureDesk(
+                journal=journal, open_incidents=desk.open_incidents, clock=clock, ids=ids
+            )
+            stack.callback(disclosing.close)
             page = make_web(
                 desk=desk,
                 database=database,
@@ -230,6 +235,8 @@ class DeskLane:
                 crew.essential("incidents", desk.run)
                 notices.run(crew)
                 crew.mendable("rosters", roster_desk.run)
+                crew.mendable("disclosures", disclosing.run)
+                crew.mendable("disclosures' ends", disclosing.attend)
                 watch.run(crew)
                 page.start(crew)
                 await _serve(page.app, settings.desk.web, stack)

@@ -12,6 +12,7 @@ from belltower.errors import Conflict, SettingsError
 from belltower.ids import Ids, IncidentId
 from belltower.incident.facts import Fact, RosterTaken
 from belltower.journal import Draft, Journal
+from belltower.people import disclosure_tables
 from belltower.people.store import RosterStore
 from belltower.people.tables import LAST, STEPS
 from belltower.people.taking import HeldUp, Ready, Taking
@@ -31,9 +32,13 @@ async def open_rosters(database: Database, key_ring: Path) -> RosterStore:
     Raises `SettingsError`: the file is lost though something is sealed with its keys, or is no key ring.
     """
     await database.migrate(STEPS)
+    await database.migrate(disclosure_tables.STEPS)
     await database.migrate(reply_tables.STEPS)
     await database.migrate(browsers.STEPS)
-    sealed = [(await database.read(asked))[0][0] for asked in (LAST, reply_tables.ANY, browsers.ANY)]
+    sealed = [
+        (await database.read(asked))[0][0]
+        for asked in (LAST, disclosure_tables.ANY, reply_tables.ANY, browsers.ANY)
+    ]
     ring = _ring(key_ring, needed=any(sealed))
     return RosterStore(database=database, vault=Vault(ring=ring))
 
@@ -42,7 +47,7 @@ def _ring(path: Path, *, needed: bool) -> KeyRing:
     if not path.exists():
         if needed:
             raise SettingsError(
-                f"key ring {path}: not there, and rosters, answers or browsers are sealed with its keys; take it from the backup"
+                f"key ring {path}: not there, and rosters, disclosures, answers or browsers are sealed with its keys; take it from the backup"
             )
         write_ring(path, new_ring())
     return read_ring(path)

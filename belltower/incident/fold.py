@@ -341,6 +341,9 @@ class Incident(Struct, frozen=True, kw_only=True):
                 | facts.GrantTaken()
                 | facts.AccountClosed()
                 | facts.AccountReopened()
+                | facts.DisclosureOpened()
+                | facts.DisclosureGiven()
+                | facts.DisclosureClosed()
                 | facts.UnknownFact()
             ):
                 return self

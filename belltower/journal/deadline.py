@@ -24,8 +24,8 @@ class Deadline(Struct, frozen=True, kw_only=True):
 class Deadlines:
     """One owner's deadlines.
 
-    For work that is due later than a process may live. No room of this version arms one: what is due within seconds
-    is found again in the facts at a restart.
+    For work that is due later than a process may live: the next update that families were promised, the end of a
+    disclosure. What is due within seconds is found again in the facts at a restart.
 
     Set and cleared with a transaction; `follow` yields each when it is due. Once armed, a deadline runs on the event
     loop's monotonic time: a stepped wall clock neither hurries nor delays it. It is armed as soon as it is set, even

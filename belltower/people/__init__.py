@@ -14,6 +14,8 @@
     comparing.py  a roster beside the one in force
     taking.py     Taking: look, prepare, settle, tidy
     collecting.py pure: what the records of one student and one adult say about collecting, on one day
+    disclosure.py pure: what may be given to somebody outside, and what is said of it; disclosure_rows.py: what they read
+    disclosure_register.py  opened, given, closed: nothing leaves that does not stand there; disclosure_students.py, _tables.py
     apart.py      a load read, compared and written in a process of its own
 
 A human's id is made from the source and its key for them: every load names them alike, and the id says neither. What

@@ -121,6 +121,28 @@ class RosterStore:
         found = await self._with_addresses(rows, revision)
         return found[0] if found else None
 
+    async def known(self, persons: Sequence[PersonId]) -> list[KnownHuman]:
+        """Those of these that are in the roster in force."""
+        revision = await self.in_force()
+        return await self._with_addresses(
+            await self._among(Kept.PERSON, "ident", persons, revision), revision
+        )
+
+    async def links_to(self, students: Sequence[PersonId]) -> dict[PersonId, list[KnownLink]]:
+        """Every link of each of these students."""
+        found: dict[PersonId, list[KnownLink]] = {}
+        for row in await self._among(Kept.LINK, "student", students, await self.in_force()):
+            found.setdefault(PersonId(row[3]), []).append(known_link(self.vault, row))
+        return found
+
+    async def enrolments_among(self, persons: Sequence[PersonId]) -> dict[PersonId, list[Enrolment]]:
+        """The classes of each of these, with their part in them."""
+        found: dict[PersonId, list[Enrolment]] = {}
+        for row in await self._among(Kept.ENROLMENT, "person", persons, await self.in_force()):
+            person, one = enrolment(row)
+            found.setdefault(person, []).append(one)
+        return found
+
     async def links_of(self, person: PersonId) -> list[KnownLink]:
         """Every link that names this person, as the student or as the adult, on anybody's word."""
         rows = await self._select(Kept.LINK, "(student = :person OR adult = :person)", person=person)

@@ -145,6 +145,13 @@ def tell(fact: Fact, places: Mapping[PlaceId, Place]) -> tuple[str, str]:
         case facts.AccountClosed() | facts.AccountReopened():
             again = "again" if isinstance(fact, facts.AccountReopened) else "no more"
             return f"{fact.person} may sign in {again}", ""
+        case facts.DisclosureOpened():
+            what = ", ".join(fact.fields)
+            return f"records of {fact.students} students may be given outside by {fact.by}: {what}", ""
+        case facts.DisclosureGiven():
+            return f"records of {fact.students} students {fact.way} for somebody outside by {fact.by}", ""
+        case facts.DisclosureClosed():
+            return f"no records are given outside any more: {fact.why.replace('-', ' ')}", ""
         case (
             facts.LinkLost()
             | facts.LinkRestored()

@@ -381,6 +381,23 @@ class Story:
             case facts.PanelTrouble() as fact:
                 title = f"Panel {fact.panel} reports {fact.code} of zone {fact.zone or '-'}"
                 return self._first(f"panel:{entry.id}", entry.at, Stage.UNKNOWN, title, "a person must look")
+            case facts.DisclosureOpened() as fact:
+                title = f"Records of {fact.students} students may be given outside"
+                return self._first(
+                    f"disclosure:{fact.disclosure}",
+                    entry.at,
+                    Stage.RECORDED,
+                    title,
+                    self._names.person(fact.by),
+                )
+            case facts.DisclosureGiven() as fact:
+                title = f"Records of {fact.students} students {fact.way} for somebody outside"
+                return self._first(
+                    f"given:{entry.id}", entry.at, Stage.RECORDED, title, self._names.person(fact.by)
+                )
+            case facts.DisclosureClosed() as fact:
+                title = f"No records are given outside any more: {fact.why.replace('-', ' ')}"
+                return self._first(f"undisclosed:{fact.disclosure}", entry.at, Stage.RECORDED, title)
             case facts.UnknownFact() as fact:
                 title = f"Something this version does not know: {fact.unknown_tag}"
                 return self._first(f"other:{entry.id}", entry.at, Stage.UNKNOWN, title)

@@ -1,0 +1,132 @@
+"""Whose records a disclosure is about, and what of them a recipient reads, by the roster in force."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from belltower.errors import NotFound, Refused
+from belltower.ids import PersonId
+from belltower.people.disclosure import MOST, Field, Selection
+from belltower.people.disclosure_rows import Around, Row, called, columns, row
+from belltower.people.reading.namesakes import folded
+from belltower.people.records import KnownHuman, schools_of
+from belltower.people.roster import ClassKey, HumanKind
+from belltower.people.store import RosterStore
+
+_PAGE = 250
+_KIND = 3
+
+
+class Students:
+    """Finds them, and reads only what is wanted of them."""
+
+    def __init__(self, *, roster: RosterStore) -> None:
+        self._roster = roster
+
+    async def meant(self, selection: Selection) -> tuple[tuple[PersonId, ...], frozenset[str]]:
+        """The students of a selection, each once, and the schools they are at first of all.
+
+        Raises:
+            Refused: nobody is meant, or too many, or a line fits no student or several.
+        """
+        found: dict[PersonId, None] = {}
+        for key in sorted(selection.classes):
+            for person, enrolled in await self._roster.class_list(ClassKey(key)):
+                if enrolled.role == "student":
+                    found[person] = None
+        lines = [line.strip() for line in selection.students if line.strip()]
+        ids = [PersonId(line) for line in lines if _is_id(line)]
+        found |= dict.fromkeys(await self._of_ids(ids))
+        found |= dict.fromkeys(await self._named([line for line in lines if not _is_id(line)]))
+        schools: set[str] = set()
+        async for page in self._roster.rows(await self._roster.in_force()):
+            for one in page:
+                if one[_KIND] != HumanKind.STUDENT.value:
+                    continue
+                at, person = schools_of(one), PersonId(one[1])
+                if selection.schools.intersection(at):
+                    found[person] = None
+                if person in found:
+                    schools.update(at[:1])
+        if not found:
+            raise NotFound("Nobody is meant: no student of the roster in force is in what was chosen.")
+        if len(found) > MOST:
+            raise Refused(f"{len(found)} students are meant; one disclosure is for {MOST} at most.")
+        return tuple(found), frozenset(schools)
+
+    async def schools(self, students: Sequence[PersonId]) -> frozenset[str]:
+        """The schools they are at first of all."""
+        at = await self._roster.schools_of(students, await self._roster.in_force())
+        return frozenset(str(keys[0]) for keys in at.values() if keys)
+
+    async def rows(self, students: Sequence[PersonId], fields: Sequence[Field]) -> AsyncIterator[list[Row]]:
+        """What is read of each, some at a time; whoever is in the roster no more stands there without anything."""
+        roster = self._roster
+        schools = {one.key: one.name for one in await roster.schools()}
+        classes = {one.key: one for one in await roster.classes()}
+        for start in range(0, len(students), _PAGE):
+            page = students[start : start + _PAGE]
+            humans = {one.id: one for one in await roster.known(page)}
+            links = await roster.links_to(page) if Field.CONTACT in fields else {}
+            adults = sorted({one.adult for each in links.values() for one in each})
+            known = {one.id: one for one in await roster.known(adults)}
+            sits = await roster.enrolments_among(page) if Field.LOCATION in fields else {}
+            yield [
+                row(
+                    humans[student],
+                    Around(
+                        links=links.get(student, ()),
+                        adults=known,
+                        schools=schools,
+                        classes=[
+                            classes[one.school_class]
+                            for one in sits.get(student, ())
+                            if one.school_class in classes
+                        ],
+                    ),
+                    fields,
+                )
+                if student in humans
+                else Row(student=student, cells=("",) * len(columns(fields)), fields=())
+                for student in page
+            ]
+
+    async def _of_ids(self, ids: Sequence[PersonId]) -> Sequence[PersonId]:
+        known = {one.id for one in await self._roster.known(ids) if one.human.kind is HumanKind.STUDENT}
+        for person in ids:
+            if person not in known:
+                raise NotFound(f"{person}: the roster in force knows no student of this id.")
+        return ids
+
+    async def _named(self, lines: Sequence[str]) -> list[PersonId]:
+        """Those whom a number or a whole name means."""
+        if not lines:
+            return []
+        wanted: dict[str, list[PersonId]] = {folded(line): [] for line in lines}
+        async for page in self._roster.humans(HumanKind.STUDENT):
+            await asyncio.sleep(0)
+            for known in page:
+                for name in _names(known) & wanted.keys():
+                    wanted[name].append(known.id)
+        for count, line in enumerate(lines, 1):
+            fitting = wanted[folded(line)]
+            if not fitting:
+                raise NotFound(f"Name or number {count} of those written down is no student's here.")
+            if len(fitting) > 1:
+                raise Refused(
+                    f"Name or number {count} of those written down is that of {len(fitting)} students."
+                    f" Write the number, or one of these ids: {', '.join(fitting[:5])}"
+                )
+        return [wanted[folded(line)][0] for line in lines]
+
+
+def _is_id(line: str) -> bool:
+    return line.startswith("per_")
+
+
+def _names(known: KnownHuman) -> set[str]:
+    """What a student is found by: the number, and the whole name either way round."""
+    human = known.human
+    names = {f"{human.given} {human.family}", f"{human.family}, {human.given}", called(human), human.number}
+    return {folded(one) for one in names if one}
