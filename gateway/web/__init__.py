@@ -7,7 +7,7 @@
     view.py       pure: what the templates are given
     live.py       follows the desk, keeps the open stories, says what changed
     stream.py     fan-out of server-sent events, one bounded queue for each client
-    notices.py    the list of notices; ledger.py, ledger_view.py: what became of each, live and as a table
+    notices.py    the list of notices; ledger.py, ledger_view.py: what became of each, live and as a table; cells.py
     answers.py    pure: who is safe and who needs help; answer_page.py: what they wrote
     pages.py      the pages and the two verbs
     sign_in.py    the one-time link, the password, the way out

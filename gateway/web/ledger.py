@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
-import re
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from typing import Protocol
 
@@ -16,6 +13,7 @@ from belltower import log
 from belltower.clock import SECOND, Clock, Instant, aware
 from belltower.errors import NotFound, StoreError
 from belltower.ids import Ids, NoticeId, PersonId
+from gateway.web.cells import MARK, Cells
 from gateway.web.compose_view import spoken_alone, spoken_audience, spoken_forecast, spoken_seconds
 from gateway.web.desk import Names
 from gateway.web.ledger_view import (
@@ -313,7 +311,7 @@ class Ledger:
         first = await anext(rows)  # what cannot be read is said before the file begins
         _log.info("ledger_exported", notice=listed.notice, person=session.person)
         await response.prepare(request)
-        await response.write(b"\xef\xbb\xbf" + first)
+        await response.write(MARK + first)
         async for more in rows:
             await response.write(more)
         await response.write_eof()
@@ -321,7 +319,7 @@ class Ledger:
 
     async def _rows(self, listed: Listed) -> AsyncIterator[bytes]:
         """The file, a page at a time. People who share an address stand in lines of their own, without a delivery."""
-        out = _Sheet()
+        out = Cells()
         out.write(COLUMNS)
         yield out.taken()
         async for lines in self._room.reports.lines(listed):
@@ -381,30 +379,3 @@ def _unplanned(written: Draft | None) -> Listed:
         ordered_at=written.asked_at,
         superseded_by="",
     )
-
-
-class _Sheet:
-    """Lines of a CSV file in which no cell is a formula."""
-
-    def __init__(self) -> None:
-        self._text = io.StringIO()
-        self._writer = csv.writer(self._text)
-
-    def write(self, cells: Collection[str]) -> None:
-        self._writer.writerow([neutral(cell) for cell in cells])
-
-    def taken(self) -> bytes:
-        text = self._text.getvalue()
-        self._text.seek(0)
-        self._text.truncate()
-        return text.encode()
-
-
-def neutral(cell: str) -> str:
-    """The cell so that no table program takes it for a formula: what would begin one gets an apostrophe before it."""
-    plain = _CONTROL.sub(" ", cell)
-    return "'" + plain if plain.lstrip()[:1] in _BEGINS_FORMULA else plain
-
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_BEGINS_FORMULA = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")

@@ -9,7 +9,8 @@ import pytest
 from belltower.incident.facts import Mode
 from belltower.people.person import Person
 from gateway.web import ledger
-from gateway.web.ledger import COLUMNS, neutral
+from gateway.web.cells import neutral
+from gateway.web.ledger import COLUMNS
 from notify.audience import AudienceRule
 from notify.delivery import State
 from tests.gateway.web.house import BrokenReads, House, living
