@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import NewType
+from typing import NewType, cast
 
 from belltower.clock import Clock
 
@@ -53,6 +53,17 @@ class Ids:
             self._begin(milliseconds)
         return self._head + _PAIRS[self._tail >> 10] + _PAIRS[self._tail & 0x3FF]
 
+    def _ulids(self, prefix: str, count: int) -> list[str]:
+        """So many at once, far cheaper than one by one."""
+        minted: list[str] = []
+        while len(minted) < count:
+            minted.append(prefix + self._ulid())
+            following = min(count - len(minted), _TAILS - 1 - self._tail)
+            head, first = prefix + self._head, self._tail + 1
+            self._tail += following
+            minted += [f"{head}{_PAIRS[n >> 10]}{_PAIRS[n & 0x3FF]}" for n in range(first, first + following)]
+        return minted
+
     def _begin(self, milliseconds: int) -> None:
         """Draw a new random part; later ids of the same millisecond count on from it."""
         self._milliseconds = max(milliseconds, self._milliseconds + (self._tail >= _TAILS))
@@ -76,6 +87,10 @@ class Ids:
         """A new fact's id."""
         return FactId("fct_" + self._ulid())
 
+    def facts(self, count: int) -> list[FactId]:
+        """So many new facts' ids, in order."""
+        return cast("list[FactId]", self._ulids("fct_", count))
+
     def notice(self) -> NoticeId:
         """A new notice's id."""
         return NoticeId("ntc_" + self._ulid())
@@ -83,6 +98,10 @@ class Ids:
     def delivery(self) -> DeliveryId:
         """A new delivery's id."""
         return DeliveryId("dlv_" + self._ulid())
+
+    def deliveries(self, count: int) -> list[DeliveryId]:
+        """So many new deliveries' ids, in order."""
+        return cast("list[DeliveryId]", self._ulids("dlv_", count))
 
     def verb(self) -> VerbId:
         """A new verb's id, minted by whoever asks, so that asking twice does once."""

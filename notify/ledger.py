@@ -82,11 +82,12 @@ class Ledger:
 
     def remember(self, deliveries: Iterable[Delivery]) -> None:
         """These are the rows as they now stand: spares reading them again."""
+        known = self._known
         for delivery in deliveries:
-            self._known[delivery.id] = delivery
-            self._known.move_to_end(delivery.id)
-        while len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
+            known[delivery.id] = delivery
+            known.move_to_end(delivery.id)
+        while len(known) > _REMEMBERED:
+            known.popitem(last=False)
 
     def note(self, evidence: Evidence, *, due_at: Instant | None = None) -> None:
         """Write this down soon. A kill before that leaves the row as it is, which says less, never more."""
@@ -154,26 +155,26 @@ class Ledger:
         if unknown:
             self.remember((await self._tables.of(sorted(unknown))).values())
         tx = Transaction()
-        drafts: list[Draft] = []
+        told: list[Delivery] = []
         after: dict[DeliveryId, Delivery] = {}
         moved: Counter[Moved] = Counter()
         for one in group:
-            evidence = one.evidence
-            before = after.get(evidence.delivery) or self._known.get(evidence.delivery)
+            id_ = one.evidence.delivery
+            before = after.get(id_) or self._known.get(id_)
             if before is None:
                 continue
             settled = self._settle(tx, before, one)
             if settled is not None:
-                after[before.id] = settled
+                after[id_] = settled
                 moved[
                     before.notice, before.revision, before.channel, before.state, settled.state, before.parts
                 ] += 1
                 if settled.state in OUTCOMES:
-                    drafts.append(self._draft(settled))
+                    told.append(settled)
         if after:
             self.remember(after.values())
             self._at("ledger.before_commit")
-            await self._commit(tx, drafts)
+            await self._commit(tx, self._drafts(told))
             self._at("ledger.after_commit")
             self._move(moved)
 
@@ -204,22 +205,26 @@ class Ledger:
             self._tables.settle(tx, before, after, asking=asking)
         return after
 
-    def _draft(self, delivery: Delivery) -> Draft:
-        return Draft(
-            id=self._ids.fact(),
-            at=self._clock.now(),
-            subject=delivery.incident,
-            fact=DeliverySettled(
-                delivery=delivery.id,
-                notice=delivery.notice,
-                revision=delivery.revision,
-                person=delivery.person,
-                channel=delivery.channel,
-                outcome=OUTCOMES[delivery.state],
-                reason=delivery.reason,
-                begun_at=delivery.begun_at,
-            ),
-        )
+    def _drafts(self, settled: list[Delivery]) -> list[Draft]:
+        at = self._clock.now()
+        return [
+            Draft(
+                id=id_,
+                at=at,
+                subject=delivery.incident,
+                fact=DeliverySettled(
+                    delivery=delivery.id,
+                    notice=delivery.notice,
+                    revision=delivery.revision,
+                    person=delivery.person,
+                    channel=delivery.channel,
+                    outcome=OUTCOMES[delivery.state],
+                    reason=delivery.reason,
+                    begun_at=delivery.begun_at,
+                ),
+            )
+            for id_, delivery in zip(self._ids.facts(len(settled)), settled, strict=True)
+        ]
 
     async def _commit(self, tx: Transaction, drafts: list[Draft]) -> None:
         try:

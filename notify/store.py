@@ -583,12 +583,12 @@ class DeliveryTables:
             Statement(
                 _SETTLE,
                 (
-                    after.state.value,
+                    after.state,
                     after.reason,
                     int(asking),
                     after.provider_id,
                     after.id,
-                    before.state.value,
+                    before.state,
                 ),
             )
         )

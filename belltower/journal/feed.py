@@ -88,8 +88,13 @@ class Feed(Generic[F]):
             if not waker.done():
                 waker.set_result(None)
 
-    async def follow(self, after: int) -> AsyncIterator[list[tuple[Entry[F], Row]]]:
-        """Runs of entries behind `after`, for ever. An unplaced one comes again when it has its place."""
+    async def follow(
+        self, after: int, kinds: tuple[type, ...] = ()
+    ) -> AsyncIterator[list[tuple[Entry[F], Row]]]:
+        """Runs of entries behind `after`, for ever. An unplaced one comes again when it has its place.
+
+        With `kinds`, facts of other types may be left out, where that spares making them.
+        """
         position = after
         while True:
             while position < self._forgotten:
@@ -113,11 +118,13 @@ class Feed(Generic[F]):
                     row = self._rows[slot]
                     place = row[1]
                     if place == UNPLACED or place > position:
-                        entry = self._entries[slot]
-                        if type(entry) is not Entry:
-                            entry = self._entries[slot] = self._made(row, cast(Draft[F] | None, entry))
-                        run.append((entry, row))
                         position = place or position
+                        entry = self._entries[slot]
+                        if kinds and entry is not None and not isinstance(entry.fact, kinds):
+                            continue
+                        if type(entry) is not Entry:
+                            entry = self._entries[slot] = self._made(row, cast("Draft[F] | None", entry))
+                        run.append((entry, row))
                 cursor = stop
                 if run:
                     yield run

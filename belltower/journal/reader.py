@@ -51,7 +51,7 @@ class Reader(Generic[F]):
 
         An unplaced entry comes again once it has its place: follow idempotently, by fact id.
         """
-        async for run in self.feed(stream or self._stream).follow(after):
+        async for run in self.feed(stream or self._stream).follow(after, kinds):
             for entry, _ in run:
                 if not kinds or isinstance(entry.fact, kinds):
                     yield entry

@@ -113,7 +113,14 @@ class TwilioSMS:
             self._encoded = (message.body, encoded)
         validity = max(1, min(_LONGEST_VALIDITY, int(message.ttl)))
         sender = self._senders[message.number % len(self._senders)]
-        form = f"To={quote_plus(message.address)}&{sender}{encoded}{validity}"
+        form = f"To={_quoted(message.address)}&{sender}{encoded}{validity}"
         if self._callback_url:
             form += f"&StatusCallback={self._callback}{message.delivery}"
         return form
+
+
+def _quoted(address: str) -> str:
+    """`quote_plus` of an address; nearly all are telephone numbers, of which only the "+" is to be quoted."""
+    number = address[1:]
+    plain = address[:1] == "+" and number.isascii() and number.isdigit()
+    return f"%2B{number}" if plain else quote_plus(address)
