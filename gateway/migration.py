@@ -14,7 +14,7 @@ from gateway.intake import panel_path, windows
 from gateway.intake.devices import memory, states
 from gateway.settings import Settings
 from gateway.web import store as web_store
-from notify import browsers, draft_tables, escalation_store, order_store, promises, reply_tables
+from notify import browsers, draft_tables, escalation_store, family_sites, order_store, promises, reply_tables
 from notify import store as notify_store
 
 ALARM: Sequence[Step] = (
@@ -32,6 +32,7 @@ DESK: Sequence[Step] = (
     *order_store.STEPS,
     *reply_tables.STEPS,
     *draft_tables.STEPS,
+    *family_sites.STEPS,
     *escalation_store.STEPS,
     *promises.STEPS,
     *browsers.STEPS,

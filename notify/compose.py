@@ -39,6 +39,7 @@ from notify.draft import (
     drifted,
 )
 from notify.draft_tables import DraftTables
+from notify.family_sites import FamilySites, Placed, check_alone
 from notify.permitted import check_incident, check_text
 from notify.planner import everywhere, slots_of, words_of
 from notify.site import NoticeSite
@@ -88,6 +89,7 @@ class Composer:
         self,
         *,
         drafts: DraftTables,
+        sites: FamilySites,
         tables: DeliveryTables,
         journal: Journal[Fact],
         stream: StreamName,
@@ -104,6 +106,7 @@ class Composer:
         """
         self.drafts = drafts
         self.served = served
+        self._sites = sites
         self._tables = tables
         self._journal = journal
         self._stream = stream
@@ -137,6 +140,7 @@ class Composer:
             routine=choice.routine,
         )
         await self._check_incident(order)
+        order = (await self._sites.place(order, site.wording)).order
         draft = Draft(
             id=id_, made_at=now, made_by=by, order=order, rule=rule, counted=await self._look(order, rule)
         )
@@ -181,10 +185,13 @@ class Composer:
         counting = _Counting()
         staff = list(site.people.values())
         for start in range(0, len(staff), _PEOPLE_AT_ONCE):
-            await counting.take(snapshot, staff[start : start + _PEOPLE_AT_ONCE])
+            await counting.take(snapshot.add(staff[start : start + _PEOPLE_AT_ONCE]))
         if site.roster is not None and rule.asks_roster:
             async for some in site.roster.people():
-                await counting.take(snapshot, some)
+                await counting.take(snapshot.add(some))
+        for notice in order.corrects:
+            async for attempted in self._tables.attempted(notice):
+                await counting.take(snapshot.add_attempted(attempted))
         return counting.counted(snapshot)
 
     async def ask(self, id_: NoticeId, by: PersonId, *, seen: int) -> Draft:
@@ -219,6 +226,7 @@ class Composer:
             return draft
         if reason not in REASONS:
             raise WrongState("Say why nobody else looks at it first.")
+        check_alone(draft.order)
         draft = await self._fresh(draft, seen)
         _log.warning("notice_sent_alone", notice=id_, person=by)
         return await self._send(replace(draft, alone=reason), by=by)
@@ -254,6 +262,7 @@ class Composer:
             by=by,
             routine=True,
             incident=IncidentId(""),
+            corrects=(),
         )
         counted = await self.count(order, rule)
         if counted.people > TEST_GROUP:
@@ -300,11 +309,12 @@ class Composer:
             )
         self._check_text(draft.order, rule)
         await self._check_incident(draft.order)
-        if rule == draft.rule and await self._same_people(draft):
+        order = (await self._placed(draft)).order
+        if order == draft.order and rule == draft.rule and await self._same_people(draft):
             counted = draft.counted
         else:
-            counted = await self._look(draft.order, rule)
-        fresh = replace(draft, rule=rule, counted=counted)
+            counted = await self._look(order, rule)
+        fresh = replace(draft, order=order, rule=rule, counted=counted)
         now = fresh.counted.people
         if drifted(seen, now):
             await self._move(fresh, draft.state)
@@ -312,6 +322,13 @@ class Composer:
                 f"The audience has changed: {seen} people when you looked, {now} now. Nothing was sent: look again."
             )
         return fresh
+
+    async def _placed(self, draft: Draft) -> Placed:
+        """What the draft says of where families go, as it has to be said now."""
+        given = await self._sites.place(draft.order, self._site().wording)
+        if given.order.slots != draft.order.slots:
+            raise WrongState("Families were told of another place since this was written. Write it again.")
+        return given
 
     async def _look(self, order: NoticeOrdered, rule: AudienceRule) -> Counted:
         """Count, and remember of whom: a large roster takes long to open, and is mostly as it was a minute ago."""
@@ -337,15 +354,17 @@ class Composer:
     async def _send(self, draft: Draft, *, by: PersonId) -> Draft:
         now = self._clock.now()
         asked_at = draft.asked_at or now
+        given = await self._placed(draft)
         sent = replace(
             draft,
             state=DraftState.SENT,
             asked_by=draft.asked_by or by,
             asked_at=asked_at,
-            order=replace(draft.order, by=by),
+            order=replace(given.order, by=by),
         )
         tx = Transaction()
         self.drafts.move(tx, sent, before=draft.state)
+        self._sites.keep(tx, given, by=sent.asked_by or by, second=sent.second)
         facts: list[Fact] = [sent.order]
         if not sent.order.audience:
             self._tables.add_rule(tx, sent.id, sent.rule)
@@ -360,7 +379,10 @@ class Composer:
         try:
             await self._commit(tx, sent, facts, now)
         except Conflict:  # somebody else did, in this moment
-            return await self.get(draft.id)
+            known = await self.get(draft.id)
+            if known.state is not DraftState.SENT:
+                raise WrongState("Families were told of another place in this moment. Look again.") from None
+            return known
         return sent
 
     async def _to_administrators(self, tx: Transaction, sent: Draft) -> NoticeOrdered:
@@ -436,7 +458,7 @@ class Composer:
     async def _check_incident(self, order: NoticeOrdered) -> None:
         if order.incident:
             entries = await self._journal.of(order.incident, stream=self._stream)
-            check_incident(fold(order.incident, entries), order.mode)
+            check_incident(fold(order.incident, entries), order)
 
 
 class _Counting:
@@ -449,9 +471,9 @@ class _Counting:
         self._words: list[Said] = []
         self._unreachable: list[PersonId] = []
 
-    async def take(self, snapshot: Snapshot, people: Sequence[Person]) -> None:
+    async def take(self, batch: Batch) -> None:
         """Count these, and let others have the loop."""
-        self._add(snapshot.add(people))
+        self._add(batch)
         await asyncio.sleep(0)
 
     def _add(self, batch: Batch) -> None:

@@ -23,6 +23,7 @@ from belltower.store import Database, Transaction
 from notify.order_store import KeptOrder, order_of, orders_of
 from notify.planner import bookmark
 from notify.store import DeliveryTables
+from notify.wording import about_site
 
 _log = log.get("notify")
 
@@ -80,9 +81,13 @@ def _all_heard_the_end(own: Sequence[NoticeOrdered]) -> bool:
 
 
 def _most_telling(own: Sequence[NoticeOrdered]) -> NoticeOrdered:
-    """What its end is said like: the last that was meant, rather than one that already said that it is over."""
+    """What its end is said like: the last that was meant, rather than one that already said that it is over.
+
+    Rather one of an action, too, than one of where families go: that is never over.
+    """
     meant = [order for order in own if order.mode is Mode.ACTUAL] or own
-    return ([order for order in meant if not clears(order.template)] or meant)[-1]
+    going_on = [order for order in meant if not clears(order.template)] or meant
+    return ([order for order in going_on if not about_site(order.template)] or going_on)[-1]
 
 
 class Corrections:

@@ -10,6 +10,7 @@ from belltower.clock import Instant
 from belltower.ids import NoticeId, PersonId
 from belltower.incident.facts import Mode, NoticeOrdered
 from notify.audience import AudienceRule
+from notify.wording import moves_site
 
 TEST_GROUP = 25
 """The most people that a test is sent to."""
@@ -106,8 +107,15 @@ class Draft(Struct, frozen=True, kw_only=True):
     def takes_two(self) -> bool:
         """Whether a second person has to let it go."""
         return self.order.mode is Mode.ACTUAL and (
-            wide(self.rule) or (self.rule.asks_roster and self.counted.people >= SECOND_FROM)
+            moves_site(self.order.template)
+            or wide(self.rule)
+            or (self.rule.asks_roster and self.counted.people >= SECOND_FROM)
         )
+
+    @property
+    def never_alone(self) -> bool:
+        """Whether it takes two, whatever the haste."""
+        return self.takes_two and moves_site(self.order.template)
 
 
 def wide(rule: AudienceRule) -> bool:

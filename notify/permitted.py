@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from belltower.errors import NotFound, WrongState
 from belltower.ids import IncidentId
-from belltower.incident.facts import Mode
+from belltower.incident.facts import Mode, NoticeOrdered
 from belltower.incident.fold import Incident
 from belltower.incident.told import Readers, clears, corrects_another, readers
 from notify.audience import AudienceRule
-from notify.wording import exercise_only, for_families
+from notify.wording import about_site, exercise_only, for_families
 
 NO_DRILL = "No drill runs now. What says that something is practised goes out while a signed drill runs, and not else."
 """Why a text of an exercise is not sent."""
@@ -49,13 +49,14 @@ def check_text(template: str, rule: AudienceRule, *, incident: IncidentId, drill
         raise WrongState(NO_DRILL)
 
 
-def check_incident(incident: Incident, mode: Mode) -> None:
-    """Raises `NotFound`, `WrongState`: a notice of this mode may not be about it."""
+def check_incident(incident: Incident, order: NoticeOrdered) -> None:
+    """Raises `NotFound`, `WrongState`: this notice may not be about it."""
     if not incident.number:
         raise NotFound("There is no such incident.")
-    if not incident.open:
+    # Families meet their children long after it is over.
+    if not incident.open and not about_site(order.template):
         raise WrongState(f"No. {incident.number} is over. Write it without an incident.")
-    if incident.mode is not mode:
+    if incident.mode is not order.mode:
         raise WrongState(
             f"No. {incident.number} is an exercise, and this text is of something real."
             if incident.mode is Mode.EXERCISE

@@ -13,7 +13,15 @@ from belltower import log
 from belltower.clock import Clock, Instant, aware
 from belltower.ids import Ids, PlaceId, StreamName
 from belltower.incident.entry import Draft, Entry
-from belltower.incident.facts import DeliverySettled, Fact, Mode, NoticeOrdered, NoticePlanned, Outcome
+from belltower.incident.facts import (
+    Action,
+    DeliverySettled,
+    Fact,
+    Mode,
+    NoticeOrdered,
+    NoticePlanned,
+    Outcome,
+)
 from belltower.journal import UNPLACED, Durability, Journal
 from belltower.people.person import ContactKind
 from belltower.store import CHUNK, Transaction
@@ -40,6 +48,7 @@ SUPERSEDES: dict[str, frozenset[str]] = {
 }
 """Which earlier notices of the same incident a template makes pointless where they have not left yet."""
 
+_ACTIONS = frozenset(Action)
 _ROUTINE = frozenset({"test"})
 # Until the year 2286: more digits are no time.
 _MICROSECONDS = re.compile(r"[0-9]{1,16}")
@@ -294,10 +303,10 @@ def bookmark(stream: StreamName) -> str:
 def slots_of(order: NoticeOrdered, ordered: Ordered, site: NoticeSite) -> Slots:
     """What the texts of a notice may name.
 
-    `order.slots` holds ids and names only: `place` and `site` are places, `action` and `cause` names that the wording
+    `order.slots` holds ids and names only: `place`, `site` and `former` are places, `action` and `cause` names that the wording
     writes out, `next` is microseconds since 1970. What is none of these is as if it were not known.
     """
-    meeting = site.places.get(PlaceId(order.slots.get("site", "")))
+    meeting, former = (site.places.get(PlaceId(order.slots.get(name, ""))) for name in ("site", "former"))
     promised = order.slots.get("next", "")
     return Slots(
         school=site.school,
@@ -313,6 +322,7 @@ def slots_of(order: NoticeOrdered, ordered: Ordered, site: NoticeSite) -> Slots:
         next=_local(Instant(int(promised)), site) if _MICROSECONDS.fullmatch(promised) else "",
         phone=site.phone,
         site=spoken(meeting) if meeting is not None else "",
+        former=spoken(former) if former is not None else "",
     )
 
 
@@ -326,9 +336,9 @@ def _local(at: Instant, site: NoticeSite) -> str:
 
 
 def _action(template: str) -> str:
-    """The action that the name of a template bears."""
+    """The action that the name of a template bears; "" where it bears none."""
     parts = template.split(".")
-    return parts[1] if len(parts) > 1 else ""
+    return parts[1] if len(parts) > 1 and parts[1] in _ACTIONS else ""
 
 
 def _spoken(order: NoticeOrdered, place: str, site: NoticeSite) -> str:

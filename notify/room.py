@@ -23,6 +23,7 @@ from notify.correction import Corrections
 from notify.delivery import State
 from notify.draft_tables import DraftTables
 from notify.escalating import Escalation
+from notify.family_sites import FamilySites
 from notify.forecast import Forecast, Load, Way, forecast
 from notify.hearing import Hearing
 from notify.inbound import Inbound
@@ -96,6 +97,7 @@ class NotifyRoom:
             database=database, vault=vault or Vault(ring=new_ring()), covers=stop_covers
         )
         self.drafts = DraftTables(database=database)
+        self.sites = FamilySites(database=database, clock=clock)
         self.hearing = Hearing(
             tables=self.replies,
             ledger=self.ledger,
@@ -146,6 +148,7 @@ class NotifyRoom:
         await self.replies.migrate()
         await self.escalation.open()
         await self.drafts.migrate()
+        await self.sites.open()
         await self.promises.open()
         await self.readying.open()
 
@@ -267,6 +270,7 @@ class NotifyRoom:
         """Where people write notices of their own. `drilling` says whether the window of a signed drill is open."""
         return Composer(
             drafts=self.drafts,
+            sites=self.sites,
             tables=self.tables,
             journal=self._journal,
             stream=self._stream,

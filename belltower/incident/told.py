@@ -10,8 +10,10 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from belltower.ids import NoticeId
+from belltower.incident.facts import Action
 from belltower.incident.fold import NoticeView
 
+_ACTIONS = frozenset(Action)
 _CORRECTION, _CLEARED = "correction", "cleared"
 _GENERAL_CORRECTION, _GENERAL_CLEARED = "{}-correction", "{}-closed"
 
@@ -69,8 +71,11 @@ def put_right(said: Sequence[tuple[str, str]], told: Iterable[NoticeView]) -> li
 
 
 def _of_the_same_action(template: str, phase: str) -> str:
-    """`families.lockdown.now` in another phase; "" for a text of the staff."""
+    """`families.lockdown.now` in another phase; "" for a text of the staff.
+
+    Where families go (`families.site.open`) is no action: it may have been a mistake, and nothing of it is ever over.
+    """
     parts = template.split(".")
-    if parts[0] != Readers.FAMILIES or len(parts) != 3:
+    if parts[0] != Readers.FAMILIES or len(parts) != 3 or (parts[1] not in _ACTIONS and phase == _CLEARED):
         return ""
     return f"{parts[0]}.{parts[1]}.{phase}"

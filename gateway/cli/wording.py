@@ -25,6 +25,7 @@ _SAMPLE = {
     "next": "09:45",
     "phone": "+15550100100",
     "site": "Lakeside Church",
+    "former": "Town Hall",
 }
 _CHANNELS = ("sms", "voice", "email", "push", "paging", "sign", "console")
 
@@ -284,11 +285,11 @@ def _texts(site: Path | None, *, unapproved: bool = False) -> WordingSet:
 
 
 def _slots(template: str, values: tuple[str, ...]) -> Slots:
-    from notify.wording import Slots
+    from notify.wording import SITE, Slots
 
     given = dict(_SAMPLE)
     parts = template.split(".")
-    given["action"] = parts[1] if len(parts) > 1 else "lockdown"
+    given["action"] = parts[1] if len(parts) > 1 and parts[1] != SITE else "lockdown"
     for one in values:
         name, sign, value = one.partition("=")
         if not sign or name not in given:

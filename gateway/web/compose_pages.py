@@ -22,6 +22,7 @@ from gateway.web.store import Session
 from gateway.web.stream import Fanout, event
 from notify.compose import Changed
 from notify.draft import REASONS, TEST_GROUP, Draft, DraftState
+from notify.family_sites import ALWAYS_TWO
 from notify.forecast import Load
 
 TOPIC = "notices"
@@ -155,6 +156,7 @@ class ComposePages:
             "group": TEST_GROUP,
             "verb": self._ids.verb(),
             "reasons": REASONS,
+            "always_two": ALWAYS_TWO,
         }
         return self._pages.page(request, "notice_draft.html", values, session, status=status)
 

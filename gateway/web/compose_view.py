@@ -21,7 +21,7 @@ from notify.compose import Choice
 from notify.draft import REASONS, Draft, DraftState, wide
 from notify.forecast import Forecast
 from notify.permitted import by_hand
-from notify.wording import Phase, WordingSet, families, for_families
+from notify.wording import Phase, SitePhase, WordingSet, families, for_families, site_text
 
 ROLES = {"guardian": "Guardians", "student": "Students", "contact": "Other contacts", "staff": "Staff"}
 """Of the roster, as the form offers them."""
@@ -38,6 +38,12 @@ _PHASES = {
     Phase.DISMISSAL: "going home waits for it",
     Phase.CLEARED: "it is over",
     Phase.EXERCISE: "it is practised",
+}
+_SITE_PHASES = {
+    SitePhase.OPEN: "go there",
+    SitePhase.MOVED: "go there, no longer to where we said (always two people)",
+    SitePhase.ROUTE: "the way there and the parking",
+    SitePhase.WAIT: "please wait where you are",
 }
 _OWN = "own:"
 _MINUTE = 60 * SECOND
@@ -96,6 +102,8 @@ class DraftView(Struct, frozen=True, kw_only=True):
     # Whether the reader is the one who asked.
     own: bool
     takes_two: bool
+    # Not even in haste does one person send it.
+    never_alone: bool
     wide: bool
     state: str
     loads: Sequence[tuple[str, int]]
@@ -140,6 +148,13 @@ def _templates(wording: WordingSet) -> Iterator[tuple[str, Sequence[tuple[str, s
         ]
         if offered:
             yield f"To families: {action}", offered
+    where = [
+        (site_text(phase), f"Where families go: {words}")
+        for phase, words in _SITE_PHASES.items()
+        if wording.knows(site_text(phase))
+    ]
+    if where:
+        yield "To families: where they meet their children", where
     known = wording.source.templates
     others = [name for name in known if "." not in name and by_hand(name)]
     general = [(name, spoken_name(name)) for name in others if for_families(name)]
@@ -209,6 +224,7 @@ def draft_view(
         asked_by=names.person(draft.asked_by) if draft.asked_by is not None else "",
         own=reader == draft.asked_by,
         takes_two=draft.takes_two,
+        never_alone=draft.never_alone,
         wide=wide(draft.rule),
         state=draft.state.value,
         loads=[(CHANNELS.get(kind, kind), load[0]) for kind, load in sorted(counted.loads.items())],

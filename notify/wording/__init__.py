@@ -21,6 +21,8 @@ A file holds one language; docs/wording.md explains every key:
     [templates.staff-action.lockdown]       # one set of texts per action
     [families.lockdown.now]                 # one per action and phase
     sms = "{school}: The school is in lockdown since {time}. ... Next update: {next}. [{url}]"
+    [families.site.moved]                   # where families go: no action
+    sms = "{school}: ... Go to {site}, no longer to {former}. ... Next update: {next}. [{url}]"
 """
 
 from notify.wording import grade
@@ -32,13 +34,19 @@ from notify.wording.matrix import (
     FAMILY_FALLBACK,
     FORMS,
     REQUIRED,
+    SITE,
     Phase,
+    SitePhase,
+    about_site,
     cells,
     exercise_only,
     fallback,
     families,
     for_families,
     forms_of,
+    moves_site,
+    names_site,
+    site_text,
 )
 from notify.wording.reading import all_faults, parse
 from notify.wording.texts import Template, Text, Wording, WordingSet
@@ -53,14 +61,17 @@ __all__ = [
     "MOST_PARTS",
     "REQUIRED",
     "SAMPLE_URL",
+    "SITE",
     "WORDS",
     "Approval",
     "Phase",
+    "SitePhase",
     "Slots",
     "Template",
     "Text",
     "Wording",
     "WordingSet",
+    "about_site",
     "address_fault",
     "all_faults",
     "approved",
@@ -72,8 +83,11 @@ __all__ = [
     "for_families",
     "forms_of",
     "grade",
+    "moves_site",
+    "names_site",
     "parse",
     "promises",
+    "site_text",
     "too_long",
     "unapproved_source",
     "void",

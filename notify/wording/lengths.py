@@ -64,6 +64,7 @@ def _longest(wording: Wording, name: str, *, school: str, place: str, url: str, 
         next="23:59",
         phone=phone or _SAMPLE_PHONE,
         site=place or _SAMPLE_SITE,
+        former=place or _SAMPLE_SITE,
     )
 
 

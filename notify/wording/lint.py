@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from msgspec.structs import fields
 
 from notify.wording import grade
-from notify.wording.matrix import ABOUT_CHILD, exercise_only, for_families
+from notify.wording.matrix import ABOUT_CHILD, exercise_only, for_families, moves_site, names_site
 from notify.wording.phrases import phrases, plain, protected
 from notify.wording.texts import SLOT, Wording, WordingSet
 from notify.wording.values import Slots
@@ -56,6 +56,7 @@ _ADDRESS = re.compile(
     rf"|\b(?:{'|'.join(map(re.escape, sorted(SHORTENERS)))})(?![\w.])",
     re.IGNORECASE,
 )
+_OPTIONAL = re.compile(r"\[[^\[\]]*\]")
 _SENDER_STANDS_BY = frozenset({"subject", "paging", "sign"})
 
 
@@ -69,6 +70,7 @@ def lint(text: str, *, wording: Wording, template: str, form: str) -> Iterator[s
     if _ADDRESS.search(text):
         yield "holds an address of its own; use {url}"
     yield from phrase_faults(text, lists=wording.lists, template=template)
+    yield from _site(text, template, form)
     if form in FULL:
         yield from _contents(text, wording.lists, template)
         yield from _reading(text, wording.language)
@@ -123,6 +125,17 @@ def _slots(text: str, form: str) -> Iterator[str]:
         yield "has a brace that belongs to no slot; remove it"
     if form == "voice" and "{url}" in text:
         yield "reads an address aloud; give {phone} instead of {url}"
+
+
+def _site(text: str, template: str, form: str) -> Iterator[str]:
+    """Where families go is said at once, everywhere; and what is no longer so, where there is room."""
+    certain = _OPTIONAL.sub(" ", text)
+    if names_site(template) and form not in ("sign", "console") and "{site}" not in certain:
+        yield "does not say where families go; name {site}, outside of brackets"
+    if moves_site(template) and form in FULL and "{former}" not in certain:
+        yield "does not say where they no longer go; name {former}, outside of brackets"
+    if "{former}" in text and not moves_site(template):
+        yield "names {former}, which is known only where the place has changed; remove it"
 
 
 def _contents(text: str, lists: Mapping[str, tuple[str, ...]], template: str) -> Iterator[str]:

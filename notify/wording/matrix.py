@@ -25,6 +25,24 @@ class Phase(StrEnum):
     UPDATE = "update"
 
 
+class SitePhase(StrEnum):
+    """What a notice to families says about where they meet their children."""
+
+    # Go there.
+    OPEN = "open"
+    # Go there, and no longer to where we said before.
+    MOVED = "moved"
+    # How to get there, and where to leave the car.
+    ROUTE = "route"
+    # Do not set out yet; for those on their way, stay.
+    WAIT = "wait"
+    # What was said of it was a mistake.
+    CORRECTION = "correction"
+
+
+SITE = "site"
+"""Stands where an action stands in the names of texts about where families go."""
+
 FORMS = ("sms", "voice", "subject", "body", "push", "paging", "sign", "console")
 """The forms of a template, by the key in its table. `subject` and `body` are the two halves of an e-mail."""
 
@@ -54,6 +72,26 @@ ABOUT_CHILD = "child."
 def families(action: Action, phase: Phase) -> str:
     """The template that tells families of `action`."""
     return f"{_FAMILIES}.{action}.{phase}"
+
+
+def site_text(phase: SitePhase) -> str:
+    """The template that tells families where to go."""
+    return f"{_FAMILIES}.{SITE}.{phase}"
+
+
+def about_site(template: str) -> bool:
+    """Whether it is of where families go, and of no action."""
+    return template.startswith(f"{_FAMILIES}.{SITE}.")
+
+
+def names_site(template: str) -> bool:
+    """Whether it has to say where families go."""
+    return template in {site_text(SitePhase.OPEN), site_text(SitePhase.MOVED), site_text(SitePhase.ROUTE)}
+
+
+def moves_site(template: str) -> bool:
+    """Whether it says that families go to another place than they were told."""
+    return template == site_text(SitePhase.MOVED)
 
 
 def for_families(template: str) -> bool:
@@ -86,6 +124,7 @@ def cells() -> Iterator[str]:
     yield from (FAMILY_FALLBACK, "families-correction", "families-closed")
     for action in Action:
         yield from (families(action, phase) for phase in Phase)
+    yield from map(site_text, SitePhase)
 
 
 def form_for(channel: str) -> str:

@@ -14,7 +14,7 @@ from belltower.incident.facts import Action
 from notify.wording import approvals
 from notify.wording.lengths import SAMPLE_SCHOOL, SAMPLE_URL, too_long
 from notify.wording.lint import LISTS, lint, phrase_faults
-from notify.wording.matrix import ABOUT_CHILD, FORMS, Phase, cells, for_families, forms_of
+from notify.wording.matrix import ABOUT_CHILD, FORMS, SITE, Phase, SitePhase, cells, for_families, forms_of
 from notify.wording.texts import Template, Wording, WordingSet
 from notify.wording.values import Clock
 
@@ -204,18 +204,20 @@ class _Reader:
                 if self._is_action(action, f"templates.{name}"):
                     self._template(wording, f"{name}.{action}", inner, "templates.")
         for action, phases in self._table(self._data.get("families", {}), "families").items():
-            if not self._is_action(action, "families"):
+            if action != SITE and not self._is_action(action, "families"):
                 continue
+            known = list(SitePhase) if action == SITE else list(Phase)
             for phase, inner in self._table(phases, f"families.{action}").items():
-                if phase not in set(Phase):
-                    self._fault(f"[families.{action}.{phase}]: is not a phase; use one of {', '.join(Phase)}")
+                if phase not in known:
+                    self._fault(f"[families.{action}.{phase}]: is not a phase; use one of {', '.join(known)}")
                 else:
                     self._template(wording, f"families.{action}.{phase}", inner, "")
         for name, inner in self._table(self._data.get("child", {}), "child").items():
             self._template(wording, f"{ABOUT_CHILD}{name}", inner, "")
         if "lint" in self._data and self._linted:
             self._others(wording)
-        for name in cells() if complete else ():
+        # What lacks is said in the source's words: a package in force stays so under a program with more texts.
+        for name in cells() if complete and self._linted else ():
             if name not in wording.templates:
                 where = name if name.startswith("families.") else f"templates.{name}"
                 self._fault(f"[{where}]: is missing; give {', '.join(forms_of(name))}")

@@ -192,6 +192,7 @@ def _values(wording: Wording, slots: Slots, *, families: bool, form: str) -> dic
     values["action"] = wording.actions.get(slots.action, slots.action)
     values["cause"] = wording.causes.get(slots.cause, wording.unknown_cause)
     values["site"] = slots.site or wording.unknown_site
+    values["former"] = slots.former or wording.unknown_site
     values["time"] = written(clock, slots.time, aloud=spoken)
     promised = written(clock, slots.next, aloud=spoken)
     values["next"] = clock.next.replace("{time}", promised) if promised else wording.unknown_next

@@ -40,6 +40,8 @@ class Slots(Struct, frozen=True, kw_only=True):
     phone: str = ""
     # Where families meet their children; "": not known.
     site: str = ""
+    # Where they were told to go before; "": nowhere.
+    former: str = ""
 
 
 class Clock(Struct, frozen=True, kw_only=True):
@@ -78,7 +80,7 @@ def aloud(values: Mapping[str, str]) -> dict[str, str]:
     """The values as a voice has to read them: long numbers and telephones figure by figure."""
     read = dict(values)
     read["phone"] = _figures(values.get("phone", ""))
-    for name in ("place", "site", "incident"):
+    for name in ("place", "site", "former", "incident"):
         read[name] = _LONG_NUMBER.sub(lambda found: " ".join(found[0]), values.get(name, ""))
     return read
 

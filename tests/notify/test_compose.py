@@ -1,112 +1,31 @@
 """Writing notices: counted as planned, tried on a few, let go by two, and never sent to another audience than was seen."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from belltower.errors import NotFound, NotPermitted, WrongState
-from belltower.ids import AlarmId, Ids, IncidentId, PersonId, PlaceId, VerbId
+from belltower.ids import AlarmId, IncidentId, PersonId, PlaceId
 from belltower.incident.facts import (
     IncidentClosed,
     IncidentOpened,
     Mode,
-    NoticeApproved,
-    NoticeOrdered,
     NoticePlanned,
 )
-from belltower.people.person import Contact, ContactKind, Person
 from notify.audience import AudienceRule
-from notify.channels.channel import Settled
-from notify.compose import Changed, Choice
-from notify.draft import Draft, DraftState, drifted, wide
+from notify.compose import Changed
+from notify.draft import DraftState, drifted, wide
 from notify.permitted import by_hand
-from notify.provider import Provider
-from tests.peers.desk import DeskOptions, RosterOf, desk, site, staff
+from tests.peers.desk import DeskOptions, RosterOf, staff
+from tests.peers.writing import NOW, OF_7B, RUTH, TOM, guardian, writing
 
-RUTH, TOM = PersonId("per_ruth"), PersonId("per_tom")
 GUARDIANS = AudienceRule(roles=frozenset({"guardian"}))
-OF_7B = AudienceRule(roles=frozenset({"guardian"}), classes=frozenset({"7b"}))
-NOW = "families.lockdown.now"
-
-
-def guardian(number: int, *, language: str = "", mail: bool = False, phone: bool = True) -> Person:
-    contacts = [Contact(kind=ContactKind.SMS, address=f"+1555{number:07}")] if phone else []
-    contacts += [Contact(kind=ContactKind.EMAIL, address=f"g{number}@example.org")] if mail else []
-    return Person(
-        id=PersonId(f"g{number}"),
-        name=f"Guardian {number}",
-        roles=frozenset({"guardian"}),
-        classes=frozenset({"7b"}),
-        language=language,
-        contacts=tuple(contacts),
-    )
-
-
-class Takes:
-    """A channel that takes all."""
-
-    name = "sms"
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[str, str]] = []
-
-    async def open(self) -> None: ...
-
-    async def close(self) -> None: ...
-
-    async def find(self, message, *, known):
-        return None
-
-    async def send(self, message):
-        self.sent.append((message.address, message.body))
-        return Settled()
-
-
-class Writing:
-    """A running desk, and somebody who writes."""
-
-    def __init__(self, running, families: RosterOf, sms: Takes) -> None:
-        self.running = running
-        self.families = families
-        self.sms = sms
-        self.drilling = False
-        self.composer = running.room.composer(drilling=lambda: self.drilling)
-        self._ids = Ids(clock=running.clock)
-
-    def verb(self) -> VerbId:
-        return self._ids.verb()
-
-    async def draft(self, template: str = NOW, *, verb: VerbId | None = None, **choice: object) -> Draft:
-        given = {"template": template, "rule": OF_7B, **choice}
-        return await self.composer.write(verb or self.verb(), Choice(**given), RUTH)
-
-    async def ordered(self) -> list[NoticeOrdered]:
-        return [fact for fact in await self.running.facts() if isinstance(fact, NoticeOrdered)]
-
-    async def approved(self) -> list[NoticeApproved]:
-        return [fact for fact in await self.running.facts() if isinstance(fact, NoticeApproved)]
 
 
 @pytest.fixture
 def options(tmp_path: Path) -> DeskOptions:
     return DeskOptions(database=str(tmp_path / "desk.db"))
-
-
-@asynccontextmanager
-async def writing(
-    options: DeskOptions, *people: Person, own: int = 3, audiences: dict[str, AudienceRule] | None = None
-) -> AsyncIterator[Writing]:
-    """A desk with so many of its own people and these families."""
-    families, sms = RosterOf(*people), Takes()
-    async with desk(
-        options,
-        school=site(staff(own, kinds=("sms",)), families, audiences=audiences),
-        channels=[Provider(channel=sms)],
-    ) as running:
-        yield Writing(running, families, sms)
 
 
 async def test_what_is_counted_is_what_is_planned(options: DeskOptions) -> None:

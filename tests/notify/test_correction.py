@@ -321,3 +321,17 @@ def test_the_end_of_what_was_meant_is_meant_although_an_exercise_was_named_after
     practised = all_clear(said[1:], Readers.FAMILIES, notice=NoticeId("ntc_003"), by=BY)
 
     assert (Mode.ACTUAL, Mode.EXERCISE) == (ends.mode, practised.mode)
+
+
+def test_the_end_is_said_of_the_action_not_of_where_families_go() -> None:
+    """To all of them: a place to meet is never over."""
+    told = [
+        order(1, template="families.evacuate.now", audience="families-7b"),
+        order(2, template="families.site.open", audience="families-7b", slots={"site": "b204"}),
+    ]
+
+    end = all_clear(told, Readers.FAMILIES, notice=NoticeId("ntc_end"), by=PersonId("per_ruth"))
+
+    assert end is not None
+    assert "families.evacuate.cleared" == end.template
+    assert (told[0].notice, told[1].notice) == end.corrects

@@ -25,6 +25,7 @@ from notify.wording import (
     MOST_PARTS,
     WORDS,
     Phase,
+    SitePhase,
     Slots,
     WordingSet,
     all_faults,
@@ -36,6 +37,7 @@ from notify.wording import (
     grade,
     parse,
     promises,
+    site_text,
     too_long,
 )
 from notify.wording.lint import SHORTENERS, address_fault, lint, phrase_faults
@@ -45,7 +47,9 @@ DRAFTS = words.default()
 APPROVED = approvals.everything(DRAFTS, name="Ana Ruiz", date=date(2026, 11, 20))
 CHANNELS = ("sms", "voice", "email", "push", "paging", "sign", "console")
 LANGUAGES = ("en", "es")
-MATRIX = [families(action, phase) for action in Action for phase in Phase]
+MATRIX = [families(action, phase) for action in Action for phase in Phase] + [
+    site_text(phase) for phase in SitePhase
+]
 SLOTS = Slots(
     school="Jefferson School",
     place="B 204",
@@ -56,6 +60,7 @@ SLOTS = Slots(
     next="13:05",
     phone="+15550100100",
     site="Lakeside Church",
+    former="Town Hall",
 )
 VOCABULARIES = {
     "five actions": None,
@@ -338,7 +343,7 @@ def test_w7_slots_take_typed_values_only() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_w8_the_matrix_is_complete(language: str) -> None:
-    """Five actions by six phases by seven forms, none the same as another's."""
+    """Five actions by six phases and five texts about where families go, by seven forms; none the same as another's."""
     templates = DRAFTS.languages[language].templates
     texts = [
         (form, getattr(templates[name], form))
@@ -346,9 +351,43 @@ def test_w8_the_matrix_is_complete(language: str) -> None:
         for form in ("sms", "voice", "subject", "body", "push", "paging", "sign")
     ]
 
-    assert 210 == len(texts)
+    assert 245 == len(texts)
     assert all(text.strip() for _, text in texts)
-    assert 30 == len({text for form, text in texts if form == "body"})
+    assert 35 == len({text for form, text in texts if form == "body"})
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_w18_w19_a_text_about_another_place_names_both_in_every_way_that_has_room(language: str) -> None:
+    """Where families go, and where no longer; a sign at the school says only to follow the staff."""
+    for channel in ("sms", "voice", "email", "push", "paging"):
+        for phase in (SitePhase.OPEN, SitePhase.MOVED, SitePhase.ROUTE):
+            text = APPROVED.said(
+                template=site_text(phase), channel=channel, language=language, mode=Mode.ACTUAL, slots=SLOTS
+            )
+            assert "Lakeside Church" in text.body
+            assert (phase is SitePhase.MOVED) == ("Town Hall" in text.body)
+
+
+@pytest.mark.parametrize(
+    ("phase", "text", "fault"),
+    [
+        (SitePhase.OPEN, "the place to meet your child is ready", "does not say where families go"),
+        (SitePhase.OPEN, "the place to meet your child[ is {site}]", "does not say where families go"),
+        (SitePhase.MOVED, "the place to meet your child is {site}", "does not say where they no longer go"),
+        (
+            SitePhase.MOVED,
+            "the place to meet your child is {site}[, no longer {former}]",
+            "does not say where they no longer go",
+        ),
+        (SitePhase.MOVED, "the place to meet your child is {site}, no longer {former}", ""),
+        (SitePhase.OPEN, "the place to meet your child is {site}, not {former}", "names {former}"),
+    ],
+)
+def test_w19_a_text_that_leaves_the_place_out_is_refused(phase: SitePhase, text: str, fault: str) -> None:
+    """And one in which it may go; the place that is no longer meant is named only where it has changed."""
+    faults = one(site_text(phase), f"{{school}}: As of {{time}}, {text}. Do not come here. {{next}}")
+
+    assert [bool(fault)] == [fault in each for each in faults] or (not fault and not faults)
 
 
 def test_w8_a_cell_that_lacks_is_a_fault() -> None:

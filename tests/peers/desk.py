@@ -96,13 +96,14 @@ def site(
     escalation: EscalationPlan | None = None,
     families: FamiliesPlan | None = None,
     audiences: dict[str, AudienceRule] | None = None,
+    places: dict[PlaceId, Place] | None = None,
 ) -> NoticeSite:
     """A small school."""
     place = Place(id=PlaceId("b204"), label="204", building="B")
     return NoticeSite(
         school="Jefferson",
         people=people,
-        places={place.id: place},
+        places={place.id: place, **(places or {})},
         audiences={
             "all-staff": AudienceRule(roles=frozenset({"staff"})),
             "families-7b": AudienceRule(roles=frozenset({"guardian"}), classes=frozenset({"7b"})),

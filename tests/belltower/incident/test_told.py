@@ -41,6 +41,7 @@ def told(*given: tuple[str, str]) -> dict[NoticeId, NoticeView]:
         ("staff-action", "staff-correction", "staff-closed"),
         ("families.lockdown.now", "families.lockdown.correction", "families.lockdown.cleared"),
         ("families.secure.update", "families.secure.correction", "families.secure.cleared"),
+        ("families.site.moved", "families.site.correction", "families-closed"),
         ("families-notice", "families-correction", "families-closed"),
     ],
 )
