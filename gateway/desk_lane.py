@@ -221,7 +221,7 @@ class DeskLane:
                     composer=notices.composer(
                         drilling=lambda: clock.now() < follower.state(channels_pausing={}).drill_until
                     ),
-                    reports=Reports(database=database),
+                    reports=Reports(database=database, addresses=notices.tables.addresses),
                     site=noticed,
                     roster=DeskRoster(store=rosters),
                 ),

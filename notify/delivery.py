@@ -76,6 +76,7 @@ class Delivery(Struct, frozen=True, kw_only=True, gc=False):
     person: PersonId
     # sms, email, console: which kind of way out.
     channel: str
+    # "" where it was sealed with a key that is lost.
     address: str
     state: State = State.PENDING
     reason: str = ""

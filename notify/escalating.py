@@ -48,7 +48,7 @@ from notify.planner import slots_of, words_of
 from notify.site import NoticeSite
 from notify.snapshot import Batch, Snapshot
 from notify.stops import Stops
-from notify.store import ADD_DELIVERY, ADD_PERSON, DeliveryTables, Ordered
+from notify.store import DeliveryTables, Ordered
 from notify.tally import Tally
 
 _log = log.get("notify")
@@ -234,13 +234,15 @@ class Escalation:
         """An unused address of a person to whom no other delivery of the notice is known to have gone."""
         taken: set[tuple[str, str]] = set()
         for contact in person.contacts:
-            where = (contact.kind.value, contact.address)
+            where = (contact.kind.value, self._deliveries.addresses.mark(contact.kind.value, contact.address))
             state = await self._tables.state_at(ordered, *where)
             if state in {"accepted", "delivered", "read"}:
                 return None
             if state:
                 taken.add(where)
-        return unused(person, ELSEWHERE, taken=taken, served=self._served())
+        return unused(
+            person, ELSEWHERE, taken=taken, served=self._served(), mark=self._deliveries.addresses.mark
+        )
 
     def _hopeless_of(self, notice: NoticeId) -> set[PersonId]:
         hopeless = self._hopeless.setdefault(notice, set())
@@ -309,7 +311,15 @@ class Escalation:
         for id_ in silent:
             person = site.people.get(id_)
             contact = (
-                unused(person, (rung.channel,), taken=told.taken, served=self._served()) if person else None
+                unused(
+                    person,
+                    (rung.channel,),
+                    taken=told.taken,
+                    served=self._served(),
+                    mark=self._deliveries.addresses.mark,
+                )
+                if person
+                else None
             )
             if person is not None and contact is not None:
                 given.append((person, contact))
@@ -397,8 +407,7 @@ class Escalation:
         )
         batch = snapshot.add_contacts(given)
         self._deliveries.add_words(tx, ordered.notice, ordered.revision, batch.words)
-        tx.rows(ADD_DELIVERY, batch.rows)
-        tx.rows(ADD_PERSON, batch.others)
+        self._deliveries.add_rows(tx, batch.rows, batch.others)
         return batch
 
     async def _done(self, tx: Transaction, ordered: Ordered, batch: Batch, drafts: list[Draft]) -> None:

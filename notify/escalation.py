@@ -6,7 +6,7 @@ nobody has acknowledged        ──> the next channels ──> the next person
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
 
 from msgspec import Struct
@@ -15,6 +15,7 @@ from belltower.ids import PersonId, PlaceId
 from belltower.incident.plan import EscalationPlan
 from belltower.people.person import Contact, ContactKind, Person
 from floorplans.place import Place
+from notify.addresses import same
 
 NEXT_PERSON, RUNNER = "next person", "runner"
 """What `DeliveryEscalated.to` says where it names no channel."""
@@ -79,11 +80,17 @@ def unused(
     *,
     taken: Collection[tuple[str, str]],
     served: Collection[str],
+    mark: Callable[[str, str], str] = same,
 ) -> Contact | None:
-    """The first address of one of `kinds`, in their order, at which nothing was sent yet."""
+    """The first address of one of `kinds`, in their order, at which nothing was sent yet.
+
+    `taken` are channels and marks, as `mark` makes them of a channel and an address.
+    """
     for kind in kinds:
         for contact in person.contacts:
-            if contact.kind is kind and kind.value in served and (kind.value, contact.address) not in taken:
+            if contact.kind is not kind or kind.value not in served:
+                continue
+            if (kind.value, mark(kind.value, contact.address)) not in taken:
                 return contact
     return None
 

@@ -83,7 +83,7 @@ class Told(Struct, kw_only=True):
     """Everybody of a notice, and what was tried."""
 
     people: dict[PersonId, None] = {}
-    # Every channel and address at which the notice has a delivery.
+    # Every channel and address's mark at which the notice has a delivery.
     taken: set[tuple[str, str]] = set()
     # Those who answered.
     acknowledged: set[PersonId] = set()
@@ -176,9 +176,9 @@ class EscalationTables:
         """Whether anything of the notice may still fail."""
         return bool(await self._database.read(_UNDER_WAY, notice=ordered.notice, revision=ordered.revision))
 
-    async def state_at(self, ordered: Ordered, channel: str, address: str) -> str:
-        """The state of the notice's delivery there; "" where it has none."""
+    async def state_at(self, ordered: Ordered, channel: str, mark: str) -> str:
+        """The state of the notice's delivery to the address of this mark; "" where it has none."""
         rows = await self._database.read(
-            _AT, notice=ordered.notice, revision=ordered.revision, channel=channel, address=address
+            _AT, notice=ordered.notice, revision=ordered.revision, channel=channel, address=mark
         )
         return str(rows[0][0]) if rows else ""

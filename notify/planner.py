@@ -33,7 +33,7 @@ from notify.segments import segments
 from notify.site import NoticeSite
 from notify.snapshot import Batch, Snapshot, Unsendable
 from notify.stops import NOBODY, Stops
-from notify.store import ADD_DELIVERY, ADD_PERSON, DeliveryTables, Ordered, Words
+from notify.store import DeliveryTables, Ordered, Words
 from notify.tally import Tally
 from notify.wording import CAMPUS, MOST_PARTS, Slots, fallback, for_families
 
@@ -146,9 +146,10 @@ class Planner:
             render=lambda kind, language: words_of(order, site, slots, kind, language),
             new_id=self._ids.delivery,
             stops=await self._stops(),
+            mark=self._tables.addresses.mark,
         )
-        async for channel, address, id_, person in self._tables.planned(order.notice, order.revision):
-            snapshot.recall(channel, address, id_, person)
+        async for channel, mark, id_, person in self._tables.planned(order.notice, order.revision):
+            snapshot.recall(channel, mark, id_, person)
         return snapshot
 
     async def _rule(self, order: NoticeOrdered, site: NoticeSite) -> AudienceRule:
@@ -235,8 +236,7 @@ class Planner:
 
     def _put(self, tx: Transaction, batch: Batch, order: NoticeOrdered) -> None:
         self._tables.add_words(tx, order.notice, order.revision, batch.words)
-        tx.rows(ADD_DELIVERY, batch.rows)
-        tx.rows(ADD_PERSON, batch.others)
+        self._tables.add_rows(tx, batch.rows, batch.others)
 
     async def _record(self, tx: Transaction, drafts: list[Draft]) -> None:
         durable = await self._journal.commit(tx, drafts)

@@ -11,6 +11,7 @@ from belltower.ids import DeliveryId, IncidentId, NoticeId, PersonId
 from belltower.incident.facts import Reply
 from belltower.people.vault import Unreadable, Vault
 from belltower.store import Database, Step, Transaction
+from notify.addresses import Addresses
 from notify.stops import StopCovers, Stops, marking
 
 STEPS = (
@@ -131,6 +132,7 @@ class ReplyTables:
         self._vault = vault
         self._covers = covers
         self._mark = marking(vault)
+        self._addresses = Addresses(vault=vault)
 
     async def migrate(self) -> None:
         """Create or bring up to date the tables."""
@@ -143,7 +145,7 @@ class ReplyTables:
         rows = await self._database.read(
             _ANSWERED,
             channel=channel,
-            address=address,
+            address=self._addresses.mark(channel, address),
             since=now - _ANSWERABLE_FOR,
             urgent_since=now - _URGENT_FOR,
         )

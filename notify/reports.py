@@ -11,6 +11,7 @@ from belltower.clock import Instant
 from belltower.ids import DeliveryId, IncidentId, NoticeId, PersonId
 from belltower.incident.facts import Mode
 from belltower.store import Database
+from notify.addresses import Addresses
 from notify.delivery import State
 from notify.standing import Counts, Row, Standing
 from notify.store import Words
@@ -27,14 +28,15 @@ _NEWEST = _NOTICES % "ordered_at <= :before"
 _ONE = _NOTICES % "notice = :notice"
 
 _LINES = """
-SELECT id, person, channel, provider, address, state, reason, attempts, begun_at, acknowledged_at, language, parts
+SELECT id, person, channel, provider, sealed, state, reason, attempts, begun_at, acknowledged_at, language, parts,
+    address
 FROM notice_delivery
 WHERE notice = :notice AND revision = :revision AND (channel, address) > (:channel, :address)
 ORDER BY channel, address LIMIT :limit
 """
 
 _ROWS = """
-SELECT id, person, channel, provider, address, state, reason, acknowledged_at FROM notice_delivery
+SELECT id, person, channel, provider, prefix, state, reason, acknowledged_at, address FROM notice_delivery
 WHERE notice = :notice AND revision = :revision AND (channel, address) > (:channel, :address)
 ORDER BY channel, address LIMIT :limit
 """
@@ -73,6 +75,7 @@ class Line(Struct, frozen=True, kw_only=True):
     channel: str
     # NAME in the settings; "" before the first attempt, or where one alone serves the channel.
     provider: str
+    # "" where its key is lost.
     address: str
     state: State
     reason: str
@@ -86,8 +89,9 @@ class Line(Struct, frozen=True, kw_only=True):
 class Reports:
     """Reads only. Raises `StoreError` wherever it cannot."""
 
-    def __init__(self, *, database: Database) -> None:
+    def __init__(self, *, database: Database, addresses: Addresses) -> None:
         self._database = database
+        self._addresses = addresses
 
     async def newest(self, *, before: Instant, limit: int) -> list[Listed]:
         """The notices ordered last, the newest first."""
@@ -104,9 +108,9 @@ class Reports:
         return [Words(channel=row[0], language=row[1], body=row[2], subject=row[3]) for row in rows]
 
     async def lines(self, listed: Listed) -> AsyncIterator[Sequence[Line]]:
-        """Every delivery, by channel and address."""
+        """Every delivery, by channel, in no order that tells anything of the addresses."""
         async for rows in self._pages(_LINES, listed):
-            yield [_line(row) for row in rows]
+            yield [_line(row, self._addresses.open(row[0], row[4])) for row in rows]
 
     async def _pages(self, sql: str, listed: Listed) -> AsyncIterator[list[tuple[Any, ...]]]:
         channel = address = ""
@@ -118,7 +122,7 @@ class Reports:
             address=address,
             limit=PAGE,
         ):
-            channel, address = rows[-1][2], rows[-1][4]
+            channel, address = rows[-1][2], rows[-1][-1]
             yield rows
             if len(rows) < PAGE:
                 return
@@ -168,13 +172,13 @@ def _listed(row: Sequence[Any]) -> Listed:
     )
 
 
-def _line(row: Sequence[Any]) -> Line:
+def _line(row: Sequence[Any], address: str) -> Line:
     return Line(
         id=DeliveryId(row[0]),
         person=PersonId(row[1]),
         channel=row[2],
         provider=row[3],
-        address=row[4],
+        address=address,
         state=State(row[5]),
         reason=row[6],
         attempts=row[7],

@@ -80,8 +80,10 @@ class Resolver:
             ordered_at=ordered_at,
             begun_at=delivery.begun_at,
         )
-        known = await self._tables.known_ids(delivery)
-        answer = await self._channel.find(message, known=known)
+        answer = None
+        if delivery.address:
+            known = await self._tables.known_ids(delivery)
+            answer = await self._channel.find(message, known=known)
         self._at("resolver.asked")
         match answer:
             case Settled(state=state, provider_id=provider_id, reason=reason):

@@ -16,6 +16,7 @@ from belltower.journal import Journal
 from belltower.people.vault import Vault, new_ring
 from belltower.store import Database
 from belltower.tasks import Crew
+from notify.addresses import Addresses
 from notify.callbacks import Callbacks
 from notify.channels.inbox import Inbox
 from notify.compose import Composer
@@ -78,7 +79,7 @@ class NotifyRoom:
         resolve_within: float = 30.0,
         resolve_every: float = 3.0,
     ) -> None:
-        """Keep what the room is made of. `vault` seals what people write; without one, nobody can read it later."""
+        """Keep what the room is made of. `vault` seals addresses and what people write; without one, nobody reads them later."""
         self._journal = journal
         self._stream = stream
         self._site = site
@@ -91,11 +92,10 @@ class NotifyRoom:
         self._resolve_every = resolve_every
         # The senders of each kind of address, in their order.
         self._rows: dict[str, list[Sender]] = {}
-        self.tables = DeliveryTables(database=database)
+        vault = vault or Vault(ring=new_ring())
+        self.tables = DeliveryTables(database=database, addresses=Addresses(vault=vault))
         self.ledger = Ledger(tables=self.tables, journal=journal, clock=clock, ids=ids, at=at)
-        self.replies = ReplyTables(
-            database=database, vault=vault or Vault(ring=new_ring()), covers=stop_covers
-        )
+        self.replies = ReplyTables(database=database, vault=vault, covers=stop_covers)
         self.drafts = DraftTables(database=database)
         self.sites = FamilySites(database=database, clock=clock)
         self.hearing = Hearing(

@@ -11,6 +11,7 @@ from belltower import log
 from belltower.clock import SECOND, Clock, Instant
 from belltower.ids import DeliveryId, Ids, NoticeId
 from belltower.tasks import Crew
+from notify.addresses import UNREADABLE
 from notify.channels.channel import Later, Message, Refused, Settled, Uncertain
 from notify.delivery import Evidence, State
 from notify.forecast import Speed, Way
@@ -226,6 +227,8 @@ class Sender:
             if one.superseded_by:
                 self._next_look = 0.0
                 self._give_back(one, "superseded", 0.0)
+            elif not one.delivery.address:
+                self._ledger.note(Evidence(delivery=one.delivery.id, state=State.REFUSED, reason=UNREADABLE))
             else:
                 self._numbers[one.delivery.id] = self._meter.take(one.delivery.parts, now)
                 self._start(one)

@@ -11,6 +11,7 @@ from belltower.ids import DeliveryId, PersonId, PlaceId
 from belltower.people.person import Contact, ContactKind, Person
 from belltower.store import SQLValue
 from floorplans.place import Place
+from notify.addresses import UNREADABLE, same
 from notify.audience import AudienceRule, addresses, matches
 from notify.delivery import State
 from notify.forecast import Load
@@ -33,7 +34,7 @@ class Unsendable(Struct, frozen=True, kw_only=True):
 class Batch(Struct, kw_only=True):
     """What some people add to a snapshot."""
 
-    # Parameters of `notify.store.ADD_DELIVERY`, in its order.
+    # What `notify.addresses.Addresses.rows` makes the parameters of `notify.store.ADD_DELIVERY` from.
     rows: list[tuple[SQLValue, ...]] = []
     # Of `notify.store.ADD_PERSON`: who shares an address, and whom nothing reaches.
     others: list[tuple[SQLValue, ...]] = []
@@ -70,8 +71,11 @@ class Snapshot:
         render: Render,
         new_id: Callable[[], DeliveryId],
         stops: Stops = NOBODY,
+        mark: Callable[[str, str], str] = same,
     ) -> None:
+        """`mark` is what a channel's address is kept as: what an earlier life planned is known by it alone."""
         self._stops = stops
+        self._mark = mark
         self._ordered = ordered
         self.rule = rule
         self._at = at
@@ -82,14 +86,16 @@ class Snapshot:
         self._new_id = new_id
         # Channel -> address -> delivery and the person it is for.
         self._seen: dict[str, dict[str, tuple[DeliveryId, PersonId]]] = {}
+        # The same by the address's mark, of what an earlier life has planned.
+        self._recalled: dict[tuple[str, str], tuple[DeliveryId, PersonId]] = {}
         self._words: dict[tuple[str, str], Words | None] = {}
         self.people = 0
         self.deliveries = 0
         self.unreachable = 0
 
-    def recall(self, channel: str, address: str, delivery: DeliveryId, person: PersonId) -> None:
+    def recall(self, channel: str, mark: str, delivery: DeliveryId, person: PersonId) -> None:
         """An earlier life has planned this already."""
-        self._seen.setdefault(channel, {})[_same(channel, address)] = (delivery, person)
+        self._recalled[channel, mark] = (delivery, person)
         self.deliveries += 1
 
     def add(self, people: Iterable[Person]) -> Batch:
@@ -104,7 +110,11 @@ class Snapshot:
         """Everybody to whom what this notice corrects may have gone, at the same address."""
         batch = Batch()
         for one in attempted:
-            if not self._known(batch, one.channel, one.address, one.person):
+            if not one.address:
+                self.people += 1
+                self.unreachable += 1
+                batch.others.append(self._other(one.person, "", UNREADABLE))
+            elif not self._known(batch, one.channel, one.address, one.person):
                 self.people += 1
                 # What was sent in another language because theirs had no text bears both, as `en-x-vi`.
                 language = one.language.partition("-x-")[2] or one.language
@@ -134,7 +144,9 @@ class Snapshot:
 
     def _known(self, batch: Batch, channel: str, address: str, person: PersonId) -> bool:
         """Whether the address has its delivery; it may be somebody else's too."""
-        known = self._seen.get(channel, {}).get(_same(channel, address))
+        known = self._seen.get(channel, {}).get(same(channel, address))
+        if known is None and self._recalled:
+            known = self._recalled.get((channel, self._mark(channel, address)))
         if known is None:
             return False
         if known[1] != person:
@@ -143,7 +155,7 @@ class Snapshot:
 
     def _address(self, batch: Batch, channel: str, address: str, person: PersonId, language: str) -> None:
         id_ = self._new_id()
-        self._seen.setdefault(channel, {})[_same(channel, address)] = (id_, person)
+        self._seen.setdefault(channel, {})[same(channel, address)] = (id_, person)
         self.deliveries += 1
         words = self._said(batch, channel, language)
         reason = self._unsendable(channel, address, words)
@@ -185,8 +197,3 @@ class Snapshot:
 
     def _other(self, person: PersonId, delivery: str, reason: str) -> tuple[SQLValue, ...]:
         return (self._ordered.notice, self._ordered.revision, person, delivery, reason)
-
-
-def _same(channel: str, address: str) -> str:
-    """What two ways to write one address have in common: mailboxes are told apart by more than capitals."""
-    return address.lower() if channel == ContactKind.EMAIL.value else address

@@ -25,8 +25,8 @@ REACHING = frozenset({State.DELIVERED, State.READ})
 _FAILING = frozenset({State.REFUSED, State.UNCERTAIN})
 
 
-Row: TypeAlias = tuple[str, str, str, str, str, str, str, int]
-"""One delivery as it is counted: id, person, channel, provider, address, state, reason, acknowledged at (0: not).
+Row: TypeAlias = tuple[str, str, str, str, str, str, str, int, str]
+"""One delivery as it is counted: id, person, channel, provider, prefix, state, reason, acknowledged at (0: not), mark.
 
 The provider is "" before the first attempt, or where one alone serves the channel.
 """
@@ -79,9 +79,9 @@ class Standing(Struct, kw_only=True):
         """Count these; `sharing` are the others at the same address, by the delivery they share."""
         alike: Counter[tuple[str, str, str, str, str, bool]] = Counter()
         reached = self.reached
-        for id_, person, channel, provider, address, state, reason, acknowledged in rows:
+        for id_, person, channel, provider, begins, state, reason, acknowledged, _ in rows:
             answered = acknowledged > 0
-            alike[channel, provider, prefix(channel, address), state, reason, answered] += 1
+            alike[channel, provider, begins, state, reason, answered] += 1
             arrived = answered or state in REACHING
             for one in (person, *sharing.get(id_, ())) if sharing else (person,):
                 if arrived or one not in reached:
@@ -124,12 +124,14 @@ class Standing(Struct, kw_only=True):
 def prefix(channel: str, address: str) -> str:
     """What addresses of one carrier have in common: "+1555010", "example.org"; "" for what no carrier takes."""
     if channel in ("sms", "voice"):
-        return address[:_PREFIX]
+        return address[: max(0, min(_PREFIX, len(address) - _MASKED))]
     return address.rpartition("@")[2] if channel == "email" else ""
 
 
 def masked(channel: str, address: str) -> str:
     """An address that says which one it is to somebody who knows it, and to nobody else: "..0107", "..@example.org"."""
+    if not address:
+        return ""
     if channel in ("sms", "voice"):
         return ".." + address[-_MASKED:]
     return "..@" + address.rpartition("@")[2] if channel == "email" else ""

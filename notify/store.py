@@ -16,9 +16,11 @@ from belltower.ids import DeliveryId, IncidentId, NoticeId, PersonId
 from belltower.incident.facts import Mode
 from belltower.store import CHUNK, Database, Priority, SQLValue, Statement, Step, Transaction
 from notify import order_store
+from notify.addresses import Addresses
 from notify.audience import AudienceRule
 from notify.delivery import Delivery, State
 from notify.forecast import Load
+from notify.sealing import seal_clear
 
 STEPS = (
     Step(
@@ -83,28 +85,41 @@ STEPS = (
             WHERE state = 'pending' AND passed = 1;
         """,
     ),
+    Step(
+        room="notify",
+        number=3,
+        sql="""
+        ALTER TABLE notice_delivery ADD COLUMN sealed BYTEA;
+        ALTER TABLE notice_delivery ADD COLUMN sealed_with TEXT NOT NULL DEFAULT '';
+        ALTER TABLE notice_delivery ADD COLUMN prefix TEXT NOT NULL DEFAULT '';
+        CREATE INDEX notice_delivery_clear ON notice_delivery (id) WHERE sealed_with = '';
+        CREATE TABLE notice_scrubbing (since TEXT PRIMARY KEY);
+        """,
+    ),
 )
 """`notice_person` holds the people of the snapshot whom no delivery of their own names: those who share an address
 with somebody (`delivery`), and those whom nothing reaches (`reason`). `notice_words` holds the filled texts, `notice_rule` the audiences that stand in no
-site package."""
+site package. `notice_delivery.address` is the address's mark, `sealed` the address itself under the key `sealed_with`,
+which is "" in rows that an older program wrote: there the address stands in clear until `sealing.py` has
+been there. `notice_scrubbing` has a row while what was clear may still be found in the files."""
 
 _PAGE = 1_000
 
 _COLUMNS = (
-    "id, notice, revision, incident, person, channel, address, state, reason, provider_id, attempts, begun_at,"
+    "id, notice, revision, incident, person, channel, sealed, state, reason, provider_id, attempts, begun_at,"
     " language, parts"
 )
 _WIDTH = len(_COLUMNS.split(","))
 
 ADD_DELIVERY = """
 INSERT INTO notice_delivery (id, notice, revision, incident, person, channel, address, state, reason, provider_id,
-    attempts, begun_at, due_at, urgency, lease, asking, language, parts)
+    attempts, begun_at, due_at, urgency, lease, asking, language, parts, sealed, sealed_with, prefix)
 VALUES (:id, :notice, :revision, :incident, :person, :channel, :address, :state, :reason, '', 0, 0, 0, :urgency, '', 0,
-    :language, :parts)
+    :language, :parts, :sealed, :sealed_with, :prefix)
 ON CONFLICT DO NOTHING
 """
 """Its parameters may be given in this order: id, notice, revision, incident, person, channel, address, state, reason,
-urgency, language, parts."""
+urgency, language, parts, sealed, sealed_with, prefix; `address` is the mark. See `Addresses.rows`."""
 
 _ADD_NOTICE = """
 INSERT INTO notice (notice, revision, incident, template, place, mode, urgency, ordered_at)
@@ -134,7 +149,7 @@ ORDER BY channel, address LIMIT :count
 """
 
 _ATTEMPTED = """
-SELECT revision, channel, address, person, language,
+SELECT revision, channel, address, person, language, id, sealed,
     CASE WHEN attempts > 0 OR state NOT IN ('pending', 'superseded') THEN 1 ELSE 0 END
 FROM notice_delivery
 WHERE notice = :notice AND (revision, channel, address) > (:revision, :channel, :address)
@@ -279,6 +294,7 @@ class Attempted(Struct, frozen=True, kw_only=True):
     """An address to which something may have gone."""
 
     channel: str
+    # "" where its key is lost.
     address: str
     person: PersonId
     language: str
@@ -308,13 +324,15 @@ class Waiting(Struct, frozen=True, kw_only=True):
 class DeliveryTables:
     """The rows behind every promise this room makes."""
 
-    def __init__(self, *, database: Database) -> None:
+    def __init__(self, *, database: Database, addresses: Addresses) -> None:
         self._database = database
+        self.addresses = addresses
 
     async def migrate(self) -> None:
-        """Create or bring up to date the tables."""
+        """Create or bring up to date the tables; addresses that an older program left in clear are sealed."""
         await self._database.migrate(STEPS)
         await self._database.migrate(order_store.STEPS)
+        await seal_clear(self._database, self.addresses)
 
     # -- planning
 
@@ -357,7 +375,7 @@ class DeliveryTables:
     async def planned(
         self, notice: NoticeId, revision: int
     ) -> AsyncIterator[tuple[str, str, DeliveryId, PersonId]]:
-        """Channel, address, delivery and person of what an earlier life has already planned."""
+        """Channel, mark of the address, delivery and person of what an earlier life has already planned."""
         channel = address = ""
         while True:
             rows = await self._database.read(
@@ -378,9 +396,14 @@ class DeliveryTables:
             if rows:
                 revision, channel, address = rows[-1][:3]
                 yield [
-                    Attempted(channel=row[1], address=row[2], person=PersonId(row[3]), language=row[4])
+                    Attempted(
+                        channel=row[1],
+                        address=self.addresses.open(row[5], row[6]),
+                        person=PersonId(row[3]),
+                        language=row[4],
+                    )
                     for row in rows
-                    if row[5]
+                    if row[7]
                 ]
             if len(rows) < _PAGE:
                 return
@@ -416,12 +439,22 @@ class DeliveryTables:
                 ordered_at=ordered.ordered_at,
             )
 
+    def add_rows(
+        self,
+        tx: Transaction,
+        deliveries: Sequence[tuple[SQLValue, ...]],
+        people: Sequence[tuple[SQLValue, ...]],
+    ) -> None:
+        """Keep the rows of a snapshot's batch, and those of its others; once is enough."""
+        tx.rows(ADD_DELIVERY, self.addresses.rows(deliveries))
+        tx.rows(ADD_PERSON, people)
+
     def add_many(
         self, deliveries: Sequence[tuple[SQLValue, ...]], people: Sequence[tuple[SQLValue, ...]]
     ) -> list[asyncio.Future[None]]:
-        """Write rows by `ADD_DELIVERY` and `ADD_PERSON`, in chunks behind whatever is urgent; each resolves once synced."""
+        """As `add_rows`, in chunks behind whatever is urgent; each resolves once synced."""
         landed: list[asyncio.Future[None]] = []
-        for sql, rows in ((ADD_DELIVERY, deliveries), (ADD_PERSON, people)):
+        for sql, rows in ((ADD_DELIVERY, self.addresses.rows(deliveries)), (ADD_PERSON, people)):
             for start in range(0, len(rows), CHUNK):
                 tx = Transaction()
                 tx.rows(sql, rows[start : start + CHUNK])
@@ -466,7 +499,7 @@ class DeliveryTables:
             rows = await self._database.read(_LEASED, lease=lease)
         return [
             Leased(
-                delivery=_delivery(row[:_WIDTH]),
+                delivery=self._delivery(row[:_WIDTH]),
                 subject=row[_WIDTH],
                 body=row[_WIDTH + 1],
                 ordered_at=Instant(row[_WIDTH + 2]),
@@ -514,7 +547,7 @@ class DeliveryTables:
             channel=channel,
             count=count,
         )
-        return [_delivery(row) for row in rows]
+        return [self._delivery(row) for row in rows]
 
     async def counted(self, notice: NoticeId, revision: int) -> list[tuple[str, State, Load]]:
         """Channel, state, and how many: some thousand rows at a time, so that nobody waits for all of them."""
@@ -546,14 +579,14 @@ class DeliveryTables:
         rows = await self._database.read(
             _SENDING, channel=channel, provider=provider, other="" if first else provider
         )
-        return [_delivery(row) for row in rows]
+        return [self._delivery(row) for row in rows]
 
     async def asking(self, channel: str, *, provider: str, first: bool, count: int) -> list[Delivery]:
         """Some of the uncertain deliveries about which `provider` may still be asked; see `sending`."""
         rows = await self._database.read(
             _ASKING, channel=channel, provider=provider, other="" if first else provider, count=count
         )
-        return [_delivery(row) for row in rows]
+        return [self._delivery(row) for row in rows]
 
     # -- settling
 
@@ -563,7 +596,7 @@ class DeliveryTables:
         if not names:
             return {}
         rows = await self._database.read(_ONE % ", ".join(f":{name}" for name in names), **names)
-        return {DeliveryId(row[0]): _delivery(row) for row in rows}
+        return {DeliveryId(row[0]): self._delivery(row) for row in rows}
 
     def give_back(self, tx: Transaction, delivery: Delivery, *, due_at: Instant, passed_to: str = "") -> None:
         """The attempt surely came to nothing: pending again, from `due_at` on, perhaps for another provider."""
@@ -630,27 +663,27 @@ class DeliveryTables:
 
     async def known_ids(self, delivery: Delivery) -> set[str]:
         """The provider's ids of all our messages to this address."""
-        rows = await self._database.read(_KNOWN_IDS, address=delivery.address, channel=delivery.channel)
+        mark = self.addresses.mark(delivery.channel, delivery.address)
+        rows = await self._database.read(_KNOWN_IDS, address=mark, channel=delivery.channel)
         return {row[0] for row in rows}
 
-
-def _delivery(row: Sequence[Any]) -> Delivery:
-    id_, notice, revision, incident, person, channel, address, state, reason, provider, attempts, begun = row[
-        :12
-    ]
-    return Delivery(
-        id=DeliveryId(id_),
-        notice=NoticeId(notice),
-        revision=revision,
-        incident=IncidentId(incident),
-        person=PersonId(person),
-        channel=channel,
-        address=address,
-        state=State(state),
-        reason=reason,
-        provider_id=provider,
-        attempts=attempts,
-        begun_at=Instant(begun),
-        language=row[12],
-        parts=row[13],
-    )
+    def _delivery(self, row: Sequence[Any]) -> Delivery:
+        id_, notice, revision, incident, person, channel, sealed, state, reason, provider, attempts, begun = (
+            row[:12]
+        )
+        return Delivery(
+            id=DeliveryId(id_),
+            notice=NoticeId(notice),
+            revision=revision,
+            incident=IncidentId(incident),
+            person=PersonId(person),
+            channel=channel,
+            address=self.addresses.open(id_, sealed),
+            state=State(state),
+            reason=reason,
+            provider_id=provider,
+            attempts=attempts,
+            begun_at=Instant(begun),
+            language=row[12],
+            parts=row[13],
+        )

@@ -13,6 +13,7 @@ import os
 import stat
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -28,6 +29,10 @@ _NONCE = 12
 _NONCES_AT_ONCE = 1_024
 _MARK = 16
 _FORM = 1
+_NUL = "a row's key with a NUL in it"
+
+Marker = Callable[[bytes], str]
+"""From a normalised text to its mark."""
 
 
 class Unreadable(StoreError):
@@ -143,6 +148,21 @@ class Vault:
         sealed = self._ciphers[self._ring.current].encrypt(nonce, plain, _place(table, row, field))
         return self._head + nonce + sealed
 
+    def seal_many(self, table: str, field: str, rows: Iterable[tuple[str, bytes]]) -> list[bytes]:
+        """As `seal`, for the same field of many rows: each row's key, and what is sealed into it."""
+        given = list(rows)
+        nonces = self._random_bytes(_NONCE * len(given))
+        encrypt, head = self._ciphers[self._ring.current].encrypt, self._head
+        before, after = f"{table}\0".encode(), f"\0{field}".encode()
+        sealed: list[bytes] = []
+        for at, (row, plain) in enumerate(given):
+            key = row.encode()
+            if b"\0" in key:
+                raise ValueError(_NUL)
+            nonce = nonces[at * _NONCE : at * _NONCE + _NONCE]
+            sealed.append(head + nonce + encrypt(nonce, plain, before + key + after))
+        return sealed
+
     def open(self, table: str, row: str, field: str, sealed: bytes) -> bytes:
         """What was sealed in this place. Raises `Unreadable`."""
         name = key_of(sealed)
@@ -161,6 +181,17 @@ class Vault:
         """What `normalised` is found by without being known: equal for equal text and purpose."""
         text = normalised.encode() if isinstance(normalised, str) else normalised
         return hmac.digest(self._ring.marking, purpose.encode() + b"\0" + text, "sha256")[:_MARK]
+
+    def marker(self, purpose: str) -> Marker:
+        """As `mark`, in hexadecimal figures, for many texts of one purpose and in a quarter of the time."""
+        begun = hashlib.blake2b(digest_size=_MARK, key=self._ring.marking, person=purpose.encode()[:_MARK])
+
+        def mark(normalised: bytes) -> str:
+            one = begun.copy()
+            one.update(normalised)
+            return one.hexdigest()
+
+        return mark
 
     def content(self, purpose: str, of: bytes) -> bytes:
         """A mark to tell whether what is known of a record changed: as `mark`, and made in a third of the time."""
@@ -181,5 +212,5 @@ def key_of(sealed: bytes) -> str:
 def _place(table: str, row: str, field: str) -> bytes:
     """Unambiguous: none of the three holds the octet that parts them."""
     if "\0" in row:
-        raise ValueError("a row's key with a NUL in it")
+        raise ValueError(_NUL)
     return f"{table}\0{row}\0{field}".encode()

@@ -71,6 +71,10 @@ class InlineDatabase(Verbs):
     async def claim(self, name: str) -> None:
         """See `Database.claim`. There is nobody else."""
 
+    async def scrub(self, table: str) -> None:  # noqa: ARG002 - the contract's
+        """See `Database.scrub`. Here it is the whole file."""
+        self._engine.scrub()
+
     async def close(self) -> None:
         """See `Database.close`. The engine stays: it is the disk."""
         self._closed = True

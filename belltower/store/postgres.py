@@ -156,6 +156,14 @@ class PostgresDatabase(Verbs):
             except _TROUBLE as error:
                 raise translated(error) from error
 
+    async def scrub(self, table: str) -> None:
+        """See `Database.scrub`. What the server's own log keeps goes with its next segments."""
+        async with self._turn:
+            try:
+                await (await self._connected()).execute(f'VACUUM FULL "{table}"')
+            except _TROUBLE as error:
+                raise translated(error) from error
+
     async def anchor(
         self, sql: str, take: Callable[[list[tuple[Any, ...]]], None], /, **params: SQLValue
     ) -> None:

@@ -164,6 +164,14 @@ class SQLiteEngine:
         except _MISUSE as error:
             raise translated(error) from error
 
+    def scrub(self) -> None:
+        """Write the whole file anew, and empty its log: what was overwritten or deleted is in neither."""
+        try:
+            self._cursor.execute("VACUUM")
+        except _MISUSE as error:
+            raise translated(error) from error
+        self.checkpoint(truncate=True)
+
     def _run(self, batch: Sequence[Transaction], settled: list[Late]) -> None:
         """Execute all of `batch`, neighbours with the same text in one go, then what was late."""
         text = ""

@@ -45,6 +45,7 @@ _REASONS = {
     "too_late": "it came too late to be sent",
     "stopped": "the person has stopped messages to this address",
     "address": "the address is not one",
+    "unreadable": "the key that its address was sealed with is lost",
     "restarted": "the desk ended while it was being sent",
     "unresolved": "the provider does not say",
     "timeout": "no answer in time",

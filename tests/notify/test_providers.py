@@ -48,7 +48,7 @@ async def told(options: DeskOptions, first: Carrier, second: Carrier, people: in
     async with desk(options, people=staff(people, kinds=("sms",)), channels=providers) as running:
         await running.is_ordered(order())
         await running.is_settled(people)
-        return await running.database.read("SELECT state, provider FROM notice_delivery ORDER BY address")
+        return await running.database.read("SELECT state, provider FROM notice_delivery ORDER BY person")
 
 
 async def test_the_first_serves_while_it_is_well(options: DeskOptions) -> None:

@@ -56,7 +56,7 @@ def test_a_mailbox_written_in_two_ways_gets_one_message() -> None:
 def test_what_an_earlier_life_planned_is_known_however_its_mailbox_is_written() -> None:
     """Planning anew adds no second message."""
     snap = snapshot([])
-    snap.recall("email", "Mom@Home.example", DeliveryId("dlv_old"), PersonId("g1"))
+    snap.recall("email", "mom@home.example", DeliveryId("dlv_old"), PersonId("g1"))
 
     assert [] == snap.add([guardian(1, "mom@home.example")]).rows
 

@@ -5,13 +5,14 @@ from hypothesis import strategies as st
 
 from belltower.ids import PersonId
 from notify.delivery import State
-from notify.standing import REACHING, Counts, Row, Standing, masked
+from notify.standing import REACHING, Counts, Row, Standing, masked, prefix
 
 
 def line(n: int, state: State, *, address: str = "", person: str = "", acknowledged: int = 0) -> Row:
     reason = "why" if state is State.REFUSED else ""
     to = address or f"+1555010{n:04}"
-    return (f"d{n}", person or f"p{n}", "sms", "cell", to, state.value, reason, acknowledged)
+    begins = prefix("sms", to)
+    return (f"d{n}", person or f"p{n}", "sms", "cell", begins, state.value, reason, acknowledged, f"m{n}")
 
 
 def standing(*lines: Row, **sharing: list[str]) -> Standing:

@@ -25,6 +25,7 @@ from belltower.incident.facts import Mode, NoticeOrdered
 from belltower.incident.plan import EscalationPlan, FamiliesPlan
 from belltower.journal import Copy, Journal, RawEntry, SpoolFile, entry_hash
 from belltower.people.person import Contact, ContactKind, Person
+from belltower.people.vault import KeyRing, Vault
 from belltower.store import open_database
 from belltower.tasks import Crew
 from belltower.values import Secret
@@ -46,6 +47,8 @@ from notify.wording import approvals
 
 ALARM = StreamName("alarm")
 CODEC = FactEncoding()
+# The same in every life of a desk.
+RING = KeyRing(current="k1", keys={"k1": bytes(range(32))}, marking=bytes(32))
 WORDS = approvals.everything(words.default(), name="Ana Ruiz", date=date(2026, 11, 20))
 
 
@@ -148,9 +151,9 @@ class Desk:
 
     async def rows(self) -> list[Row]:
         """All deliveries."""
-        columns = ", ".join(Row._fields)
+        columns = ", ".join(Row._fields).replace("address", "sealed")
         return [
-            Row(*row)
+            Row(*row)._replace(address=self.room.tables.addresses.open(row[0], row[5]))
             for row in await self.database.read(f"SELECT {columns} FROM notice_delivery ORDER BY id")
         ]
 
@@ -313,6 +316,7 @@ async def desk(
         clock=clock,
         ids=ids,
         random=Random(1),
+        vault=Vault(ring=RING),
         stop_covers=options.stop_covers,
         at=at,
         resolve_within=options.resolve_within,

@@ -124,7 +124,7 @@ class School:
         house.notices = NoticeRoom(
             notify=self.room,
             composer=self.composer,
-            reports=Reports(database=house.database),
+            reports=Reports(database=house.database, addresses=self.room.tables.addresses),
             site=lambda: self.site,
             roster=roster,
         )

@@ -1,0 +1,76 @@
+"""Addresses of deliveries as they are kept: a mark to find one by, the address sealed into its row, and its carrier's prefix.
+
+Whoever has the database but not the keys learns which deliveries went to one address, and the first digits of a
+number or the domain of a mailbox; never where anything went.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from belltower.people.person import ContactKind
+from belltower.people.vault import Marker, Unreadable, Vault
+from belltower.store import SQLValue
+from notify.standing import prefix
+
+UNREADABLE = "unreadable"
+"""Why a delivery is refused whose address was sealed with a key that is lost."""
+
+TABLE, FIELD = "notice_delivery", "address"
+
+_ID, _CHANNEL, _ADDRESS = 0, 5, 6
+
+
+class Addresses:
+    """Marks, seals and opens the addresses of deliveries."""
+
+    def __init__(self, *, vault: Vault) -> None:
+        self._vault = vault
+        self._markers: dict[str, Marker] = {}
+
+    @property
+    def current(self) -> str:
+        """Id of the key that seals."""
+        return self._vault.current
+
+    def mark(self, channel: str, address: str) -> str:
+        """What the address is found by: equal for all ways to write it."""
+        marker = self._markers.get(channel)
+        if marker is None:
+            marker = self._markers[channel] = self._vault.marker(f"to.{channel}")
+        return marker(same(channel, address).encode())
+
+    def seal(self, given: Iterable[tuple[str, str]]) -> list[bytes]:
+        """Sealed addresses, each for the row of its delivery."""
+        return self._vault.seal_many(TABLE, FIELD, ((id_, address.encode()) for id_, address in given))
+
+    def open(self, delivery: str, sealed: bytes | None) -> str:
+        """The address; "" where it cannot be read, for its key is lost."""
+        if sealed is None:
+            return ""
+        try:
+            return self._vault.open(TABLE, delivery, FIELD, sealed).decode()
+        except Unreadable:
+            return ""
+
+    def rows(self, rows: Iterable[tuple[SQLValue, ...]]) -> list[tuple[SQLValue, ...]]:
+        """Rows of a snapshot's batch as `ADD_DELIVERY` takes them: no address in clear."""
+        plain = [(row, str(row[_CHANNEL]), str(row[_ADDRESS])) for row in rows]
+        sealed = self.seal((str(row[_ID]), address) for row, _, address in plain)
+        with_ = self.current
+        return [
+            (
+                *row[:_ADDRESS],
+                self.mark(channel, address),
+                *row[_ADDRESS + 1 :],
+                one,
+                with_,
+                prefix(channel, address),
+            )
+            for (row, channel, address), one in zip(plain, sealed, strict=True)
+        ]
+
+
+def same(channel: str, address: str) -> str:
+    """What two ways to write one address have in common: mailboxes are told apart by more than capitals."""
+    return address.lower() if channel == ContactKind.EMAIL.value else address
