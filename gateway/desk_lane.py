@@ -40,6 +40,7 @@ from gateway.control import ControlClient
 from gateway.desk_channels import DeskNotices, LaneOutputs, SiteNames, notice_site, promised
 from gateway.desk_roster import DeskRoster
 from gateway.disclosing import DisclosureDesk
+from gateway.grant_journal import GrantJournal
 from gateway.intake.devices.health import Devices
 from gateway.invitation import FIRST
 from gateway.rosters import RosterDesk, open_rosters
@@ -49,6 +50,7 @@ from gateway.site_package import SitePackage
 from gateway.web import store as web_store
 from gateway.web.alert_feed import FeedPlan
 from gateway.web.app import first_invitation, make_web
+from gateway.web.grants import Grants
 from gateway.web.journal_desk import JournalDesk
 from gateway.web.ledger import NoticeRoom
 from hardware.transports.addresses import Addresses
@@ -138,6 +140,7 @@ class DeskLane:
                 if push is not None
                 else lambda people: people,
             )
+            grants = Grants(database=database, roles=site.roles, clock=clock, ids=ids)
             notices = NotifyRoom(
                 database=database,
                 journal=journal,
@@ -157,6 +160,7 @@ class DeskLane:
                 random=Random(),  # noqa: S311 - jitter, not a secret
                 vault=rosters.vault,
                 stop_covers=settings.notices.stop_covers,
+                allowed=grants.allowed,
             )
             await notices.open()
             stack.push_async_callback(notices.close)
@@ -207,6 +211,7 @@ class DeskLane:
                 ids=ids,
                 zone=ZoneInfo(site.timezone),
                 public_origin=settings.desk.web.public_url.rstrip("/") or None,
+                grants=grants,
                 account_names=accounts,
                 on_account=lambda: (settings.state.folder / FIRST).unlink(missing_ok=True),
                 machine_routes=[
@@ -237,6 +242,7 @@ class DeskLane:
                 crew.mendable("rosters", roster_desk.run)
                 crew.mendable("disclosures", disclosing.run)
                 crew.mendable("disclosures' ends", disclosing.attend)
+                crew.mendable("grants", GrantJournal(journal=journal).run)
                 watch.run(crew)
                 page.start(crew)
                 await _serve(page.app, settings.desk.web, stack)

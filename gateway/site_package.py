@@ -6,6 +6,7 @@
     response.toml    what an alarm, an action, an acknowledgement and a closing set off
     audiences.toml   who is meant, by name
     wording/*.toml   the district's own texts, where it has them; approvals.toml: who answers for which translation
+    roles.toml       [NAME] rights: what the functions of this school may do, where not what is shipped
     drills.toml      [[authoriser]] person, key: who may agree to a drill, two at a time
     devices.toml     [[device]] id, profile, address, bearer, place, parent, heartbeat, unattended_call; [[variant]]
     profiles/*.toml  device profiles of the site's own
@@ -24,7 +25,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from belltower.errors import SettingsError
@@ -32,12 +33,14 @@ from belltower.ids import PersonId, PlaceId, UnitId
 from belltower.incident.plan import EscalationPlan, NoticePlan, ResponsePlan
 from belltower.incident.told import Readers, readers
 from belltower.people import Contact, ContactKind, Person
+from belltower.people.grant import SHIPPED, Role
 from belltower.values import Reader, Seconds
 from floorplans.campus import Campus, Civic
 from floorplans.place import Place, spoken
 from gateway.psap.link import Spot
 from gateway.site_devices import SiteDevices, load_devices
 from gateway.site_drills import load_authorisers
+from gateway.site_roles import load_roles
 from gateway.site_wording import Wants, judge, read_wording
 from hardware.unit_record import Bearer, UnitRecord
 from notify.audience import AudienceRule, idle_keys, resolve
@@ -49,7 +52,8 @@ _MAILBOX = re.compile(r"[^@\s<>\",;:]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _FILES = ("site.toml", "units.toml", "people.toml", "response.toml", "audiences.toml")
 _DEVICES = "devices.toml"
 _DRILLS = "drills.toml"
-_MAY_LACK = (_DEVICES, _DRILLS)
+_ROLES = "roles.toml"
+_MAY_LACK = (_DEVICES, _DRILLS, _ROLES)
 _MOST_NUMBER = 0xFFFF_FFFF
 _LEAST_HEARTBEAT = 5.0
 _LEAST_WAIT = 5.0
@@ -88,6 +92,8 @@ class SitePackage(Struct, frozen=True, kw_only=True):
     people: dict[PersonId, Person]
     # Whose signatures make a drill, two at a time. Without any nothing is an exercise.
     authorisers: dict[str, Ed25519PublicKey] = {}
+    # What accounts may do, by the names of functions.
+    roles: Mapping[str, Role] = field(default_factory=lambda: SHIPPED)
     response: ResponsePlan
     audiences: dict[str, AudienceRule]
     wording: WordingSet
@@ -210,6 +216,7 @@ class _Loader:
             self._places_of_faulty_units(places)
         foreign = self._foreign(places if site is not None else None)
         authorisers = self._authorisers(staff if people is not None else None)
+        roles = load_roles(self._optional(_ROLES)) if (self._folder / _ROLES).exists() else SHIPPED
         if site is not None and wording is not None and self._linted:
             self._others += judge(
                 wording,
@@ -244,6 +251,7 @@ class _Loader:
             foreign=foreign,
             people=staff,
             authorisers=authorisers,
+            roles=roles,
             response=response,
             audiences=audiences,
             wording=wording,
@@ -254,9 +262,7 @@ class _Loader:
         """The foreign devices; a package without any needs no file of them."""
         if not (self._folder / _DEVICES).exists() and not (self._folder / "profiles").is_dir():
             return SiteDevices()
-        reader = self._readers[_DEVICES] = Reader(
-            file=self._folder / _DEVICES, name=f"{self._folder.name}/{_DEVICES}"
-        )
+        reader = self._optional(_DEVICES)
         foreign, faults = load_devices(self._folder, reader, places)
         self._others += faults
         return foreign
@@ -264,10 +270,12 @@ class _Loader:
     def _authorisers(self, staff: Mapping[PersonId, Person] | None) -> dict[str, Ed25519PublicKey]:
         if not (self._folder / _DRILLS).exists():
             return {}
-        reader = self._readers[_DRILLS] = Reader(
-            file=self._folder / _DRILLS, name=f"{self._folder.name}/{_DRILLS}"
-        )
-        return load_authorisers(reader, staff)
+        return load_authorisers(self._optional(_DRILLS), staff)
+
+    def _optional(self, file: str) -> Reader:
+        """The reader of a file that a package may lack."""
+        reader = self._readers[file] = Reader(file=self._folder / file, name=f"{self._folder.name}/{file}")
+        return reader
 
     def _take(self, file: str, kind: type[Any]) -> Any:
         reader = self._readers[file]

@@ -55,6 +55,16 @@ class AudienceRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return bool(self.roles & FROM_ROSTER)
 
 
+def concerned(rule: AudienceRule) -> frozenset[str] | None:
+    """Whose right to tell these people is asked for: that of these schools, of all where it is empty; None: of any.
+
+    A grant for one school lets tell its families, where the rule names it, and the staff.
+    """
+    if not rule.asks_roster:
+        return None
+    return frozenset() if rule.everyone else rule.schools
+
+
 def idle_keys(rule: AudienceRule) -> tuple[str, ...]:
     """The keys that look as if they narrowed the rule and do not, because it says `everyone`."""
     if not rule.everyone:

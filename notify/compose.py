@@ -21,9 +21,10 @@ from belltower.incident.entry import Draft as Writing
 from belltower.incident.facts import Fact, Mode, NoticeApproved, NoticeOrdered
 from belltower.incident.fold import fold
 from belltower.journal import Durability, Journal
+from belltower.people.grant import Allowed, Right, nobody
 from belltower.people.person import Person
 from belltower.store import Transaction
-from notify.audience import AudienceRule
+from notify.audience import AudienceRule, concerned
 from notify.delivery import State
 from notify.draft import (
     ADMINISTERING,
@@ -98,9 +99,12 @@ class Composer:
         stops: Callable[[], Awaitable[Stops]],
         clock: Clock,
         ids: Ids,
+        allowed: Allowed = nobody,
         drilling: Callable[[], bool] = lambda: False,
     ) -> None:
         """Keep what it is made of. `served` are the kinds of address that something is set up for.
+
+        `allowed` is asked before anything is done for somebody: a page is no lock.
 
         `stream` is the alarm lane's: a notice may be about its incidents.
         """
@@ -114,18 +118,20 @@ class Composer:
         self._stops = stops
         self._clock = clock
         self._ids = ids
+        self._allowed = allowed
         self._drilling = drilling
         # Of which people each draft was counted; what is not here is counted anew.
         self._counted_of: dict[NoticeId, _People] = {}
 
     async def write(self, verb: VerbId, choice: Choice, by: PersonId) -> Draft:
-        """A draft of this choice, counted. Raises `Refused`: it can be sent to nobody as it is."""
+        """A draft of this choice, counted. Raises `Refused`: it can be sent to nobody as it is, or not by them."""
         id_ = NoticeId("ntc_" + verb.removeprefix("vrb_"))
         known = await self.drafts.get(id_)
         if known is not None:
             return known
         site = self._site()
         rule = self._rule(choice, site)
+        await self._allowed(by, Right.NOTICE_WRITE, concerned(rule))
         self._check(choice, rule, site)
         now = self._clock.now()
         order = NoticeOrdered(
@@ -196,10 +202,10 @@ class Composer:
 
     async def ask(self, id_: NoticeId, by: PersonId, *, seen: int) -> Draft:
         """Send it; where it takes two, ask for the second person. `seen` is the count that `by` has looked at."""
-        draft = await self.get(id_)
+        draft = await self._of(id_, by, Right.NOTICE_SEND)
         if draft.state in (DraftState.SENT, DraftState.WAITING):
             return draft
-        draft = await self._fresh(draft, seen)
+        draft = await self._fresh(draft, seen, by, Right.NOTICE_SEND)
         if not draft.takes_two:
             return await self._send(draft, by=by)
         asked = replace(draft, state=DraftState.WAITING, asked_by=by, asked_at=self._clock.now())
@@ -209,31 +215,32 @@ class Composer:
 
     async def let_go(self, id_: NoticeId, by: PersonId, *, seen: int) -> Draft:
         """The second person has looked: send it."""
-        draft = await self._waiting(id_)
+        draft = await self._waiting(id_, by, Right.NOTICE_SECOND)
         if draft.state is DraftState.SENT:
             return draft
         if by == draft.asked_by:
             raise NotPermitted("Somebody else has to let it go: you are the one who asked for it.")
-        return await self._send(replace(await self._fresh(draft, seen), second=by), by=draft.asked_by or by)
+        fresh = await self._fresh(draft, seen, by, Right.NOTICE_SECOND)
+        return await self._send(replace(fresh, second=by), by=draft.asked_by or by)
 
     async def send_alone(self, id_: NoticeId, by: PersonId, reason: str, *, seen: int) -> Draft:
         """Send without a second person: why is written down, and all administrators are told in the same commit.
 
         Where no administrator can be reached, all of the staff are told.
         """
-        draft = await self._waiting(id_)
+        draft = await self._waiting(id_, by, Right.NOTICE_SEND)
         if draft.state is DraftState.SENT:
             return draft
         if reason not in REASONS:
             raise WrongState("Say why nobody else looks at it first.")
         check_alone(draft.order)
-        draft = await self._fresh(draft, seen)
+        draft = await self._fresh(draft, seen, by, Right.NOTICE_SEND)
         _log.warning("notice_sent_alone", notice=id_, person=by)
         return await self._send(replace(draft, alone=reason), by=by)
 
-    async def drop(self, id_: NoticeId) -> None:
+    async def drop(self, id_: NoticeId, by: PersonId) -> None:
         """It is not to be sent."""
-        draft = await self.get(id_)
+        draft = await self._of(id_, by, Right.NOTICE_WRITE)
         if draft.state is DraftState.SENT:
             raise WrongState("It was sent already. Correct it instead.")
         if draft.state is not DraftState.DROPPED:
@@ -244,7 +251,7 @@ class Composer:
 
         Raises `WrongState`: they are more than a few, or families.
         """
-        draft = await self.get(id_)
+        draft = await self._of(id_, by, Right.NOTICE_SEND)
         rule = self._site().audiences.get(audience)
         if rule is None:
             raise NotFound("There is no such audience in the site package.")
@@ -287,13 +294,19 @@ class Composer:
             await self._commit(tx, kept, [order], now)
         return notice
 
-    async def _waiting(self, id_: NoticeId) -> Draft:
+    async def _of(self, id_: NoticeId, by: PersonId, right: Right) -> Draft:
+        """The draft, for somebody who has the right to its audience."""
         draft = await self.get(id_)
+        await self._allowed(by, right, concerned(draft.rule))
+        return draft
+
+    async def _waiting(self, id_: NoticeId, by: PersonId, right: Right) -> Draft:
+        draft = await self._of(id_, by, right)
         if draft.state not in (DraftState.WAITING, DraftState.SENT):
             raise WrongState("Nobody has asked to send it, or it was dropped.")
         return draft
 
-    async def _fresh(self, draft: Draft, seen: int) -> Draft:
+    async def _fresh(self, draft: Draft, seen: int, by: PersonId, right: Right) -> Draft:
         """The draft as its audience is now; where that is not what somebody looked at, they look again."""
         if draft.state is DraftState.DROPPED:
             raise WrongState("It was dropped. Write it again.")
@@ -307,6 +320,8 @@ class Composer:
             raise WrongState(
                 "Its audience means families now, and did not when it was written. Write it again."
             )
+        if rule != draft.rule:
+            await self._allowed(by, right, concerned(rule))
         self._check_text(draft.order, rule)
         await self._check_incident(draft.order)
         order = (await self._placed(draft)).order

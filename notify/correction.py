@@ -13,12 +13,13 @@ from itertools import takewhile
 
 from belltower import log
 from belltower.clock import Clock
-from belltower.errors import NotFound, WrongState
+from belltower.errors import NotFound, NotPermitted, WrongState
 from belltower.ids import Ids, IncidentId, NoticeId, PersonId, StreamName, VerbId
 from belltower.incident.entry import Draft
 from belltower.incident.facts import Fact, Mode, NoticeOrdered
 from belltower.incident.told import Readers, clearing, clears, correcting, corrects_another, readers
 from belltower.journal import Durability, Journal
+from belltower.people.grant import Allowed, Right, nobody
 from belltower.store import Database, Transaction
 from notify.order_store import KeptOrder, order_of, orders_of
 from notify.planner import bookmark
@@ -103,6 +104,7 @@ class Corrections:
         journal: Journal[Fact],
         streams: Sequence[StreamName],
         tables: DeliveryTables,
+        allowed: Allowed = nobody,
         clock: Clock,
         ids: Ids,
     ) -> None:
@@ -110,6 +112,7 @@ class Corrections:
         self._journal = journal
         self._streams = streams
         self._tables = tables
+        self._allowed = allowed
         self._clock = clock
         self._ids = ids
         # Two people who ask at once are one after the other: the second sees what the first has ordered.
@@ -119,6 +122,7 @@ class Corrections:
 
     async def correct(self, verb: VerbId, notice: NoticeId, by: PersonId) -> None:
         """Take the notice back. Raises NotFound, WrongState where it was taken back or is a correction itself."""
+        await self._may(by)
         async with self._one_at_a_time:
             wrong = await order_of(self._database, notice)
             if wrong is None:
@@ -137,6 +141,7 @@ class Corrections:
         self, verb: VerbId, incident: IncidentId, by: PersonId, whose: Sequence[Readers] = tuple(Readers)
     ) -> None:
         """Tell those of `whose` who were told anything that it is over. Raises NotFound where nobody was."""
+        await self._may(by)
         async with self._one_at_a_time:
             told = await self._told_of(incident)
             if not any(readers(order.template) in whose for order in told):
@@ -148,6 +153,13 @@ class Corrections:
                     own = [order for order in told if readers(order.template) is each]
                     orders.append((ordered, _most_telling(own)))
             await self._order(orders)
+
+    async def _may(self, by: PersonId) -> None:
+        """Whoever says that an incident is over, or sends notices, in any school. Raises `NotPermitted`."""
+        try:
+            await self._allowed(by, Right.INCIDENT_CLOSE, None)
+        except NotPermitted:
+            await self._allowed(by, Right.NOTICE_SEND, None)
 
     async def _told(self, wrong: NoticeOrdered) -> list[NoticeOrdered]:
         """Everything ordered where this notice was."""

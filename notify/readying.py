@@ -142,7 +142,7 @@ class Readying:
 
     async def _drop_one(self, draft: NoticeId) -> None:
         try:
-            await self._composer.drop(draft)
+            await self._composer.drop(draft, BY)
         except Refused:
             _log.info("draft_moved_on", notice=draft)
 

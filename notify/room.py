@@ -13,6 +13,7 @@ from belltower.clock import Clock
 from belltower.ids import Ids, NoticeId, StreamName
 from belltower.incident.facts import Fact
 from belltower.journal import Journal
+from belltower.people.grant import Allowed, nobody, unasked
 from belltower.people.vault import Vault, new_ring
 from belltower.store import Database
 from belltower.tasks import Crew
@@ -75,11 +76,16 @@ class NotifyRoom:
         random: Random,
         vault: Vault | None = None,
         stop_covers: StopCovers = "routine",
+        allowed: Allowed = nobody,
         at: At = nowhere,
         resolve_within: float = 30.0,
         resolve_every: float = 3.0,
     ) -> None:
-        """Keep what the room is made of. `vault` seals addresses and what people write; without one, nobody reads them later."""
+        """Keep what the room is made of. `vault` seals addresses and what people write; without one, nobody reads them later.
+
+        `allowed` says who may write, send and take back notices; without it nobody may.
+        """
+        self._allowed = allowed
         self._journal = journal
         self._stream = stream
         self._site = site
@@ -125,7 +131,7 @@ class NotifyRoom:
             database=database,
             journal=journal,
             stream=stream,
-            composer=self.composer(drilling=lambda: False),
+            composer=self.composer(drilling=lambda: False, allowed=unasked),
             site=site,
             clock=clock,
             ids=ids,
@@ -138,6 +144,7 @@ class NotifyRoom:
             journal=journal,
             streams=(stream, journal.stream),
             tables=self.tables,
+            allowed=allowed,
             clock=clock,
             ids=ids,
         )
@@ -266,8 +273,11 @@ class NotifyRoom:
         for row in self._rows.values():
             yield from row
 
-    def composer(self, *, drilling: Callable[[], bool]) -> Composer:
-        """Where people write notices of their own. `drilling` says whether the window of a signed drill is open."""
+    def composer(self, *, drilling: Callable[[], bool], allowed: Allowed | None = None) -> Composer:
+        """Where people write notices of their own. `drilling` says whether the window of a signed drill is open.
+
+        `allowed` is by default the room's.
+        """
         return Composer(
             drafts=self.drafts,
             sites=self.sites,
@@ -279,6 +289,7 @@ class NotifyRoom:
             stops=self.replies.stops,
             clock=self._clock,
             ids=self._ids,
+            allowed=allowed or self._allowed,
             drilling=drilling,
         )
 

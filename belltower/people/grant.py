@@ -12,6 +12,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from belltower.errors import NotPermitted
 from belltower.ids import PersonId
 
 
@@ -95,6 +96,15 @@ class Allowed(Protocol):
     async def __call__(self, person: PersonId, right: Right, schools: Collection[str] | None = ()) -> None:
         """Return where it is so. Raises `NotPermitted`, which says who may."""
         ...
+
+
+async def nobody(
+    person: PersonId,  # noqa: ARG001 - the protocol's
+    right: Right,
+    schools: Collection[str] | None = (),  # noqa: ARG001 - the protocol's
+) -> None:
+    """Satisfies `Allowed` where nothing says who may: then nobody may."""
+    raise NotPermitted(f"You may not {SPOKEN[right]}: nothing here says who may.")
 
 
 async def unasked(

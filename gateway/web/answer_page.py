@@ -12,7 +12,9 @@ from belltower.ids import NoticeId, PersonId
 from belltower.incident.facts import Mode, Reply
 from gateway.web.answers import REPLIES, WAYS
 from gateway.web.ledger import NoticeRoom
+from gateway.web.notice_permits import require_reader
 from gateway.web.pages import Pages
+from gateway.web.permits import NOTICE_READERS, require_any
 from gateway.web.render import Renderer
 from gateway.web.story import CHANNELS
 from gateway.web.view import day
@@ -63,8 +65,8 @@ class AnswerPage:
         ]
 
     async def _answers(self, request: web.Request) -> web.Response:
-        session = await self._pages.signed_in(request)
         notice = NoticeId(request.match_info["notice"])
+        session = await require_reader(request, self._room, notice)
         listed = await self._room.reports.notice(notice)
         kept = await self._replies.replies(notice, count=_SHOWN + 1)
         called = await self._called({one.person for one in kept})
@@ -81,7 +83,7 @@ class AnswerPage:
         return self._pages.page(request, "answers.html", values, session)
 
     async def _stopped(self, request: web.Request) -> web.Response:
-        session = await self._pages.signed_in(request)
+        session = await require_any(request, NOTICE_READERS)
         stopped = await self._replies.stopped()
         called = await self._called({one.person for one in stopped})
         lines = [self._stopped_line(one, called) for one in stopped]

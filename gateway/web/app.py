@@ -26,6 +26,7 @@ from gateway.web.grants import Grants
 from gateway.web.guard import guard
 from gateway.web.ledger import Ledger, NoticeRoom
 from gateway.web.live import Live
+from gateway.web.notice_permits import require_reader
 from gateway.web.notices import NoticePages
 from gateway.web.pages import Pages
 from gateway.web.passwords import Passwords
@@ -181,6 +182,7 @@ def make_web(
     if notices is not None:
         pages.notices = True
         pages.drafts = notices.composer.drafts
+        pages.reader = lambda request, notice: require_reader(request, notices, notice)
         ledger = Ledger(
             room=notices,
             pages=pages,
@@ -208,7 +210,7 @@ def make_web(
         app.add_routes([*listing.routes(), *writing.routes(), *ledger.routes(), *answers.routes()])
     if corrections is not None:
         pages.corrections = True
-        app.add_routes(CorrectionPage(pages=pages, correcting=corrections).routes())
+        app.add_routes(CorrectionPage(correcting=corrections).routes())
     if browsers is not None:
         pages.push = True
         worker = static["push_worker.js"]

@@ -10,16 +10,19 @@ from aiohttp import web
 from multidict import MultiDictProxy
 
 from belltower.clock import Clock
-from belltower.errors import Refused
+from belltower.errors import NotPermitted, Refused
 from belltower.ids import Ids, NoticeId, PersonId, VerbId
+from belltower.people.grant import Right
 from gateway.web.compose_view import DraftView, chosen, draft_view, lists, spoken_forecast
 from gateway.web.desk import Names
 from gateway.web.ledger import NoticeRoom
 from gateway.web.live import Live
 from gateway.web.pages import Pages
+from gateway.web.permits import NOTICE_HANDS, may, require, require_any
 from gateway.web.render import Renderer
 from gateway.web.store import Session
 from gateway.web.stream import Fanout, event
+from notify.audience import concerned
 from notify.compose import Changed
 from notify.draft import REASONS, TEST_GROUP, Draft, DraftState
 from notify.family_sites import ALWAYS_TWO
@@ -87,7 +90,7 @@ class ComposePages:
         ]
 
     async def _new(self, request: web.Request) -> web.Response:
-        session = await self._pages.signed_in(request)
+        session = await require(request, Right.NOTICE_WRITE, None)
         return await self._form(request, session, "")
 
     async def _form(
@@ -117,17 +120,19 @@ class ComposePages:
         return self._pages.page(request, "notice_new.html", values, session, status=status)
 
     async def _write(self, request: web.Request) -> web.Response:
-        session = await self._pages.signed_in(request)
+        session = await require(request, Right.NOTICE_WRITE, None)
         form = await request.post()
         try:
             draft = await self._composer.write(verb(form), chosen(form, self._clock.now()), session.person)
+        except NotPermitted:
+            raise
         except Refused as error:
             return await self._form(request, session, str(error), status=409)
         self._changed()
         raise web.HTTPSeeOther(f"/notices/drafts/{draft.id}")
 
     async def _show(self, request: web.Request) -> web.Response:
-        session = await self._pages.signed_in(request)
+        session = await require_any(request, NOTICE_HANDS, None)
         return await self._draft(request, session, "")
 
     async def _draft(
@@ -136,6 +141,7 @@ class ComposePages:
         draft = await self._composer.get(_id(request))
         if draft.state is DraftState.SENT:
             raise web.HTTPSeeOther(f"/notices/{draft.id}")
+        await require_any(request, NOTICE_HANDS, concerned(draft.rule))
         (view,) = await self.views([draft], session.person)
         site = self._room.site()
         loads = {kind: Load(*load) for kind, load in draft.counted.loads.items()}
@@ -146,6 +152,10 @@ class ComposePages:
             "topic": draft.id,
             "draft": view,
             "fault": fault,
+            "can": {
+                name: may(request, session, right, concerned(draft.rule))
+                for name, right in zip(("write", "send", "second"), NOTICE_HANDS, strict=True)
+            },
             "takes": spoken_forecast(
                 await self._room.notify.forecast(loads, routine=draft.order.routine)
             ).capitalize()
@@ -161,28 +171,28 @@ class ComposePages:
         return self._pages.page(request, "notice_draft.html", values, session, status=status)
 
     async def _test(self, request: web.Request) -> web.Response:
-        session = await self._pages.signed_in(request)
+        session = await require(request, Right.NOTICE_SEND, None)
         form = await request.post()
         audience = str(form.get("audience", ""))
         notice = await self._composer.test(verb(form), _id(request), audience, session.person)
         raise web.HTTPSeeOther(f"/notices/{notice}")
 
     async def _send(self, request: web.Request) -> web.Response:
-        session = await self._pages.signed_in(request)
+        session = await require(request, Right.NOTICE_SEND, None)
         form = await request.post()
         return await self._done(
             request, session, self._composer.ask(_id(request), session.person, seen=_seen(form))
         )
 
     async def _let_go(self, request: web.Request) -> web.Response:
-        session = await self._pages.signed_in(request)
+        session = await require(request, Right.NOTICE_SECOND, None)
         form = await request.post()
         return await self._done(
             request, session, self._composer.let_go(_id(request), session.person, seen=_seen(form))
         )
 
     async def _alone(self, request: web.Request) -> web.Response:
-        session = await self._pages.signed_in(request)
+        session = await require(request, Right.NOTICE_SEND, None)
         form = await request.post()
         reason = str(form.get("reason", ""))
         return await self._done(
@@ -192,8 +202,8 @@ class ComposePages:
         )
 
     async def _drop(self, request: web.Request) -> web.Response:
-        await self._pages.signed_in(request)
-        await self._composer.drop(_id(request))
+        session = await require(request, Right.NOTICE_WRITE, None)
+        await self._composer.drop(_id(request), session.person)
         self._changed(_id(request))
         raise web.HTTPSeeOther("/notices")
 

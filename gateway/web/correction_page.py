@@ -10,7 +10,7 @@ from aiohttp import web
 
 from belltower.ids import IncidentId, NoticeId, PersonId, VerbId
 from belltower.incident.told import Readers
-from gateway.web.pages import Pages
+from gateway.web.permits import ENDING, require_any
 
 _VERB = re.compile(r"vrb_[0-9A-Z]{26}")
 
@@ -32,8 +32,7 @@ class Correcting(Protocol):
 class CorrectionPage:
     """Takes the forms of the incident's and the notice's page."""
 
-    def __init__(self, *, pages: Pages, correcting: Correcting) -> None:
-        self._pages = pages
+    def __init__(self, *, correcting: Correcting) -> None:
         self._correcting = correcting
 
     def routes(self) -> list[web.RouteDef]:
@@ -45,13 +44,13 @@ class CorrectionPage:
         ]
 
     async def _correct(self, request: web.Request) -> web.Response:
-        session = await self._pages.signed_in(request)
+        session = await require_any(request, ENDING, None)
         verb = verb_of(await request.post())
         await self._correcting.correct(verb, NoticeId(request.match_info["notice"]), session.person)
         raise web.HTTPSeeOther(request.path.removesuffix("/correct"))
 
     async def _all_clear(self, request: web.Request) -> web.Response:
-        session = await self._pages.signed_in(request)
+        session = await require_any(request, ENDING, None)
         form = await request.post()
         try:
             whose = [Readers(str(each)) for each in form.getall("whose", [])]

@@ -28,6 +28,7 @@ from gateway.web.ledger_view import (
     title,
 )
 from gateway.web.live import Live, packed
+from gateway.web.notice_permits import require_reader
 from gateway.web.pages import Pages
 from gateway.web.render import Renderer
 from gateway.web.stream import Fanout, event
@@ -252,8 +253,8 @@ class Ledger:
         return f"{messages}: {spoken_forecast(progress.remaining)}"
 
     async def _show(self, request: web.Request) -> web.Response:
-        session = await self._pages.signed_in(request)
         notice = NoticeId(request.match_info["notice"])
+        session = await require_reader(request, self._room, notice)
         written = (await self._room.composer.drafts.sent([notice])).get(notice)
         listed = await self._room.reports.notice(notice)
         if listed is None and (written is None or written.state is not DraftState.SENT):
@@ -298,8 +299,9 @@ class Ledger:
         return listed
 
     async def _export(self, request: web.Request) -> web.StreamResponse:
-        session = await self._pages.signed_in(request)
-        listed = await self._listed(NoticeId(request.match_info["notice"]))
+        notice = NoticeId(request.match_info["notice"])
+        session = await require_reader(request, self._room, notice)
+        listed = await self._listed(notice)
         response = web.StreamResponse(
             headers={
                 "Content-Type": "text/csv; charset=utf-8",

@@ -11,7 +11,9 @@ from gateway.web.desk import Names
 from gateway.web.ledger import NoticeRoom
 from gateway.web.ledger_view import title
 from gateway.web.pages import Pages
+from gateway.web.permits import NOTICE_HANDS, may
 from gateway.web.render import Renderer
+from notify.audience import concerned
 
 SHOWN = 50
 """How many notices are listed."""
@@ -49,7 +51,14 @@ class NoticePages:
             "topic": TOPIC,
             "push": self._pages.push,
             "lines": [title(one, self._names, self._renderer.zone) for one in listed],
-            "drafts": await self._writing.views(await drafts.open(SHOWN), session.person),
+            "drafts": await self._writing.views(
+                [
+                    draft
+                    for draft in await drafts.open(SHOWN)
+                    if any(may(request, session, right, concerned(draft.rule)) for right in NOTICE_HANDS)
+                ],
+                session.person,
+            ),
             "alone": {
                 notice: spoken_alone(draft.alone)
                 for notice, draft in (await drafts.sent([one.notice for one in listed])).items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -14,18 +14,22 @@ from belltower import log
 from belltower.clock import Clock
 from belltower.errors import NotAsked, NotFound, StoreError, Unreachable
 from belltower.ids import CallId, Ids, IncidentId, NoticeId, PlaceId, VerbId
-from belltower.incident.facts import Action
+from belltower.incident.facts import Action, AlarmRaised
+from belltower.people.grant import Right
 from gateway.web import store
 from gateway.web.desk import DeskView
 from gateway.web.ledger_view import spoken_name
 from gateway.web.live import LIST, NONE_CLOSED, NONE_OPEN, Live
+from gateway.web.permits import NOTICE_READERS, may, require, require_any
 from gateway.web.render import Asset, Renderer
 from gateway.web.sessions import Sessions
 from gateway.web.store import Session
+from gateway.web.story import Story
 from gateway.web.stream import Fanout, written
 from gateway.web.told import TOLD, still_told, taken_back
 from gateway.web.view import ACTIONS, REASONS, calls_told, card, notice_block, reasons, recipients, unread
 from hardware.codecs.unit_room import MAX_TEXT
+from notify.audience import concerned
 from notify.draft import Counted, DraftState
 from notify.draft_tables import DraftTables
 
@@ -71,6 +75,8 @@ class Pages:
         self.push = False
         # Notices that are not sent yet; None: there are none here.
         self.drafts: DraftTables | None = None
+        # Who may read what became of a notice.
+        self.reader: Callable[[web.Request, NoticeId], Awaitable[Session]] = _reader
 
     def routes(self) -> list[web.RouteDef]:
         """Where the pages stand."""
@@ -112,6 +118,7 @@ class Pages:
             "topic": "",
             "after": written(self._live.heads),
             "now": self._clock.now(),
+            "may": lambda *rights: any(may(request, session, Right(right)) for right in rights),
         }
         response = web.Response(
             text=self._renderer.page(template, common | values), content_type="text/html", status=status
@@ -176,24 +183,30 @@ class Pages:
             "still_told": still_told(story.incident) if self.corrections else [],
             "told_words": TOLD,
             "over_verb": self._ids.verb(),
-            "ready": await self._ready(story.incident.id),
+            "ready": await self._ready(request, session, story.incident.id),
+            "may_cancel": await self._may_cancel(request, session, story.incident.id),
+            "cancelling": _cancelling(story),
             "call_verbs": {name: self._ids.verb() for name in ("cancel", "correct", "read-back")},
         }
         return self.page(request, "incident.html", values, session)
 
-    async def _ready(self, incident: IncidentId) -> list[tuple[str, str, Counted]]:
-        """What waits for somebody to send it, of this incident: id, title and whom it would reach."""
+    async def _ready(
+        self, request: web.Request, session: Session, incident: IncidentId
+    ) -> list[tuple[str, str, Counted]]:
+        """What waits for somebody like them to send it, of this incident: id, title and whom it would reach."""
         drafts = await self.drafts.open(_DRAFTS_LOOKED_AT) if self.drafts is not None else []
         return [
             (draft.id, spoken_name(draft.order.template), draft.counted)
             for draft in drafts
-            if draft.order.incident == incident and draft.state is DraftState.OPEN
+            if draft.order.incident == incident
+            and draft.state is DraftState.OPEN
+            and may(request, session, Right.NOTICE_SEND, concerned(draft.rule))
         ]
 
     async def _notice(self, request: web.Request) -> web.Response:
-        session = await self.signed_in(request)
-        story = await self._live.story(IncidentId(request.match_info["incident"]))
         notice = NoticeId(request.match_info["notice"])
+        session = await self.reader(request, notice)
+        story = await self._live.story(IncidentId(request.match_info["incident"]))
         if story is None or notice not in story.tallies:
             raise NotFound("There is no such notice.")
         waiting, reached = recipients(await self._desk.recipients(notice), self._desk.names)
@@ -219,7 +232,7 @@ class Pages:
         return await self._asked(request, session, incident, asking)
 
     async def _close(self, request: web.Request) -> web.Response:
-        session = await self.signed_in(request)
+        session = await require(request, Right.INCIDENT_CLOSE, None)
         form = await request.post()
         incident = IncidentId(request.match_info["incident"])
         reason = str(form.get("reason", ""))
@@ -228,10 +241,20 @@ class Pages:
         asking = self._desk.close(_verb(form), incident, session.person, reason)
         return await self._asked(request, session, incident, asking)
 
+    async def _may_cancel(self, request: web.Request, session: Session, incident: IncidentId) -> bool:
+        """Whether they may call the responders off: who may close it, and who alone raised it."""
+        if may(request, session, Right.INCIDENT_CLOSE):
+            return True
+        raised = [entry.fact for entry in await self._desk.entries(incident)]
+        by = {fact.person for fact in raised if isinstance(fact, AlarmRaised)}
+        return by == {session.person}
+
     async def _cancel(self, request: web.Request) -> web.Response:
         session = await self.signed_in(request)
         form = await request.post()
         incident = IncidentId(request.match_info["incident"])
+        if not await self._may_cancel(request, session, incident):
+            await require(request, Right.INCIDENT_CLOSE, None)
         asking = self._desk.cancel_calls(_verb(form), incident, session.person)
         return await self._asked(request, session, incident, asking)
 
@@ -254,6 +277,9 @@ class Pages:
         operator = str(form.get("operator", "")).strip()
         if not _OPERATOR.fullmatch(operator):
             raise web.HTTPBadRequest(text="Write the telecommunicator's code or position, not a name.")
+        story = await self._live.story(incident)
+        if (story is None or _cancelling(story)) and not await self._may_cancel(request, session, incident):
+            await require(request, Right.INCIDENT_CLOSE, None)
         asking = self._desk.note_read_back(_verb(form), incident, session.person, operator)
         return await self._asked(request, session, incident, asking)
 
@@ -291,10 +317,10 @@ class Pages:
         session = await self._sessions.current(request)
         if session is None:
             raise web.HTTPUnauthorized(text="signed out\n")
+        if (topic := request.query.get("topic", "")).startswith("ntc_"):
+            await self.reader(request, NoticeId(topic))
         owner = store.hashed(request.cookies.get(self._sessions.cookie, ""))
-        response, screen = await self._fanout.serve(
-            request, topic=request.query.get("topic", ""), owner=owner
-        )
+        response, screen = await self._fanout.serve(request, topic=topic, owner=owner)
         try:
             await self._stay(request, screen.gone)
         finally:
@@ -327,6 +353,15 @@ class Pages:
 
     async def _health(self, _request: web.Request) -> web.Response:
         return web.Response(text="ok\n")
+
+
+async def _reader(request: web.Request, _notice: NoticeId) -> Session:
+    return await require_any(request, NOTICE_READERS, None)
+
+
+def _cancelling(story: Story) -> bool:
+    """Whether what is to be read back calls anybody off."""
+    return any(call.unread and call.cancelling for call in story.incident.calls.values())
 
 
 def _verb(form: MultiDictProxy[Any]) -> VerbId:

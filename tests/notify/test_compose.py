@@ -308,12 +308,12 @@ async def test_what_was_dropped_is_not_sent(options: DeskOptions) -> None:
     """Nor is what was sent dropped."""
     async with writing(options, guardian(1)) as it:
         dropped, sent = await it.draft(), await it.draft()
-        await it.composer.drop(dropped.id)
+        await it.composer.drop(dropped.id, RUTH)
         with pytest.raises(WrongState, match="dropped"):
             await it.composer.ask(dropped.id, RUTH, seen=1)
         await it.composer.ask(sent.id, RUTH, seen=1)
         with pytest.raises(WrongState, match="sent already"):
-            await it.composer.drop(sent.id)
+            await it.composer.drop(sent.id, RUTH)
         open_ = await it.composer.drafts.open(10)
 
     assert [] == open_

@@ -24,6 +24,7 @@ from belltower.incident.encoding import FactEncoding
 from belltower.incident.facts import Mode, NoticeOrdered
 from belltower.incident.plan import EscalationPlan, FamiliesPlan
 from belltower.journal import Copy, Journal, RawEntry, SpoolFile, entry_hash
+from belltower.people.grant import unasked
 from belltower.people.person import Contact, ContactKind, Person
 from belltower.people.vault import KeyRing, Vault
 from belltower.store import open_database
@@ -318,6 +319,7 @@ async def desk(
         random=Random(1),
         vault=Vault(ring=RING),
         stop_covers=options.stop_covers,
+        allowed=unasked,
         at=at,
         resolve_within=options.resolve_within,
         resolve_every=options.resolve_every,

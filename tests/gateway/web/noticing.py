@@ -23,6 +23,7 @@ from notify.provider import Provider
 from notify.reports import Reports
 from notify.room import NotifyRoom
 from notify.site import NoticeSite, Roster
+from tests.gateway.web.granting import grants_of
 from tests.gateway.web.house import ALARM, DESK, House
 
 WORDS = words.default()
@@ -116,6 +117,7 @@ class School:
             clock=house.clock,
             ids=house.ids,
             random=Random(1),
+            allowed=grants_of(house).allowed,
             resolve_within=0.2,
             resolve_every=0.1,
         )
