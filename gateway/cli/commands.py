@@ -31,6 +31,7 @@ _COMMANDS = {
     "status": "How the alarm lane is at this moment.",
     "psap": "Prove the ways to the PSAP; explain what is said on them.",
     "roster": "Rosters: read an export, see what it would change.",
+    "disclosures": "Records for somebody outside, in an emergency, for a time.",
     "wording": "What people read: check, show, measure and approve it.",
     "profile": "Device models as tables: check, write, explain and try them.",
     "outputs": "Test loudspeakers, sirens and signs, marked as a test.",
