@@ -16,7 +16,10 @@ TESTS :=
 # pytest exits with 5 when none of the tests asked for bears the mark.
 NONE = [ $$? -eq 5 ]
 
-.PHONY: help setup demo test test-peers gates bench soak clean
+# Hundreds of processes start in the tests: each would compile the whole product where Python may not keep what it compiled.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: help setup demo test test-peers gates collected bench soak clean
 .DEFAULT_GOAL := help
 
 help:
@@ -37,9 +40,13 @@ gates: setup
 	$(BIN)/lint-imports
 	$(BIN)/belltower check --config config.example.toml --without-secrets
 
+# Beside the gates, so that each of pytest's processes finds the tests compiled. What is wrong with them the run itself says.
+collected: setup
+	@$(BIN)/python -m pytest --collect-only -qq $(TESTS) > /dev/null 2>&1 || true
+
 test: setup
 	@tools/system-packages $(SYSTEM)
-	@$(MAKE) --no-print-directory gates
+	@$(MAKE) --no-print-directory -j 2 gates collected
 	$(SOME) $(BIN)/python -m pytest -n 3 --dist worksteal -m "not soak" $(TESTS)
 
 test-peers: setup
