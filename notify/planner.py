@@ -6,7 +6,8 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from zoneinfo import ZoneInfo
 
 from belltower import log
@@ -55,6 +56,7 @@ _MICROSECONDS = re.compile(r"[0-9]{1,16}")
 _PEOPLE_AT_ONCE = 500
 _CHUNKS_UNDER_WAY = 2
 _FACTS_AT_ONCE = 500
+_IDS_AT_ONCE = 50
 
 
 async def _nobody() -> Stops:
@@ -144,7 +146,7 @@ class Planner:
             served=self._channels,
             language=site.language,
             render=lambda kind, language: words_of(order, site, slots, kind, language),
-            new_id=self._ids.delivery,
+            new_id=chain.from_iterable(iter(partial(self._ids.deliveries, _IDS_AT_ONCE), [])).__next__,
             stops=await self._stops(),
             mark=self._tables.addresses.mark,
         )

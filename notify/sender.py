@@ -30,7 +30,7 @@ _LOOK_AGAIN = 0.5
 _DROPPED_AT_ONCE = 500
 _FIRST_WINDOW = 16
 _UNCERTAIN_RUN = 3
-# Rows are leased when at least one in so many places of the window is free: a commit is shared.
+# Rows are leased when at least one in so many places is free, or half of the line has moved up: a commit is shared.
 _SHARE = 4
 # Seconds from one lease to the next where a pace bounds them: what was earned meanwhile shares a commit.
 _LEASE_EVERY = 0.1
@@ -191,7 +191,8 @@ class Sender:
         """Places in flight or in line, as soon as they are worth a commit."""
         places = int(self._window * self._ahead)
         free = places - len(self._flying)
-        return free if not self._flying or free * _SHARE >= places else 0
+        worth = max(places / _SHARE, (places - self._window) / 2)
+        return free if not self._flying or free >= worth else 0
 
     async def _take(self, now: float) -> int:
         """Lease for what is in danger first; within that, for what was ordered first."""

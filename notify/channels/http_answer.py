@@ -18,6 +18,18 @@ _FIELDS = re.compile(
 )
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
 _LENGTH = re.compile(rb"[0-9]{1,12}")
+_OTHERS = (
+    rb"(?i:\r\n(?!content-length:|transfer-encoding:|connection:|retry-after:)[^\r\n]+"
+    rb"|\r\nconnection:[ \t]*keep-alive[ \t]*(?=\r\n))*+"
+)
+# Nearly every answer: a yes with a body of a told length, on a connection that stays.
+_PLAIN = re.compile(
+    rb"HTTP/1\.1 (2(?!04)[0-9]{2})(?: [^\r\n]*)?"
+    + _OTHERS
+    + rb"\r\n(?i:content-length):[ \t]*([0-9]{1,5})[ \t]*"
+    + _OTHERS
+    + rb"\r\n\r\n"
+)
 
 
 class HTTPAnswer(Struct, frozen=True, kw_only=True, gc=False):
@@ -52,6 +64,10 @@ class AnswerReader:
         Raises:
             Malformed: this is not an answer.
         """
+        if not self._data and len(data) <= MOST_OCTETS:
+            plain = _PLAIN.match(data)
+            if plain is not None and len(data) == plain.end() + int(plain[2]):
+                return HTTPAnswer(status=int(plain[1]), body=data[plain.end() :], reusable=True)
         self._data = self._data + data if self._data else data
         while not self._status:
             if not self._head():

@@ -47,6 +47,18 @@ ANSWERS = [
         HTTPAnswer(status=201, body=b"", reusable=True),
     ),
     (
+        b"HTTP/1.1 201 Created\r\nA: b\r\nConnection: keep-alive\r\nCONTENT-LENGTH: 1 \r\nVia: c\r\n\r\nx",
+        HTTPAnswer(status=201, body=b"x", reusable=True),
+    ),
+    (
+        b"HTTP/1.1 201 Created\r\nContent-Length: 1\r\nConnection: keep-alive, close\r\n\r\nx",
+        HTTPAnswer(status=201, body=b"x"),
+    ),
+    (
+        b"HTTP/1.1 201 Created\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
+        HTTPAnswer(status=201, body=b"x", reusable=True),
+    ),
+    (
         b"HTTP/1.1 500 Oh\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx",
         HTTPAnswer(status=500, body=b"x"),
     ),
