@@ -19,7 +19,7 @@ from belltower.errors import Conflict, NotFound, NotPermitted, StoreError, Wrong
 from belltower.ids import Ids, IncidentId, NoticeId, PersonId, PlaceId, StreamName, VerbId
 from belltower.incident.entry import Draft as Writing
 from belltower.incident.facts import Fact, Mode, NoticeApproved, NoticeOrdered
-from belltower.incident.fold import fold
+from belltower.incident.fold import Incident, fold
 from belltower.journal import Durability, Journal
 from belltower.people.grant import Allowed, Right, nobody
 from belltower.people.person import Person
@@ -47,7 +47,7 @@ from notify.site import NoticeSite
 from notify.snapshot import Batch, Snapshot
 from notify.stops import Stops
 from notify.store import DeliveryTables, Ordered
-from notify.wording import exercise_only
+from notify.wording import exercise_only, for_families
 
 _log = log.get("notify")
 
@@ -64,7 +64,8 @@ class Choice(Struct, frozen=True, kw_only=True):
     # A name in the site package; "": `rule`.
     audience: str = ""
     rule: AudienceRule = AudienceRule()
-    # place, site: ids of places; cause: a name of the wording; next: microseconds since 1970.
+    # place, site: ids of places; cause: a name of the wording, "" for none, and where it lacks what families were told
+    # last of the incident; next: microseconds since 1970.
     slots: dict[str, str] = {}
     incident: IncidentId = IncidentId("")
     routine: bool = False
@@ -145,7 +146,9 @@ class Composer:
             by=by,
             routine=choice.routine,
         )
-        await self._check_incident(order)
+        incident = await self._check_incident(order)
+        if incident is not None:
+            order = replace(order, slots=await self._slots(choice, incident))
         order = (await self._sites.place(order, site.wording)).order
         draft = Draft(
             id=id_, made_at=now, made_by=by, order=order, rule=rule, counted=await self._look(order, rule)
@@ -470,10 +473,21 @@ class Composer:
     def _check_text(self, order: NoticeOrdered, rule: AudienceRule) -> None:
         check_text(order.template, rule, incident=order.incident, drilling=self._drilling())
 
-    async def _check_incident(self, order: NoticeOrdered) -> None:
-        if order.incident:
-            entries = await self._journal.of(order.incident, stream=self._stream)
-            check_incident(fold(order.incident, entries), order)
+    async def _check_incident(self, order: NoticeOrdered) -> Incident | None:
+        if not order.incident:
+            return None
+        entries = await self._journal.of(order.incident, stream=self._stream)
+        incident = fold(order.incident, entries)
+        check_incident(incident, order)
+        return incident
+
+    async def _slots(self, choice: Choice, incident: Incident) -> dict[str, str]:
+        """What was chosen, the incident's number, and for families the cause that they were told last."""
+        slots = {"incident": str(incident.number), **choice.slots}
+        if for_families(choice.template) and "cause" not in slots:
+            told = await self.drafts.told_cause(incident.id)
+            slots |= {"cause": told} if told else {}
+        return slots
 
 
 class _Counting:

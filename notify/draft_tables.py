@@ -7,9 +7,11 @@ from typing import Any
 
 import msgspec
 
-from belltower.ids import NoticeId
+from belltower.ids import IncidentId, NoticeId
 from belltower.store import Database, Step, Transaction
 from notify.draft import Draft, DraftState
+from notify.order_store import orders_of
+from notify.wording import for_families
 
 STEPS = (
     Step(
@@ -52,6 +54,11 @@ class DraftTables:
         """The draft; None: there is none."""
         rows = await self._database.read("SELECT body FROM notice_draft WHERE id = :id", id=draft)
         return _draft(rows[0]) if rows else None
+
+    async def told_cause(self, incident: IncidentId) -> str:
+        """The cause that families were told last of this incident; "" where they were told none."""
+        told = (kept.order for kept in reversed(await orders_of(self._database, incident)))
+        return next((order.slots.get("cause", "") for order in told if for_families(order.template)), "")
 
     async def open(self, limit: int) -> list[Draft]:
         """What is not sent yet: what waits for a second person first, then the newest."""

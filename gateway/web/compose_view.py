@@ -26,6 +26,9 @@ from notify.wording import Phase, SitePhase, WordingSet, families, for_families,
 ROLES = {"guardian": "Guardians", "student": "Students", "contact": "Other contacts", "staff": "Staff"}
 """Of the roster, as the form offers them."""
 
+UNSAID = "-"
+"""Of the causes that the form offers: none is said, whatever families were told before."""
+
 UPDATES = (10, 15, 20, 30, 60)
 """Minutes until the next update, as the form offers them."""
 
@@ -133,7 +136,7 @@ def lists(
         more_classes=max(0, len(every_class) - SHOWN),
         languages=list(wording.languages),
         places=list(names.places()),
-        causes=[(name, words) for name, words in wording.source.causes.items()],
+        causes=[(UNSAID, "Not said"), *wording.source.causes.items()],
         channels=[(kind, CHANNELS.get(kind, kind)) for kind in sorted(served)],
         incidents=incidents,
     )
@@ -169,13 +172,16 @@ def chosen(form: MultiDictProxy[Any], now: Instant) -> Choice:
     own = audience in ("", _OWN)
     minutes = _text(form, "next")
     slots = {name: _text(form, name) for name in ("place", "cause", "site")}
+    slots = {name: value for name, value in slots.items() if value}
+    if slots.get("cause") == UNSAID:
+        slots["cause"] = ""
     if minutes.isascii() and minutes.isdigit() and int(minutes) in UPDATES:
         slots["next"] = str(now + int(minutes) * _MINUTE)
     return Choice(
         template=_text(form, "template"),
         audience="" if own else audience,
         rule=_rule(form) if own else AudienceRule(),
-        slots={name: value for name, value in slots.items() if value},
+        slots=slots,
         incident=IncidentId(_text(form, "incident")),
         routine=bool(form.get("routine")),
         families_of_exercise=bool(form.get("of_exercise")),

@@ -20,6 +20,7 @@ FEWEST_WORDS = 12
 _SENTENCE = re.compile(r"[.!?]+(?=\s|$)|\n{2,}|: ?(?=\n|$)")
 _WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
 _SLOT = re.compile(r"\{[a-z]*\}")
+_BRACKET = re.compile(r"[\[\]]")
 _VOWELS = re.compile(r"[aeiouy]+")
 _SPOKEN_ENDS = ("les", "ses", "ces", "ges", "xes", "zes", "ches", "shes", "ted", "ded")
 _STAND_IN = "noon"
@@ -58,8 +59,8 @@ def reading(text: str, *, language: str) -> Reading:
 
 
 def count(text: str, syllables: Callable[[str], int]) -> Counted:
-    """Sentences, words, syllables and letters of a text, a slot counting as one short word."""
-    filled = _SLOT.sub(_STAND_IN, text)
+    """Sentences, words, syllables and letters of a text, a slot counting as one short word, and all that may be said."""
+    filled = _BRACKET.sub("", _SLOT.sub(_STAND_IN, text))
     sentences = [words for part in _SENTENCE.split(filled) if (words := _WORD.findall(part))]
     words = [word for sentence in sentences for word in sentence]
     return Counted(

@@ -120,7 +120,8 @@ class _Reader:
         return None if self.faults else wording
 
     def _fault(self, text: str) -> None:
-        self.faults.append(f"{self._name}: {text}")
+        # Whatever breaks a line in the file breaks none here: each fault is one line.
+        self.faults.append(f"{self._name}: {' '.join(text.splitlines())}")
 
     def _text(self, table: dict[str, Any], key: str, default: str, where: str = "") -> str:
         value = table.get(key, default)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from msgspec import Struct
 from msgspec.structs import asdict, replace
@@ -143,14 +143,15 @@ class WordingSet(Struct, frozen=True, kw_only=True):
         texts = wording.templates.get(name) or wording.templates[FALLBACK]
         form = form_for(channel)
         values = _values(wording, slots, families=for_families(template), form=form)
-        body = fill(texts.form(form), values, isolate=form not in _ONE_DIRECTION)
+        unknown = _unknown(wording, slots)
+        body = fill(texts.form(form), values, unknown=unknown, isolate=form not in _ONE_DIRECTION)
         if for_families(template) or line:
             body = body.strip()
         if line:
             body += ("\n\n" if form == "body" else " ") + fill(line, values)
         marked = mode is Mode.EXERCISE
         if channel == "email":
-            subject = fill(texts.subject, values)
+            subject = fill(texts.subject, values, unknown=unknown)
             if marked:
                 subject = f"{wording.mark}: {subject} {wording.mark}"
                 body = f"{wording.mark}\n\n{body.strip()}\n\n{wording.mark}\n"
@@ -160,14 +161,17 @@ class WordingSet(Struct, frozen=True, kw_only=True):
         return Text(body=body, language=wording.language)
 
 
-def fill(text: str, values: Mapping[str, str], *, isolate: bool = False) -> str:
-    """The text with its slots filled. What stands in brackets goes when a slot in it has no value.
+def fill(text: str, values: Mapping[str, str], *, unknown: Container[str] = (), isolate: bool = False) -> str:
+    """The text with its slots filled. What stands in brackets goes when a slot in it has no value, or is `unknown`.
 
     A value is never read as a slot itself.
     """
+
+    def known(slot: str) -> bool:
+        return bool(values.get(slot)) and slot not in unknown
+
     kept = _OPTIONAL.sub(
-        lambda found: found[1] + found[2] if all(values.get(slot) for slot in SLOT.findall(found[2])) else "",
-        text,
+        lambda found: found[1] + found[2] if all(map(known, SLOT.findall(found[2]))) else "", text
     )
     return SLOT.sub(
         lambda found: isolated(kept, values.get(found[1], "")) if isolate else values.get(found[1], ""), kept
@@ -182,6 +186,17 @@ def _named(wording: Wording, template: str, action: str) -> str:
     if template in wording.templates or not for_families(template):
         return template
     return FAMILY_FALLBACK
+
+
+def _unknown(wording: Wording, slots: Slots) -> frozenset[str]:
+    """The slots whose value only says that it is not known."""
+    given = {
+        "place": slots.place,
+        "site": slots.site,
+        "cause": wording.causes.get(slots.cause),
+        "next": slots.next,
+    }
+    return frozenset(name for name, value in given.items() if not value)
 
 
 def _values(wording: Wording, slots: Slots, *, families: bool, form: str) -> dict[str, str]:

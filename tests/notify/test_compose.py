@@ -342,6 +342,26 @@ def test_the_whole_district_is_who_nothing_narrows() -> None:
     assert not wide(AudienceRule(roles=frozenset({"staff"})))
 
 
+async def test_families_are_told_one_cause_until_somebody_chooses_another(options: DeskOptions) -> None:
+    """What goes on goes on for the reason they were told; a text for staff names its incident by its number."""
+    async with writing(options, guardian(1)) as it:
+        await it.running.is_ordered(opened())
+        about = {"incident": IncidentId("inc_1")}
+        first = await it.draft(NOW, slots={"cause": "gas"}, **about)
+        await it.composer.ask(first.id, RUTH, seen=1)
+        await it.running.is_settled(1)
+
+        update = await it.draft("families.lockdown.update", **about)
+        other = await it.draft("families.lockdown.update", slots={"cause": "smoke"}, **about)
+        none = await it.draft("families.lockdown.update", slots={"cause": ""}, **about)
+        staff_notice = await it.draft("staff-notice", audience="all-staff", **about)
+
+    assert ["gas", "smoke", ""] == [draft.order.slots["cause"] for draft in (update, other, none)]
+    assert "because of a smell of gas" in update.counted.texts[0].body
+    assert {"incident": "7"} == dict(staff_notice.order.slots)
+    assert "Notice about incident 7" in staff_notice.counted.texts[0].body
+
+
 async def test_a_roster_that_is_as_it_was_is_not_opened_again(options: DeskOptions) -> None:
     """To open a large one takes seconds: between looking and sending only its version is asked."""
     async with writing(options, guardian(1), guardian(2)) as it:

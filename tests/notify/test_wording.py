@@ -76,6 +76,30 @@ def test_an_unknown_template_is_said_as_a_plain_notice() -> None:
     assert "Jefferson School: Notice about incident 7 at B 204, 09:14." in text.body
 
 
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("channel", ["sms", "console", "email", "voice", "push"])
+def test_a_staff_notice_without_an_incident_names_none(language: str, channel: str) -> None:
+    """W7: no hole where a number, a place or a cause would stand; what is known is said."""
+    bare = Slots(school="Jefferson", place="", time="09:14")
+    placed = Slots(school="Jefferson", place="Gym", time="09:14", cause="water")
+
+    texts = [
+        WORDS.render(
+            template="staff-notice", channel=channel, language=language, mode=Mode.ACTUAL, slots=slots
+        )
+        for slots in (bare, placed)
+    ]
+
+    for text in texts:
+        said = f"{text.subject} {text.body}"
+        assert "incident" not in said
+        assert "  " not in said.strip()
+        assert " ," not in said
+    assert WORDS.of(language).unknown_place not in texts[0].body
+    assert "Gym" in texts[1].body
+    assert WORDS.of(language).causes["water"] in texts[1].body
+
+
 def test_a_district_changes_one_text_and_keeps_the_rest() -> None:
     """A file of the site package lies over the shipped texts."""
     own = parse(

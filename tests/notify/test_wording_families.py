@@ -4,7 +4,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
@@ -657,6 +657,7 @@ def damaged(where: int, piece: str, cut: int) -> None:
 
 
 @settings(deadline=None, max_examples=100)
+@example(1609, "\x85", 0)
 @given(st.integers(0, 5_000), PIECES | st.text(max_size=5), st.integers(0, 40))
 def test_a_damaged_file_is_refused_with_its_name_or_of_use(where: int, piece: str, cut: int) -> None:
     """Never anything else: no crash, no hang."""
