@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from belltower import journal
 from belltower.incident import store as incident_store
-from belltower.people import disclosure_tables
+from belltower.people import disclosure_tables, hand_tables
 from belltower.people import tables as people_tables
 from belltower.store import Database, Step, open_database
 from gateway import alarm_follower, alert_store
@@ -38,6 +38,7 @@ DESK: Sequence[Step] = (
     *browsers.STEPS,
     *people_tables.STEPS,
     *disclosure_tables.STEPS,
+    *hand_tables.STEPS,
     *alert_store.STEPS,
     *web_store.STEPS,
 )

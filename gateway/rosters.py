@@ -10,9 +10,10 @@ from belltower import log
 from belltower.clock import Clock
 from belltower.errors import Conflict, SettingsError
 from belltower.ids import Ids, IncidentId
-from belltower.incident.facts import Fact, RosterTaken
+from belltower.incident.facts import Fact, PersonChanged, RosterTaken
 from belltower.journal import Draft, Journal
-from belltower.people import disclosure_tables
+from belltower.people import disclosure_tables, hand_tables
+from belltower.people.hand_store import Change
 from belltower.people.store import RosterStore
 from belltower.people.tables import LAST, STEPS
 from belltower.people.taking import HeldUp, Ready, Taking
@@ -33,6 +34,7 @@ async def open_rosters(database: Database, key_ring: Path) -> RosterStore:
     """
     await database.migrate(STEPS)
     await database.migrate(disclosure_tables.STEPS)
+    await database.migrate(hand_tables.STEPS)
     await database.migrate(reply_tables.STEPS)
     await database.migrate(browsers.STEPS)
     sealed = [
@@ -77,8 +79,21 @@ class RosterDesk:
     async def run(self) -> None:
         """For ever: look for a roster that is ready."""
         while True:
+            await self.tell()
             await self.look()
             await asyncio.sleep(self._look_every)
+
+    async def tell(self) -> None:
+        """Write a fact of each thing that was changed by hand, by whatever process. Raises `StoreError`."""
+        hands = self._taking.store.hands
+        while changes := await hands.untold():
+            tx = Transaction()
+            hands.told(tx, changes)
+            drafts: list[Draft[Fact]] = [
+                Draft(id=self._ids.fact(), at=one.at, subject=IncidentId(""), fact=changed(one))
+                for one in changes
+            ]
+            await self._journal.commit(tx, drafts)
 
     async def look(self) -> bool:
         """Put in force what is ready and may be; whether anything was. Raises `StoreError`."""
@@ -110,6 +125,18 @@ class RosterDesk:
         return True
 
 
+def changed(change: Change) -> PersonChanged:
+    """The fact: who changed which fields of whom, and no value."""
+    return PersonChanged(
+        person=change.person,
+        by=change.by,
+        what=change.what,
+        adult=change.adult,
+        fields=change.fields,
+        record=change.record,
+    )
+
+
 def taken(ready: Ready) -> RosterTaken:
     """The fact: counts, and nobody's name."""
     return RosterTaken(
@@ -120,4 +147,5 @@ def taken(ready: Ready) -> RosterTaken:
         counts=ready.counts,
         changes=ready.changes,
         approved_by=ready.approved_by,
+        kept_by_hand=ready.kept_by_hand,
     )

@@ -726,6 +726,25 @@ class RosterTaken(Struct, frozen=True, kw_only=True, tag="roster.taken"):
     changes: dict[str, tuple[int, int, int]]
     # Who let it through, where it would not have gone by itself.
     approved_by: PersonId | None = None
+    # Of how many persons and links something stays as it was changed by hand, though the load says otherwise.
+    kept_by_hand: int = 0
+    # How many contacts of the load wait for a person to say who they are.
+    to_review: int = 0
+
+
+class PersonChanged(Struct, frozen=True, kw_only=True, tag="person.changed"):
+    """Somebody changed by hand what is known of a person; the entry bears no incident, and no value."""
+
+    person: PersonId
+    by: PersonId
+    # "set", "unset", "collecting", "collecting ended" or "reviewed".
+    what: str
+    # The other of a link or of a word on who may collect.
+    adult: PersonId | None = None
+    # Names of fields.
+    fields: tuple[str, ...] = ()
+    # The id of the word on collecting, or of what was reviewed.
+    record: str = ""
 
 
 class GrantGiven(Struct, frozen=True, kw_only=True, tag="grant.given"):
@@ -889,6 +908,7 @@ Fact = (
     | DisclosureOpened
     | DisclosureGiven
     | DisclosureClosed
+    | PersonChanged
     | AlertSeen
     | UnknownFact
 )

@@ -344,6 +344,7 @@ class Incident(Struct, frozen=True, kw_only=True):
                 | facts.DisclosureOpened()
                 | facts.DisclosureGiven()
                 | facts.DisclosureClosed()
+                | facts.PersonChanged()
                 | facts.UnknownFact()
             ):
                 return self

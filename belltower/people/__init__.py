@@ -8,6 +8,8 @@
     tables.py     versions of records, each in force from one revision until another; all SQL
     records.py    records to sealed rows and back
     store.py      RosterStore: what is in force, and the keys turned under it
+    by_hand.py    pure: what people changed by hand wins over every load; hand_store.py, word_store.py, hand_tables.py
+    editing.py    the verbs of changing something by hand, and of writing down who may collect
     reach.py      RosterPeople: those in force as notices address them
     diff.py       pure: what a load would change; delta.py: what a delta says of links
     safety.py     pure: when a load waits for a person (5 % of students, 10 % of contacts, an open incident)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct, structs
 
+from belltower.people.by_hand import Layer, overruled
 from belltower.people.delta import Pair, restate
 from belltower.people.diff import LINES, Comparing, Diff, Difference, Line
 from belltower.people.records import Item, KnownHuman, Records, known_human, known_link
@@ -80,6 +81,9 @@ class _Work:
         self._coming_persons: set[str] = set()
         self._counts: dict[Kept, int] = {}
         self._gone = self._named(Table.HUMAN)
+        self._layer = Layer()
+        # Of whom something was changed by hand: how the load has them.
+        self._hands: dict[str, Human | Link] = {}
 
     def _named(self, what: Table) -> set[str]:
         keys = (one.key for one in self.roster.removed if one.table is what)
@@ -90,6 +94,7 @@ class _Work:
     async def look(self) -> None:
         """Each table, persons before what hangs on them."""
         roster = self.roster
+        self._layer = await self._store.hands.layer()
         total = len(roster.humans) * 2 + len(roster.links) + len(roster.enrolments) + len(roster.classes)
         done = 0
         for kept in Kept:
@@ -104,6 +109,10 @@ class _Work:
                 changes += [item for item in piece if comparing.meet(item.ident, item.content)]
                 if kept is Kept.PERSON:
                     self._meet(piece)
+                if kept in _BY_HAND and self._layer.fields:
+                    self._hands |= {
+                        item.ident: item.record for item in piece if item.ident in self._layer.fields
+                    }
                 await asyncio.sleep(0)
                 done += len(piece)
                 if self._progress is not None:
@@ -169,7 +178,9 @@ class _Work:
             away = students & (self._gone | (self._coming_persons - self._coming_students))
         else:
             away = students - self._coming_students
-        lines: list[Line] = []
+        lines = await self._kept_by_hand()
+        kept_by_hand = len(lines)
+        del lines[LINES:]
         for what in ("removed", "changed", "added"):
             for kept, difference in self.differences.items():
                 idents = sorted(getattr(difference, what))[: LINES - len(lines)] if len(lines) < LINES else []
@@ -194,9 +205,28 @@ class _Work:
             addresses=self._counts[Kept.ADDRESS],
             addresses_removed=len(self.differences[Kept.ADDRESS].removed),
             repeated=sum(one.repeated for one in self.differences.values()),
+            kept_by_hand=kept_by_hand,
             lines=tuple(lines),
             fingerprint=f"{(total * 1_000_003 + self.before) & ((1 << 96) - 1):024x}",
         )
+
+    async def _kept_by_hand(self) -> list[Line]:
+        """Where the load brings another value for what was changed by hand, which stays."""
+        lines = []
+        for piece in slices(sorted(self._hands), _AT_ONCE):
+            before: dict[str, Human | Link] = {
+                row[1]: known_link(self._store.vault, row).link for row in await self._rows(Kept.LINK, piece)
+            }
+            persons = await self._rows(Kept.PERSON, piece)
+            stated = await self._store.addresses_of([row[1] for row in persons], self.before, Layer())
+            for row in persons:
+                before[row[1]] = known_human(self._store.vault, row, stated.get(row[1], ())).human
+            for ident, record in before.items():
+                fields = overruled(record, self._hands[ident], self._layer.of(ident))
+                if fields:
+                    table = Kept.LINK if isinstance(record, Link) else Kept.PERSON
+                    lines.append(Line(table=table, record=ident, what="kept by hand", fields=fields))
+        return lines
 
     async def _fields(self, idents: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """The names of the fields in which persons differ."""
@@ -213,6 +243,7 @@ class _Work:
         return {str(ident): fields for ident, fields in found.items()}
 
 
+_BY_HAND = frozenset({Kept.PERSON, Kept.LINK})
 _ASIDE = frozenset({"phones", "emails", "file"})
 
 

@@ -85,7 +85,7 @@ class Line(Struct, frozen=True, kw_only=True):
     table: Kept
     # A person's id; for an address or a link, the ids it hangs on; else the source's own id.
     record: str
-    # "added", "changed" or "removed".
+    # "added", "changed", "removed", or "kept by hand": the load brings another value, and a person's stays.
     what: str
     fields: tuple[str, ...] = ()
 
@@ -106,6 +106,8 @@ class Diff(Struct, frozen=True, kw_only=True):
     addresses: int = 0
     addresses_removed: int = 0
     repeated: int = 0
+    # Persons and links of which the load brings another value for what was changed by hand; that stays.
+    kept_by_hand: int = 0
     lines: tuple[Line, ...] = ()
     # Names this very diff, so that an approval approves nothing else.
     fingerprint: str = ""
@@ -135,6 +137,7 @@ class Diff(Struct, frozen=True, kw_only=True):
             "links_removed": {"removed": self.links_removed, "of": self.links},
             "addresses_removed": {"removed": self.addresses_removed, "of": self.addresses},
             "repeated": self.repeated,
+            "kept_by_hand": self.kept_by_hand,
             "fingerprint": self.fingerprint,
             "lines": lines,
         }

@@ -10,7 +10,6 @@ from belltower.people.person import Contact, ContactKind, Person
 from belltower.people.records import Address, addressed
 from belltower.people.roster import HumanKind
 from belltower.people.store import RosterStore
-from belltower.people.vault import Vault
 
 
 class RosterPeople:
@@ -20,24 +19,24 @@ class RosterPeople:
         self._store = store
 
     async def version(self) -> int:
-        """The revision in force."""
-        return await self._store.in_force()
+        """Another number whenever somebody is another, by a load or by hand."""
+        return await self._store.version()
 
     async def people(self) -> AsyncIterator[Sequence[Person]]:
         """All of them, some hundreds at a time, all of one revision. Raises `StoreError`."""
         store = self._store
-        revision = await store.in_force()
+        revision, layer = await store.in_force(), await store.hands.layer()
         async for page in store.rows(revision):
             rows = {PersonId(row[1]): row for row in page if row[4]}
             children = await store.children_of(list(rows), revision)
             whose = rows.keys() | {child for own in children.values() for child in own}
             classes = await store.classes_of(sorted(whose), revision)
             schools = await store.schools_of(sorted(whose), revision)
-            reached = await store.addresses_of(list(rows), revision)
+            reached = await store.addresses_of(list(rows), revision, layer)
             yield [
                 _person(
-                    store.vault,
                     row,
+                    addressed(store.vault, row, layer.of(person)),
                     reached.get(person, []),
                     children.get(person, frozenset()),
                     classes,
@@ -48,15 +47,15 @@ class RosterPeople:
 
 
 def _person(
-    vault: Vault,
     row: tuple[Any, ...],
+    told: tuple[str, str, Sequence[str], frozenset[str]],
     reached: Sequence[Address],
     children: frozenset[PersonId],
     classes: Mapping[PersonId, frozenset[str]],
     schools: Mapping[PersonId, Sequence[str]],
 ) -> Person:
     person = PersonId(row[1])
-    name, language, _, roles = addressed(vault, row)
+    name, language, _, roles = told
     if children and row[3] == HumanKind.STAFF:
         roles |= {"guardian"}
     return Person(

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from belltower.ids import PersonId
+from belltower.people.by_hand import NOTHING, Fields, HandField, phones
 from belltower.people.roster import (
     Enrolment,
     Human,
@@ -55,14 +56,23 @@ class Address(Struct, frozen=True, kw_only=True):
     normalised: str
     written: str
     sms: bool = False
+    # Whose load stated it, the revision since when it stands so, and the file it stood in then.
+    source: str = ""
+    since: int = 0
+    file: str = ""
 
 
 class KnownHuman(Struct, frozen=True, kw_only=True):
     """A human of the roster in force, under the id that facts use."""
 
     id: PersonId
+    # Whose load stated it, and the revision since when it stands so; the file stands in `human`.
     source: str
     human: Human
+    since: int = 0
+    addresses: tuple[Address, ...] = ()
+    # What `human` has by hand, and not from its load.
+    by_hand: Fields = NOTHING
 
 
 class KnownLink(Struct, frozen=True, kw_only=True):
@@ -72,6 +82,9 @@ class KnownLink(Struct, frozen=True, kw_only=True):
     adult: PersonId
     source: str
     link: Link
+    # The revision since when it stands so; the file stands in `link`.
+    since: int = 0
+    by_hand: Fields = NOTHING
 
 
 class _Rest(Struct, frozen=True, array_like=True):
@@ -81,6 +94,13 @@ class _Rest(Struct, frozen=True, array_like=True):
     roles: frozenset[str]
     derived: bool
     file: str
+
+
+class _Address(Struct, frozen=True, array_like=True):
+    normalised: str
+    written: str
+    sms: bool
+    file: str = ""
 
 
 class _Name(Struct, frozen=True, array_like=True):
@@ -96,7 +116,7 @@ _name = msgspec.msgpack.Decoder(_Name)
 _birth = msgspec.msgpack.Decoder(date | None)
 _traits = msgspec.msgpack.Decoder(tuple[str, str])
 _origin = msgspec.msgpack.Decoder(tuple[HumanKey, str])
-_address = msgspec.msgpack.Decoder(tuple[str, str, bool])
+_address = msgspec.msgpack.Decoder(_Address)
 _link = msgspec.msgpack.Decoder(Link)
 _school = msgspec.json.Decoder(School)
 _class = msgspec.json.Decoder(SchoolClass)
@@ -158,7 +178,7 @@ class Records:
             if not one.phones and not one.emails:
                 continue
             person = self.person(one.key)
-            for address in _of(person, one.phones, one.emails):
+            for address in _of(person, one.phones, one.emails, one.file):
                 count, found = address
                 content = self._mark(
                     Kept.ADDRESS, (person, found.kind, found.normalised, found.written, found.sms, count)
@@ -205,7 +225,7 @@ class Records:
 
     def _address_row(self, ident: str, revision: int, one: Address) -> tuple[SQLValue, ...]:
         row = place(self._source, ident, revision)
-        told = _encode((one.normalised, one.written, one.sms))
+        told = _encode((one.normalised, one.written, one.sms, one.file))
         found_by = self._vault.mark(one.kind, one.normalised) if one.normalised else b""
         return (one.person, one.kind, found_by, self._vault.seal(_ADDRESS, row, "address", told))
 
@@ -256,16 +276,27 @@ def normalised_mailbox(mailbox: str) -> str:
     return mailbox.strip().casefold()
 
 
-def _of(person: PersonId, phones: Iterable[Phone], emails: Iterable[str]) -> Iterator[tuple[int, Address]]:
+def _of(
+    person: PersonId, phones: Iterable[Phone], emails: Iterable[str], file: str
+) -> Iterator[tuple[int, Address]]:
     for count, phone in enumerate(phones):
         yield (
             count,
-            Address(person=person, kind="phone", normalised=phone.e164, written=phone.written, sms=phone.sms),
+            Address(
+                person=person,
+                kind="phone",
+                normalised=phone.e164,
+                written=phone.written,
+                sms=phone.sms,
+                file=file,
+            ),
         )
     for count, email in enumerate(emails):
         yield (
             count,
-            Address(person=person, kind="email", normalised=normalised_mailbox(email), written=email),
+            Address(
+                person=person, kind="email", normalised=normalised_mailbox(email), written=email, file=file
+            ),
         )
 
 
@@ -281,6 +312,7 @@ def known_human(vault: Vault, row: tuple[Any, ...], addresses: Iterable[Address]
     plain = _rest.decode(rest)
     known = structs.asdict(_name.decode(vault.open(_PERSON, at, "name", name)))
     phones, emails = [], []
+    addresses = tuple(addresses)
     for one in addresses:
         if one.kind == "phone":
             phones.append(Phone(written=one.written, e164=one.normalised, sms=one.sms))
@@ -302,16 +334,24 @@ def known_human(vault: Vault, row: tuple[Any, ...], addresses: Iterable[Address]
         derived=plain.derived,
         file=plain.file,
     )
-    return KnownHuman(id=PersonId(ident), source=source, human=human)
+    return KnownHuman(id=PersonId(ident), source=source, human=human, since=since, addresses=addresses)
 
 
-def addressed(vault: Vault, row: tuple[Any, ...]) -> tuple[str, str, tuple[SchoolKey, ...], frozenset[str]]:
+def addressed(
+    vault: Vault, row: tuple[Any, ...], fields: Fields = NOTHING
+) -> tuple[str, str, tuple[SchoolKey, ...], frozenset[str]]:
     """Of a row of `select(Kept.PERSON, ..)` what a notice needs: the name they go by, language, schools, roles."""
     source, ident, since, _kind, _active, rest, name, _birth, traits, _origin = row
     at, plain = place(source, ident, since), _rest.decode(rest)
     known = _name.decode(vault.open(_PERSON, at, "name", name))
-    given, family = known.preferred_given or known.given, known.preferred_family or known.family
     _grade, language = _traits.decode(vault.open(_PERSON, at, "traits", traits))
+    if fields:
+        names = structs.asdict(known)
+        names |= {one.value: (*fields[one].value, "")[0] for one in fields if one.value in names}
+        known = _Name(**names)
+        if HandField.LANGUAGE in fields:
+            language = (*fields[HandField.LANGUAGE].value, "")[0]
+    given, family = known.preferred_given or known.given, known.preferred_family or known.family
     return f"{given} {family}".strip(), language, plain.schools, plain.roles
 
 
@@ -325,15 +365,36 @@ def address(vault: Vault, row: tuple[Any, ...]) -> Address:
     """A row of `select(Kept.ADDRESS, ..)`, opened. Raises `Unreadable`."""
     source, ident, since, person, kind, _found_by, sealed = row
     opened = vault.open(_ADDRESS, place(source, ident, since), "address", sealed)
-    normalised, written, sms = _address.decode(opened)
-    return Address(person=PersonId(person), kind=kind, normalised=normalised, written=written, sms=sms)
+    told = _address.decode(opened)
+    return Address(
+        person=PersonId(person),
+        kind=kind,
+        normalised=told.normalised,
+        written=told.written,
+        sms=told.sms,
+        source=source,
+        since=since,
+        file=told.file,
+    )
+
+
+def addresses_by_hand(person: PersonId, loaded: Iterable[Address], fields: Fields) -> list[Address]:
+    """A person's addresses, with the telephone numbers and the mailboxes that were written by hand in their place."""
+    numbers, mailboxes = fields.get(HandField.PHONES), fields.get(HandField.EMAILS)
+    away = {kind for kind, value in (("phone", numbers), ("email", mailboxes)) if value is not None}
+    found = [one for one in loaded if one.kind not in away]
+    if numbers is not None:
+        found += [address for _, address in _of(person, phones(numbers), (), "")]
+    if mailboxes is not None:
+        found += [address for _, address in _of(person, (), mailboxes.value, "")]
+    return found
 
 
 def known_link(vault: Vault, row: tuple[Any, ...]) -> KnownLink:
     """A row of `select(Kept.LINK, ..)`, opened. Raises `Unreadable`."""
     source, ident, since, student, adult, _relation, sealed = row
     link = _link.decode(vault.open(_LINK, place(source, ident, since), "body", sealed))
-    return KnownLink(student=PersonId(student), adult=PersonId(adult), source=source, link=link)
+    return KnownLink(student=PersonId(student), adult=PersonId(adult), source=source, link=link, since=since)
 
 
 def school(row: tuple[Any, ...]) -> School:

@@ -9,12 +9,16 @@ from msgspec import structs
 
 from belltower.clock import Instant
 from belltower.ids import PersonId
+from belltower.people import hand_tables
+from belltower.people.by_hand import HandField, Layer, by_hand, link_by_hand, pair
+from belltower.people.hand_store import HandStore
 from belltower.people.records import (
     Address,
     KnownHuman,
     KnownLink,
     address,
     addressed,
+    addresses_by_hand,
     enrolment,
     known_human,
     known_link,
@@ -47,6 +51,7 @@ from belltower.people.tables import (
     table,
 )
 from belltower.people.vault import Vault
+from belltower.people.word_store import WordStore
 from belltower.store import Database, Priority, SQLValue, Transaction
 
 _PAGE = 250
@@ -58,10 +63,17 @@ class RosterStore:
     def __init__(self, *, database: Database, vault: Vault) -> None:
         self.database = database
         self.vault = vault
+        self.hands = HandStore(database=database, vault=vault)
+        self.words = WordStore(database=database, vault=vault)
 
     async def open(self) -> None:
         """Make the tables, if they are not there."""
         await self.database.migrate(STEPS)
+        await self.database.migrate(hand_tables.STEPS)
+
+    async def version(self) -> int:
+        """Another number whenever what is in force is another, by a load or by hand."""
+        return (await self.in_force() << 32) + await self.hands.version()
 
     async def in_force(self) -> int:
         """The revision in force; 0: no roster was ever taken."""
@@ -82,17 +94,19 @@ class RosterStore:
         """Every class."""
         return [school_class(row) for row in await self._select(Kept.CLASS, "1 = 1")]
 
-    async def humans(self, *kinds: HumanKind, revision: int | None = None) -> AsyncIterator[list[KnownHuman]]:
+    async def humans(
+        self, *kinds: HumanKind, revision: int | None = None, as_loaded: bool = False
+    ) -> AsyncIterator[list[KnownHuman]]:
         """Everybody of these kinds, all if none is named, with their addresses, some at a time.
 
-        All of one revision, whatever is taken meanwhile: of the one in force, or the one before it.
+        All of one revision, whatever is taken meanwhile: of the one in force, or the one before it. `as_loaded` leaves
+        out what was changed by hand.
         """
         if revision is None:
             revision = await self.in_force()
+        layer = Layer() if as_loaded else await self.hands.layer()
         async for rows in self.rows(revision):
-            found = await self._with_addresses(
-                [row for row in rows if not kinds or row[3] in kinds], revision
-            )
+            found = await self._known([row for row in rows if not kinds or row[3] in kinds], revision, layer)
             if found:
                 yield found
 
@@ -107,32 +121,29 @@ class RosterStore:
             source, ident = str(rows[-1][0]), str(rows[-1][1])
             yield rows
 
-    async def addresses_of(self, persons: Sequence[PersonId], revision: int) -> dict[PersonId, list[Address]]:
-        """The telephone numbers and mailboxes of each of these, the first one first."""
+    async def addresses_of(
+        self, persons: Sequence[PersonId], revision: int, layer: Layer
+    ) -> dict[PersonId, list[Address]]:
+        """The telephone numbers and mailboxes of each of these, the first one first, as `layer` has them."""
         found: dict[PersonId, list[Address]] = {}
         for row in await self._among(Kept.ADDRESS, "person", persons, revision):
             found.setdefault(PersonId(row[3]), []).append(address(self.vault, row))
+        for person in persons:
+            if fields := layer.of(person):
+                found[person] = addresses_by_hand(person, found.get(person, []), fields)
         return found
 
-    async def human(self, person: PersonId) -> KnownHuman | None:
-        """One human; None: not in the roster in force."""
-        revision = await self.in_force()
-        rows = await self._select(Kept.PERSON, "ident = :person", revision, person=person)
-        found = await self._with_addresses(rows, revision)
+    async def human(self, person: PersonId, *, as_loaded: bool = False) -> KnownHuman | None:
+        """One human; None: not in the roster in force. `as_loaded` leaves out what was changed by hand."""
+        found = await self.known([person], as_loaded=as_loaded)
         return found[0] if found else None
-
-    async def known(self, persons: Sequence[PersonId]) -> list[KnownHuman]:
-        """Those of these that are in the roster in force."""
-        revision = await self.in_force()
-        return await self._with_addresses(
-            await self._among(Kept.PERSON, "ident", persons, revision), revision
-        )
 
     async def links_to(self, students: Sequence[PersonId]) -> dict[PersonId, list[KnownLink]]:
         """Every link of each of these students."""
         found: dict[PersonId, list[KnownLink]] = {}
+        layer = await self.hands.layer()
         for row in await self._among(Kept.LINK, "student", students, await self.in_force()):
-            found.setdefault(PersonId(row[3]), []).append(known_link(self.vault, row))
+            found.setdefault(PersonId(row[3]), []).append(_under(layer, known_link(self.vault, row)))
         return found
 
     async def enrolments_among(self, persons: Sequence[PersonId]) -> dict[PersonId, list[Enrolment]]:
@@ -143,10 +154,17 @@ class RosterStore:
             found.setdefault(person, []).append(one)
         return found
 
-    async def links_of(self, person: PersonId) -> list[KnownLink]:
+    async def known(self, persons: Sequence[PersonId], *, as_loaded: bool = False) -> list[KnownHuman]:
+        """Those of these that are in the roster in force."""
+        revision = await self.in_force()
+        rows = await self._among(Kept.PERSON, "ident", persons, revision)
+        return await self._known(rows, revision, Layer() if as_loaded else await self.hands.layer())
+
+    async def links_of(self, person: PersonId, *, as_loaded: bool = False) -> list[KnownLink]:
         """Every link that names this person, as the student or as the adult, on anybody's word."""
         rows = await self._select(Kept.LINK, "(student = :person OR adult = :person)", person=person)
-        return [known_link(self.vault, row) for row in rows]
+        layer = Layer() if as_loaded else await self.hands.layer()
+        return [_under(layer, known_link(self.vault, row)) for row in rows]
 
     async def enrolments_of(self, person: PersonId) -> list[Enrolment]:
         """The classes of one human."""
@@ -185,15 +203,18 @@ class RosterStore:
 
     async def names_of(self, persons: Sequence[PersonId]) -> dict[PersonId, str]:
         """What each of these is called, as far as the roster in force knows them."""
-        rows = await self._among(Kept.PERSON, "ident", persons, await self.in_force())
-        return {PersonId(row[1]): addressed(self.vault, row)[0] for row in rows}
+        rows, layer = (
+            await self._among(Kept.PERSON, "ident", persons, await self.in_force()),
+            await self.hands.layer(),
+        )
+        return {PersonId(row[1]): addressed(self.vault, row, layer.of(row[1]))[0] for row in rows}
 
     async def whole(self, source: str) -> Roster:
         """All of one source, as a load would say it; for a delta to be read against. Held in memory whole."""
         revision = await self.in_force()
         humans: list[Human] = []
         keys: dict[PersonId, HumanKey] = {}
-        async for page in self.humans(revision=revision):
+        async for page in self.humans(revision=revision, as_loaded=True):
             for known in page:
                 if known.source == source:
                     humans.append(known.human)
@@ -218,11 +239,24 @@ class RosterStore:
         normalised = normalised_mailbox(written) if kind == "email" else written
         mark = self.vault.mark(kind, normalised)
         rows = await self._select(Kept.ADDRESS, "found_by = :mark AND kind = :kind", mark=mark, kind=kind)
-        return list(dict.fromkeys(PersonId(row[3]) for row in rows))
+        name = HandField.EMAILS if kind == "email" else HandField.PHONES
+        layer = await self.hands.layer()
+        found = [PersonId(row[3]) for row in rows if name not in layer.of(row[3])]
+        for subject, fields in layer.fields.items():
+            value = fields.get(name)
+            if value is not None and normalised in (value.e164 or map(normalised_mailbox, value.value)):
+                found.append(PersonId(subject))
+        return list(dict.fromkeys(found))
 
-    async def _with_addresses(self, rows: list[tuple[Any, ...]], revision: int) -> list[KnownHuman]:
-        found = await self.addresses_of([PersonId(row[1]) for row in rows], revision)
-        return [known_human(self.vault, row, found.get(PersonId(row[1]), ())) for row in rows]
+    async def _known(self, rows: list[tuple[Any, ...]], revision: int, layer: Layer) -> list[KnownHuman]:
+        found = await self.addresses_of([PersonId(row[1]) for row in rows], revision, layer)
+        known = [known_human(self.vault, row, found.get(PersonId(row[1]), ())) for row in rows]
+        return [
+            structs.replace(one, human=by_hand(one.human, fields), by_hand=fields)
+            if (fields := layer.of(one.id))
+            else one
+            for one in known
+        ]
 
     async def _among(
         self, kept: Kept, column: str, persons: Sequence[str], revision: int
@@ -257,7 +291,7 @@ class RosterStore:
                 tx.rows(sealed_anew(kept), [self._anew(kept, row) for row in rows])
                 await self.database.submit(tx, priority=Priority.BULK)
                 count += len(rows)
-        return count
+        return count + await self.hands.reseal()
 
     def _anew(self, kept: Kept, row: Iterable[Any]) -> dict[str, SQLValue]:
         source, ident, since, *fields = row
@@ -267,3 +301,11 @@ class RosterStore:
             for column, before in zip(SEALED[kept], fields, strict=True)
         }
         return {"current": self.vault.current, "source": source, "ident": ident, "since": since, **sealed}
+
+
+def _under(layer: Layer, known: KnownLink) -> KnownLink:
+    """The link with what was changed by hand."""
+    fields = layer.of(pair(known.student, known.adult))
+    if not fields:
+        return known
+    return structs.replace(known, link=link_by_hand(known.link, fields), by_hand=fields)

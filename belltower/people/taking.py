@@ -70,6 +70,8 @@ class Ready(Struct, frozen=True, kw_only=True):
     # What the load held, and what it changes: by table added, changed, removed. No names.
     counts: dict[str, int]
     changes: dict[str, tuple[int, int, int]]
+    # Of how many persons and links something stays as it was changed by hand, though the load says otherwise.
+    kept_by_hand: int = 0
     # It may be put in force while an incident is open.
     despite_incident: bool = False
     approved_by: PersonId | None = None
@@ -79,14 +81,14 @@ class Taking:
     """Takes the rosters of one source: a name the district gives it, never one that a file says of itself."""
 
     def __init__(self, *, store: RosterStore, clock: Clock, source: str = "sis") -> None:
-        self._store = store
+        self.store = store
         self._clock = clock
         self._source = source
         self._landing: asyncio.Future[None] | None = None
 
     async def look(self, roster: Roster, *, progress: Progress | None = None) -> Comparison:
         """What would change. Writes nothing."""
-        return await compare(self._store, roster, source=self._source, progress=progress)
+        return await compare(self.store, roster, source=self._source, progress=progress)
 
     async def prepare(
         self,
@@ -124,18 +126,19 @@ class Taking:
             version=comparison.roster.version,
             counts=comparison.roster.counts(),
             changes=diff.counts,
+            kept_by_hand=diff.kept_by_hand,
             despite_incident=approval is not None and not takes,
             approved_by=None if approval is None else approval.by,
         )
         tx = Transaction()
         told = msgspec.json.encode(ready).decode()
         tx.add(READY, expect=1, revision=revision, at=self._clock.now(), told=told)
-        await self._store.database.submit(tx, priority=Priority.BULK)
+        await self.store.database.submit(tx, priority=Priority.BULK)
         return ready
 
     async def waiting(self) -> Ready | None:
         """What is prepared, of whatever source, and not in force yet."""
-        rows = await self._store.database.read(WAITING)
+        rows = await self.store.database.read(WAITING)
         return msgspec.json.decode(rows[-1][3], type=Ready) if rows else None
 
     def settle(self, tx: Transaction, ready: Ready, *, incident_open: bool) -> None:
@@ -148,13 +151,13 @@ class Taking:
 
     async def tidy(self) -> int:
         """Forget what ended before the revision that came before this one; how many pieces that took."""
-        in_force, pieces = await self._store.in_force(), 0
+        in_force, pieces = await self.store.in_force(), 0
         for kept in Kept:
             ask, forget = outdated(kept)
-            while await self._store.database.read(ask, in_force=in_force):
+            while await self.store.database.read(ask, in_force=in_force):
                 tx = Transaction()
                 tx.add(forget, in_force=in_force, limit=CHUNK)
-                await self._store.database.submit(tx, priority=Priority.BULK)
+                await self.store.database.submit(tx, priority=Priority.BULK)
                 pieces += 1
         return pieces
 
@@ -162,7 +165,7 @@ class Taking:
 
     async def _begin(self, comparison: Comparison) -> int:
         """Take the next number, and back what others left unfinished."""
-        database, in_force = self._store.database, await self._store.in_force()
+        database, in_force = self.store.database, await self.store.in_force()
         if in_force != comparison.before:
             raise Conflict("another roster came in force meanwhile: look again")
         last = int((await database.read(LAST))[0][0])
@@ -179,7 +182,7 @@ class Taking:
 
     async def _take_back(self, in_force: int, revision: int) -> None:
         """What others wrote beyond the revision in force: some new versions at a time, then the ends of old ones."""
-        database = self._store.database
+        database = self.store.database
         for kept in Kept:
             source, ident = "", ""
             while rows := await database.read(
@@ -198,7 +201,7 @@ class Taking:
         tx = Transaction()
         tx.add(STILL_OURS, expect=1, revision=revision)
         tx.rows(sql, rows)
-        await self._store.database.submit(tx, priority=Priority.BULK)
+        await self.store.database.submit(tx, priority=Priority.BULK)
 
     async def _write(
         self, comparison: Comparison, kept: Kept, difference: Difference, revision: int
@@ -234,7 +237,7 @@ class Taking:
             tx.rows(insert(kept), rows)
         # One piece lands while the next is made.
         await self._landed()
-        self._landing = self._store.database.submit(tx, priority=Priority.BULK)
+        self._landing = self.store.database.submit(tx, priority=Priority.BULK)
 
     async def _landed(self) -> None:
         """Until the last piece stands. Raises what befell it."""

@@ -152,6 +152,9 @@ def tell(fact: Fact, places: Mapping[PlaceId, Place]) -> tuple[str, str]:
             return f"records of {fact.students} students {fact.way} for somebody outside by {fact.by}", ""
         case facts.DisclosureClosed():
             return f"no records are given outside any more: {fact.why.replace('-', ' ')}", ""
+        case facts.PersonChanged():
+            of = ", ".join(fact.fields) or fact.record
+            return f"{fact.by}, by hand, of {fact.person}: {fact.what} {of}", ""
         case (
             facts.LinkLost()
             | facts.LinkRestored()

@@ -8,8 +8,10 @@ from belltower.clock import SystemClock
 from belltower.errors import SettingsError
 from belltower.ids import Ids, StreamName
 from belltower.incident.encoding import FactEncoding
-from belltower.incident.facts import RosterTaken
+from belltower.incident.facts import PersonChanged, RosterTaken
 from belltower.journal import Journal, SpoolFile
+from belltower.people.by_hand import HandField
+from belltower.people.editing import Editing
 from belltower.people.generator import generate
 from belltower.people.store import RosterStore
 from belltower.people.taking import Taking
@@ -82,3 +84,30 @@ async def test_a_roster_that_is_ready_comes_in_force_with_its_fact(journal: Jour
     assert 1 == await store.in_force()
     told = repr(entries[0].fact)
     assert not [one.family for one in district.humans if one.family in told]
+
+
+async def test_what_was_changed_by_hand_becomes_a_fact_without_a_value(journal: Journal) -> None:
+    """Whoever wrote it, page or command; told once."""
+    store = RosterStore(database=journal._database, vault=Vault(ring=new_ring()))
+    await store.open()
+    clock = SystemClock()
+    ids = Ids(clock=clock)
+    taking = Taking(store=store, clock=clock)
+
+    async def no_incidents() -> list[str]:
+        return []
+
+    desk = RosterDesk(taking=taking, journal=journal, open_incidents=no_incidents, clock=clock, ids=ids)
+    await taking.prepare(await taking.look(generate(seed=1, students=2)), incident_open=False)
+    await desk.look()
+    person, *_ = [known.id async for page in store.humans() for known in page]
+    await Editing(store=store, clock=clock, ids=ids).set(
+        ids.verb(), person, HandField.GIVEN, ["Quetzal"], by="per_ruth"
+    )
+
+    await desk.tell()
+    await desk.tell()
+    facts = [entry.fact for entry in await journal.read(after=0, limit=10)]
+    assert [RosterTaken, PersonChanged] == [type(fact) for fact in facts]
+    assert (person, "per_ruth", ("given",)) == (facts[1].person, facts[1].by, facts[1].fields)
+    assert "Quetzal" not in repr(facts[1])

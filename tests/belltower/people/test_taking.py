@@ -412,7 +412,8 @@ async def test_keys_turn_under_the_roster(memory: RosterStore) -> None:
     turned = inline(connection, Vault(ring=ring))
     assert {one.key for one in DISTRICT.humans} == (await held(turned)).keys()
     breaking = asyncio.ensure_future(turned.reseal())  # noqa: TID251 - to be broken off
-    await asyncio.sleep(0.01)
+    for _ in range(3):
+        await asyncio.sleep(0)
     breaking.cancel()
     await asyncio.gather(breaking, return_exceptions=True)
 

@@ -1,0 +1,76 @@
+"""The tables of what people wrote themselves beside the rosters: fields, words on collecting, and who changed what."""
+# ruff: noqa: S608 - every name in these texts is one of ours
+
+from __future__ import annotations
+
+from belltower.store import Step
+
+STEPS = [
+    Step(
+        room="by_hand",
+        number=1,
+        sql="""
+        CREATE TABLE people_hand (
+            subject TEXT NOT NULL, field TEXT NOT NULL, body BYTEA NOT NULL, sealed_with TEXT NOT NULL,
+            by_person TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (subject, field)
+        );
+        CREATE TABLE people_word (
+            word TEXT PRIMARY KEY, student TEXT NOT NULL, adult TEXT NOT NULL, body BYTEA NOT NULL,
+            sealed_with TEXT NOT NULL, by_person TEXT NOT NULL, at BIGINT NOT NULL, ended_by TEXT NOT NULL,
+            ended_at BIGINT NOT NULL
+        );
+        CREATE INDEX people_word_student ON people_word (student);
+        CREATE INDEX people_word_adult ON people_word (adult);
+        CREATE TABLE people_change (
+            change TEXT PRIMARY KEY, at BIGINT NOT NULL, person TEXT NOT NULL, adult TEXT NOT NULL,
+            what TEXT NOT NULL, fields TEXT NOT NULL, record TEXT NOT NULL, by_person TEXT NOT NULL, told BIGINT NOT NULL
+        );
+        CREATE INDEX people_change_person ON people_change (person, at);
+        CREATE INDEX people_change_untold ON people_change (change) WHERE told = 0;
+        CREATE TABLE people_hand_number (name TEXT PRIMARY KEY, value BIGINT NOT NULL);
+        INSERT INTO people_hand_number (name, value) VALUES ('changes', 0);
+        """,
+    )
+]
+"""`people_hand.subject` is a person's id, or student/adult of a link."""
+
+CHANGES = "SELECT value FROM people_hand_number WHERE name = 'changes'"
+COUNTED = "UPDATE people_hand_number SET value = value + 1 WHERE name = 'changes'"
+FIELDS = "SELECT subject, field, body, by_person, at FROM people_hand ORDER BY subject, field"
+SET = (
+    "INSERT INTO people_hand (subject, field, body, sealed_with, by_person, at)"
+    " VALUES (:subject, :field, :body, :sealed_with, :by, :at)"
+    " ON CONFLICT (subject, field) DO UPDATE SET body = excluded.body, sealed_with = excluded.sealed_with,"
+    " by_person = excluded.by_person, at = excluded.at"
+)
+UNSET = "DELETE FROM people_hand WHERE subject = :subject AND field = :field"
+
+_WORD = "word, student, adult, body, by_person, at, ended_by, ended_at"
+WORDS_OF = f"SELECT {_WORD} FROM people_word WHERE (student = :person OR adult = :person) AND ended_at = 0 ORDER BY word"
+WORD = f"SELECT {_WORD} FROM people_word WHERE word = :word"
+WORDS_OF_ADULT = f"SELECT {_WORD} FROM people_word WHERE adult = :person ORDER BY word"
+WRITTEN = (
+    "INSERT INTO people_word (word, student, adult, body, sealed_with, by_person, at, ended_by, ended_at)"
+    " VALUES (:word, :student, :adult, :body, :sealed_with, :by, :at, '', 0)"
+)
+ENDED = "UPDATE people_word SET ended_by = :by, ended_at = :at WHERE word = :word AND ended_at = 0"
+CARRIED = "UPDATE people_word SET adult = :adult, body = :body, sealed_with = :sealed_with WHERE word = :word"
+
+CHANGED = (
+    "INSERT INTO people_change (change, at, person, adult, what, fields, record, by_person, told)"
+    " VALUES (:change, :at, :person, :adult, :what, :fields, :record, :by, 0)"
+)
+_CHANGE = "change, at, person, adult, what, fields, record, by_person"
+UNTOLD = f"SELECT {_CHANGE} FROM people_change WHERE told = 0 ORDER BY change LIMIT :limit"
+CHANGES_OF = f"SELECT {_CHANGE} FROM people_change WHERE person = :person OR adult = :person ORDER BY change DESC LIMIT :limit"
+TOLD = "UPDATE people_change SET told = 1 WHERE change = :change AND told = 0"
+
+SEALED_OTHERWISE = "SELECT subject, field, body FROM people_hand WHERE sealed_with <> :current ORDER BY subject, field LIMIT :limit"
+SEALED_ANEW = (
+    "UPDATE people_hand SET body = :body, sealed_with = :current"
+    " WHERE subject = :subject AND field = :field AND sealed_with <> :current"
+)
+WORDS_SEALED_OTHERWISE = (
+    "SELECT word, body FROM people_word WHERE sealed_with <> :current ORDER BY word LIMIT :limit"
+)
+WORD_SEALED_ANEW = "UPDATE people_word SET body = :body, sealed_with = :current WHERE word = :word AND sealed_with <> :current"
