@@ -255,6 +255,7 @@ class Planner:
                 revision=order.revision,
                 people=snapshot.people,
                 deliveries=snapshot.deliveries,
+                unsendable=snapshot.unsendable,
                 unreachable=snapshot.unreachable,
             ),
         )

@@ -15,6 +15,7 @@ from notify.addresses import UNREADABLE, same
 from notify.audience import AudienceRule, addresses, matches
 from notify.delivery import State
 from notify.forecast import Load
+from notify.standing import NO_CHANNEL
 from notify.stops import NOBODY, Stops
 from notify.store import Attempted, Ordered, Words
 
@@ -91,12 +92,14 @@ class Snapshot:
         self._words: dict[tuple[str, str], Words | None] = {}
         self.people = 0
         self.deliveries = 0
+        self.unsendable = 0
         self.unreachable = 0
 
     def recall(self, channel: str, mark: str, delivery: DeliveryId, person: PersonId) -> None:
         """An earlier life has planned this already."""
         self._recalled[channel, mark] = (delivery, person)
         self.deliveries += 1
+        self.unsendable += channel not in self._served
 
     def add(self, people: Iterable[Person]) -> Batch:
         """Everybody of these whom the rule means."""
@@ -157,6 +160,7 @@ class Snapshot:
         id_ = self._new_id()
         self._seen.setdefault(channel, {})[same(channel, address)] = (id_, person)
         self.deliveries += 1
+        self.unsendable += channel not in self._served
         words = self._said(batch, channel, language)
         reason = self._unsendable(channel, address, words)
         if reason:
@@ -182,7 +186,7 @@ class Snapshot:
     def _unsendable(self, channel: str, address: str, words: Words | None) -> str:
         """Why nothing can be sent there; "" where it can."""
         if channel not in self._served:
-            return "no_channel"
+            return NO_CHANNEL
         if self._stops.refuses(channel, address, urgency=self._ordered.urgency):
             return "stopped"
         return "" if words is not None else "too_long"

@@ -22,6 +22,9 @@ _MASKED = 4
 REACHING = frozenset({State.DELIVERED, State.READ})
 """States in which a machine near the person has the message. Neither says that it was understood."""
 
+NO_CHANNEL = "no_channel"
+"""Why an address is refused before anything is composed for it: nothing is set up for its kind."""
+
 _FAILING = frozenset({State.REFUSED, State.UNCERTAIN})
 
 
@@ -74,6 +77,8 @@ class Standing(Struct, kw_only=True):
     answered: set[PersonId] = set()
     # Those without any address.
     unreachable: set[PersonId] = set()
+    # Addresses by their kind that nothing is set up for: nothing was composed for them, and no carrier has failed.
+    unsendable: Counter[str] = field(default_factory=Counter)
 
     def add(self, rows: Iterable[Row], sharing: Mapping[str, Collection[PersonId]]) -> None:
         """Count these; `sharing` are the others at the same address, by the delivery they share."""
@@ -91,6 +96,9 @@ class Standing(Struct, kw_only=True):
                 self.answered.add(PersonId(person))
         for (channel, provider, begins, written, reason, answered), count in alike.items():
             state = State(written)
+            if reason == NO_CHANNEL and state is State.REFUSED:
+                self.unsendable[channel] += count
+                continue
             self.whole.add(state, count, answered=answered)
             _counts(self.channels, channel).add(state, count, answered=answered)
             _counts(self.providers, (channel, provider)).add(state, count, answered=answered)

@@ -657,6 +657,8 @@ class NoticePlanned(Struct, frozen=True, kw_only=True, tag="notice.planned"):
     deliveries: int
     # People of the audience whom no address reaches.
     unreachable: int = 0
+    # Of the deliveries: to addresses of a kind that nothing is set up for.
+    unsendable: int = 0
 
 
 class DeliverySettled(Struct, frozen=True, kw_only=True, tag="delivery.settled"):

@@ -121,7 +121,10 @@ def tell(fact: Fact, places: Mapping[PlaceId, Place]) -> tuple[str, str]:
         case facts.TelecommunicatorAcknowledged():
             return f"telecommunicator {fact.by} acknowledges on {fact.link}", _PERSON
         case facts.NoticePlanned():
-            return f"notice planned: {fact.deliveries} deliveries to {fact.people} people", ""
+            return (
+                f"notice planned: {fact.deliveries - fact.unsendable} deliveries to {fact.people} people",
+                "",
+            )
         case facts.DeliverySettled():
             return f"{fact.channel} to {fact.person}: {fact.outcome}" + (
                 f" ({fact.reason})" if fact.reason else ""

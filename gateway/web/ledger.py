@@ -34,6 +34,7 @@ from gateway.web.render import Renderer
 from gateway.web.stream import Fanout, event
 from gateway.web.view import wall
 from notify.compose import Composer
+from notify.delivery import State
 from notify.draft import Draft, DraftState
 from notify.readying import BY
 from notify.reports import Listed, Reports
@@ -221,6 +222,8 @@ class Ledger:
         progress = await self._room.notify.progress(listed.notice, listed.revision)
         views = []
         for channel, states in sorted(progress.counts.items()):
+            if channel not in self._room.composer.served and states.keys() <= {State.REFUSED}:
+                continue  # nothing was composed for it
             counts = Counts()
             for state, load in states.items():
                 counts.add(state, load.deliveries, answered=False)

@@ -91,6 +91,8 @@ class Sheet(Struct, frozen=True, kw_only=True):
     channels: Sequence[CountsView]
     providers: Sequence[CountsView]
     prefixes: Sequence[CountsView]
+    # Ways out that nothing is set up for, and the addresses of their kind.
+    unsendable: Sequence[tuple[str, int]]
     # Why, and how many.
     reasons: Sequence[tuple[CountView, str]]
     places: Sequence[PlaceView]
@@ -167,6 +169,9 @@ def sheet(
         prefixes=[
             counts_view(f"{name}..", channel, counts)
             for channel, name, counts in standing.suspicious(at_least=_PREFIX_AT_LEAST, most=_PREFIXES_SHOWN)
+        ],
+        unsendable=[
+            (CHANNELS.get(channel, channel), count) for channel, count in sorted(standing.unsendable.items())
         ],
         reasons=[
             (_count(state, count, ""), spoken_reason(reason))

@@ -594,9 +594,11 @@ class Story:
         self.tallies[fact.notice] = replace(
             tally, planned=True, people=fact.people, deliveries=fact.deliveries, unreachable=fact.unreachable
         )
-        title = f"{spoken_template(tally.template)}: {fact.people} people, {fact.deliveries} messages to send"
-        detail = f"{fact.unreachable} have no address" if fact.unreachable else ""
-        return self._first(f"planned:{fact.notice}", at, Stage.RECORDED, title, detail)
+        messages = fact.deliveries - fact.unsendable
+        title = f"{spoken_template(tally.template)}: {fact.people} people, {messages} messages to send"
+        detail = [f"{fact.unreachable} have no address"] if fact.unreachable else []
+        detail += [f"{fact.unsendable} addresses that nobody can send to"] if fact.unsendable else []
+        return self._first(f"planned:{fact.notice}", at, Stage.RECORDED, title, "; ".join(detail))
 
     def _settled(self, fact: facts.DeliverySettled, at: Instant) -> set[str]:
         tally = self.tallies.get(fact.notice)

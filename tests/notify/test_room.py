@@ -124,6 +124,8 @@ async def test_a_contact_without_a_channel_is_refused_aloud(
             f for f in await running.facts() if isinstance(f, DeliverySettled) and f.reason == "no_channel"
         ]
         assert 10 == len(refused)
+        (planned,) = [f for f in await running.facts() if isinstance(f, NoticePlanned)]
+        assert (20, 10) == (planned.deliveries, planned.unsendable)
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,22 @@ def test_one_dead_carrier_shows() -> None:
     assert [("+1555011", 5), ("+1555010", 21)] == found
 
 
+def test_what_nobody_can_send_was_not_written_and_no_carrier_has_failed() -> None:
+    """An address of a kind that nothing is set up for: its person is not reached, and no count says that it was tried."""
+    nobody = [
+        (f"n{n}", f"p{n}", "email", "", "school.example", "refused", "no_channel", 0, f"e{n}")
+        for n in range(5)
+    ]
+    made = standing(line(9, State.DELIVERED), *nobody)
+
+    assert 1 == made.whole.composed
+    assert {"sms"} == set(made.channels)
+    assert {"email": 5} == made.unsendable
+    assert [] == made.suspicious(at_least=1, most=8)
+    assert not made.reasons
+    assert ["p0", "p1", "p2", "p3", "p4"] == made.not_reached
+
+
 def test_a_masked_address_is_known_only_to_who_knows_it() -> None:
     """The last digits, or the domain."""
     assert "..0107" == masked("sms", "+15550100107")

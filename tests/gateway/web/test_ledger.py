@@ -5,9 +5,10 @@ import csv
 import io
 
 import pytest
+from msgspec.structs import replace
 
 from belltower.incident.facts import Mode
-from belltower.people.person import Person
+from belltower.people.person import Contact, ContactKind, Person
 from gateway.web import ledger
 from gateway.web.cells import neutral
 from gateway.web.ledger import COLUMNS
@@ -44,6 +45,22 @@ async def test_the_page_says_who_is_not_reached_and_why(house: House) -> None:
     assert "No Phone" in html
     assert "have no address at all" in html
     assert f'href="/notices/{notice}"' in listed
+
+
+async def test_what_nobody_can_send_is_said_so_and_not_counted_as_written(house: House) -> None:
+    """W13: an address that nothing is set up for stands apart from what was written, and is no carrier's fault."""
+    alone = adult(5)
+    chat = Contact(kind=ContactKind.CHAT, address="office")
+    both = replace(alone, contacts=(*alone.contacts, chat))
+    async with noticing(house, both) as school, living(house) as address, browser() as session:
+        await enter(session, address, house)
+        notice = await school.order()
+        await school.settled(notice, 2)
+        html = await page(session, f"{address}/notices/{notice}")
+
+    assert '<span class="mono">1</span> messages written' in html
+    assert '<b class="mono">1</b> nobody can send it' in html
+    assert "Where most fails" not in html
 
 
 async def test_the_export_holds_every_delivery_and_no_formula(house: House) -> None:
