@@ -110,7 +110,7 @@ class House:
         *,
         broker: str = "",
         links: str | Callable[[House], str] | None = None,
-        channels: str | None = None,
+        channels: str | Callable[[House], str] | None = None,
         alarm: str = "",
         county_options: tuple[str, ...] = (),
         units: int = 6,
@@ -173,6 +173,31 @@ class House:
                 print(f"---- {process.name}\n{process.output()[-4000:]}")
         await self._stack.aclose()
 
+    def text_way(self, name: str, url: str = "", *, more: str = "rate = 100") -> str:
+        """Settings of a way for text messages, at the carrier of that URL; ours without one."""
+        return f"""
+[notify.channels.{name}]
+kind = "twilio"
+account = "{self.carrier_said["account"]}"
+token = {{ file = "{self.folder / "carrier.token"}" }}
+from = "+15550100"
+base_url = "{url or self.carrier_url}"
+{more}
+"""
+
+    def other_ways(self) -> str:
+        """Settings of a way for mail and of one for screens."""
+        return f"""
+[notify.channels.mail]
+kind = "smtp"
+host = "127.0.0.1"
+port = {self.carrier_said["smtp_port"]}
+security = "none"
+from = "alerts@school.example"
+[notify.channels.screens]
+kind = "console"
+"""
+
     def configure(self) -> None:
         """Write the settings file."""
         token = self.folder / "carrier.token"
@@ -191,23 +216,7 @@ key = {{ file = "{self.key}" }}
 """
         if self._links is not None:
             links = self._links if isinstance(self._links, str) else self._links(self)
-        channels = f"""
-[notify.channels.text]
-kind = "twilio"
-account = "{self.carrier_said["account"]}"
-token = {{ file = "{token}" }}
-from = "+15550100"
-base_url = "{self.carrier_url}"
-rate = 100
-[notify.channels.mail]
-kind = "smtp"
-host = "127.0.0.1"
-port = {self.carrier_said["smtp_port"]}
-security = "none"
-from = "alerts@school.example"
-[notify.channels.screens]
-kind = "console"
-"""
+        channels = self._channels or (lambda house: house.text_way("text") + house.other_ways())
         self.config.write_text(
             f"""
 [site]
@@ -220,7 +229,7 @@ folder = "{self.state}"
 {links}
 [desk.web]
 port = {self.web_port}
-{channels if self._channels is None else self._channels}
+{channels if isinstance(channels, str) else channels(self)}
 """
         )
 
@@ -367,12 +376,14 @@ port = {self.web_port}
         except aiohttp.ClientError:
             return False
 
-    async def eventually(self, seen: Callable[[], Awaitable[Any]], *, within: float) -> Any:
-        """What `seen` gives once it is true, or a failure after so many seconds."""
+    async def eventually(
+        self, seen: Callable[[], Awaitable[Any]], *, within: float, every: float = 0.02
+    ) -> Any:
+        """What `seen`, asked so often, gives once it is true, or a failure after so many seconds."""
         try:
             async with asyncio.timeout(within):
                 while not (found := await seen()):  # noqa: ASYNC110 - other processes
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(every)
         except TimeoutError:
             raise AssertionError(f"not seen within {within} s: {seen.__qualname__}") from None
         return found
