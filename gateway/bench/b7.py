@@ -11,7 +11,7 @@ from belltower.people.person import ContactKind
 from gateway.bench.figure import Figure
 from gateway.bench.notice_desk import notice_desk, people
 from gateway.bench.sink import sink
-from notify.channels.smtp import SMTPChannel
+from notify.channels.smtp import FOR_EACH, SMTPChannel
 from notify.provider import Pace
 from notify.settings import SMTPSettings
 
@@ -61,7 +61,8 @@ async def _product(port: int) -> tuple[float, float]:
     )
     async with notice_desk(people(MESSAGES, (ContactKind.EMAIL,))) as desk:
         cpu, wall = time.process_time(), time.perf_counter()
-        await desk.send_all(SMTPChannel(settings=settings), Pace(at_once=CONNECTIONS), count=MESSAGES)
+        pace = Pace(at_once=FOR_EACH * CONNECTIONS)
+        await desk.send_all(SMTPChannel(settings=settings), pace, count=MESSAGES)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     return cpu / MESSAGES * 1e6, MESSAGES / wall
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Collection
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
@@ -16,7 +16,7 @@ from belltower.errors import Uncertain as LeftUnanswered
 from belltower.errors import Unreachable
 from belltower.ids import NoticeId
 from notify.channels.channel import Answer, Later, Message, Refused, Settled, Uncertain
-from notify.channels.smtp_session import SMTPSession, Taken
+from notify.channels.smtp_session import Letter, SMTPSession, Taken
 from notify.settings import SMTPSettings
 
 # What may stand in a header and in RCPT without quoting; addresses beyond ASCII are refused, with a reason.
@@ -24,6 +24,9 @@ _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,18
 _POLICY = SMTP_POLICY.clone(cte_type="7bit")
 _BUILT_LIMIT = 64
 _DOMAIN_UNAVAILABLE = 421
+
+FOR_EACH = 3
+"""Messages in flight for each connection: one whose data has left, one whose envelope has, and one that follows."""
 
 
 class SMTPChannel:
@@ -35,8 +38,10 @@ class SMTPChannel:
         self._settings = settings
         self._sender = settings.from_.encode()
         self._domain = settings.from_.rpartition("@")[2]
-        self._slots = asyncio.Semaphore(settings.connections)
+        self._sessions: set[SMTPSession] = set()
         self._idle: list[SMTPSession] = []
+        # What waits for a connection.
+        self._waiting: deque[Letter] = deque()
         self._tls: ssl.SSLContext | None = None
         self._built: OrderedDict[tuple[NoticeId, int, str], bytes] = OrderedDict()
 
@@ -46,29 +51,23 @@ class SMTPChannel:
             self._tls = await asyncio.to_thread(ssl.create_default_context)
 
     async def close(self) -> None:
-        """Close all idle connections, without farewell."""
-        while self._idle:
-            self._idle.pop().close()
+        """Close all connections, without farewell; what is under way becomes uncertain."""
+        for session in list(self._sessions):
+            session.close()
 
     async def send(self, message: Message) -> Answer:
         """Hand the message to the mail server, once."""
         if not _ADDRESS.fullmatch(message.address):
             return Refused(reason="address")
-        data = self._mime(message)
-        session: SMTPSession | None = None
+        recipient, data = message.address.encode(), self._mime(message)
+        letter = Letter(sender=self._sender, recipient=recipient, data=data)
         try:
-            async with asyncio.timeout(self._settings.timeout), self._slots:
-                while session is None:
-                    session, fresh = await self._session()
-                    try:
-                        taken = await session.hand_over(self._sender, message.address.encode(), data)
-                    except Unreachable:
-                        if fresh:
-                            raise
-                        session = None  # one that idled, and that the server had closed: nothing left on it
+            async with asyncio.timeout(self._settings.timeout):
+                while not await self._tried(letter):
+                    letter = Letter(sender=self._sender, recipient=recipient, data=data)
         except (TimeoutError, OSError, UnicodeError) as error:
             reason = "timeout" if isinstance(error, TimeoutError) else type(error).__name__
-            if session is not None and session.exposed:
+            if letter.exposed:
                 return Uncertain(reason=f"no_answer:{reason}")
             return Later(reason=f"unreachable:{reason}", everyone=True)
         except Unreachable as error:
@@ -76,29 +75,44 @@ class SMTPChannel:
         except LeftUnanswered as error:
             return Uncertain(reason=f"no_answer:{error}")
         finally:
-            self._give_back(session)
-        return _answer(taken)
+            if letter.taken.cancelled() and letter.session is not None:
+                letter.session.close()
+        return _answer(letter.taken.result())
 
     async def find(self, message: Message, *, known: Collection[str]) -> Answer | None:  # noqa: ARG002 - mail servers cannot be asked
         """Mail servers cannot be asked."""
         return None
 
-    def _give_back(self, session: SMTPSession | None) -> None:
-        if session is None:
-            return
-        if session.usable and session.idle:
-            self._idle.append(session)
+    async def _tried(self, letter: Letter) -> bool:
+        """Whether the server has answered; not where it had closed a connection that idled: nothing left on that."""
+        fresh = False
+        session = self._ready()
+        if session is None and len(self._sessions) < self._settings.connections:
+            session, fresh = await self._opened(), True
+        if session is not None:
+            session.hand_over(letter)
         else:
-            session.close()
+            self._waiting.append(letter)
+        try:
+            await letter.taken
+        except Unreachable:
+            if fresh:
+                raise
+            return False
+        return True
 
-    async def _session(self) -> tuple[SMTPSession, bool]:
-        """A connection, and whether it is a new one. Raises as `SMTPSession.open` does."""
+    def _ready(self) -> SMTPSession | None:
         while self._idle:
             session = self._idle.pop()
             if session.usable:
-                return session, False
+                return session
+        return None
+
+    async def _opened(self) -> SMTPSession:
+        """A new connection. Raises as `SMTPSession.open` does."""
         settings = self._settings
-        session = SMTPSession(name=self._domain or "localhost")
+        session = SMTPSession(name=self._domain or "localhost", following=self._following, lost=self._lost)
+        self._sessions.add(session)
         try:
             await session.open(
                 settings.host, settings.port, tls=self._tls, starttls=settings.security == "starttls"
@@ -109,8 +123,29 @@ class SMTPChannel:
                 )
         except BaseException:
             session.close()
+            self._lost(session)
             raise
-        return session, True
+        return session
+
+    def _following(self, session: SMTPSession) -> Letter | None:
+        """What has waited longest for a connection; without any, an idle session waits for it."""
+        while self._waiting:
+            letter = self._waiting.popleft()
+            if not letter.taken.done():
+                return letter
+        if session.idle:
+            self._idle.append(session)
+        return None
+
+    def _lost(self, session: SMTPSession) -> None:
+        """Its place is free: who has waited longest looks for a connection again."""
+        if session in self._sessions:
+            self._sessions.discard(session)
+            while self._waiting:
+                letter = self._waiting.popleft()
+                if not letter.taken.done():
+                    letter.lose("closed")
+                    return
 
     def _mime(self, message: Message) -> bytes:
         key = (message.notice, message.revision, message.body)

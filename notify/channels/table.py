@@ -21,7 +21,7 @@ from notify.channels.modem import ModemSMS
 from notify.channels.outputs import OutputChannel, Outputs
 from notify.channels.push_web import WebPush
 from notify.channels.reports import PATH
-from notify.channels.smtp import SMTPChannel
+from notify.channels.smtp import FOR_EACH, SMTPChannel
 from notify.channels.twilio_api import TwilioReports
 from notify.channels.twilio_sms import STATUSES, TwilioSMS
 from notify.channels.twilio_voice import TwilioVoice, TwilioVoiceReports
@@ -122,7 +122,8 @@ def _make(
         case VonageVoiceSettings():
             return _vonage_voice(settings, ways, clock)
         case SMTPSettings():
-            return Provider(channel=SMTPChannel(settings=settings), pace=Pace(at_once=settings.connections))
+            pace = Pace(at_once=FOR_EACH * settings.connections)
+            return Provider(channel=SMTPChannel(settings=settings), pace=pace)
         case AppriseSettings():
             return Provider(channel=AppriseChat(settings=settings), pace=Pace(at_once=AT_ONCE))
         case ModemSettings():

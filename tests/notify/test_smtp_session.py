@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from base64 import b64decode
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -13,11 +14,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from belltower.errors import Malformed, Uncertain, Unreachable
-from notify.channels.smtp_session import Replies, Reply, SMTPSession, Taken
+from belltower.ids import DeliveryId, NoticeId
+from notify.channels.channel import Message
+from notify.channels.smtp import SMTPChannel
+from notify.channels.smtp_replies import Replies, Reply
+from notify.channels.smtp_session import Letter, SMTPSession, Taken
+from notify.settings import SMTPSettings
 from tests.hardware.mqtt.certificate import write_certificate
 from tests.servers.smtp import mail_server, peer
 
 FROM, TO, MAIL = b"bell@school.example", b"a@b.example", b"Subject: x\r\n\r\nhello\r\n"
+
+
+def letter(data: bytes = MAIL) -> Letter:
+    return Letter(sender=FROM, recipient=TO, data=data)
 
 
 @given(
@@ -104,8 +114,8 @@ async def test_a_message_costs_two_round_trips_where_the_server_pipelines() -> N
     for ehlo in (b"250-mail\r\n250 PIPELINING\r\n", b"250 mail\r\n"):
         script = Script(ehlo=ehlo)
         async with peer(script) as port, session(port) as open_session:
-            assert Taken("end", 250) == await open_session.hand_over(FROM, TO, MAIL)
-            assert Taken("end", 250) == await open_session.hand_over(FROM, TO, MAIL)
+            assert Taken("end", 250) == await open_session.hand_over(letter())
+            assert Taken("end", 250) == await open_session.hand_over(letter())
         assert [b"MAIL", b"RCPT", b"DATA", b"Subj"] == [line[:4] for line in script.lines[1:5]]
         assert b"RSET\r\n" not in script.lines
 
@@ -125,11 +135,118 @@ async def test_the_first_no_is_the_one_that_counts(answers: dict, expected: Take
     """And the next message begins with a clean sheet; a server that waits for a body gets an empty one."""
     script = Script(**answers)
     async with peer(script) as port, session(port) as open_session:
-        assert expected == await open_session.hand_over(FROM, TO, MAIL)
+        assert expected == await open_session.hand_over(letter())
         if open_session.usable:
-            assert expected == await open_session.hand_over(FROM, TO, MAIL)
+            assert expected == await open_session.hand_over(letter())
             assert b"RSET\r\n" in script.lines
         assert (MAIL.splitlines()[-1] + b"\r\n" in script.lines) == (expected.stage == "end")
+
+
+SAID = b"MAIL FROM:<%b>\r\nRCPT TO:<%b>\r\nDATA\r\n" % (FROM, TO)
+
+
+@pytest.mark.parametrize(
+    ("answer", "first", "second"),
+    [
+        (b"250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n", Taken("end", 250), Taken("end", 250)),
+        (b"552 too big\r\n250 ok\r\n250 ok\r\n354 go\r\n", Taken("end", 552), Taken("end", 250)),
+        (b"250 ok\r\n250 ok\r\n550 nobody\r\n503 no\r\n", Taken("end", 250), Taken("rcpt", 550)),
+        (b"250 ok\r\n", Taken("end", 250), Unreachable),
+        (b"", Uncertain, Unreachable),
+    ],
+)
+async def test_behind_the_final_dot_goes_the_envelope_of_the_next(
+    answer: bytes, first: object, second: object
+) -> None:
+    """The server sees both before it answers (RFC 2920, 3.1); of a cut, each knows what it means for itself."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail\r\n")
+        await reader.readline()
+        writer.write(b"250-mail\r\n250 PIPELINING\r\n")
+        assert SAID == await reader.readexactly(len(SAID))
+        writer.write(b"250 ok\r\n250 ok\r\n354 go\r\n")
+        both = MAIL + b".\r\n" + SAID
+        assert both == await reader.readexactly(len(both))
+        writer.write(answer)
+        if answer.endswith(b"354 go\r\n"):
+            await reader.readexactly(len(MAIL) + 3)
+            writer.write(b"250 ok\r\n")
+        await writer.drain()
+        writer.close()
+
+    waiting = [letter()]
+    async with peer(behave) as port, asyncio.timeout(10):
+        made = SMTPSession(name="school.example", following=lambda _: waiting.pop() if waiting else None)
+        await made.open("localhost", port, tls=None, starttls=False)
+        letters = [letter(), *waiting]
+        made.hand_over(letters[0])
+        outcomes = await asyncio.gather(*(one.taken for one in letters), return_exceptions=True)
+        made.close()
+
+    assert [first, second] == [
+        outcome if isinstance(outcome, Taken) else type(outcome) for outcome in outcomes
+    ]
+
+
+async def test_an_answer_that_nobody_waits_for_ends_the_session() -> None:
+    """It would be taken for the answer to what is said next."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail\r\n")
+        await reader.readline()
+        writer.write(b"250 mail\r\n250 and more\r\n")
+
+    async with peer(behave) as port, session(port) as open_session:
+        assert not open_session.usable
+        with pytest.raises(Unreachable):
+            await open_session.hand_over(letter())
+
+
+async def test_of_many_mails_over_connections_that_break_each_is_sent_once_or_uncertain() -> None:
+    """Every seventh is cut off behind its final dot: that one alone is uncertain, and none is there twice."""
+    taken: list[bytes] = []
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail\r\n")
+        while line := await reader.readline():
+            if line[:4] == b"EHLO":
+                writer.write(b"250-mail\r\n250 PIPELINING\r\n")
+            elif line != b"DATA\r\n":
+                writer.write(b"250 fine\r\n")
+            else:
+                writer.write(b"354 go on\r\n")
+                mail = await reader.readuntil(b"\r\n.\r\n")
+                taken.append(mail.split(b"\r\n", 1)[0])
+                if len(taken) % 7 == 0:
+                    writer.transport.abort()
+                    return
+                writer.write(b"250 fine\r\n")
+
+    async with peer(behave) as port, asyncio.timeout(10):
+        settings = SMTPSettings(
+            host="localhost", port=port, from_="bell@school.example", security="none", connections=2
+        )
+        channel = SMTPChannel(settings=settings)
+        await channel.open()
+        answers = await asyncio.gather(
+            *(
+                channel.send(
+                    Message(
+                        delivery=DeliveryId(f"dlv_{n}"),
+                        notice=NoticeId("ntc_1"),
+                        revision=1,
+                        address=f"p{n}@school.example",
+                        body="Help has been asked for.\n",
+                    )
+                )
+                for n in range(60)
+            )
+        )
+        await channel.close()
+
+    assert 60 == len(set(taken)) == len(taken)
+    assert Counter({"Settled": 60 - 8, "Uncertain": 8}) == Counter(type(one).__name__ for one in answers)
 
 
 async def test_only_after_the_final_dot_does_nobody_know() -> None:
@@ -142,7 +259,7 @@ async def test_only_after_the_final_dot_does_nobody_know() -> None:
         async with peer(Script(**answers)) as port:
             with pytest.raises(raised):
                 async with session(port) as open_session:
-                    await open_session.hand_over(FROM, TO, MAIL)
+                    await open_session.hand_over(letter())
 
 
 @pytest.mark.parametrize(
@@ -216,7 +333,7 @@ async def test_mail_goes_through_starttls_to_a_real_server_that_asks_who_we_are(
     try:
         async with session(port, tls=ours, starttls=True) as open_session:
             await open_session.sign_in("bell", "right")
-            assert Taken("end", 250) == await open_session.hand_over(FROM, TO, MAIL)
+            assert Taken("end", 250) == await open_session.hand_over(letter())
         with pytest.raises(Unreachable, match="auth:535"):
             async with session(port, tls=ours, starttls=True) as open_session:
                 await open_session.sign_in("bell", "wrong")
@@ -254,6 +371,6 @@ async def test_login_is_spoken_where_plain_is_not_offered() -> None:
 async def test_a_line_that_begins_with_a_dot_arrives_as_it_was(tmp_path: Path) -> None:
     """The caller doubles dots, the server undoes it."""
     async with mail_server() as (mailbox, port), session(port) as open_session:
-        await open_session.hand_over(FROM, TO, b"Subject: x\r\n\r\n..dotted\r\n")
+        await open_session.hand_over(letter(b"Subject: x\r\n\r\n..dotted\r\n"))
 
     assert b"Subject: x\r\n\r\n.dotted\r\n" == mailbox.mails[0][1]
