@@ -43,6 +43,7 @@ from gateway.disclosing import DisclosureDesk
 from gateway.grant_journal import GrantJournal
 from gateway.intake.devices.health import Devices
 from gateway.invitation import FIRST
+from gateway.keys import lost_keys
 from gateway.rosters import RosterDesk, open_rosters
 from gateway.settings import Settings, WebSettings
 from gateway.signing import open_signer
@@ -121,6 +122,8 @@ class DeskLane:
             url = settings.desk.web.url
             board = Board()
             rosters = await open_rosters(database, settings.people_keys)
+            if lost := await lost_keys(database, rosters.vault):
+                faults = (*faults, _lost(lost))
             accounts: dict[PersonId, str] = {}
             push = next((one for one in settings.channels.values() if isinstance(one, WebPushSettings)), None)
             browsers = Browsers(
@@ -249,6 +252,13 @@ class DeskLane:
                 _invite(settings, url, await first_invitation(page, database))
                 _log.info("ready", url=url)
                 self.ready.set()
+
+
+def _lost(keys: list[str]) -> str:
+    return (
+        f"the key ring of the desk was lost ({', '.join(keys)}): nobody can read any more where earlier notices went, and"
+        " what waited is refused; put the ring back from the backup, or run `belltower keys forget`"
+    )
 
 
 def _feed(settings: Settings, site: SitePackage) -> FeedPlan | None:

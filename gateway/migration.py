@@ -12,10 +12,13 @@ from belltower.store import Database, Step, open_database
 from gateway import alarm_follower, alert_store
 from gateway.intake import panel_path, windows
 from gateway.intake.devices import memory, states
+from gateway.keys import open_keys
 from gateway.settings import Settings
 from gateway.web import store as web_store
 from notify import browsers, draft_tables, escalation_store, family_sites, order_store, promises, reply_tables
 from notify import store as notify_store
+from notify.addresses import Addresses
+from notify.sealing import Progress, owed, seal_clear, silent
 
 ALARM: Sequence[Step] = (
     *journal.STEPS,
@@ -46,13 +49,24 @@ DESK: Sequence[Step] = (
 _TAKEN = "SELECT count(*) FROM store_step"
 
 
-async def migrate(settings: Settings) -> dict[str, int]:
-    """Take the outstanding steps of both databases; how many, by lane. Raises `SettingsError` for a newer database."""
+async def migrate(settings: Settings, *, told: Progress = silent) -> dict[str, int]:
+    """Take the outstanding steps of both databases; how many, by lane. Raises `SettingsError` for a newer database.
+
+    Addresses that an older program left in clear are sealed; `told` hears how far that is.
+    """
     settings.state.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return {
+    taken = {
         "alarm": await _bring_up(await open_database(settings.alarm_url), ALARM),
         "desk": await _bring_up(await open_database(settings.desk_url), DESK),
     }
+    database = await open_database(settings.desk_url)
+    try:
+        if await owed(database):
+            addresses = Addresses(vault=await open_keys(database, settings.people_keys))
+            await seal_clear(database, addresses, told=told)
+    finally:
+        await database.close()
+    return taken
 
 
 async def _bring_up(database: Database, steps: Sequence[Step]) -> int:

@@ -8,18 +8,15 @@ from pathlib import Path
 
 from belltower import log
 from belltower.clock import Clock
-from belltower.errors import Conflict, SettingsError
+from belltower.errors import Conflict
 from belltower.ids import Ids, IncidentId
 from belltower.incident.facts import Fact, PersonChanged, RosterTaken
 from belltower.journal import Draft, Journal
-from belltower.people import disclosure_tables, hand_tables
 from belltower.people.hand_store import Change
 from belltower.people.store import RosterStore
-from belltower.people.tables import LAST, STEPS
 from belltower.people.taking import HeldUp, Ready, Taking
-from belltower.people.vault import KeyRing, Vault, new_ring, read_ring, write_ring
 from belltower.store import Database, Transaction
-from notify import browsers, reply_tables
+from gateway.keys import open_keys
 
 _log = log.get("rosters")
 
@@ -28,31 +25,8 @@ _LOOK = 2.0
 
 
 async def open_rosters(database: Database, key_ring: Path) -> RosterStore:
-    """The rosters of this database, under the keys of this file, which is made for the first roster.
-
-    Raises `SettingsError`: the file is lost though something is sealed with its keys, or is no key ring.
-    """
-    await database.migrate(STEPS)
-    await database.migrate(disclosure_tables.STEPS)
-    await database.migrate(hand_tables.STEPS)
-    await database.migrate(reply_tables.STEPS)
-    await database.migrate(browsers.STEPS)
-    sealed = [
-        (await database.read(asked))[0][0]
-        for asked in (LAST, disclosure_tables.ANY, reply_tables.ANY, browsers.ANY)
-    ]
-    ring = _ring(key_ring, needed=any(sealed))
-    return RosterStore(database=database, vault=Vault(ring=ring))
-
-
-def _ring(path: Path, *, needed: bool) -> KeyRing:
-    if not path.exists():
-        if needed:
-            raise SettingsError(
-                f"key ring {path}: not there, and rosters, disclosures, answers or browsers are sealed with its keys; take it from the backup"
-            )
-        write_ring(path, new_ring())
-    return read_ring(path)
+    """The rosters of this database, under the keys of this file; see `keys.open_keys`."""
+    return RosterStore(database=database, vault=await open_keys(database, key_ring))
 
 
 class RosterDesk:
@@ -77,8 +51,9 @@ class RosterDesk:
         self._told = 0
 
     async def run(self) -> None:
-        """For ever: look for a roster that is ready."""
+        """For ever: look for a roster that is ready, and for keys that were turned."""
         while True:
+            self._taking.store.vault.refresh()
             await self.tell()
             await self.look()
             await asyncio.sleep(self._look_every)

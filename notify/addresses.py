@@ -13,10 +13,13 @@ from belltower.people.vault import Marker, Unreadable, Vault
 from belltower.store import SQLValue
 from notify.standing import prefix
 
+LOST = "lost"
+"""What `sealed_with` says of an address that was given up: nobody can read it."""
+
 UNREADABLE = "unreadable"
 """Why a delivery is refused whose address was sealed with a key that is lost."""
 
-TABLE, FIELD = "notice_delivery", "address"
+TABLE, FIELD = "notice_delivery", "sealed"
 
 _ID, _CHANNEL, _ADDRESS = 0, 5, 6
 

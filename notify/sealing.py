@@ -41,11 +41,18 @@ Progress = Callable[[int, int], None]
 """Called with how many are sealed, of how many."""
 
 
-def _silent(_done: int, _of: int) -> None:
+def silent(_done: int, _of: int) -> None:
     """Nobody watches."""
 
 
-async def seal_clear(database: Database, addresses: Addresses, *, told: Progress = _silent) -> int:
+async def owed(database: Database) -> bool:
+    """Whether there is anything to seal, or to scrub."""
+    if await database.read("SELECT 1 FROM notice_scrubbing"):
+        return True
+    return bool(await database.read(_CLEAR, id="", count=1))
+
+
+async def seal_clear(database: Database, addresses: Addresses, *, told: Progress = silent) -> int:
     """Seal every address that stands in clear; how many. Raises `StoreError`."""
     of = int((await database.read(_COUNT))[0][0])
     done, after = 0, ""

@@ -24,7 +24,7 @@ from belltower.people.roster import Review
 from belltower.people.safety import Approval, Stop, held_up
 from belltower.people.store import RosterStore
 from belltower.people.taking import Ready, Taking
-from belltower.people.vault import Vault, read_ring
+from belltower.people.vault import open_vault
 from belltower.store import Database, Taken, open_beside, open_database
 
 _LONGEST_LINE = 1 << 26
@@ -112,9 +112,7 @@ async def import_apart(job: Job, *, told: Told | None = None) -> Outcome:
 
 async def do(job: Job, told: Told) -> Outcome:
     """The job, in this very process. Blocks its loop."""
-    store = RosterStore(
-        database=await _database(job.database), vault=Vault(ring=read_ring(Path(job.key_ring)))
-    )
+    store = RosterStore(database=await _database(job.database), vault=open_vault(Path(job.key_ring)))
     try:
         await store.open()
         return await _do(job, store, told)

@@ -66,9 +66,10 @@ class KeyRing(Struct, frozen=True, kw_only=True):
         )
 
 
-def new_ring(random_bytes: RandomBytes = os.urandom) -> KeyRing:
-    """A ring of one key."""
-    return KeyRing(current="k1", keys={"k1": random_bytes(_KEY)}, marking=random_bytes(_KEY))
+def new_ring(random_bytes: RandomBytes = os.urandom, *, number: int = 1) -> KeyRing:
+    """A ring of one key, of this number."""
+    name = f"k{number}"
+    return KeyRing(current=name, keys={name: random_bytes(_KEY)}, marking=random_bytes(_KEY))
 
 
 class _RingFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -123,16 +124,63 @@ def read_ring(path: Path) -> KeyRing:
     return KeyRing(current=plain.current, keys=keys, marking=marking)
 
 
+class RingFile:
+    """A key ring's file, which somebody else may change: keys are turned while the lane runs."""
+
+    def __init__(self, *, path: Path) -> None:
+        self._path = path
+        self._read: tuple[int, int] | None = None
+
+    def changed(self) -> KeyRing | None:
+        """The ring, if it is another than at the last call; None also where it cannot be read."""
+        try:
+            now = self._path.stat()
+            if self._read == (now.st_ino, now.st_mtime_ns):
+                return None
+            ring = read_ring(self._path)
+        except (OSError, SettingsError):
+            return None
+        self._read = now.st_ino, now.st_mtime_ns
+        return ring
+
+
+def _never() -> None:
+    """The ring stays as it is."""
+    return
+
+
 class Vault:
     """Seals and opens fields with the keys of one ring."""
 
-    def __init__(self, *, ring: KeyRing, random_bytes: RandomBytes = os.urandom) -> None:
-        self._ring = ring
+    def __init__(
+        self,
+        *,
+        ring: KeyRing,
+        random_bytes: RandomBytes = os.urandom,
+        changed: Callable[[], KeyRing | None] = _never,
+    ) -> None:
+        """`changed` gives the ring anew where it was changed since; see `RingFile`."""
         self._random_bytes = random_bytes
-        self._ciphers = {name: AESGCM(key) for name, key in ring.keys.items()}
-        self._head = bytes((_FORM, len(ring.current))) + ring.current.encode()
+        self._changed = changed
         self._nonces = b""
         self._at = 0
+        self._take(ring)
+
+    def _take(self, ring: KeyRing) -> None:
+        self._ring = ring
+        self._ciphers = {name: AESGCM(key) for name, key in ring.keys.items()}
+        self._head = bytes((_FORM, len(ring.current))) + ring.current.encode()
+
+    def refresh(self) -> None:
+        """Take the ring anew if it was changed: from now on its current key seals. A ring of other marks is not taken."""
+        ring = self._changed()
+        if ring is not None and ring.marking == self._ring.marking:
+            self._take(ring)
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Ids of the keys that open."""
+        return frozenset(self._ciphers)
 
     @property
     def current(self) -> str:
@@ -168,6 +216,9 @@ class Vault:
         name = key_of(sealed)
         cipher = self._ciphers.get(name)
         if cipher is None:
+            self.refresh()
+            cipher = self._ciphers.get(name)
+        if cipher is None:
             raise Unreadable(f"{table}.{field}: sealed with key {name}, which is not in the ring")
         start = 2 + len(name)
         try:
@@ -197,6 +248,13 @@ class Vault:
         """A mark to tell whether what is known of a record changed: as `mark`, and made in a third of the time."""
         key, person = self._ring.marking, purpose.encode()[:_MARK]
         return hashlib.blake2b(of, digest_size=_MARK, key=key, person=person).digest()
+
+
+def open_vault(path: Path) -> Vault:
+    """The vault of a ring's file; it takes the ring anew when that is changed. Raises `SettingsError`."""
+    file = RingFile(path=path)
+    ring = file.changed() or read_ring(path)
+    return Vault(ring=ring, changed=file.changed)
 
 
 def key_of(sealed: bytes) -> str:

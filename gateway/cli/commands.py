@@ -39,6 +39,7 @@ _COMMANDS = {
     "simulate": "The other ends of the wires: county, carrier, units.",
     "replay": "Tell an incident again from the journal, with the seconds since the press.",
     "verify": "Walk the journals' chains; name the first altered entry.",
+    "keys": "The keys that people's data is sealed with: list, turn and drop them.",
     "migrate": "Bring the lanes' databases up to this program's tables.",
     "broker-config": "Print hardened settings for a mosquitto broker.",
     "bench": "Measure the figures, each beside its floor.",

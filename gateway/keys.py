@@ -1,0 +1,223 @@
+"""The keys of the desk's vault: opened at start, counted, turned and dropped, and what is sealed with them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+
+from belltower import log
+from belltower.clock import SECOND, Instant
+from belltower.errors import NotFound, SettingsError, WrongState
+from belltower.people import disclosure_tables, hand_tables
+from belltower.people.resealing import Resealed, Resealing, SealedTable
+from belltower.people.tables import LAST, SEALED, STEPS, table
+from belltower.people.vault import KeyRing, RingFile, Vault, new_ring, open_vault, read_ring, write_ring
+from belltower.store import Database
+from notify import browsers, reply_tables
+from notify import store as notify_store
+from notify.addresses import LOST
+
+_log = log.get("keys")
+
+TABLES: tuple[SealedTable, ...] = (
+    *(
+        SealedTable(name=table(kept), key=("source", "ident", "since"), fields=fields)
+        for kept, fields in SEALED.items()
+    ),
+    SealedTable(name="people_hand", key=("subject", "field"), fields=("body",)),
+    SealedTable(name="people_word", key=("word",), fields=("body",)),
+    SealedTable(name=disclosure_tables.OPENED, key=("id",), fields=("body",)),
+    SealedTable(name=disclosure_tables.GIVEN, key=("batch", "number"), fields=("body",)),
+    SealedTable(name="notice_reply", key=("id",), fields=("text",), named=False),
+    SealedTable(name="notice_browser", key=("mark",), fields=("address",), named=False),
+    SealedTable(name="notice_delivery", key=("id",), fields=("sealed",)),
+)
+"""Everything that lies sealed in the desk's database; a test finds what is missing here."""
+
+_BY_HAND = "SELECT (SELECT count(*) FROM people_hand) + (SELECT count(*) FROM people_word)"
+_MUST_OPEN = (LAST, _BY_HAND, disclosure_tables.ANY, reply_tables.ANY, browsers.ANY)
+
+_OLDEST = """
+SELECT sealed_with FROM notice_delivery WHERE sealed_with <> '' AND sealed_with <> :lost ORDER BY id LIMIT 1
+"""
+_NEWEST = """
+SELECT sealed_with FROM notice_delivery WHERE sealed_with <> '' AND sealed_with <> :lost ORDER BY id DESC LIMIT 1
+"""
+
+_PATIENCE = 3_600 * SECOND
+
+_FORGET = "UPDATE notice_delivery SET sealed = NULL, sealed_with = :lost WHERE sealed_with = :key"
+
+
+async def open_keys(database: Database, key_ring: Path) -> Vault:
+    """The vault of this database, under the keys of this file, which is made at the first start.
+
+    Where the file is lost or spoilt and only addresses of deliveries are sealed with its keys, a new one is made: what
+    was sent is known no more, but notices leave. See `lost_keys`.
+
+    Raises `SettingsError`: rosters, disclosures, answers or browsers are sealed with the keys too.
+    """
+    for steps in (
+        STEPS,
+        hand_tables.STEPS,
+        disclosure_tables.STEPS,
+        reply_tables.STEPS,
+        browsers.STEPS,
+        notify_store.STEPS,
+    ):
+        await database.migrate(steps)
+    needed = any([(await database.read(asked))[0][0] for asked in _MUST_OPEN])
+    numbers = [int(name[1:]) for name in await _named(database)]
+    return _vault(key_ring, needed=needed, number=1 + max(numbers, default=0))
+
+
+def _vault(path: Path, *, needed: bool, number: int) -> Vault:
+    """The vault of a file; where there is none, of a new ring whose key bears a number that no address names."""
+    if not path.exists():
+        if needed:
+            raise SettingsError(
+                f"key ring {path}: not there, and rosters, disclosures, answers or browsers are sealed with its keys; take it from the backup"
+            )
+        write_ring(path, new_ring(number=number))
+    try:
+        return open_vault(path)
+    except SettingsError as error:
+        if needed:
+            raise
+        _log.error("key_ring_put_aside", why=str(error))
+    path.replace(path.with_name(path.name + ".spoilt"))
+    write_ring(path, new_ring(number=number))
+    return open_vault(path)
+
+
+async def _named(database: Database) -> set[str]:
+    """The keys of the oldest and the newest address: of one that is lost all rows before or behind bear the name."""
+    rows = [*await database.read(_OLDEST, lost=LOST), *await database.read(_NEWEST, lost=LOST)]
+    return {str(row[0]) for row in rows}
+
+
+async def lost_keys(database: Database, vault: Vault) -> list[str]:
+    """Keys that sealed addresses of deliveries and are in the ring no more."""
+    return sorted(await _named(database) - vault.keys)
+
+
+class KeyCount(Struct, frozen=True, kw_only=True):
+    """One key, and how much lies sealed with it."""
+
+    key: str
+    # Seals from now on.
+    current: bool
+    # In the ring; what is sealed with a key that is not cannot be read by anybody.
+    held: bool
+    # By table, only those that have any.
+    rows: dict[str, int]
+
+
+class Keys:
+    """The ring of one database: listed, turned and dropped, beside a lane that uses it."""
+
+    def __init__(self, *, database: Database, key_ring: Path) -> None:
+        self._database = database
+        self._path = key_ring
+
+    async def counted(self) -> list[KeyCount]:
+        """Every key of the ring, and every other that something is sealed with."""
+        ring = read_ring(self._path)
+        by_key: dict[str, dict[str, int]] = {}
+        for name, counts in (await self._resealing(ring).keys()).items():
+            for key, count in counts.items():
+                by_key.setdefault(key, {})[name] = count
+        return [
+            KeyCount(key=key, current=key == ring.current, held=key in ring.keys, rows=by_key.get(key, {}))
+            for key in sorted({*by_key, *ring.keys}, key=lambda name: (len(name), name))
+        ]
+
+    def _resealing(self, ring: KeyRing) -> Resealing:
+        file = RingFile(path=self._path)
+        return Resealing(database=self._database, vault=Vault(ring=ring, changed=file.changed), tables=TABLES)
+
+    async def turn(self) -> str:
+        """Make a new current key, and its id. Where an older one still seals something, nothing is made.
+
+        Nothing is sealed anew yet: call `reseal`, as often as you like.
+        """
+        ring = read_ring(self._path)
+        if any(one.held and not one.current and one.rows for one in await self.counted()):
+            return ring.current
+        turned = ring.turned()
+        write_ring(self._path, turned)
+        return turned.current
+
+    async def outstanding(self) -> int:
+        """How many rows `reseal` will look at."""
+        return await self._resealing(read_ring(self._path)).outstanding()
+
+    async def reseal(self, told: Callable[[str, int], None]) -> dict[str, Resealed]:
+        """Seal with the current key what another key of the ring sealed."""
+        return await self._resealing(read_ring(self._path)).reseal(told)
+
+    async def drop(self, *, now: Instant | None) -> list[str]:
+        """Forget every key but the current one; which they were. `now` is None where surely nothing of ours runs.
+
+        Raises `WrongState`: one still seals something, or was current a moment ago, so that an import may yet use it.
+        """
+        ring = read_ring(self._path)
+        if now is not None and now < self._path.stat().st_mtime * SECOND + _PATIENCE:
+            raise WrongState(
+                "The keys were turned less than an hour ago: an import that began before may still seal with the old one. "
+                "Wait, or say --now where nothing of Belltower runs."
+            )
+        needed = {
+            one.key: sum(one.rows.values())
+            for one in await self.counted()
+            if one.held and not one.current and one.rows
+        }
+        if needed:
+            said = ", ".join(f"{key} ({count} rows)" for key, count in needed.items())
+            raise WrongState(
+                f"Still sealed with an older key: {said}. Run `belltower keys turn` until nothing is."
+            )
+        dropped = sorted(ring.keys.keys() - {ring.current})
+        if dropped:
+            write_ring(self._path, ring.reduced())
+        return dropped
+
+    async def forget(self) -> Counter[str]:
+        """Give up the addresses of deliveries whose keys are lost; how many rows, by key. Raises `NotFound`: none are."""
+        ring = read_ring(self._path)
+        gone = Counter(
+            {
+                one.key: one.rows["notice_delivery"]
+                for one in await self.counted()
+                if not one.held and "notice_delivery" in one.rows
+            }
+        )
+        if not gone:
+            raise NotFound(f"{self._path}: every key that sealed the address of a delivery is there.")
+        for key in gone.keys() - ring.keys.keys():
+            async with self._database.begin() as tx:
+                tx.add(_FORGET, lost=LOST, key=key)
+        return gone
+
+
+async def turned(
+    keys: Keys, *, settling: float, begun: Callable[[int], None], told: Callable[[int], None]
+) -> tuple[str, dict[str, tuple[int, int]]]:
+    """Turn the keys, or go on turning them: the current key, and by table how many rows were sealed anew or cannot be.
+
+    `settling` is in how many seconds a lane that runs has taken the new ring: what it sealed until then is looked for
+    again.
+    """
+    began = asyncio.get_running_loop().time()
+    key = await keys.turn()
+    begun(await keys.outstanding())
+    became = await keys.reseal(lambda _table, count: told(count))
+    await asyncio.sleep(began + settling - asyncio.get_running_loop().time())
+    again = await keys.reseal(lambda _table, _count: None)
+    return key, {
+        name: (one.sealed + again[name].sealed, again[name].unreadable) for name, one in became.items()
+    }
