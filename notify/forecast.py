@@ -2,7 +2,8 @@
 
 Whatever is nearer to its end wins nothing: a provider is as slow as the slower of its pace (parts a second, for all of
 its sender numbers) and its answers (so many messages in flight, each for so long). Kinds of address do not wait for
-each other.
+each other. What is in flight has spent its pace and is not counted again; a message of several parts leaves when its
+first part is earned, so nobody waits for the parts of the last one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from msgspec import Struct
 
 _MEASURED_FOR = 10.0
 _MEASURED_FROM = 3.0
+# A provider that keeps so much of its pace keeps it: what is measured beside it is noise.
+_KEEPS_PACE = 0.9
+# So many times the usual time from one message to the next are a standstill.
+_STANDSTILL = 2.0
 
 
 class Load(Struct, frozen=True):
@@ -25,6 +30,10 @@ class Load(Struct, frozen=True):
     def __add__(self, other: Load) -> Load:
         """Both together."""
         return Load(self.deliveries + other.deliveries, self.parts + other.parts)
+
+    def __sub__(self, other: Load) -> Load:
+        """What is left of this without the other; never less than nothing."""
+        return Load(max(0, self.deliveries - other.deliveries), max(0, self.parts - other.parts))
 
 
 class Way(Struct, frozen=True, kw_only=True):
@@ -39,6 +48,8 @@ class Way(Struct, frozen=True, kw_only=True):
     latency: float
     # Parts a second that did leave, of late; None: too few to say.
     measured: float | None = None
+    # Seconds until the next part is earned.
+    rests: float = 0.0
     # Why it is pausing; "": it is not.
     trouble: str = ""
 
@@ -70,18 +81,27 @@ class Forecast(Struct, frozen=True, kw_only=True):
 
 
 def forecast(
-    loads: Mapping[str, Load], ahead: Mapping[str, Load], ways: Mapping[str, Iterable[Way]]
+    loads: Mapping[str, Load],
+    ahead: Mapping[str, Load],
+    ways: Mapping[str, Iterable[Way]],
+    flying: Mapping[str, Load] | None = None,
 ) -> Forecast:
-    """For `loads` by kind of address, behind what is `ahead`, by the providers of each kind in their order."""
+    """For `loads` by kind of address, behind what is `ahead`, by the providers of each kind in their order.
+
+    `flying` is what of `loads` is in flight; nothing of what is `ahead` is.
+    """
+    flying = flying or {}
     return Forecast(
         channels={
-            channel: _channel(load, ahead.get(channel, Load()), list(ways.get(channel, ())))
+            channel: _channel(
+                load, flying.get(channel, Load()), ahead.get(channel, Load()), list(ways.get(channel, ()))
+            )
             for channel, load in loads.items()
         }
     )
 
 
-def _channel(load: Load, ahead: Load, ways: list[Way]) -> ChannelForecast:
+def _channel(load: Load, flying: Load, ahead: Load, ways: list[Way]) -> ChannelForecast:
     way = next((one for one in ways if not one.trouble), None)
     if way is None:
         nothing = None if load.deliveries else 0.0
@@ -90,38 +110,55 @@ def _channel(load: Load, ahead: Load, ways: list[Way]) -> ChannelForecast:
         provider=way.name,
         load=load,
         ahead=ahead,
-        first=_seconds(ahead, way) + way.latency if load.deliveries else 0.0,
-        last=_seconds(ahead + load, way) + way.latency if load.deliveries else 0.0,
+        first=_first(flying, ahead, way) + way.latency if load.deliveries else 0.0,
+        last=_last(load, flying, ahead, way) + way.latency if load.deliveries else 0.0,
     )
 
 
-def _seconds(load: Load, way: Way) -> float:
-    """Until all of `load` has left."""
-    answers = load.deliveries * way.latency / max(way.at_once, 1)
-    paced = load.parts / way.per_second if way.per_second else 0.0
-    if not way.measured:
+def _first(flying: Load, ahead: Load, way: Way) -> float:
+    """Until the first has left, behind all that is `ahead`."""
+    return 0.0 if flying.deliveries else _leaves(ahead.deliveries + 1, ahead.parts, way)
+
+
+def _last(load: Load, flying: Load, ahead: Load, way: Way) -> float:
+    """Until the last has left."""
+    waits = load - flying
+    if not waits.deliveries:
+        return 0.0
+    parts = ahead.parts + waits.parts - waits.parts / waits.deliveries
+    return _leaves(ahead.deliveries + load.deliveries, parts, way)
+
+
+def _leaves(deliveries: int, parts: float, way: Way) -> float:
+    """Until the last of so many has left, with so many parts to pace before it."""
+    answers = max(0, deliveries - way.at_once) * way.latency / max(way.at_once, 1)
+    paced = way.rests + parts / way.per_second if way.per_second else 0.0
+    if not way.measured or (way.per_second and way.measured >= _KEEPS_PACE * way.per_second):
         return max(answers, paced)
-    return max(load.parts / way.measured, paced)
+    return max(parts / way.measured, paced)
 
 
 class Speed:
     """What left of late, in parts a second. Times are the loop's."""
 
     def __init__(self) -> None:
-        # Whole seconds, and the parts that left in each.
-        self._seconds: deque[tuple[int, int]] = deque()
-        self._began = 0.0
+        # Whole seconds, the parts that left in each, and when the first of them did.
+        self._seconds: deque[tuple[int, int, float]] = deque()
+        self._last = 0.0
+        # Of the message that left last.
+        self._parts = 0
 
     def left(self, parts: int, now: float) -> None:
         """A message of so many parts is with the provider."""
         second = int(now)
+        self._last, self._parts = now, parts
         if self._seconds and self._seconds[-1][0] == second:
-            self._seconds[-1] = (second, self._seconds[-1][1] + parts)
+            _, before, first = self._seconds[-1]
+            self._seconds[-1] = (second, before + parts, first)
             return
-        if not self._seconds or second - self._seconds[-1][0] > _MEASURED_FROM:  # a pause: begin afresh
+        if self._seconds and second - self._seconds[-1][0] > _MEASURED_FROM:  # a pause: begin afresh
             self._seconds.clear()
-            self._began = now
-        self._seconds.append((second, parts))
+        self._seconds.append((second, parts, now))
         while self._seconds[0][0] < second - _MEASURED_FOR:
             self._seconds.popleft()
 
@@ -129,5 +166,12 @@ class Speed:
         """None while it is too early to say, or long after the last message."""
         if not self._seconds or now - self._seconds[-1][0] > _MEASURED_FROM + 1:
             return None
-        since = now - max(self._began, self._seconds[0][0])
-        return sum(parts for _, parts in self._seconds) / since if since >= _MEASURED_FROM else None
+        began = self._seconds[0][2]
+        if self._last - began < _MEASURED_FROM:
+            return None
+        # Up to the last message: while none leaves nothing new is known, until that takes suspiciously long.
+        total = sum(parts for _, parts, _ in self._seconds)
+        measured = max(total - self._parts, 1) / (self._last - began)
+        if now - self._last > _STANDSTILL * self._parts / measured:
+            return total / (now - began)
+        return measured

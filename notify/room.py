@@ -240,7 +240,12 @@ class NotifyRoom:
         }
         return Progress(
             counts={channel: dict(states) for channel, states in counts.items()},
-            remaining=forecast(loads, ahead, self._ways()),
+            remaining=forecast(
+                loads,
+                ahead,
+                self._ways(),
+                {channel: self._flying(channel, notice, revision) for channel in ahead},
+            ),
         )
 
     async def remaining(self) -> dict[tuple[NoticeId, int], Progress]:
@@ -258,8 +263,13 @@ class NotifyRoom:
         for one in await self.tables.waiting(channel):
             if (one.urgency, one.notice, one.revision) < before and not one.superseded_by:
                 counts = await self.ledger.counts(one.notice, one.revision)
-                ahead += counts.get(channel, {}).get(State.PENDING, Load())
+                waits = counts.get(channel, {}).get(State.PENDING, Load())
+                ahead += waits - self._flying(channel, one.notice, one.revision)
         return ahead
+
+    def _flying(self, channel: str, notice: NoticeId, revision: int) -> Load:
+        senders = self._rows.get(channel, ())
+        return sum((sender.flying(notice, revision) for sender in senders), Load())
 
     def _ways(self) -> dict[str, list[Way]]:
         return {channel: [sender.way() for sender in row] for channel, row in self._rows.items()}

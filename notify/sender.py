@@ -13,8 +13,8 @@ from belltower.ids import DeliveryId, Ids, NoticeId
 from belltower.tasks import Crew
 from notify.addresses import UNREADABLE
 from notify.channels.channel import Later, Message, Refused, Settled, Uncertain
-from notify.delivery import Evidence, State
-from notify.forecast import Speed, Way
+from notify.delivery import Delivery, Evidence, State
+from notify.forecast import Load, Speed, Way
 from notify.ledger import At, Ledger, nowhere
 from notify.provider import Meter, Provider
 from notify.store import DeliveryTables, Leased, Waiting
@@ -84,7 +84,7 @@ class Sender:
         self._at = at
         self._bell = asyncio.Event()
         # Deliveries in flight, and what waits behind them for the same address.
-        self._flying: set[DeliveryId] = set()
+        self._flying: dict[DeliveryId, Delivery] = {}
         # The sender number from which each of them goes.
         self._numbers: dict[DeliveryId, int] = {}
         # One map for the whole row: whoever takes over keeps the order at each address.
@@ -129,14 +129,23 @@ class Sender:
 
     def way(self) -> Way:
         """The provider at this moment."""
+        now = asyncio.get_running_loop().time()
         return Way(
             name=self._name,
             per_second=self._pace.per_second * self._pace.numbers,
             at_once=self._pace.at_once,
             latency=self._took,
-            measured=self._speed.per_second(asyncio.get_running_loop().time()),
+            measured=self._speed.per_second(now),
+            rests=self._meter.wait(now),
             trouble=self._said,
         )
+
+    def flying(self, notice: NoticeId, revision: int) -> Load:
+        """What of the notice has spent its pace and has no answer yet."""
+        parts = [
+            one.parts for one in self._flying.values() if (one.notice, one.revision) == (notice, revision)
+        ]
+        return Load(len(parts), sum(parts))
 
     async def run(self) -> None:
         """For ever. What an earlier life left half-sent becomes uncertain first."""
@@ -236,7 +245,7 @@ class Sender:
         return len(leased)
 
     def _start(self, one: Leased) -> None:
-        self._flying.add(one.delivery.id)
+        self._flying[one.delivery.id] = one.delivery
         behind = self._behind.get(one.delivery.address)
         if behind is not None:  # an older text is on its way there: keep the order
             behind.append((self, one))
@@ -312,7 +321,7 @@ class Sender:
 
     def _leave(self, one: Leased) -> None:
         """Its place is free, and whoever waited behind it for the same address is ready."""
-        self._flying.discard(one.delivery.id)
+        self._flying.pop(one.delivery.id, None)
         self._numbers.pop(one.delivery.id, None)
         behind = self._behind[one.delivery.address]
         if behind:
