@@ -206,6 +206,8 @@ class Composer:
     async def ask(self, id_: NoticeId, by: PersonId, *, seen: int) -> Draft:
         """Send it; where it takes two, ask for the second person. `seen` is the count that `by` has looked at."""
         draft = await self._of(id_, by, Right.NOTICE_SEND)
+        if draft.never_alone:
+            await self._allowed(by, Right.SITE_CHANGE, concerned(draft.rule))
         if draft.state in (DraftState.SENT, DraftState.WAITING):
             return draft
         draft = await self._fresh(draft, seen, by, Right.NOTICE_SEND)

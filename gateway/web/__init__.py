@@ -14,6 +14,8 @@
     throttle.py   how often a password may be tried
     passwords.py  argon2 in an executor of its own
     sessions.py   who is signed in; form tokens
+    permits.py    `require`: the lock on every page; notice_permits.py: that on what became of a notice
+    grants.py     giving and taking roles; grant_store.py: their rows; account_page.py: the page of it
     guard.py      response headers, same-origin rule, errors as pages
     store.py      this room's tables
     app.py        `make_app`: all of it as one aiohttp application

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, tzinfo
 from urllib.parse import urlsplit
 
@@ -16,6 +16,7 @@ from belltower.people.grant import ADMINISTRATOR, SHIPPED
 from belltower.store import Database
 from belltower.tasks import Crew
 from gateway.web import store
+from gateway.web.account_page import AccountPage
 from gateway.web.alert_feed import AlertFeed, FeedPlan
 from gateway.web.answer_page import AnswerPage
 from gateway.web.compose_pages import ComposePages
@@ -174,6 +175,21 @@ def make_web(
         client_max_size=FORM,
     )
     app[PERMITS] = permits
+
+    async def schools() -> Mapping[str, str]:
+        return (await notices.roster.schools_and_classes())[0] if notices is not None else {}
+
+    accounts = AccountPage(
+        grants=permits.grants,
+        pages=pages,
+        sign_in=sign_in,
+        sessions=sessions,
+        fanout=fanout,
+        schools=schools,
+        zone=zone,
+        url=public_origin or "",
+    )
+    app.add_routes(accounts.routes())
     app.add_routes([*pages.routes(), *sign_in.routes(), *machine_routes])
     if devices is not None:
         pages.devices = True

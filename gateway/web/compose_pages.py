@@ -152,10 +152,7 @@ class ComposePages:
             "topic": draft.id,
             "draft": view,
             "fault": fault,
-            "can": {
-                name: may(request, session, right, concerned(draft.rule))
-                for name, right in zip(("write", "send", "second"), NOTICE_HANDS, strict=True)
-            },
+            "can": self._can(request, session, draft),
             "takes": spoken_forecast(
                 await self._room.notify.forecast(loads, routine=draft.order.routine)
             ).capitalize()
@@ -169,6 +166,13 @@ class ComposePages:
             "always_two": ALWAYS_TWO,
         }
         return self._pages.page(request, "notice_draft.html", values, session, status=status)
+
+    def _can(self, request: web.Request, session: Session, draft: Draft) -> dict[str, bool]:
+        """What the page offers; the composer is the lock."""
+        schools = concerned(draft.rule)
+        write, send, second = (may(request, session, right, schools) for right in NOTICE_HANDS)
+        moves = not draft.never_alone or may(request, session, Right.SITE_CHANGE, schools)
+        return {"write": write, "send": send and moves, "second": second}
 
     async def _test(self, request: web.Request) -> web.Response:
         session = await require(request, Right.NOTICE_SEND, None)

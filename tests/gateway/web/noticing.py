@@ -65,6 +65,7 @@ class Families:
 
     def __init__(self, *people: Person) -> None:
         self.known = list(people)
+        self.schools = {"lindenhof": "Lindenhof School"}
 
     async def people(self):
         """All of them, two at a time."""
@@ -81,7 +82,7 @@ class Families:
 
     async def schools_and_classes(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """What there is."""
-        return {"lindenhof": "Lindenhof School"}, {"7b": "7 b"}
+        return self.schools, {"7b": "7 b"}
 
 
 def adult(number: int, *, role: str = "staff", place: str = "", language: str = "", name: str = "") -> Person:
