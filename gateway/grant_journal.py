@@ -42,5 +42,6 @@ class GrantJournal:
             try:
                 await self._journal.commit(tx, [Draft(id=id_, at=at, subject=IncidentId(""), fact=change)])
             except Conflict:  # an earlier try has it
-                _log.info("change_known", fact=id_)
+                continue
+            _log.info("account_changed", change=type(change).__name__, person=change.person)
         return len(waiting)

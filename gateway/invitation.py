@@ -1,17 +1,21 @@
-"""One-time links by which people make accounts, from outside the desk lane."""
+"""Accounts from outside the desk lane: one-time links by which people make them, and what they may do."""
 
 from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
 
 from belltower.clock import Instant, SystemClock
 from belltower.errors import NotFound
-from belltower.people.grant import ADMINISTRATOR, STAFF
-from belltower.store import Transaction, open_beside, open_database
+from belltower.ids import Ids
+from belltower.people.grant import ADMINISTRATOR, STAFF, Role
+from belltower.store import Database, Transaction, open_beside, open_database
 from gateway.settings import Settings
+from gateway.site_roles import roles_in
 from gateway.web import store
+from gateway.web.grants import Grants
 from gateway.web.sign_in import INVITATION
 from gateway.web.store import Invitation
 
@@ -19,12 +23,9 @@ FIRST = "first-sign-in.url"
 """The file in the state folder that holds the one-time link until the first account exists."""
 
 
-async def invite(settings: Settings, role: str, schools: Collection[str] = ()) -> str:
-    """A new one-time link that brings `role`, for these schools or everywhere; links never used before are void.
-
-    Without a role the first account is its administrator, and every later one is staff. Raises `NotFound` before the
-    desk lane has ever run.
-    """
+@asynccontextmanager
+async def _beside(settings: Settings) -> AsyncIterator[Database]:
+    """The desk's database, while its lane may be writing. Raises `NotFound` before the lane has ever run."""
     if settings.desk.database:
         database = await open_database(settings.desk_url)
     else:
@@ -33,19 +34,43 @@ async def invite(settings: Settings, role: str, schools: Collection[str] = ()) -
                 f"{settings.state.desk_database}: there is no desk yet; start it with: belltower run"
             )
         database = open_beside(settings.state.desk_database)
-    token = base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("=")
-    now = SystemClock().now()
-    tx = Transaction()
     try:
-        await database.migrate(store.STEPS)
-        role = role or (STAFF if await store.accounts(database) else ADMINISTRATOR)
-        brings = Invitation(role=role, schools=frozenset(schools))
-        store.add_invitation(tx, token, now, Instant(now + INVITATION), brings)
-        await database.submit(tx)
+        yield database
     finally:
         await database.close()
+
+
+def roles_of(settings: Settings) -> Mapping[str, Role]:
+    """The roles of the site package's folder. Raises `SettingsError`."""
+    return roles_in(settings.site.folder)
+
+
+@asynccontextmanager
+async def grants_beside(settings: Settings) -> AsyncIterator[Grants]:
+    """Who may do what, to be seen and changed. Raises `NotFound` before the desk lane has ever run."""
+    roles, clock = roles_of(settings), SystemClock()
+    async with _beside(settings) as database:
+        yield Grants(database=database, roles=roles, clock=clock, ids=Ids(clock=clock))
+
+
+async def invite(settings: Settings, role: str = "", schools: Collection[str] = ()) -> tuple[str, Invitation]:
+    """A new one-time link and what it brings, for these schools or everywhere; links never used before are void.
+
+    Without a role the first account is its administrator, and every later one is staff. Raises `NotFound` before the
+    desk lane has ever run, and for a role that the site package does not know.
+    """
+    if role and role not in (known := roles_of(settings)):
+        raise NotFound(f"there is no role {role}; known: {', '.join(sorted(known))}")
+    token = base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("=")
+    now = SystemClock().now()
+    async with _beside(settings) as database:
+        role = role or (STAFF if await store.accounts(database) else ADMINISTRATOR)
+        brings = Invitation(role=role, schools=frozenset(schools))
+        tx = Transaction()
+        store.add_invitation(tx, token, now, Instant(now + INVITATION), brings)
+        await database.submit(tx)
     link = f"{settings.desk.web.url}/setup/{token}"
     first = settings.state.folder / FIRST
     if first.exists():  # the link in it is void now
         first.write_text(f"{link}\n", encoding="utf-8")
-    return link
+    return link, brings

@@ -37,10 +37,10 @@ from belltower.people.grant import SHIPPED, Role
 from belltower.values import Reader, Seconds
 from floorplans.campus import Campus, Civic
 from floorplans.place import Place, spoken
+from gateway import site_roles
 from gateway.psap.link import Spot
 from gateway.site_devices import SiteDevices, load_devices
 from gateway.site_drills import load_authorisers
-from gateway.site_roles import load_roles
 from gateway.site_wording import Wants, judge, read_wording
 from hardware.unit_record import Bearer, UnitRecord
 from notify.audience import AudienceRule, idle_keys, resolve
@@ -52,8 +52,7 @@ _MAILBOX = re.compile(r"[^@\s<>\",;:]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _FILES = ("site.toml", "units.toml", "people.toml", "response.toml", "audiences.toml")
 _DEVICES = "devices.toml"
 _DRILLS = "drills.toml"
-_ROLES = "roles.toml"
-_MAY_LACK = (_DEVICES, _DRILLS, _ROLES)
+_MAY_LACK = (_DEVICES, _DRILLS, site_roles.FILE)
 _MOST_NUMBER = 0xFFFF_FFFF
 _LEAST_HEARTBEAT = 5.0
 _LEAST_WAIT = 5.0
@@ -216,7 +215,7 @@ class _Loader:
             self._places_of_faulty_units(places)
         foreign = self._foreign(places if site is not None else None)
         authorisers = self._authorisers(staff if people is not None else None)
-        roles = load_roles(self._optional(_ROLES)) if (self._folder / _ROLES).exists() else SHIPPED
+        roles = self._roles()
         if site is not None and wording is not None and self._linted:
             self._others += judge(
                 wording,
@@ -271,6 +270,11 @@ class _Loader:
         if not (self._folder / _DRILLS).exists():
             return {}
         return load_authorisers(self._optional(_DRILLS), staff)
+
+    def _roles(self) -> Mapping[str, Role]:
+        if not (self._folder / site_roles.FILE).exists():
+            return SHIPPED
+        return site_roles.load_roles(self._optional(site_roles.FILE))
 
     def _optional(self, file: str) -> Reader:
         """The reader of a file that a package may lack."""

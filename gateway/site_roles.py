@@ -10,7 +10,9 @@ somebody must be able to mend the rest.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from difflib import get_close_matches
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -22,6 +24,20 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 
 class _Role(Struct, frozen=True, kw_only=True):
     rights: tuple[str, ...]
+
+
+FILE = "roles.toml"
+"""Where a site package has them."""
+
+
+def roles_in(folder: Path) -> Mapping[str, Role]:
+    """The roles of a site package, of which nothing else is read. Raises `SettingsError`."""
+    if not (folder / FILE).exists():
+        return SHIPPED
+    reader = Reader(file=folder / FILE)
+    roles = load_roles(reader)
+    reader.raise_if_faulty()
+    return roles
 
 
 def load_roles(reader: Reader) -> dict[str, Role]:

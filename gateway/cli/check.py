@@ -107,6 +107,7 @@ def _summary(settings: Settings, package: SitePackage) -> dict[str, str]:
         )
         or "none",
         "people": str(len(package.people)),
+        "roles": ", ".join(package.roles),
         "drill authorisers": ", ".join(package.authorisers) or "none",
         "languages": ", ".join(languages(package.wording)),
         "mqtt listener": f"{listener.bind}:{listener.tcp_port}{'' if listener.certificate else ', no TLS'}"

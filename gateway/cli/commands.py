@@ -26,6 +26,7 @@ _COMMANDS = {
     "check": "Read settings and site package as the lanes do; list every fault.",
     "units": "Make unit keys; print what a unit signs in with.",
     "invite": "A new one-time link by which somebody makes an account.",
+    "accounts": "Who may sign in, and what they may do.",
     "drill": "Exercises: authorisers' keys; agree to a drill, begin and end it.",
     "devices": "Foreign devices: who is heard, who is not; walk-tests.",
     "status": "How the alarm lane is at this moment.",

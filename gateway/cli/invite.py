@@ -29,8 +29,10 @@ def command(config: Path, role: str, schools: tuple[str, ...], *, as_json: bool)
     from gateway.cli.journal_reading import settings_of
     from gateway.invitation import invite
 
-    link = asyncio.run(invite(settings_of(config), role, schools))
+    link, brings = asyncio.run(invite(settings_of(config), role, schools))
     if as_json:
-        emit({"link": link})
+        emit({"link": link, "role": brings.role, "schools": sorted(brings.schools)})
     else:
         click.echo(link)
+        where = f" at {', '.join(sorted(brings.schools))}" if brings.schools else ""
+        click.echo(f"It makes one account: {brings.role}{where}.", err=True)

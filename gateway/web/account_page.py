@@ -179,6 +179,7 @@ class AccountPage:
         session = await require(request, Right.ACCOUNT_MANAGE)
         person = _person(request)
         self._ended(person, await self._grants.end_sessions(person, session.person))
+        _log.info("sessions_ended", person=person, by=session.person)
         raise web.HTTPSeeOther(PAGE)
 
     async def _close(self, request: web.Request) -> web.Response:

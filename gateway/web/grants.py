@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from belltower import log
 from belltower.clock import Clock
 from belltower.errors import Conflict, NotFound, NotPermitted, StoreError, WrongState
 from belltower.ids import Ids, PersonId
@@ -17,8 +16,6 @@ from belltower.people.grant import Grant, Right, Role, may_hand_on, reach, refus
 from belltower.store import Database, Transaction
 from gateway.web import grant_store
 from gateway.web.grant_store import Change, Listed
-
-_log = log.get("web")
 
 _NAMED = 4
 
@@ -114,7 +111,6 @@ class Grants:
         tx = Transaction()
         grant_store.end_sessions(tx, person)
         await self._database.submit(tx)
-        _log.info("sessions_ended", person=person, by=by or "")
         return ended
 
     async def _account(self, person: PersonId, *, closed: bool = False) -> Listed:
@@ -151,4 +147,3 @@ class Grants:
             await self._database.submit(tx)
         except Conflict:
             raise WrongState("Somebody else has just changed it: look again.") from None
-        _log.info("grant_changed", change=type(change).__name__, person=change.person, by=change.by or "")

@@ -9,8 +9,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from belltower.errors import SettingsError
 from belltower.ids import PersonId, PlaceId, UnitId
+from belltower.people.grant import SHIPPED, Right, Role
 from gateway.site_drills import public_text
 from gateway.site_package import load, revision
+from gateway.site_roles import roles_in
 from hardware.unit_record import Bearer, UnitRecord
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "site"
@@ -232,3 +234,45 @@ def test_who_is_to_answer_and_who_is_told_are_named_rightly(site: Path) -> None:
         'escalation.channel_after: shorter than 5 s; write "15s"',
         'families.audience: audiences.toml has no "parents"',
     ] == [fault.removeprefix("site/response.toml: ").split("; known")[0] for fault in faults(site)]
+
+
+def test_a_school_gives_its_functions_other_rights(site: Path) -> None:
+    """A shipped role loses rights, another is added, the rest stay; without the file nothing changes."""
+    plain = load(site)
+    (site / "roles.toml").write_text(
+        '[office]\nrights = ["people-see"]\n[front-desk]\nrights = []\n', encoding="utf-8"
+    )
+    package = load(site)
+
+    assert SHIPPED == plain.roles
+    assert plain.revision != package.revision
+    assert {
+        **SHIPPED,
+        "office": Role(name="office", rights=frozenset({Right.PEOPLE_SEE})),
+        "front-desk": Role(name="front-desk"),
+    } == package.roles
+    assert package.roles == roles_in(site)
+
+
+def test_a_faulty_role_is_named_with_its_mend(site: Path) -> None:
+    """The administrator cannot be made smaller; what is no right, no name, no list or no key is said."""
+    (site / "roles.toml").write_text(
+        "[administrator]\nrights = []\n"
+        "[Office]\nrights = []\n"
+        '[desk]\nrights = ["notice-sent", "fly"]\n'
+        '[nurse]\nrights = "people-see"\n'
+        '[coach]\nright = ["people-see"]\n',
+        encoding="utf-8",
+    )
+    found = faults(site)
+
+    assert all(line.startswith("site/roles.toml: ") for line in found)
+    assert [
+        "administrator: has every right and stays as it is; give another name to a smaller role",
+        'Office: a role is written as "front-desk": small letters, digits and dashes',
+        'desk.rights: there is no right "notice-sent"; did you mean "notice-send"?',
+    ] == [line.removeprefix("site/roles.toml: ") for line in found[:3]]
+    assert 'there is no right "fly"; known: notice-write, notice-send' in found[3]
+    assert {"nurse", "coach"} == {line.removeprefix("site/roles.toml: ").split(".")[0] for line in found[4:]}
+    with pytest.raises(SettingsError, match="has every right"):
+        roles_in(site)
