@@ -30,6 +30,7 @@ TABLES: tuple[SealedTable, ...] = (
     ),
     SealedTable(name="people_hand", key=("subject", "field"), fields=("body",)),
     SealedTable(name="people_word", key=("word",), fields=("body",)),
+    SealedTable(name="people_doubt", key=("doubt",), fields=("body",)),
     SealedTable(name=disclosure_tables.OPENED, key=("id",), fields=("body",)),
     SealedTable(name=disclosure_tables.GIVEN, key=("batch", "number"), fields=("body",)),
     SealedTable(name="notice_reply", key=("id",), fields=("text",), named=False),
@@ -38,7 +39,7 @@ TABLES: tuple[SealedTable, ...] = (
 )
 """Everything that lies sealed in the desk's database; a test finds what is missing here."""
 
-_BY_HAND = "SELECT (SELECT count(*) FROM people_hand) + (SELECT count(*) FROM people_word)"
+_BY_HAND = "SELECT (SELECT count(*) FROM people_hand) + (SELECT count(*) FROM people_word) + (SELECT count(*) FROM people_doubt)"
 _MUST_OPEN = (LAST, _BY_HAND, disclosure_tables.ANY, reply_tables.ANY, browsers.ANY)
 
 _OLDEST = """

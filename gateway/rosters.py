@@ -7,12 +7,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from belltower import log
-from belltower.clock import Clock
+from belltower.clock import SECOND, Clock
 from belltower.errors import Conflict
 from belltower.ids import Ids, IncidentId
 from belltower.incident.facts import Fact, PersonChanged, RosterTaken
 from belltower.journal import Draft, Journal
+from belltower.people.by_hand import pair
+from belltower.people.doubt import Answer
 from belltower.people.hand_store import Change
+from belltower.people.safety import Approval
 from belltower.people.store import RosterStore
 from belltower.people.taking import HeldUp, Ready, Taking
 from belltower.store import Database, Transaction
@@ -20,6 +23,8 @@ from gateway.keys import open_keys
 
 _log = log.get("rosters")
 
+_LOADING = 900 * SECOND
+"""Microseconds for which a load that was begun is left alone."""
 _LOOK = 2.0
 """Seconds between looks: an import may be another process, which rings no bell."""
 
@@ -55,6 +60,7 @@ class RosterDesk:
         while True:
             self._taking.store.vault.refresh()
             await self.tell()
+            await self.review()
             await self.look()
             await asyncio.sleep(self._look_every)
 
@@ -69,6 +75,42 @@ class RosterDesk:
                 for one in changes
             ]
             await self._journal.commit(tx, drafts)
+
+    async def review(self) -> bool:
+        """Put in force what a person said of a contact in a load; whether anything was. Raises `StoreError`."""
+        store = self._taking.store
+        doubt = await store.doubts.answered()
+        if doubt is None:
+            return False
+        begun, whole = await store.doubts.busy_since()
+        if whole or self._clock.now() - begun < _LOADING:
+            return False
+        taking = Taking(store=store, clock=self._clock, source=doubt.source)
+        comparison = await taking.look(doubt.roster())
+        if comparison.diff:
+            approval = Approval(by=doubt.decided_by, fingerprint=comparison.diff.fingerprint)
+            try:
+                await taking.prepare(
+                    comparison, incident_open=bool(await self._open_incidents()), approval=approval
+                )
+            except HeldUp:  # until the incident is closed
+                return False
+            if not await self.look():
+                return False
+        tx = Transaction()
+        store.doubts.taken(tx, doubt)
+        if doubt.before != doubt.after and doubt.state == Answer.SAME:
+            layer = await store.hands.layer()
+            for subject in (doubt.before, pair(doubt.student, doubt.before)):
+                now = subject.replace(doubt.before, doubt.after)
+                store.hands.carry(tx, subject, now, layer.of(subject))
+            await store.words.carry(tx, doubt.before, doubt.after)
+        if doubt.state == Answer.OTHER:
+            for name in (await store.hands.layer()).of(doubt.before):
+                store.hands.unset(tx, doubt.before, name)
+        store.hands.counted(tx)
+        await store.database.submit(tx)
+        return True
 
     async def look(self) -> bool:
         """Put in force what is ready and may be; whether anything was. Raises `StoreError`."""
@@ -123,4 +165,5 @@ def taken(ready: Ready) -> RosterTaken:
         changes=ready.changes,
         approved_by=ready.approved_by,
         kept_by_hand=ready.kept_by_hand,
+        to_review=ready.to_review,
     )

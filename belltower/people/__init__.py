@@ -10,6 +10,7 @@
     store.py      RosterStore: what is in force, and the keys turned under it
     by_hand.py    pure: what people changed by hand wins over every load; hand_store.py, word_store.py, hand_tables.py
     editing.py    the verbs of changing something by hand, and of writing down who may collect
+    doubt.py      pure: contacts without an id who may be the same person; doubting.py, doubt_store.py: until somebody says
     reach.py      RosterPeople: those in force as notices address them
     diff.py       pure: what a load would change; delta.py: what a delta says of links
     safety.py     pure: when a load waits for a person (5 % of students, 10 % of contacts, an open incident)

@@ -13,6 +13,8 @@ from msgspec import Struct, structs
 from belltower.people.by_hand import Layer, overruled
 from belltower.people.delta import Pair, restate
 from belltower.people.diff import LINES, Comparing, Diff, Difference, Line
+from belltower.people.doubt import Doubt
+from belltower.people.doubting import FORMATS, Doubting
 from belltower.people.records import Item, KnownHuman, Records, known_human, known_link
 from belltower.people.roster import Human, HumanKey, HumanKind, Link, Roster, Table
 from belltower.people.store import RosterStore
@@ -39,6 +41,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
     # What is to be written of each table, in its order.
     changes: dict[Kept, list[Item]]
     diff: Diff
+    # What waits for a person to say who it is, and stays as it stands; of a whole load all there is.
+    doubts: tuple[Doubt, ...] = ()
 
 
 def slices(items: Iterable[T], size: int = SLICE) -> Iterator[list[T]]:
@@ -54,6 +58,7 @@ async def compare(
     """Compare with what is in force of the same source, and write nothing."""
     work = _Work(store, roster, source, await store.in_force(), progress)
     await work.look()
+    await work.doubt()
     return Comparison(
         before=work.before,
         records=work.records,
@@ -61,6 +66,7 @@ async def compare(
         differences=work.differences,
         changes=work.changes,
         diff=await work.diff(),
+        doubts=tuple(work.doubts),
     )
 
 
@@ -81,6 +87,7 @@ class _Work:
         self._coming_persons: set[str] = set()
         self._counts: dict[Kept, int] = {}
         self._gone = self._named(Table.HUMAN)
+        self.doubts: list[Doubt] = []
         self._layer = Layer()
         # Of whom something was changed by hand: how the load has them.
         self._hands: dict[str, Human | Link] = {}
@@ -120,6 +127,19 @@ class _Work:
             # In the order of the table's key, so that neighbours are written together.
             self.changes[kept] = sorted(changes, key=attrgetter("ident"))
             self.differences[kept] = comparing.whole() if dropped is None else comparing.part(dropped)
+
+    async def doubt(self) -> None:
+        """Take out what a person must look at first."""
+        if self.roster.delta or self.roster.format not in FORMATS or not self._counts[Kept.PERSON]:
+            return
+        self.doubts = await Doubting(
+            store=self._store,
+            source=self._source,
+            roster=self.roster,
+            records=self.records,
+            differences=self.differences,
+            changes=self.changes,
+        ).find()
 
     def _meet(self, piece: Sequence[Item]) -> None:
         for item in piece:
@@ -180,6 +200,8 @@ class _Work:
             away = students - self._coming_students
         lines = await self._kept_by_hand()
         kept_by_hand = len(lines)
+        waiting = await self._store.doubts.unsettled(self._source, self.doubts)
+        lines += [Line(table=Kept.PERSON, record=one.before, what="to review") for one in waiting]
         del lines[LINES:]
         for what in ("removed", "changed", "added"):
             for kept, difference in self.differences.items():
@@ -206,6 +228,7 @@ class _Work:
             addresses_removed=len(self.differences[Kept.ADDRESS].removed),
             repeated=sum(one.repeated for one in self.differences.values()),
             kept_by_hand=kept_by_hand,
+            to_review=len(waiting),
             lines=tuple(lines),
             fingerprint=f"{(total * 1_000_003 + self.before) & ((1 << 96) - 1):024x}",
         )

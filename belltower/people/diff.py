@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from belltower.people.tables import Kept
 
@@ -27,6 +27,20 @@ class Difference(Struct, frozen=True, kw_only=True):
     def __bool__(self) -> bool:
         """Whether anything changes."""
         return bool(self.added or self.changed or self.removed)
+
+
+def without(difference: Difference, idents: Iterable[str], contents: Mapping[str, bytes]) -> Difference:
+    """The same but for these, which stay as they stand; `contents` are of those that came."""
+    away = frozenset(idents)
+    total = difference.fingerprint - sum(_number(one, b"") for one in away & difference.removed)
+    total -= sum(_number(one, contents[one]) for one in away & (difference.added | difference.changed))
+    return structs.replace(
+        difference,
+        added=difference.added - away,
+        changed=difference.changed - away,
+        removed=difference.removed - away,
+        fingerprint=total & ((1 << 128) - 1),
+    )
 
 
 class Comparing:
@@ -85,7 +99,8 @@ class Line(Struct, frozen=True, kw_only=True):
     table: Kept
     # A person's id; for an address or a link, the ids it hangs on; else the source's own id.
     record: str
-    # "added", "changed", "removed", or "kept by hand": the load brings another value, and a person's stays.
+    # "added", "changed", "removed", or "kept by hand": the load brings another value, and a
+    # person's stays; or "to review": perhaps the same person, who stays as they stand until somebody says.
     what: str
     fields: tuple[str, ...] = ()
 
@@ -108,6 +123,9 @@ class Diff(Struct, frozen=True, kw_only=True):
     repeated: int = 0
     # Persons and links of which the load brings another value for what was changed by hand; that stays.
     kept_by_hand: int = 0
+    # Contacts without an id of their own who may be those in force with another address: they stay as they stand until
+    # somebody says.
+    to_review: int = 0
     lines: tuple[Line, ...] = ()
     # Names this very diff, so that an approval approves nothing else.
     fingerprint: str = ""
@@ -138,6 +156,7 @@ class Diff(Struct, frozen=True, kw_only=True):
             "addresses_removed": {"removed": self.addresses_removed, "of": self.addresses},
             "repeated": self.repeated,
             "kept_by_hand": self.kept_by_hand,
+            "to_review": self.to_review,
             "fingerprint": self.fingerprint,
             "lines": lines,
         }

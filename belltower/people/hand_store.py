@@ -15,7 +15,7 @@ from belltower.people.by_hand import Fields, HandField, HandValue, Layer
 from belltower.people.vault import Vault
 from belltower.store import Database, Priority, Transaction
 
-_TABLE, _WORDS = "people_hand", "people_word"
+_TABLE, _WORDS, _DOUBTS = "people_hand", "people_word", "people_doubt"
 _AT_ONCE = 250
 
 
@@ -107,6 +107,10 @@ class HandStore:
             record=change.record,
             by=change.by,
         )
+        self.counted(tx)
+
+    def counted(self, tx: Transaction) -> None:
+        """Every reader of the layer reads it anew, from `tx` on."""
         tx.add(tables.COUNTED)
 
     async def untold(self, limit: int = 100) -> list[Change]:
@@ -129,9 +133,13 @@ class HandStore:
         fields = await self._anew(
             tables.SEALED_OTHERWISE, tables.SEALED_ANEW, _TABLE, ("subject", "field"), joint="|"
         )
-        return fields + await self._anew(
+        words = await self._anew(
             tables.WORDS_SEALED_OTHERWISE, tables.WORD_SEALED_ANEW, _WORDS, ("word",), joint=""
         )
+        doubts = await self._anew(
+            tables.DOUBTS_SEALED_OTHERWISE, tables.DOUBT_SEALED_ANEW, _DOUBTS, ("doubt",), joint=""
+        )
+        return fields + words + doubts
 
     async def _anew(self, ask: str, write: str, name: str, keys: tuple[str, ...], *, joint: str) -> int:
         count, vault = 0, self._vault

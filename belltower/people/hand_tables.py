@@ -30,7 +30,19 @@ STEPS = [
         CREATE TABLE people_hand_number (name TEXT PRIMARY KEY, value BIGINT NOT NULL);
         INSERT INTO people_hand_number (name, value) VALUES ('changes', 0);
         """,
-    )
+    ),
+    Step(
+        room="by_hand",
+        number=2,
+        sql="""
+        CREATE TABLE people_doubt (
+            doubt TEXT PRIMARY KEY, source TEXT NOT NULL, student TEXT NOT NULL, before TEXT NOT NULL,
+            after TEXT NOT NULL, mark BYTEA NOT NULL, state TEXT NOT NULL, body BYTEA NOT NULL,
+            sealed_with TEXT NOT NULL, found_at BIGINT NOT NULL, decided_by TEXT NOT NULL, decided_at BIGINT NOT NULL
+        );
+        CREATE INDEX people_doubt_state ON people_doubt (state, found_at);
+        """,
+    ),
 ]
 """`people_hand.subject` is a person's id, or student/adult of a link."""
 
@@ -74,3 +86,27 @@ WORDS_SEALED_OTHERWISE = (
     "SELECT word, body FROM people_word WHERE sealed_with <> :current ORDER BY word LIMIT :limit"
 )
 WORD_SEALED_ANEW = "UPDATE people_word SET body = :body, sealed_with = :current WHERE word = :word AND sealed_with <> :current"
+
+_DOUBT = "doubt, source, student, before, after, mark, state, body, found_at, decided_by"
+DOUBTS_IN = f"SELECT {_DOUBT} FROM people_doubt WHERE state = :state ORDER BY found_at, doubt LIMIT :limit"
+DOUBTS_TAKING = (
+    f"SELECT {_DOUBT} FROM people_doubt WHERE state IN ('same', 'other') ORDER BY decided_at, doubt LIMIT 1"
+)
+DOUBT = f"SELECT {_DOUBT} FROM people_doubt WHERE doubt = :doubt"
+DOUBTS_OF = f"SELECT {_DOUBT} FROM people_doubt WHERE state = 'open' AND (before = :person OR student = :person) ORDER BY doubt"
+DOUBT_STATES = "SELECT doubt, mark, state FROM people_doubt WHERE source = :source AND state IN ('open', 'keep', 'same', 'other')"
+DOUBTED = (
+    "INSERT INTO people_doubt (doubt, source, student, before, after, mark, state, body, sealed_with, found_at,"
+    " decided_by, decided_at)"
+    " VALUES (:doubt, :source, :student, :before, :after, :mark, 'open', :body, :sealed_with, :at, '', 0)"
+    " ON CONFLICT (doubt) DO UPDATE SET mark = excluded.mark, state = 'open', body = excluded.body,"
+    " sealed_with = excluded.sealed_with, found_at = excluded.found_at, decided_by = '', decided_at = 0"
+)
+DOUBT_GONE = "UPDATE people_doubt SET state = 'gone' WHERE doubt = :doubt AND state IN ('open', 'keep')"
+DOUBT_DECIDED = "UPDATE people_doubt SET state = :state, decided_by = :by, decided_at = :at WHERE doubt = :doubt AND state = 'open'"
+DOUBT_TAKEN = "UPDATE people_doubt SET state = 'taken' WHERE doubt = :doubt AND state IN ('same', 'other')"
+DOUBTS_SEALED_OTHERWISE = (
+    "SELECT doubt, body FROM people_doubt WHERE sealed_with <> :current ORDER BY doubt LIMIT :limit"
+)
+DOUBT_SEALED_ANEW = "UPDATE people_doubt SET body = :body, sealed_with = :current WHERE doubt = :doubt AND sealed_with <> :current"
+UNFINISHED_SINCE = "SELECT max(begun_at), max(ready_at) FROM roster_revision WHERE taken_at = 0"

@@ -11,6 +11,7 @@ from belltower.clock import Instant
 from belltower.ids import PersonId
 from belltower.people import hand_tables
 from belltower.people.by_hand import HandField, Layer, by_hand, link_by_hand, pair
+from belltower.people.doubt_store import DoubtStore
 from belltower.people.hand_store import HandStore
 from belltower.people.records import (
     Address,
@@ -65,6 +66,7 @@ class RosterStore:
         self.vault = vault
         self.hands = HandStore(database=database, vault=vault)
         self.words = WordStore(database=database, vault=vault)
+        self.doubts = DoubtStore(database=database, vault=vault, hands=self.hands)
 
     async def open(self) -> None:
         """Make the tables, if they are not there."""

@@ -72,6 +72,8 @@ class Ready(Struct, frozen=True, kw_only=True):
     changes: dict[str, tuple[int, int, int]]
     # Of how many persons and links something stays as it was changed by hand, though the load says otherwise.
     kept_by_hand: int = 0
+    # How many contacts stay as they stand until a person says who they are.
+    to_review: int = 0
     # It may be put in force while an incident is open.
     despite_incident: bool = False
     approved_by: PersonId | None = None
@@ -106,6 +108,8 @@ class Taking:
         found = held_up(diff, incident_open=incident_open, approval=approval)
         if found:
             raise HeldUp(found)
+        if not comparison.roster.delta:
+            await self.store.doubts.found(self._source, comparison.doubts, self._clock.now())
         if not diff:
             return None
         revision = await self._begin(comparison)
@@ -127,6 +131,7 @@ class Taking:
             counts=comparison.roster.counts(),
             changes=diff.counts,
             kept_by_hand=diff.kept_by_hand,
+            to_review=diff.to_review,
             despite_incident=approval is not None and not takes,
             approved_by=None if approval is None else approval.by,
         )

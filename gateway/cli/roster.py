@@ -11,6 +11,7 @@ _COMMANDS = {
         "roster_import",
         "Read an export; list counts, faults with their mend, and what wants a look.",
     ),
+    "review": ("roster_review", "Contacts that may be the same person: list them, and say who they are."),
     "generate": ("roster_generate", "Write a roster of nobody, to try things with."),
 }
 

@@ -47,7 +47,7 @@ async def _taken(take: Take, settings: Settings) -> tuple[dict[str, Any], int]:
     from belltower.people.safety import Approval
 
     if take.approve:
-        await _known(settings, take.by)
+        await known(settings, take.by)
     await _key_ring(settings)
     job = Job(
         database=settings.desk_url,
@@ -64,7 +64,7 @@ async def _taken(take: Take, settings: Settings) -> tuple[dict[str, Any], int]:
     return _said(outcome, in_force=in_force), _exit_code(outcome)
 
 
-async def _known(settings: Settings, person: str) -> None:
+async def known(settings: Settings, person: str) -> None:
     """Whoever approves is somebody: of the site package's people, or with an account. Raises `NotFound`."""
     from belltower.errors import NotFound
     from belltower.store import open_beside, open_database
@@ -147,6 +147,8 @@ def _said(outcome: Outcome, *, in_force: bool) -> dict[str, Any]:
         told["lines"] = list(diff.lines)
         told["stops"] = [stop.message for stop in outcome.stops]
         told["fingerprint"] = diff.fingerprint
+        told["kept_by_hand"] = diff.kept_by_hand
+        told["to_review"] = diff.to_review
     return {
         "format": outcome.format,
         "version": outcome.version,
@@ -197,11 +199,13 @@ def tell(said: dict[str, Any], *, look_only: bool) -> None:
     changes = {table: counts for table, counts in diff.items() if isinstance(counts, dict)}
     if not any(any(counts.values()) for counts in changes.values()):
         print("Nothing changes: this roster is in force.")
+        _tell_of_people(diff)
         return
     print("Beside the roster in force:")
     for table, counts in changes.items():
         if any(counts.values()):
             print(f"  {table}: " + ", ".join(f"{count} {what}" for what, count in counts.items() if count))
+    _tell_of_people(diff)
     if diff["stops"]:
         for stop in diff["stops"]:
             print(f"  WAITS FOR A PERSON: {stop}")
@@ -211,4 +215,13 @@ def tell(said: dict[str, Any], *, look_only: bool) -> None:
     elif not look_only:
         print(
             f"Revision {said['revision']} is ready. The desk lane puts it in force when it runs and no incident is open."
+        )
+
+
+def _tell_of_people(diff: dict[str, Any]) -> None:
+    if diff["kept_by_hand"]:
+        print(f"  {diff['kept_by_hand']} stay as they were changed by hand, though the load says otherwise")
+    if diff["to_review"]:
+        print(
+            f"  {diff['to_review']} contacts may be the same person and stay as they are: belltower roster review"
         )
