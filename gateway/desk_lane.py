@@ -28,6 +28,7 @@ from belltower.ids import Ids, PersonId, StreamName
 from belltower.incident.encoding import FactEncoding
 from belltower.incident.facts import Fact
 from belltower.journal import Copy, Journal, SpoolFile, streams
+from belltower.people.disclosure_register import Register
 from belltower.people.reach import RosterPeople
 from belltower.people.taking import Taking
 from belltower.store import open_database
@@ -39,7 +40,7 @@ from gateway.alert_watch import AlertWatch
 from gateway.control import ControlClient
 from gateway.desk_channels import DeskNotices, LaneOutputs, SiteNames, notice_site, promised
 from gateway.desk_roster import DeskRoster
-from gateway.disclosing import DisclosureDesk
+from gateway.disclosing import DisclosureDesk, incident_known
 from gateway.grant_journal import GrantJournal
 from gateway.intake.devices.health import Devices
 from gateway.invitation import FIRST
@@ -50,7 +51,9 @@ from gateway.signing import open_signer
 from gateway.site_package import SitePackage
 from gateway.web import store as web_store
 from gateway.web.alert_feed import FeedPlan
-from gateway.web.app import first_invitation, make_web
+from gateway.web.app import Web, first_invitation, make_web
+from gateway.web.disclosure_pages import DisclosureRoom
+from gateway.web.disclosure_papers import Papers
 from gateway.web.grants import Grants
 from gateway.web.journal_desk import JournalDesk
 from gateway.web.ledger import NoticeRoom
@@ -89,6 +92,8 @@ class DeskLane:
         self._settings = settings
         self._site = site
         self.ready = asyncio.Event()
+        # The live page, from `ready` on.
+        self.page: Web | None = None
 
     async def run(self) -> None:
         """Run until cancelled, or until something essential ends."""
@@ -207,6 +212,19 @@ class DeskLane:
                 journal=journal, open_incidents=desk.open_incidents, clock=clock, ids=ids
             )
             stack.callback(disclosing.close)
+            register = Register(
+                roster=rosters,
+                incident=partial(incident_known, journal, [*former, stream]),
+                allowed=grants.allowed,
+                clock=clock,
+                ids=ids,
+            )
+            papers = Papers(
+                register=register,
+                roster=rosters,
+                name=desk.names.person,
+                zone=ZoneInfo(site.timezone),
+            )
             page = make_web(
                 desk=desk,
                 database=database,
@@ -235,6 +253,7 @@ class DeskLane:
                 ),
                 corrections=notices.corrections,
                 browsers=(browsers, public_key(push)) if push is not None else None,
+                disclosures=DisclosureRoom(register=register, papers=papers, roster=rosters),
             )
             async with Crew() as crew:
                 crew.essential("journal", journal.run)
@@ -250,6 +269,7 @@ class DeskLane:
                 page.start(crew)
                 await _serve(page.app, settings.desk.web, stack)
                 _invite(settings, url, await first_invitation(page, database))
+                self.page = page
                 _log.info("ready", url=url)
                 self.ready.set()
 

@@ -113,6 +113,10 @@ class Disclosure(Struct, frozen=True, kw_only=True):
     exercise: bool
     # As the selection was when it was opened.
     students: tuple[PersonId, ...]
+    # Where they were then, first of all: who may do anything with it has the right in all of these.
+    schools: tuple[str, ...]
+    # Chosen by a name much like another student's of their school: to be looked at twice.
+    alike: frozenset[PersonId]
     opened_at: Instant
     opened_by: PersonId
     until: Instant

@@ -77,6 +77,8 @@ class _Body(Struct, frozen=True, kw_only=True):
     asked: Asked
     exercise: bool
     students: tuple[PersonId, ...]
+    schools: tuple[str, ...]
+    alike: frozenset[PersonId]
     opened_at: Instant
     opened_by: PersonId
     until: Instant
@@ -131,14 +133,16 @@ class Register:
         incident = await self._incident(asked.incident)
         if incident is None or not incident.open:
             raise WrongState("Records leave only for an incident that is open.")
-        students, schools = await self._students.meant(asked.selection)
-        await self._allowed(by, Right.PEOPLE_DISCLOSE, schools)
+        meant = await self._students.meant(asked.selection)
+        await self._allowed(by, Right.PEOPLE_DISCLOSE, meant.schools)
         now = self._clock.now()
         made = Disclosure(
             id=disclosure_of(verb),
             asked=asked,
             exercise=incident.exercise,
-            students=students,
+            students=meant.students,
+            schools=tuple(sorted(meant.schools)),
+            alike=meant.alike,
             opened_at=now,
             opened_by=by,
             until=until(now, asked.minutes),
@@ -149,7 +153,7 @@ class Register:
             id=made.id,
             incident=asked.incident,
             exercise=int(incident.exercise),
-            students=len(students),
+            students=len(made.students),
             fields=" ".join(in_order(asked.fields)),
             basis=asked.basis.value,
             opened_at=now,
@@ -164,7 +168,7 @@ class Register:
     async def close(self, disclosure: DisclosureId, by: PersonId) -> None:
         """End it before its time; ended twice is ended once. Raises `NotFound`, `NotPermitted`."""
         known = await self.get(disclosure)
-        await self._allowed(by, Right.PEOPLE_DISCLOSE, await self._students.schools(known.students))
+        await self._allowed(by, Right.PEOPLE_DISCLOSE, known.schools)
         tx = Transaction()
         tx.add(tables.CLOSE, id=disclosure, at=self._clock.now(), by=by, why=Why.BY_HAND.value)
         await self._database.submit(tx)
@@ -181,7 +185,7 @@ class Register:
         """
         known = await self.get(disclosure)
         students = known.students[start : start + count]
-        await self._allowed(by, Right.PEOPLE_DISCLOSE, await self._students.schools(students))
+        await self._allowed(by, Right.PEOPLE_DISCLOSE, known.schools)
         incident = await self._incident(known.asked.incident)
         if not known.is_open(self._clock.now()) or incident is None or not incident.open:
             raise WrongState(_OVER)
@@ -273,39 +277,6 @@ class Register:
         mark = self._vault.mark("disclosed", student)
         return [self._given(row) for row in await self._database.read(tables.GIVEN_TO, mark=mark)]
 
-    # -- keys
-
-    async def reseal(self) -> int:
-        """Seal with the vault's current key what another key sealed; how many rows. As `RosterStore.reseal`."""
-        current, count = self._vault.current, 0
-        while rows := await self._database.read(tables.OPENED_OTHERWISE, current=current, limit=_PAGE):
-            anew = [
-                {"id": ident, "current": current, "body": self._anew(tables.OPENED, ident, body)}
-                for ident, body in rows
-            ]
-            count += await self._rewrite(tables.OPENED_ANEW, anew)
-        while rows := await self._database.read(tables.GIVEN_OTHERWISE, current=current, limit=_PAGE):
-            anew = [
-                {
-                    "batch": batch,
-                    "number": number,
-                    "current": current,
-                    "body": self._anew(tables.GIVEN, f"{batch}|{number}", body),
-                }
-                for batch, number, body in rows
-            ]
-            count += await self._rewrite(tables.GIVEN_ANEW, anew)
-        return count
-
-    async def _rewrite(self, sql: str, rows: Sequence[dict[str, Any]]) -> int:
-        tx = Transaction()
-        tx.rows(sql, rows)
-        await self._database.submit(tx, priority=Priority.BULK)
-        return len(rows)
-
-    def _anew(self, name: str, place: str, sealed: bytes) -> bytes:
-        return self._vault.seal(name, place, "body", self._vault.open(name, place, "body", bytes(sealed)))
-
     # -- rows
 
     def _sealed(self, made: Disclosure) -> bytes:
@@ -313,6 +284,8 @@ class Register:
             asked=made.asked,
             exercise=made.exercise,
             students=made.students,
+            schools=made.schools,
+            alike=made.alike,
             opened_at=made.opened_at,
             opened_by=made.opened_by,
             until=made.until,

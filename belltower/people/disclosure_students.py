@@ -5,17 +5,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
+from msgspec import Struct
+
 from belltower.errors import NotFound, Refused
 from belltower.ids import PersonId
 from belltower.people.disclosure import MOST, Field, Selection
 from belltower.people.disclosure_rows import Around, Row, called, columns, row
-from belltower.people.reading.namesakes import folded
+from belltower.people.reading.namesakes import Near, folded
 from belltower.people.records import KnownHuman, schools_of
-from belltower.people.roster import ClassKey, HumanKind
+from belltower.people.roster import ClassKey, HumanKind, SchoolKey
 from belltower.people.store import RosterStore
 
 _PAGE = 250
 _KIND = 3
+
+
+class Meant(Struct, frozen=True, kw_only=True):
+    """Whom a selection means."""
+
+    students: tuple[PersonId, ...]
+    # Where they are first of all.
+    schools: frozenset[str]
+    # Those found by a name that is one letter apart from that of another student of their school.
+    alike: frozenset[PersonId]
 
 
 class Students:
@@ -24,8 +36,8 @@ class Students:
     def __init__(self, *, roster: RosterStore) -> None:
         self._roster = roster
 
-    async def meant(self, selection: Selection) -> tuple[tuple[PersonId, ...], frozenset[str]]:
-        """The students of a selection, each once, and the schools they are at first of all.
+    async def meant(self, selection: Selection) -> Meant:
+        """The students of a selection, each once.
 
         Raises:
             Refused: nobody is meant, or too many, or a line fits no student or several.
@@ -38,7 +50,8 @@ class Students:
         lines = [line.strip() for line in selection.students if line.strip()]
         ids = [PersonId(line) for line in lines if _is_id(line)]
         found |= dict.fromkeys(await self._of_ids(ids))
-        found |= dict.fromkeys(await self._named([line for line in lines if not _is_id(line)]))
+        named, alike = await self._named([line for line in lines if not _is_id(line)])
+        found |= dict.fromkeys(named)
         schools: set[str] = set()
         async for page in self._roster.rows(await self._roster.in_force()):
             for one in page:
@@ -53,12 +66,7 @@ class Students:
             raise NotFound("Nobody is meant: no student of the roster in force is in what was chosen.")
         if len(found) > MOST:
             raise Refused(f"{len(found)} students are meant; one disclosure is for {MOST} at most.")
-        return tuple(found), frozenset(schools)
-
-    async def schools(self, students: Sequence[PersonId]) -> frozenset[str]:
-        """The schools they are at first of all."""
-        at = await self._roster.schools_of(students, await self._roster.in_force())
-        return frozenset(str(keys[0]) for keys in at.values() if keys)
+        return Meant(students=tuple(found), schools=frozenset(schools), alike=alike)
 
     async def rows(self, students: Sequence[PersonId], fields: Sequence[Field]) -> AsyncIterator[list[Row]]:
         """What is read of each, some at a time; whoever is in the roster no more stands there without anything."""
@@ -99,16 +107,21 @@ class Students:
                 raise NotFound(f"{person}: the roster in force knows no student of this id.")
         return ids
 
-    async def _named(self, lines: Sequence[str]) -> list[PersonId]:
-        """Those whom a number or a whole name means."""
+    async def _named(self, lines: Sequence[str]) -> tuple[list[PersonId], frozenset[PersonId]]:
+        """Those whom a number or a whole name means, and which of them have a name much like another's at their school."""
         if not lines:
-            return []
-        wanted: dict[str, list[PersonId]] = {folded(line): [] for line in lines}
+            return [], frozenset()
+        wanted: dict[str, list[KnownHuman]] = {folded(line): [] for line in lines}
+        close: dict[str, set[SchoolKey]] = {line: set() for line in wanted}
+        near = Near(wanted)
         async for page in self._roster.humans(HumanKind.STUDENT):
             await asyncio.sleep(0)
             for known in page:
-                for name in _names(known) & wanted.keys():
-                    wanted[name].append(known.id)
+                names = _names(known)
+                for name in (names | {folded(known.human.number)}) & wanted.keys():
+                    wanted[name].append(known)
+                for other in {other for name in names for other in near.to(name)} - names:
+                    close[other].update(known.human.schools)
         for count, line in enumerate(lines, 1):
             fitting = wanted[folded(line)]
             if not fitting:
@@ -116,9 +129,12 @@ class Students:
             if len(fitting) > 1:
                 raise Refused(
                     f"Name or number {count} of those written down is that of {len(fitting)} students."
-                    f" Write the number, or one of these ids: {', '.join(fitting[:5])}"
+                    f" Write the number, or one of these ids: {', '.join(one.id for one in fitting[:5])}"
                 )
-        return [wanted[folded(line)][0] for line in lines]
+        alike = (
+            known.id for name, (known,) in wanted.items() if close[name].intersection(known.human.schools)
+        )
+        return [wanted[folded(line)][0].id for line in lines], frozenset(alike)
 
 
 def _is_id(line: str) -> bool:
@@ -126,7 +142,7 @@ def _is_id(line: str) -> bool:
 
 
 def _names(known: KnownHuman) -> set[str]:
-    """What a student is found by: the number, and the whole name either way round."""
+    """The whole name, either way round, and the one they go by."""
     human = known.human
-    names = {f"{human.given} {human.family}", f"{human.family}, {human.given}", called(human), human.number}
-    return {folded(one) for one in names if one}
+    names = (f"{human.given} {human.family}", f"{human.family}, {human.given}", called(human))
+    return {folded(one) for one in names}

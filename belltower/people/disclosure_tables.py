@@ -97,14 +97,3 @@ WHERE g.found_by = :mark ORDER BY b.given_at, g.batch, g.number
 """  # noqa: S608
 
 ANY = "SELECT count(*) FROM disclosure"
-OPENED_OTHERWISE = "SELECT id, body FROM disclosure WHERE sealed_with <> :current ORDER BY id LIMIT :limit"
-OPENED_ANEW = (
-    "UPDATE disclosure SET body = :body, sealed_with = :current WHERE id = :id AND sealed_with <> :current"
-)
-GIVEN_OTHERWISE = """
-SELECT batch, number, body FROM disclosure_given WHERE sealed_with <> :current ORDER BY batch, number LIMIT :limit
-"""
-GIVEN_ANEW = """
-UPDATE disclosure_given SET body = :body, sealed_with = :current
-WHERE batch = :batch AND number = :number AND sealed_with <> :current
-"""

@@ -22,7 +22,6 @@ from belltower.journal.reader import Reader
 from belltower.people import disclosure_tables
 from belltower.people.disclosure import Disclosure
 from belltower.people.disclosure_register import IncidentKnown, Register
-from belltower.people.grant import SHIPPED
 from belltower.people.store import RosterStore
 from belltower.people.vault import Vault, read_ring
 from belltower.store import Database
@@ -86,7 +85,7 @@ async def opened(settings: Settings) -> AsyncIterator[Opened]:
         register = Register(
             roster=roster,
             incident=known,
-            allowed=Grants(database=database, roles=SHIPPED, clock=clock, ids=ids).allowed,
+            allowed=Grants(database=database, roles=site.roles, clock=clock, ids=ids).allowed,
             clock=clock,
             ids=ids,
         )

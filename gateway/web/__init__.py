@@ -10,6 +10,7 @@
     notices.py    the list of notices; ledger.py, ledger_view.py: what became of each, live and as a table; cells.py
     answers.py    pure: who is safe and who needs help; answer_page.py: what they wrote
     pages.py      the pages and the two verbs
+    disclosure_pages.py  records for somebody outside; disclosure_papers.py: the recipient's file, and the record
     sign_in.py    the one-time link, the password, the way out
     throttle.py   how often a password may be tried
     passwords.py  argon2 in an executor of its own

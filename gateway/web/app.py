@@ -23,6 +23,7 @@ from gateway.web.compose_pages import ComposePages
 from gateway.web.correction_page import Correcting, CorrectionPage
 from gateway.web.desk import DeskView
 from gateway.web.device_page import AskDevices, DevicePage
+from gateway.web.disclosure_pages import DisclosurePages, DisclosureRoom
 from gateway.web.grants import Grants
 from gateway.web.guard import guard
 from gateway.web.ledger import Ledger, NoticeRoom
@@ -111,6 +112,7 @@ def make_web(
     notices: NoticeRoom | None = None,
     corrections: Correcting | None = None,
     browsers: tuple[Browsers, str] | None = None,
+    disclosures: DisclosureRoom | None = None,
 ) -> Web:
     """The live page over `desk`, its accounts in `database` (migrated by `gateway.web.store.STEPS`).
 
@@ -120,6 +122,7 @@ def make_web(
     their own way (a carrier's signed reports): neither a sign-in nor a form of ours is asked of them. `feed` is how our
     own alerts are published; None: they are not. `devices` asks the alarm lane how the foreign devices are; None: there is
     no page of them. `notices` is what the pages of notices stand on; None: there are none. `corrections` orders what takes notices back and what ends them; None: nothing does. `browsers` are those in which people asked to be told, and the key they subscribe to; None: none is told.
+    `disclosures` is what gives records to somebody outside; None: nothing does.
     """
     if public_origin is not None and urlsplit(public_origin).scheme not in ("http", "https"):
         raise ValueError("public_origin is a scheme and a host, https://belltower.school.example")
@@ -231,6 +234,18 @@ def make_web(
         pages.push = True
         worker = static["push_worker.js"]
         app.add_routes(PushPage(pages=pages, browsers=browsers[0], key=browsers[1], worker=worker).routes())
+    if disclosures is not None:
+        pages.disclosures = True
+        giving = DisclosurePages(
+            room=disclosures,
+            pages=pages,
+            live=live,
+            renderer=renderer,
+            names=desk.names,
+            ids=ids,
+            clock=clock,
+        )
+        app.add_routes(giving.routes())
     if feed is not None:
         app.add_routes(AlertFeed(plan=feed, live=live, sessions=sessions, clock=clock).routes())
 

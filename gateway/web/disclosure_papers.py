@@ -22,7 +22,7 @@ from gateway.web.cells import MARK, Cells
 MARKING = "exempt from public disclosure"
 """In the last cell of every line."""
 
-HEADING = "EXEMPT FROM PUBLIC DISCLOSURE: student records, 20 U.S.C. 1232g and 34 CFR part 99"
+HEADING = "EXEMPT FROM PUBLIC DISCLOSURE: student records (20 U.S.C. 1232g; 34 CFR part 99)"
 """The first line of each file."""
 
 _NO_FURTHER = "Use it for this emergency only. It may be given to nobody else without consent: 34 CFR 99.33."
@@ -133,7 +133,7 @@ class Papers:
             asked.recipient.function,
             BASES[asked.basis],
             asked.threat,
-            ", ".join(FIELDS[field] for field in line.fields) or "nothing was known",
+            "; ".join(FIELDS[field] for field in line.fields) or "nothing was known",
             line.way.value,
             self._name(line.by),
             " ".join(line.others),

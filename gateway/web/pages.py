@@ -69,6 +69,8 @@ class Pages:
         self.devices = False
         # The same of notices.
         self.notices = False
+        # The same of disclosures.
+        self.disclosures = False
         # Whether notices can be taken back.
         self.corrections = False
         # Whether browsers can be told.
@@ -149,6 +151,7 @@ class Pages:
             "alerts": self._live.alerts(),
             "calling": self._renderer.calling(self._live.calling(), self._desk.names),
             "devices": self.devices,
+            "disclosures": self.disclosures,
             "notices": self.notices,
         }
         return self.page(request, "list.html", values, session, status=200 if readable else 503)
@@ -179,6 +182,7 @@ class Pages:
             "calls": calls_told(story),
             "unread": unread(story),
             "places": self._desk.names.places(),
+            "disclosures": self.disclosures,
             "writable": self.notices,
             "still_told": still_told(story.incident) if self.corrections else [],
             "told_words": TOLD,

@@ -46,6 +46,21 @@ def close_names(names: Iterable[str]) -> set[tuple[int, int]]:
     return pairs
 
 
+class Near:
+    """Some folded names, to find those among them that another name is one letter apart from."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._filed: dict[tuple[int, str], set[str]] = defaultdict(set)
+        for name in names:
+            for key in _halves(name) if len(name) >= _SHORTEST else ():
+                self._filed[key].add(name)
+
+    def to(self, name: str) -> set[str]:
+        """Those of them that are one letter apart from `name`, and not the same."""
+        met = {other for key in _halves(name) for other in self._filed.get(key, ())}
+        return {other for other in met if other != name and _one_apart(other, name)}
+
+
 def _halves(name: str) -> Iterator[tuple[int, str]]:
     """Where to file a name: as the shorter or equal one, and as the longer one, of two."""
     for length in (len(name), len(name) - 1):

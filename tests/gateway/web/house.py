@@ -29,6 +29,7 @@ from gateway.web.answers import Calling
 from gateway.web.app import Web, first_invitation, make_web
 from gateway.web.correction_page import Correcting
 from gateway.web.desk import AlertsNearby, ConsoleMessage, LaneState, Recipient
+from gateway.web.disclosure_pages import DisclosureRoom
 from gateway.web.journal_desk import JournalDesk
 from gateway.web.ledger import NoticeRoom
 from gateway.web.rooms import Room, RoomText
@@ -106,6 +107,7 @@ class House:
         self.notices: NoticeRoom | None = None
         self.corrections: Correcting | None = None
         self.browsers: tuple[Browsers, str] | None = None
+        self.disclosures: DisclosureRoom | None = None
         self.machine_routes: Sequence[web.RouteDef] = ()
         self.alarm_database: Database
         self.database: Database
@@ -160,6 +162,7 @@ class House:
             machine_routes=self.machine_routes,
             devices=self.how_devices_are if self.devices is not None else None,
             notices=self.notices,
+            disclosures=self.disclosures,
         )
         return self.page
 
