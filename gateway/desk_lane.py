@@ -169,6 +169,7 @@ class DeskLane:
                 vault=rosters.vault,
                 stop_covers=settings.notices.stop_covers,
                 allowed=grants.allowed,
+                test_to=settings.notices.test_to,
             )
             await notices.open()
             stack.push_async_callback(notices.close)

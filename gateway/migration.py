@@ -15,7 +15,16 @@ from gateway.intake.devices import memory, states
 from gateway.keys import open_keys
 from gateway.settings import Settings
 from gateway.web import store as web_store
-from notify import browsers, draft_tables, escalation_store, family_sites, order_store, promises, reply_tables
+from notify import (
+    browsers,
+    draft_tables,
+    escalation_store,
+    family_sites,
+    order_store,
+    promises,
+    proof_tables,
+    reply_tables,
+)
 from notify import store as notify_store
 from notify.addresses import Addresses
 from notify.sealing import Progress, owed, seal_clear, silent
@@ -38,6 +47,7 @@ DESK: Sequence[Step] = (
     *family_sites.STEPS,
     *escalation_store.STEPS,
     *promises.STEPS,
+    *proof_tables.STEPS,
     *browsers.STEPS,
     *people_tables.STEPS,
     *disclosure_tables.STEPS,

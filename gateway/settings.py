@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from belltower.errors import Malformed, SettingsError
 from belltower.ids import LinkName, PlaceId
+from belltower.people.person import ContactKind
 from belltower.values import Count, Octets, Port, Reader, Seconds, Secret
 from gateway.alert_settings import AlertFeedSettings, FeedSettings
 from gateway.intake.devices.settings import (
@@ -600,7 +601,15 @@ def _notices(reader: Reader, notify: Any) -> NoticeSettings:
     own = (
         {key: value for key, value in notify.items() if key != "channels"} if isinstance(notify, dict) else {}
     )
-    return reader.take(NoticeSettings, own, "notify") or NoticeSettings()
+    taken = reader.take(NoticeSettings, own, "notify") or NoticeSettings()
+    channels = notify.get("channels", {}) if isinstance(notify, dict) else {}
+    known = {*ContactKind, *(channels if isinstance(channels, dict) else ())}
+    for key in taken.test_to.keys() - known:
+        reader.fault(
+            f"notify.test_to.{key}",
+            f"is neither a channel of [notify.channels] nor a kind of address; use one of {', '.join(sorted(known))}",
+        )
+    return taken
 
 
 def _channels(reader: Reader, notify: Any, links: Mapping[str, Any]) -> dict[str, Any]:

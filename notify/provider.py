@@ -35,6 +35,8 @@ class Provider(Struct, frozen=True, kw_only=True):
     reports: Reports | None = None
     # How what people answer through it is read; None: nobody can.
     inbox: Inbox | None = None
+    # What it says proves nothing: it speaks to a simulator, or is a display of our own.
+    simulated: bool = False
 
     @property
     def name(self) -> str:

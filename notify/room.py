@@ -32,6 +32,8 @@ from notify.inbound import Inbound
 from notify.ledger import At, Ledger, nowhere
 from notify.planner import Planner
 from notify.promises import Promises
+from notify.proof_tables import ProofTables
+from notify.proofs import Proofs
 from notify.provider import Provider
 from notify.readying import Readying
 from notify.reply_tables import ReplyTables
@@ -77,6 +79,7 @@ class NotifyRoom:
         vault: Vault | None = None,
         stop_covers: StopCovers = "routine",
         allowed: Allowed = nobody,
+        test_to: Mapping[str, str] | None = None,
         at: At = nowhere,
         resolve_within: float = 30.0,
         resolve_every: float = 3.0,
@@ -139,6 +142,20 @@ class NotifyRoom:
         self.promises = Promises(
             database=database, journal=journal, tables=self.tables, site=site, clock=clock, ids=ids
         )
+        self.proofs = Proofs(
+            tables=ProofTables(database=database),
+            deliveries=self.tables,
+            journal=journal,
+            providers=self._providers,
+            test_to=test_to or {},
+            site=site,
+            stops=self.replies.stops,
+            tally=self.ledger.tally,
+            clock=clock,
+            ids=ids,
+            random=random,
+            bell=self.ring,
+        )
         self.corrections = Corrections(
             database=database,
             journal=journal,
@@ -156,6 +173,7 @@ class NotifyRoom:
         await self.escalation.open()
         await self.drafts.migrate()
         await self.sites.open()
+        await self.proofs.open()
         await self.promises.open()
         await self.readying.open()
 
@@ -209,6 +227,7 @@ class NotifyRoom:
             tasks.append(crew.mendable(f"notify.promises.{stream}", take))
         tasks.append(crew.mendable("notify.escalation", self.escalation.run))
         tasks.append(crew.mendable("notify.promises", self.promises.run))
+        tasks.append(crew.mendable("notify.proofs", self.proofs.run))
         tasks.append(crew.mendable("notify.ready", self.readying.follow))
         tasks.append(crew.mendable("notify.readying", self.readying.run))
         return tasks

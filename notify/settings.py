@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct, field
 
@@ -65,6 +66,9 @@ class NoticeSettings(Struct, frozen=True, kw_only=True):
 
     # What an answer of STOP keeps away from that address: "routine" notices and exercises, or "all".
     stop_covers: StopCovers = "routine"
+    # Where tests of channels go: one address of the school's own, or the id of a person who has one, by a channel's name
+    # or by the kind of address (sms, voice, email, push, chat, console).
+    test_to: dict[str, Annotated[str, Meta(min_length=1, max_length=320)]] = {}
 
 
 MOST_ROOMS = 50
@@ -356,6 +360,32 @@ CHANNELS: dict[str, type[Struct]] = {
     "console": ConsoleSettings,
 }
 """The record of each `kind` of channel."""
+
+
+def simulated(settings: Struct) -> bool:
+    """Whether what this channel says proves nothing: the far end is not the provider's own, or is on this machine."""
+    match settings:
+        case ConsoleSettings():
+            return True
+        case TwilioSettings() | TwilioVoiceSettings() | VonageSettings() | VonageVoiceSettings():
+            host = urlsplit(settings.base_url).hostname or ""
+            return not f".{host}".endswith((".twilio.com", ".nexmo.com", ".vonage.com"))
+        case SMTPSettings():
+            return _is_here(settings.host)
+        case ModemSettings():
+            return _is_here(urlsplit(settings.url).hostname or "")
+        case AppriseSettings():
+            return any(
+                _is_here(urlsplit(room.url.reveal()).hostname or "") for room in settings.rooms.values()
+            )
+        case WebPushSettings():
+            return any(_is_here(service.partition(":")[0]) for service in settings.services)
+        case _:
+            return False
+
+
+def _is_here(host: str) -> bool:
+    return host == "localhost" or host.startswith("127.") or host in {"::1", "[::1]"}
 
 
 def _check_timeout(timeout: float) -> None:

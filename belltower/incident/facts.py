@@ -713,6 +713,20 @@ class ReplyHeard(Struct, frozen=True, kw_only=True, tag="reply.heard"):
     text: str = ""
 
 
+class ChannelTested(Struct, frozen=True, kw_only=True, tag="channel.tested"):
+    """A test of one way that notices go out came to something; a later fact about the same notice knows more."""
+
+    # The name in the settings, and the kind of address that it serves.
+    provider: str
+    channel: str
+    notice: NoticeId
+    # proven, accepted, unknown, refused, simulated.
+    outcome: str
+    reason: str
+    # Seconds since it was ordered.
+    after: float
+
+
 class RosterTaken(Struct, frozen=True, kw_only=True, tag="roster.taken"):
     """A roster is in force from now on; the entry bears no incident."""
 
@@ -902,6 +916,7 @@ Fact = (
     | NoticeApproved
     | DeliveryEscalated
     | ReplyHeard
+    | ChannelTested
     | RosterTaken
     | GrantGiven
     | GrantTaken

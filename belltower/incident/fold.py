@@ -336,6 +336,7 @@ class Incident(Struct, frozen=True, kw_only=True):
                 | facts.NoticeApproved()
                 | facts.DeliveryEscalated()
                 | facts.ReplyHeard()
+                | facts.ChannelTested()
                 | facts.RosterTaken()
                 | facts.GrantGiven()
                 | facts.GrantTaken()

@@ -30,6 +30,7 @@ _COMMANDS = {
     "drill": "Exercises: authorisers' keys; agree to a drill, begin and end it.",
     "devices": "Foreign devices: who is heard, who is not; walk-tests.",
     "status": "How the alarm lane is at this moment.",
+    "notify": "Prove the channels that notices go out on.",
     "psap": "Prove the ways to the PSAP; explain what is said on them.",
     "roster": "Rosters: read an export, see what it would change.",
     "disclosures": "Records for somebody outside, in an emergency, for a time.",

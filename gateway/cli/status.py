@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from belltower.clock import Instant, aware
 from gateway.cli.output import config_option, emit, json_option, table
@@ -34,13 +35,14 @@ def command(config: Path, *, as_json: bool) -> None:
     Exits with 69 when no alarm lane answers, 1 when something is not in order: a link lost or not heard yet, a unit
     silent, a journal that cannot keep what happens, one found damaged within the last day, or a part that is not as it
     was set up. A way to the PSAP that no `belltower psap test` has proven for 31 days is named too, in
-    the title as well; that alone exits with 0.
+    the title as well, and so is a channel of notices that no `belltower notify test` has; that alone exits with 0.
     """
     from gateway import settings as rooms
     from gateway.control import ControlClient
 
     settings = rooms.load(config, secrets=False)
     status = asyncio.run(ControlClient(path=settings.state.control).look())
+    channels = _channels(config)
     wrong = (
         status.links_lost
         or status.units_lost
@@ -53,7 +55,7 @@ def command(config: Path, *, as_json: bool) -> None:
     )
     troubled = bool(wrong) or not all(status.links.values())
     if as_json:
-        emit(status)
+        emit({**msgspec.to_builtins(status), "channels": channels})
     else:
         rows = [
             ("lane", f"{status.lane} {status.version}"),
@@ -81,12 +83,33 @@ def command(config: Path, *, as_json: bool) -> None:
                 (f"link {link}", "NOT PROVEN for 31 days: belltower psap test")
                 for link in status.links_unproven
             ),
+            *((f"channel {name}", said) for name, said in channels.items()),
             *((f"count {name}", str(count)) for name, count in sorted(status.counts.items())),
         ]
-        unproven = f", but not proven: {', '.join(status.links_unproven)}" if status.links_unproven else ""
+        named = [*status.links_unproven, *(name for name, said in channels.items() if "PROVEN" in said)]
+        unproven = f", but not proven: {', '.join(named)}" if named else ""
         table("In trouble" if troubled else f"In order{unproven}", ("", ""), rows)
     if troubled:
         raise click.exceptions.Exit(1)
+
+
+def _channels(config: Path) -> dict[str, str]:
+    """How well each channel of notices is proven; the desk says so in its own database."""
+    from belltower.clock import SystemClock
+    from belltower.errors import BelltowerError
+    from gateway.channel_proofs import known, spoken, to_prove
+    from gateway.cli.journal_reading import settings_of
+
+    settings = settings_of(config)
+    names = to_prove(settings)
+    if not names:
+        return {}
+    try:
+        found = asyncio.run(known(settings))
+    except BelltowerError:
+        return dict.fromkeys(names, "not known: the desk's database cannot be read, or there is none yet")
+    now = SystemClock().now()
+    return {name: spoken(found.get(name), now) for name in names}
 
 
 def _devices(status: Status) -> str:

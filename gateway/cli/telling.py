@@ -137,6 +137,9 @@ def tell(fact: Fact, places: Mapping[PlaceId, Place]) -> tuple[str, str]:
             return f"{fact.person} has not acknowledged: {fact.to}{whom}", ""
         case facts.ReplyHeard():
             return f"{fact.person} answered by {fact.channel}: {fact.reply.replace('_', ' ')}", ""
+        case facts.ChannelTested():
+            why = f" ({fact.reason})" if fact.reason else ""
+            return f"test of {fact.provider}: {fact.outcome}{why}, {fact.after:.1f} s", ""
         case facts.RosterTaken():
             held = ", ".join(f"{count} {name}" for name, count in fact.counts.items() if count)
             return f"roster {fact.revision} of {fact.source} is in force: {held}", ""

@@ -26,6 +26,7 @@ _SAMPLE = {
     "phone": "+15550100100",
     "site": "Lakeside Church",
     "former": "Town Hall",
+    "code": "",
 }
 _CHANNELS = ("sms", "voice", "email", "push", "paging", "sign", "console")
 

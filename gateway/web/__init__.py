@@ -8,6 +8,7 @@
     live.py       follows the desk, keeps the open stories, says what changed
     stream.py     fan-out of server-sent events, one bounded queue for each client
     notices.py    the list of notices; ledger.py, ledger_view.py: what became of each, live and as a table; cells.py
+    channel_page.py  how well each way out is proven, and its tests
     answers.py    pure: who is safe and who needs help; answer_page.py: what they wrote
     pages.py      the pages and the two verbs
     disclosure_pages.py  records for somebody outside; disclosure_papers.py: the recipient's file, and the record

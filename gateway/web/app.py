@@ -19,6 +19,7 @@ from gateway.web import store
 from gateway.web.account_page import AccountPage
 from gateway.web.alert_feed import AlertFeed, FeedPlan
 from gateway.web.answer_page import AnswerPage
+from gateway.web.channel_page import ChannelPage
 from gateway.web.compose_pages import ComposePages
 from gateway.web.correction_page import Correcting, CorrectionPage
 from gateway.web.desk import DeskView
@@ -226,7 +227,10 @@ def make_web(
             room=notices, pages=pages, writing=writing, renderer=renderer, names=desk.names, clock=clock
         )
         answers = AnswerPage(room=notices, pages=pages, renderer=renderer)
-        app.add_routes([*listing.routes(), *writing.routes(), *ledger.routes(), *answers.routes()])
+        proving = ChannelPage(pages=pages, proofs=notices.notify.proofs, ids=ids, clock=clock)
+        app.add_routes(
+            [*listing.routes(), *writing.routes(), *proving.routes(), *ledger.routes(), *answers.routes()]
+        )
     if corrections is not None:
         pages.corrections = True
         app.add_routes(CorrectionPage(correcting=corrections).routes())

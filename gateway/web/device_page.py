@@ -14,14 +14,13 @@ from gateway.intake.devices.health import DeviceHealth, Devices
 from gateway.web.desk import Names
 from gateway.web.headline import Tone
 from gateway.web.pages import Pages
+from gateway.web.view import ago
 
 MOST_IN_ORDER = 200
 """Devices in order that are listed; those with something wrong always are."""
 
 AskDevices = Callable[[], Awaitable[Devices]]
 """How the devices are. Raises `BelltowerError` where the alarm lane does not say."""
-
-_SECOND = 1_000_000
 
 
 class DeviceLine(Struct, frozen=True, kw_only=True):
@@ -80,7 +79,7 @@ class DevicePage:
 
     def _heard(self, each: DeviceHealth) -> str:
         if each.heard:
-            return ago(self._clock.now() - each.heard)
+            return f"heard {ago(self._clock.now() - each.heard)}"
         return "never heard" if _speaks(each) else ""
 
     def _line(self, each: DeviceHealth) -> DeviceLine:
@@ -103,15 +102,3 @@ def _speaks(each: DeviceHealth) -> bool:
 
 
 _KINDS = {"path": "A way in", "name": "A name at a broker"}
-
-
-def ago(microseconds: int) -> str:
-    """How long ago, in one unit."""
-    seconds = max(microseconds // _SECOND, 0)
-    if seconds < 90:
-        return f"heard {seconds} s ago"
-    if seconds < 5400:
-        return f"heard {round(seconds / 60)} min ago"
-    if seconds < 36 * 3600:
-        return f"heard {round(seconds / 3600)} h ago"
-    return f"heard {round(seconds / 86_400)} days ago"

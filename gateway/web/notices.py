@@ -50,6 +50,7 @@ class NoticePages:
         values = {
             "topic": TOPIC,
             "push": self._pages.push,
+            "unproven": await self._unproven(),
             "lines": [title(one, self._names, self._renderer.zone) for one in listed],
             "drafts": await self._writing.views(
                 [
@@ -66,3 +67,8 @@ class NoticePages:
             },
         }
         return self._pages.page(request, "notices.html", values, session)
+
+    async def _unproven(self) -> list[str]:
+        """The channels that no test has proven for 31 days."""
+        now = self._clock.now()
+        return [one.provider for one in await self._room.notify.proofs.standing() if one.stale(now)]

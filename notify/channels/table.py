@@ -41,6 +41,7 @@ from notify.settings import (
     VonageSettings,
     VonageVoiceSettings,
     WebPushSettings,
+    simulated,
 )
 
 
@@ -98,7 +99,7 @@ def make_channels(
                 f"[notify.channels.{name}] order: [notify.channels.{other}] serves {kind} in the same turn"
                 f" ({order}); give one of them a later turn, or remove it"
             )
-        made.append(replace(provider, given_name=name, order=order))
+        made.append(replace(provider, given_name=name, order=order, simulated=simulated(one)))
     return made
 
 

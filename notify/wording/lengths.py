@@ -65,6 +65,7 @@ def _longest(wording: Wording, name: str, *, school: str, place: str, url: str, 
         phone=phone or _SAMPLE_PHONE,
         site=place or _SAMPLE_SITE,
         former=place or _SAMPLE_SITE,
+        code="0000",
     )
 
 

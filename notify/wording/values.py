@@ -42,6 +42,8 @@ class Slots(Struct, frozen=True, kw_only=True):
     site: str = ""
     # Where they were told to go before; "": nowhere.
     former: str = ""
+    # Of a test: whoever gives it back has read it; "": none.
+    code: str = ""
 
 
 class Clock(Struct, frozen=True, kw_only=True):
@@ -80,7 +82,7 @@ def aloud(values: Mapping[str, str]) -> dict[str, str]:
     """The values as a voice has to read them: long numbers and telephones figure by figure."""
     read = dict(values)
     read["phone"] = _figures(values.get("phone", ""))
-    for name in ("place", "site", "former", "incident"):
+    for name in ("place", "site", "former", "incident", "code"):
         read[name] = _LONG_NUMBER.sub(lambda found: " ".join(found[0]), values.get(name, ""))
     return read
 

@@ -70,7 +70,8 @@ def staff(count: int, *, kinds: tuple[str, ...] = ("sms", "email")) -> dict[Pers
     """People 0 .. count-1: p0 has the number +15550100, the mailbox p0@school.example and the console c0."""
 
     def contacts(n: int) -> tuple[Contact, ...]:
-        addresses = {"sms": f"+1555{100 + n:07}", "email": f"p{n}@school.example", "console": f"c{n}"}
+        number = f"+1555{100 + n:07}"
+        addresses = {"sms": number, "voice": number, "email": f"p{n}@school.example", "console": f"c{n}"}
         return tuple(Contact(kind=ContactKind(kind), address=addresses[kind]) for kind in kinds)
 
     return {
@@ -247,6 +248,7 @@ class DeskOptions(msgspec.Struct, kw_only=True):
     hit: int = 1
     settle: int = 0
     stop_covers: str = "routine"
+    test_to: dict[str, str] = {}
 
 
 @asynccontextmanager
@@ -320,6 +322,7 @@ async def desk(
         vault=Vault(ring=RING),
         stop_covers=options.stop_covers,
         allowed=unasked,
+        test_to=options.test_to,
         at=at,
         resolve_within=options.resolve_within,
         resolve_every=options.resolve_every,

@@ -102,7 +102,12 @@ class School:
     """The notice room beside a house."""
 
     def __init__(
-        self, house: House, site: NoticeSite, roster: Families, more: Sequence[Provider] = ()
+        self,
+        house: House,
+        site: NoticeSite,
+        roster: Families,
+        more: Sequence[Provider] = (),
+        test_to: Mapping[str, str] | None = None,
     ) -> None:
         self.house = house
         self.site = site
@@ -119,6 +124,7 @@ class School:
             ids=house.ids,
             random=Random(1),
             allowed=grants_of(house).allowed,
+            test_to=test_to,
             resolve_within=0.2,
             resolve_every=0.1,
         )
@@ -202,11 +208,12 @@ async def noticing(
     *staff: Person,
     families: tuple[Person, ...] = (),
     more: Sequence[Provider] = (),
+    test_to: Mapping[str, str] | None = None,
     **audiences: AudienceRule,
 ) -> AsyncIterator[School]:
     """The room, running."""
     roster = Families(*families)
-    school = School(house, site(*staff, roster=roster, **audiences), roster, more)
+    school = School(house, site(*staff, roster=roster, **audiences), roster, more, test_to)
     await school.room.open()
     async with Crew(random=Random(5)) as crew:
         tasks = school.room.run(crew)

@@ -10,7 +10,7 @@ from playwright.async_api import Browser, expect
 from belltower.clock import SECOND, Instant
 from belltower.errors import Unreachable
 from gateway.intake.devices.health import DeviceHealth, Devices, OutputHealth, Unknown
-from gateway.web.device_page import ago
+from gateway.web.view import ago
 from tests.gateway.web.house import START, House, living
 from tests.gateway.web.judging import faults, fits
 from tests.gateway.web.test_screens import WIDTHS, enter, visiting
@@ -97,5 +97,5 @@ async def test_the_worst_devices_come_first_at_every_width(house: House, browser
 def test_ago_is_said_in_one_unit() -> None:
     """Seconds, minutes, hours, days."""
     assert ["heard 5 s ago", "heard 5 min ago", "heard 3 h ago", "heard 2 days ago", "heard 0 s ago"] == [
-        ago(seconds * SECOND) for seconds in (5, 300, 10_800, 172_800, -5)
+        f"heard {ago(seconds * SECOND)}" for seconds in (5, 300, 10_800, 172_800, -5)
     ]
