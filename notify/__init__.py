@@ -17,7 +17,9 @@
       └ ledger.py     the one place where something learned becomes a row and a DeliverySettled fact
           ├ delivery.py   pure: states and the only ways between them
           ├ tally.py      how many stand where, kept up without counting rows
-          └ store.py      the tables; all SQL of this room
+          └ store.py      the tables and their SQL: planning_, leasing_, settling_, counting_store.py
+              ├ addresses.py  an address as it is kept: sealed, and found by its mark
+              └ sealing.py    what an older program left in clear
     compose.py        notices that people write: counted, tried on a few, let go by two
       ├ draft.py          pure: when it takes two, when an audience has drifted; permitted.py: what no hand may send
       └ draft_tables.py   drafts as rows

@@ -5,6 +5,7 @@
     reading/      exports of every format become a roster, or faults with their mend
     generator/    rosters of nobody, drawn from a seed, clean or with the traps of real exports
     vault.py      fields sealed into their places; keys that are turned; marks to find an address by
+    resealing.py  what lies sealed in any table, counted by key and sealed anew
     tables.py     versions of records, each in force from one revision until another; all SQL
     records.py    records to sealed rows and back
     store.py      RosterStore: what is in force, and the keys turned under it

@@ -1,0 +1,199 @@
+"""Deliveries are sent: leased in the order of what is in danger, each attempt written down before it begins."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from belltower.clock import Instant
+from belltower.errors import StoreError
+from belltower.ids import NoticeId
+from notify.delivery import Delivery
+from notify.delivery_rows import COLUMNS, WIDTH, Rows
+
+# A due time further off than the longest wait was written before the wall clock stepped back: it is due.
+_LEASE = """
+UPDATE notice_delivery SET state = 'sending', lease = :lease, attempts = attempts + 1, begun_at = :now,
+    provider = :provider
+WHERE id IN (
+    SELECT id FROM notice_delivery
+    WHERE channel = :channel AND state = 'pending' AND urgency = :urgency AND notice = :notice
+        AND revision = :revision AND (due_at <= :now OR due_at > :horizon) %s
+        AND EXISTS (SELECT 1 FROM notice WHERE notice = :notice AND revision = :revision AND superseded_by = '')
+    ORDER BY id LIMIT :count)
+"""
+
+_LEASE_ANY = _LEASE % "AND (passed = 0 OR provider = :provider)"
+
+_LEASE_PASSED = _LEASE % "AND passed = 1 AND provider = :provider"
+
+# A partial index is used only where its condition is said again: `lease = :lease` alone would walk through all rows.
+_BEGIN_ATTEMPTS = """
+INSERT INTO notice_attempt (delivery, number, begun_at)
+SELECT id, attempts, begun_at FROM notice_delivery WHERE lease = :lease AND lease <> ''
+"""
+
+_LEASED = f"""
+SELECT {", ".join("d." + name for name in COLUMNS.split(", "))},
+    t.subject, t.body, n.ordered_at, n.superseded_by, n.template
+FROM notice_delivery d
+JOIN notice n ON n.notice = d.notice AND n.revision = d.revision
+JOIN notice_words t ON t.notice = d.notice AND t.revision = d.revision AND t.channel = d.channel
+    AND t.language = d.language
+WHERE d.lease = :lease AND d.lease <> '' ORDER BY d.urgency, d.notice, d.revision, d.id
+"""  # noqa: S608 - the columns are a constant
+
+# The next notice, from this very revision on, of which something is pending: one step in the index, however many rows
+# it has. Asked with `>`, SQLite would walk through all that are equal.
+_NEXT_PENDING = """
+SELECT n.notice, n.revision, n.ordered_at, n.superseded_by, d.urgency FROM (
+    SELECT urgency, notice, revision FROM notice_delivery
+    WHERE channel = :channel AND state = 'pending' AND (urgency, notice, revision) >= (:urgency, :notice, :revision)
+    ORDER BY urgency, notice, revision LIMIT 1
+) AS d JOIN notice n ON n.notice = d.notice AND n.revision = d.revision
+"""
+
+_MOST_WAITING = 1_000
+
+_PENDING_OF = f"""
+SELECT {COLUMNS} FROM notice_delivery WHERE channel = :channel AND state = 'pending' AND urgency = :urgency
+    AND notice = :notice AND revision = :revision ORDER BY id LIMIT :count
+"""  # noqa: S608 - the columns are a constant
+
+# Of a lease whose rows nobody got to see: nothing of it has left.
+_UNLEASE = """
+UPDATE notice_delivery SET state = 'pending', lease = '' WHERE lease = :lease AND lease <> '' AND state = 'sending'
+"""
+
+_SENDING = f"""
+SELECT {COLUMNS} FROM notice_delivery WHERE lease <> '' AND channel = :channel AND provider IN (:provider, :other)
+"""  # noqa: S608 - the columns are a constant
+
+_ASKING = f"""
+SELECT {COLUMNS} FROM notice_delivery
+WHERE channel = :channel AND asking = 1 AND provider IN (:provider, :other) ORDER BY id LIMIT :count
+"""  # noqa: S608 - as above
+
+
+class Leased(Struct, frozen=True, kw_only=True, gc=False):
+    """A delivery whose attempt is written down, with what its channel needs."""
+
+    delivery: Delivery
+    subject: str
+    body: str
+    ordered_at: Instant
+    superseded_by: str
+    template: str = ""
+
+
+class Waiting(Struct, frozen=True, kw_only=True):
+    """A notice of which some deliveries are pending."""
+
+    notice: NoticeId
+    revision: int
+    ordered_at: Instant
+    superseded_by: str
+    urgency: int
+
+
+class Leasing(Rows):
+    """What a sender takes, and what it finds begun."""
+
+    async def lease(
+        self,
+        *,
+        waiting: Waiting,
+        channel: str,
+        provider: str,
+        anything: bool,
+        lease: str,
+        now: Instant,
+        horizon: Instant,
+        count: int,
+    ) -> list[Leased]:
+        """Begin an attempt for at most `count` pending deliveries of a notice: written and synced before this returns.
+
+        With `anything` false, only for those that were passed on to `provider` by name.
+        """
+        async with self._database.begin() as tx:
+            tx.add(
+                _LEASE_ANY if anything else _LEASE_PASSED,
+                channel=channel,
+                urgency=waiting.urgency,
+                notice=waiting.notice,
+                revision=waiting.revision,
+                provider=provider,
+                lease=lease,
+                now=now,
+                horizon=horizon,
+                count=count,
+            )
+            tx.add(_BEGIN_ATTEMPTS, lease=lease)
+        try:
+            rows = await self._database.read(_LEASED, lease=lease)
+        except StoreError:  # one read in trouble is no reason to give up a batch
+            rows = await self._database.read(_LEASED, lease=lease)
+        return [
+            Leased(
+                delivery=self._delivery(row[:WIDTH]),
+                subject=row[WIDTH],
+                body=row[WIDTH + 1],
+                ordered_at=Instant(row[WIDTH + 2]),
+                superseded_by=row[WIDTH + 3],
+                template=row[WIDTH + 4],
+            )
+            for row in rows
+        ]
+
+    async def unlease(self, lease: str) -> None:
+        """Pending again: all of a lease of which surely nothing was sent, whether or not it was ever written."""
+        async with self._database.begin() as tx:
+            tx.add(_UNLEASE, lease=lease)
+
+    async def waiting(self, channel: str) -> list[Waiting]:
+        """The notices of which this channel still has pending deliveries, in the order in which they are sent."""
+        found: list[Waiting] = []
+        urgency, notice, revision = -1, "", 0
+        while len(found) < _MOST_WAITING:
+            rows = await self._database.read(
+                _NEXT_PENDING, channel=channel, urgency=urgency, notice=notice, revision=revision
+            )
+            if not rows:
+                break
+            notice, before, ordered_at, superseded_by, urgency = rows[0]
+            found.append(
+                Waiting(
+                    notice=NoticeId(notice),
+                    revision=before,
+                    ordered_at=Instant(ordered_at),
+                    superseded_by=superseded_by,
+                    urgency=urgency,
+                )
+            )
+            revision = before + 1
+        return found
+
+    async def pending_of(self, waiting: Waiting, *, channel: str, count: int) -> list[Delivery]:
+        """Some of the pending deliveries of one notice."""
+        rows = await self._database.read(
+            _PENDING_OF,
+            notice=waiting.notice,
+            revision=waiting.revision,
+            urgency=waiting.urgency,
+            channel=channel,
+            count=count,
+        )
+        return [self._delivery(row) for row in rows]
+
+    async def sending(self, channel: str, *, provider: str, first: bool) -> list[Delivery]:
+        """What `provider` has begun and not ended; for the `first` of its row also what nobody's name stands at."""
+        rows = await self._database.read(
+            _SENDING, channel=channel, provider=provider, other="" if first else provider
+        )
+        return [self._delivery(row) for row in rows]
+
+    async def asking(self, channel: str, *, provider: str, first: bool, count: int) -> list[Delivery]:
+        """Some of the uncertain deliveries about which `provider` may still be asked; see `sending`."""
+        rows = await self._database.read(
+            _ASKING, channel=channel, provider=provider, other="" if first else provider, count=count
+        )
+        return [self._delivery(row) for row in rows]

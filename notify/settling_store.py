@@ -1,0 +1,92 @@
+"""Deliveries are settled: what was learned of them becomes their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from belltower.clock import Instant
+from belltower.ids import DeliveryId
+from belltower.store import Statement, Transaction
+from notify.delivery import Delivery
+from notify.delivery_rows import COLUMNS, Rows
+
+_RETURN = """
+UPDATE notice_delivery SET state = 'pending', lease = '', reason = :reason, due_at = :due_at,
+    provider = CASE WHEN :passed_to = '' THEN provider ELSE :passed_to END,
+    passed = CASE WHEN :passed_to = '' THEN passed ELSE 1 END
+WHERE id = :id AND state = 'sending' AND attempts = :attempts
+"""
+
+_SETTLE = """
+UPDATE notice_delivery SET state = :state, lease = '', reason = :reason, asking = :asking,
+    provider_id = CASE WHEN provider_id = '' THEN :provider_id ELSE provider_id END
+WHERE id = :id AND state = :before
+"""
+
+_ONE = f"SELECT {COLUMNS} FROM notice_delivery WHERE id IN (%s)"  # noqa: S608 - constant
+
+_TEXT = """
+SELECT t.subject, t.body, n.ordered_at, n.template FROM notice_words t
+JOIN notice n ON n.notice = t.notice AND n.revision = t.revision
+WHERE t.notice = :notice AND t.revision = :revision AND t.channel = :channel AND t.language = :language
+"""
+
+_KNOWN_IDS = "SELECT provider_id FROM notice_delivery WHERE address = :address AND channel = :channel AND provider_id <> ''"
+
+
+class Settling(Rows):
+    """What the ledger writes, and what a question to a provider needs."""
+
+    async def of(self, ids: Sequence[DeliveryId]) -> dict[DeliveryId, Delivery]:
+        """The deliveries with these ids, as far as there are any."""
+        names = {f"id{n}": id_ for n, id_ in enumerate(ids)}
+        if not names:
+            return {}
+        rows = await self._database.read(_ONE % ", ".join(f":{name}" for name in names), **names)
+        return {DeliveryId(row[0]): self._delivery(row) for row in rows}
+
+    def give_back(self, tx: Transaction, delivery: Delivery, *, due_at: Instant, passed_to: str = "") -> None:
+        """The attempt surely came to nothing: pending again, from `due_at` on, perhaps for another provider."""
+        tx.add(
+            _RETURN,
+            id=delivery.id,
+            attempts=delivery.attempts,
+            reason=delivery.reason,
+            due_at=due_at,
+            passed_to=passed_to,
+        )
+
+    def settle(self, tx: Transaction, before: Delivery, after: Delivery, *, asking: bool) -> None:
+        """Keep the new state; does nothing if the row has moved on meanwhile."""
+        # In the order in which `_SETTLE` first names them.
+        tx.parts.append(
+            Statement(
+                _SETTLE,
+                (
+                    after.state,
+                    after.reason,
+                    int(asking),
+                    after.provider_id,
+                    after.id,
+                    before.state,
+                ),
+            )
+        )
+
+    async def text(self, delivery: Delivery) -> tuple[str, str, Instant, str]:
+        """Subject, body, time of the order, and template."""
+        rows = await self._database.read(
+            _TEXT,
+            notice=delivery.notice,
+            revision=delivery.revision,
+            channel=delivery.channel,
+            language=delivery.language,
+        )
+        subject, body, ordered_at, template = rows[0] if rows else ("", "", 0, "")
+        return subject, body, Instant(ordered_at), template
+
+    async def known_ids(self, delivery: Delivery) -> set[str]:
+        """The provider's ids of all our messages to this address."""
+        mark = self.addresses.mark(delivery.channel, delivery.address)
+        rows = await self._database.read(_KNOWN_IDS, address=mark, channel=delivery.channel)
+        return {row[0] for row in rows}
