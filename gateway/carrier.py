@@ -102,6 +102,8 @@ class Carrier:
             [
                 web.post(_MESSAGES, self._create),
                 web.get(_MESSAGES, self._list),
+                web.get(_MESSAGES.replace(".json", "/{sid}.json"), self._one),
+                web.get(_CALLS.replace(".json", "/{sid}.json"), self._one),
                 web.post(_CALLS, self._create_call),
                 web.get(_CALLS, self._list_calls),
                 web.get("/phones", self._phones),
@@ -220,6 +222,18 @@ class Carrier:
         return web.json_response(
             {"messages": [self._resource(text) for text in found], "page": 0, "page_size": size}
         )
+
+    async def _one(self, request: web.Request) -> web.StreamResponse:
+        problem = self._stranger(request)
+        if problem is not None:
+            return problem
+        sid = request.match_info["sid"]
+        text, call = self.texts.get(sid), self.exchange.calls.get(sid)
+        if text is not None and "/Messages/" in request.path:
+            return web.json_response(self._resource(text))
+        if call is not None and "/Calls/" in request.path:
+            return web.json_response(self.exchange.resource(call))
+        return refusal(404, 20404, "The requested resource was not found")
 
     async def _list_calls(self, request: web.Request) -> web.StreamResponse:
         problem = self._stranger(request)

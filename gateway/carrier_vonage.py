@@ -58,6 +58,7 @@ class VonageEnd:
             web.post("/v1/messages", self._message),
             web.post("/v1/calls", self._call),
             web.get("/v1/calls", self._calls),
+            web.get("/v1/calls/{uuid}", self._one_call),
         ]
 
     async def _message(self, request: web.Request) -> web.StreamResponse:
@@ -110,6 +111,13 @@ class VonageEnd:
             return problem
         calls = [self._resource(call) for call in self._exchange.calls.values() if call.carrier == "vonage"]
         return web.json_response({"count": len(calls), "_embedded": {"calls": calls}})
+
+    async def _one_call(self, request: web.Request) -> web.StreamResponse:
+        known = self._stranger(request)
+        call = self._exchange.calls.get(request.match_info["uuid"])
+        if known is not None or call is None:
+            return known or problem(404, "Not Found")
+        return web.json_response(self._resource(call))
 
     async def _asked(self, request: web.Request) -> dict[str, Any] | web.Response:
         problem = self._stranger(request)

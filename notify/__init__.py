@@ -13,7 +13,7 @@
           ├ replies.py    pure: safe, needs help, heard, or a text to read
           ├ stops.py      pure: who asked for no more, and what is sent all the same
           └ hearing.py    answers become rows (reply_tables.py) and ReplyHeard facts
-      └ resolver.py   asks the provider about what is uncertain
+      └ resolver.py   asks the provider about what is uncertain; unreported.py: about what it took and never reported on
       └ ledger.py     the one place where something learned becomes a row and a DeliverySettled fact
           ├ delivery.py   pure: states and the only ways between them
           ├ tally.py      how many stand where, kept up without counting rows

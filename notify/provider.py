@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from msgspec import Struct
 
-from notify.channels.channel import Channel
+from notify.channels.channel import Channel, Settled
 from notify.channels.inbox import Inbox
 from notify.channels.reports import Reports
 
@@ -22,6 +24,15 @@ class Pace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ttl: float = 600.0
 
 
+class Asking(Struct, frozen=True, kw_only=True):
+    """How a provider is asked what became of a message that it took."""
+
+    # What it says of its own id, within `DEADLINE` seconds; None: nothing.
+    fetch: Callable[[str], Awaitable[Settled | None]]
+    # Seconds that it is given for its report; 0: it is never asked.
+    after: float = 900.0
+
+
 class Provider(Struct, frozen=True, kw_only=True):
     """A channel with its pace, as `[notify.channels.NAME]` asks for it."""
 
@@ -33,6 +44,8 @@ class Provider(Struct, frozen=True, kw_only=True):
     order: int = 1
     # How its later reports are read; None: it sends none.
     reports: Reports | None = None
+    # How it is asked where no report came; None: it cannot be.
+    asking: Asking | None = None
     # How what people answer through it is read; None: nobody can.
     inbox: Inbox | None = None
     # What it says proves nothing: it speaks to a simulator, or is a display of our own.

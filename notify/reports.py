@@ -41,6 +41,13 @@ WHERE notice = :notice AND revision = :revision AND (channel, address) > (:chann
 ORDER BY channel, address LIMIT :limit
 """
 
+# Whole pages of the index, so that a page is short however few of its rows are wanted.
+_TAKEN = """
+SELECT id, provider_id, provider, begun_at, state, address FROM notice_delivery
+WHERE notice = :notice AND revision = :revision AND channel = :channel AND address > :address
+ORDER BY address LIMIT :limit
+"""
+
 _OTHERS = """
 SELECT person, delivery, reason FROM notice_person
 WHERE notice = :notice AND revision = :revision AND (person, delivery) > (:person, :delivery)
@@ -124,6 +131,28 @@ class Reports:
         ):
             channel, address = rows[-1][2], rows[-1][-1]
             yield rows
+            if len(rows) < PAGE:
+                return
+
+    async def taken(
+        self, listed: Listed, channel: str
+    ) -> AsyncIterator[list[tuple[DeliveryId, str, str, Instant]]]:
+        """Of what providers took and no more is known: the delivery, their id of it, which of them, and since when."""
+        address = ""
+        while rows := await self._database.read(
+            _TAKEN,
+            notice=listed.notice,
+            revision=listed.revision,
+            channel=channel,
+            address=address,
+            limit=PAGE,
+        ):
+            address = rows[-1][5]
+            yield [
+                (DeliveryId(row[0]), row[1], row[2], Instant(row[3]))
+                for row in rows
+                if row[4] == State.ACCEPTED and row[1]
+            ]
             if len(rows) < PAGE:
                 return
 

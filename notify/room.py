@@ -37,11 +37,13 @@ from notify.proofs import Proofs
 from notify.provider import Provider
 from notify.readying import Readying
 from notify.reply_tables import ReplyTables
+from notify.reports import Reports
 from notify.resolver import Resolver
 from notify.sender import Sender
 from notify.site import NoticeSite
 from notify.stops import StopCovers
 from notify.store import DeliveryTables
+from notify.unreported import Unreported
 
 # Behind every id of a notice.
 _AFTER_ALL = "~"
@@ -83,6 +85,7 @@ class NotifyRoom:
         at: At = nowhere,
         resolve_within: float = 30.0,
         resolve_every: float = 3.0,
+        ask_every: float = 30.0,
     ) -> None:
         """Keep what the room is made of. `vault` seals addresses and what people write; without one, nobody reads them later.
 
@@ -99,6 +102,8 @@ class NotifyRoom:
         self._at = at
         self._resolve_within = resolve_within
         self._resolve_every = resolve_every
+        self._ask_every = ask_every
+        self._database = database
         # The senders of each kind of address, in their order.
         self._rows: dict[str, list[Sender]] = {}
         vault = vault or Vault(ring=new_ring())
@@ -203,9 +208,20 @@ class NotifyRoom:
                 every=self._resolve_every,
                 at=self._at,
             )
+            unreported = Unreported(
+                provider=provider,
+                first=not row,
+                reports=Reports(database=self._database, addresses=self.tables.addresses),
+                ledger=self.ledger,
+                clock=self._clock,
+                urgent=self._urgent,
+                every=self._ask_every,
+            )
             row.append(sender)
             tasks.append(crew.mendable(f"notify.sender.{provider.name}", sender.run))
             tasks.append(crew.mendable(f"notify.resolver.{provider.name}", resolver.run))
+            if provider.asking is not None:
+                tasks.append(crew.mendable(f"notify.unreported.{provider.name}", unreported.run))
         for stream in dict.fromkeys((self._stream, self._journal.stream)):
             planner = Planner(
                 journal=self._journal,
@@ -289,6 +305,10 @@ class NotifyRoom:
     def _flying(self, channel: str, notice: NoticeId, revision: int) -> Load:
         senders = self._rows.get(channel, ())
         return sum((sender.flying(notice, revision) for sender in senders), Load())
+
+    async def _urgent(self, channel: str) -> bool:
+        """Whether something about a danger waits to be sent."""
+        return any(one.urgency == 0 and not one.superseded_by for one in await self.tables.waiting(channel))
 
     def _ways(self) -> dict[str, list[Way]]:
         return {channel: [sender.way() for sender in row] for channel, row in self._rows.items()}

@@ -135,6 +135,8 @@ class TwilioSettings(Struct, frozen=True, kw_only=True):
     in_flight: Count = 20
     # One request has this long; what is not answered by then is uncertain, not refused.
     timeout: Seconds = 10.0
+    # A message of which no report came for so long is asked about; 0: never.
+    report_within: Seconds = 900.0
     # Where Twilio reports what became of a message; "" for desk.web.public_url.
     callback_url: str = ""
 
@@ -170,6 +172,8 @@ class TwilioVoiceSettings(Struct, frozen=True, kw_only=True):
     timeout: Seconds = 10.0
     # How long it rings before nobody answers; much longer, and an answering machine takes it.
     ring: Seconds = 25.0
+    # A call of which no report came for so long is asked about; 0: never.
+    report_within: Seconds = 900.0
     # Where Twilio reports what became of a call, and which key was pressed; "" for desk.web.public_url.
     callback_url: str = ""
 
@@ -244,6 +248,8 @@ class VonageVoiceSettings(Struct, frozen=True, kw_only=True):
     timeout: Seconds = 10.0
     # How long it rings before nobody answers; much longer, and an answering machine takes it.
     ring: Seconds = 25.0
+    # A call of which no report came for so long is asked about; 0: never.
+    report_within: Seconds = 900.0
     # Where Vonage reports what became of a call, and which key was pressed; "" for desk.web.public_url.
     callback_url: str = ""
 

@@ -28,7 +28,7 @@ from notify.channels.twilio_voice import TwilioVoice, TwilioVoiceReports
 from notify.channels.vonage_api import Way
 from notify.channels.vonage_sms import VonageInbox, VonageSMS, VonageSMSReports
 from notify.channels.vonage_voice import VonageVoice, VonageVoiceReports
-from notify.provider import Pace, Provider
+from notify.provider import Asking, Pace, Provider
 from notify.settings import (
     AppriseSettings,
     ConsoleSettings,
@@ -152,8 +152,10 @@ def _make(
 
 def _twilio_sms(settings: TwilioSettings, ways: _Ways) -> Provider:
     token = settings.token.reveal()
+    channel = TwilioSMS(settings=settings, callback_url=ways.report_to)
     return Provider(
-        channel=TwilioSMS(settings=settings, callback_url=ways.report_to),
+        channel=channel,
+        asking=Asking(fetch=channel.fetch, after=settings.report_within),
         pace=Pace(at_once=settings.in_flight, per_second=settings.rate, numbers=len(settings.numbers)),
         reports=TwilioReports(public_url=ways.public_url, token=token, statuses=STATUSES),
         inbox=TwilioInbox(public_url=ways.public_url, token=token),
@@ -161,8 +163,10 @@ def _twilio_sms(settings: TwilioSettings, ways: _Ways) -> Provider:
 
 
 def _twilio_voice(settings: TwilioVoiceSettings, ways: _Ways) -> Provider:
+    channel = TwilioVoice(settings=settings, callback_url=ways.report_to)
     return Provider(
-        channel=TwilioVoice(settings=settings, callback_url=ways.report_to),
+        channel=channel,
+        asking=Asking(fetch=channel.fetch, after=settings.report_within),
         pace=Pace(at_once=settings.in_flight, per_second=settings.rate, numbers=len(settings.numbers)),
         reports=TwilioVoiceReports(public_url=ways.public_url, token=settings.token.reveal()),
     )
@@ -182,8 +186,10 @@ def _vonage_sms(settings: VonageSettings, ways: _Ways, clock: Clock) -> Provider
 def _vonage_voice(settings: VonageVoiceSettings, ways: _Ways, clock: Clock) -> Provider:
     secret = settings.signature_secret.reveal() if settings.signature_secret is not None else ""
     way = Way(report_to=ways.report_to, secret=secret, application=settings.application)
+    channel = VonageVoice(settings=settings, way=way, clock=clock)
     return Provider(
-        channel=VonageVoice(settings=settings, way=way, clock=clock),
+        channel=channel,
+        asking=Asking(fetch=channel.fetch, after=settings.report_within),
         pace=Pace(at_once=settings.in_flight, per_second=settings.rate, numbers=len(settings.numbers)),
         reports=VonageVoiceReports(way=way) if secret else None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -27,6 +28,9 @@ _ACCOUNT_CODES = frozenset({20003, 20005, 20404})
 _RATE_CODES = frozenset({20429, 14107, 21611, 63038})
 # What this number or this account may not reach, another provider may: permissions, wrong kind of sender, capability.
 _ELSEWHERE_CODES = frozenset({13227, 21215, 21216, 21408, 21606, 21612, 21659, 21660})
+_SID = re.compile(r"[A-Z]{2}[0-9A-Za-z]{1,62}")
+_STANDS_FOR = "{sid}"
+
 _log = log.get("notify")
 
 
@@ -72,7 +76,7 @@ class TwilioAPI:
         self._in_flight = in_flight
         self._deadline = deadline
         self._pool: HTTPPool | None = None
-        self._post = ""
+        self._post = self._one = ""
         self._get = ("", "")
 
     def open(self) -> None:
@@ -87,6 +91,8 @@ class TwilioAPI:
         secret = b64encode(f"{self._account}:{self._token}".encode()).decode()
         fields = f"Host: {end.shown}\r\nAuthorization: Basic {secret}\r\nAccept: application/json\r\n"
         self._get = (f"GET {end.path}?", f" HTTP/1.1\r\n{fields}\r\n")
+        one = f"{end.path.removesuffix('.json')}/{_STANDS_FOR}.json"
+        self._one = f"GET {one} HTTP/1.1\r\n{fields}\r\n"
         self._post = (
             f"POST {end.path} HTTP/1.1\r\n{fields}Content-Type: application/x-www-form-urlencoded\r\n"
             "Content-Length: "
@@ -121,6 +127,19 @@ class TwilioAPI:
         except errors.LinkError:
             return b""
         return answer.body if answer.status == 200 else b""
+
+    async def fetch(self, sid: str) -> Settled | None:
+        """What the provider says of one that it took; None where it says nothing."""
+        if self._pool is None or not _SID.fullmatch(sid):
+            return None
+        try:
+            answer = await self._pool.exchange(self._one.replace(_STANDS_FOR, sid).encode("ascii"))
+            created = _created.decode(answer.body) if answer.status == 200 else None
+        except (errors.LinkError, msgspec.DecodeError):
+            return None
+        if created is None or created.sid != sid:
+            return None
+        return self.settled(sid, created.status, created.error_code)
 
     def settled(self, sid: str | None, status: str | None, code: int | None = None) -> Settled:
         """What a resource's own status comes to; without one it was taken, and no more is known."""

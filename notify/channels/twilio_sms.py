@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from belltower.clock import SECOND, Instant
-from notify.channels.channel import DEADLINE, Answer, Message
+from notify.channels.channel import DEADLINE, Answer, Message, Settled
 from notify.channels.twilio_api import PAGE, TwilioAPI, created_at
 from notify.delivery import State
 from notify.settings import TwilioSettings
@@ -105,6 +105,10 @@ class TwilioSMS:
         if len(found) != 1:
             return None
         return self._api.settled(found[0].sid, found[0].status, found[0].error_code)
+
+    async def fetch(self, provider_id: str) -> Settled | None:
+        """What became of a message that was taken; None where the provider does not say."""
+        return await self._api.fetch(provider_id)
 
     def _form(self, message: Message) -> str:
         body, encoded = self._encoded

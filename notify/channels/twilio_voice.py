@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from belltower.clock import SECOND, Instant
-from notify.channels.channel import DEADLINE, Answer, Message, Refused
+from notify.channels.channel import DEADLINE, Answer, Message, Refused, Settled
 from notify.channels.reports import Report
 from notify.channels.spoken import spoken
 from notify.channels.twilio_api import PAGE, TwilioAPI, TwilioReports, created_at
@@ -114,6 +114,10 @@ class TwilioVoice:
             and since <= created_at(one.date_created or "") <= until
         ]
         return self._api.settled(found[0].sid, found[0].status) if len(found) == 1 else None
+
+    async def fetch(self, provider_id: str) -> Settled | None:
+        """What became of a call that was taken; None where the provider does not say."""
+        return await self._api.fetch(provider_id)
 
 
 class TwilioVoiceReports(TwilioReports):

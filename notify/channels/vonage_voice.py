@@ -139,6 +139,14 @@ class VonageVoice:
         ]
         return _settled(found[0].uuid, found[0].status) if len(found) == 1 else None
 
+    async def fetch(self, provider_id: str) -> Settled | None:
+        """What became of a call that was taken; None where the provider does not say."""
+        try:
+            found = _created.decode(await self._api.fetch(provider_id))
+        except msgspec.DecodeError:
+            return None
+        return _settled(found.uuid, found.status) if found.uuid == provider_id else None
+
 
 class VonageVoiceReports:
     """Call events and key presses. Satisfies `Reports`; whoever pressed a key is thanked."""
