@@ -39,6 +39,8 @@ class Around(Struct, frozen=True, kw_only=True):
     """What stands around one student."""
 
     links: Sequence[KnownLink] = ()
+    # What people wrote of who may collect, each with the adult it is about.
+    words: Sequence[tuple[PersonId, Link]] = ()
     adults: Mapping[PersonId, KnownHuman] = {}
     schools: Mapping[SchoolKey, str] = {}
     # The student's own.
@@ -98,10 +100,11 @@ def _contact(human: Human, around: Around) -> tuple[tuple[str, ...], tuple[Perso
     by_adult: dict[PersonId, list[KnownLink]] = {}
     for known in sorted(around.links, key=lambda one: one.link.priority or 99):
         by_adult.setdefault(known.adult, []).append(known)
-    said, others, asking = [], [], False
+    careful = {adult for adult, word in around.words if _careful(word)}
+    careful |= {known.adult for known in around.links if _careful(known.link)}
+    said, others = [], []
     for adult, links in by_adult.items():
-        if any(_careful(one.link) for one in links):
-            asking = True
+        if adult in careful:
             continue
         who = around.adults.get(adult)
         ways = _reached(who.human) if who is not None else []
@@ -110,7 +113,7 @@ def _contact(human: Human, around: Around) -> tuple[tuple[str, ...], tuple[Perso
         relation = links[0].link.written or links[0].link.relation.value
         said.append(f"{called(who.human)} ({relation}): {', '.join(ways)}")
         others.append(adult)
-    if asking:
+    if careful:
         said.append(ASK)
     return (", ".join(_reached(human)), "; ".join(said)), tuple(others)
 

@@ -79,12 +79,14 @@ class Students:
             links = await roster.links_to(page) if Field.CONTACT in fields else {}
             adults = sorted({one.adult for each in links.values() for one in each})
             known = {one.id: one for one in await roster.known(adults)}
+            words = await roster.words.on(page) if Field.CONTACT in fields else {}
             sits = await roster.enrolments_among(page) if Field.LOCATION in fields else {}
             yield [
                 row(
                     humans[student],
                     Around(
                         links=links.get(student, ()),
+                        words=[(word.adult, word.link) for word in words.get(student, ())],
                         adults=known,
                         schools=schools,
                         classes=[

@@ -59,6 +59,7 @@ UNSET = "DELETE FROM people_hand WHERE subject = :subject AND field = :field"
 
 _WORD = "word, student, adult, body, by_person, at, ended_by, ended_at"
 WORDS_OF = f"SELECT {_WORD} FROM people_word WHERE (student = :person OR adult = :person) AND ended_at = 0 ORDER BY word"
+WORDS_ON = f"SELECT {_WORD} FROM people_word WHERE student IN ({{students}}) AND ended_at = 0 ORDER BY word"
 WORD = f"SELECT {_WORD} FROM people_word WHERE word = :word"
 WORDS_OF_ADULT = f"SELECT {_WORD} FROM people_word WHERE adult = :person ORDER BY word"
 WRITTEN = (

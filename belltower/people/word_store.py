@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -51,6 +52,18 @@ class WordStore:
     async def of(self, person: PersonId) -> list[KnownWord]:
         """Those in force that name this person, as the student or as the adult. Raises `Unreadable`."""
         return [self._word(row) for row in await self._database.read(tables.WORDS_OF, person=person)]
+
+    async def on(self, students: Sequence[PersonId]) -> dict[PersonId, list[KnownWord]]:
+        """Those in force on each of these students, some hundreds at the most. Raises `Unreadable`."""
+        names = {f"s{count}": student for count, student in enumerate(students)}
+        if not names:
+            return {}
+        sql = tables.WORDS_ON.format(students=", ".join(f":{name}" for name in names))
+        found: dict[PersonId, list[KnownWord]] = {}
+        for row in await self._database.read(sql, **names):
+            word = self._word(row)
+            found.setdefault(word.student, []).append(word)
+        return found
 
     async def get(self, word: str) -> KnownWord | None:
         """One of them, ended or not."""

@@ -245,7 +245,11 @@ class DisclosurePages:
         _log.info("disclosure_shown", disclosure=known.id, person=session.person, students=len(sheet.rows))
         rows = []
         for row in sheet.rows:
-            told = [(name, cell) for name, cell in zip(sheet.columns, row.cells, strict=True) if cell.strip()]
+            told = [
+                (name, cell.replace("; ", "\n"))
+                for name, cell in zip(sheet.columns, row.cells, strict=True)
+                if cell.strip()
+            ]
             rows.append((row.student, told))
         return await self._page(request, known, session, rows, start)
 

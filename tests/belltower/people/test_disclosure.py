@@ -25,7 +25,8 @@ from belltower.people.roster import (
     SchoolKey,
 )
 from belltower.people.vault import Vault
-from belltower.store import open_database
+from belltower.people.word_store import KnownWord
+from belltower.store import Transaction, open_database
 from tests.belltower.people.disclosing import DISTRICT, NOBODY, RING, RUTH, THREAT, Desk
 from tests.servers.postgres import postgres  # noqa: F401 - a fixture
 
@@ -158,6 +159,28 @@ def test_who_is_under_an_order_is_left_out_without_a_word_of_why(careful: dict) 
 
     assert ("ana@school.example", f"Adult2 Núñez (parent): +12025550102; {ASK}") == made.cells
     assert (PersonId("per_a2"),) == made.others
+
+
+async def test_an_order_that_somebody_wrote_down_counts_as_well(one: Desk) -> None:
+    """P14, P15: what stands in no roster, only in a word on the strength of a paper."""
+    opened = await one.register.open(one.ids.verb(), await one.asked(), RUTH)
+    before = (await one.register.give(opened.id, Way.SHOWN, RUTH)).rows[0]
+    word = KnownWord(
+        id="wrd_1",
+        student=before.student,
+        adult=before.others[0],
+        link=replace(link(1).link, restraining=True),
+        by=RUTH,
+        at=one.clock.now(),
+    )
+    tx = Transaction()
+    one.store.words.put(tx, word)
+    await one.store.database.submit(tx)
+    after = (await one.register.give(opened.id, Way.SHOWN, RUTH)).rows[0]
+
+    assert before.others[1:] == after.others
+    assert after.cells[-1].endswith(ASK)
+    assert not before.cells[-1].endswith(ASK)
 
 
 # -- the register
