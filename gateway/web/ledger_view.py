@@ -226,7 +226,13 @@ def _count(state: State, count: int, channel: str) -> CountView:
 
 def spoken_state(state: State) -> str:
     """A state as exports write it."""
-    return {State.ACCEPTED: "accepted by the provider", State.REFUSED: "failed"}.get(state, state.value)
+    words = {
+        State.ACCEPTED: "accepted by the provider",
+        State.REFUSED: "failed",
+        State.UNCERTAIN: "unknown",
+        State.SUPERSEDED: "stopped for a later notice",
+    }
+    return words.get(state, state.value)
 
 
 def spoken_reason(reason: str) -> str:

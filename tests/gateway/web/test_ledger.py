@@ -79,7 +79,7 @@ async def test_the_export_holds_every_delivery_and_no_formula(house: House) -> N
     assert 5 == len(rows)
     assert {"'=HYPERLINK(A1)", "Staff 2", "Staff 7", "Staff 8", "No Phone"} == {row["name"] for row in rows}
     assert {"..0001", "..0002", "..0007", "..0008", ""} == {row["address"] for row in rows}
-    assert {"accepted by the provider": 2, "failed": 2, "uncertain": 1} == {
+    assert {"accepted by the provider": 2, "failed": 2, "unknown": 1} == {
         state: sum(row["state"] == state for row in rows) for state in {row["state"] for row in rows}
     }
 
