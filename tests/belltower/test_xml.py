@@ -46,10 +46,10 @@ HOSTILE = {
 def test_a_hostile_document_is_refused_within_a_second(name):
     """No entities, no document types, no network, no size or depth without a bound."""
     octets, says = HOSTILE[name]
-    begun = time.perf_counter()
+    begun = time.thread_time()
     with pytest.raises(Malformed, match=says):
         parse_xml(octets)
-    assert time.perf_counter() - begun < 1
+    assert time.thread_time() - begun < 1
 
 
 @pytest.mark.parametrize(
@@ -67,9 +67,9 @@ def test_a_hostile_document_is_refused_within_a_second(name):
 def test_a_wasteful_document_takes_less_than_a_second(octets):
     """Whatever fits a megabyte is read in linear time."""
     assert len(octets) <= MOST_OCTETS
-    begun = time.perf_counter()
+    begun = time.thread_time()
     parse_xml(octets)
-    assert time.perf_counter() - begun < 1
+    assert time.thread_time() - begun < 1
 
 
 def test_an_outside_thing_is_neither_fetched_nor_opened(tmp_path: Path):
