@@ -16,7 +16,7 @@ from belltower.people.records import KnownHuman, schools_of
 from belltower.people.roster import ClassKey, HumanKind, SchoolKey
 from belltower.people.store import RosterStore
 
-_PAGE = 250
+_PAGE = 100
 _KIND = 3
 
 

@@ -9,6 +9,7 @@ from belltower.ids import PlaceId
 from belltower.incident import facts
 from belltower.incident.facts import Fact, ReceiptLevel
 from floorplans.place import Place, spoken
+from gateway.web.story import disclosed
 
 _LEVELS = {
     ReceiptLevel.RADIO: "the far radio",
@@ -151,13 +152,8 @@ def tell(fact: Fact, places: Mapping[PlaceId, Place]) -> tuple[str, str]:
         case facts.AccountClosed() | facts.AccountReopened():
             again = "again" if isinstance(fact, facts.AccountReopened) else "no more"
             return f"{fact.person} may sign in {again}", ""
-        case facts.DisclosureOpened():
-            what = ", ".join(fact.fields)
-            return f"records of {fact.students} students may be given outside by {fact.by}: {what}", ""
-        case facts.DisclosureGiven():
-            return f"records of {fact.students} students {fact.way} for somebody outside by {fact.by}", ""
-        case facts.DisclosureClosed():
-            return f"no records are given outside any more: {fact.why.replace('-', ' ')}", ""
+        case facts.DisclosureOpened() | facts.DisclosureGiven() | facts.DisclosureClosed():
+            return f"{disclosed(fact)}{f', by {fact.by}' if fact.by else ''}", ""
         case facts.PersonChanged():
             of = ", ".join(fact.fields) or fact.record
             return f"{fact.by}, by hand, of {fact.person}: {fact.what} {of}", ""

@@ -381,23 +381,9 @@ class Story:
             case facts.PanelTrouble() as fact:
                 title = f"Panel {fact.panel} reports {fact.code} of zone {fact.zone or '-'}"
                 return self._first(f"panel:{entry.id}", entry.at, Stage.UNKNOWN, title, "a person must look")
-            case facts.DisclosureOpened() as fact:
-                title = f"Records of {fact.students} students may be given outside"
-                return self._first(
-                    f"disclosure:{fact.disclosure}",
-                    entry.at,
-                    Stage.RECORDED,
-                    title,
-                    self._names.person(fact.by),
-                )
-            case facts.DisclosureGiven() as fact:
-                title = f"Records of {fact.students} students {fact.way} for somebody outside"
-                return self._first(
-                    f"given:{entry.id}", entry.at, Stage.RECORDED, title, self._names.person(fact.by)
-                )
-            case facts.DisclosureClosed() as fact:
-                title = f"No records are given outside any more: {fact.why.replace('-', ' ')}"
-                return self._first(f"undisclosed:{fact.disclosure}", entry.at, Stage.RECORDED, title)
+            case facts.DisclosureOpened() | facts.DisclosureGiven() | facts.DisclosureClosed() as fact:
+                who = self._names.person(fact.by) if fact.by is not None else "by itself"
+                return self._first(f"disclosure:{entry.id}", entry.at, Stage.RECORDED, disclosed(fact), who)
             case facts.UnknownFact() as fact:
                 title = f"Something this version does not know: {fact.unknown_tag}"
                 return self._first(f"other:{entry.id}", entry.at, Stage.UNKNOWN, title)
@@ -703,3 +689,14 @@ def tell(incident: IncidentId, entries: Iterable[Entry], *, names: Names) -> Sto
     for entry in entries:
         story.apply(entry)
     return story
+
+
+def disclosed(fact: facts.DisclosureOpened | facts.DisclosureGiven | facts.DisclosureClosed) -> str:
+    """What became of records for somebody outside: counts, and nobody's name."""
+    if isinstance(fact, facts.DisclosureClosed):
+        return f"No records are given outside any more: {fact.why.replace('-', ' ')}"
+    whose = f"Records of {fact.students} student{'' if fact.students == 1 else 's'}"
+    if isinstance(fact, facts.DisclosureGiven):
+        return f"{whose} {fact.way} for somebody outside"
+    exercise = ", in an exercise: nobody's are" if fact.mode is Mode.EXERCISE else ""
+    return f"{whose} may be given outside{exercise}"

@@ -9,6 +9,7 @@ from belltower.ids import FactId, IncidentId, LinkName, PersonId, PlaceId, Strea
 from belltower.incident import facts
 from belltower.incident.entry import Entry
 from belltower.incident.facts import AlarmKind, Fact, Mode, Outcome, ReceiptLevel
+from gateway.cli.telling import tell as line
 from gateway.web.headline import headline
 from gateway.web.story import Stage, Story, stamp, tell
 from gateway.web.view import notice_block
@@ -378,3 +379,34 @@ def test_a_correction_stands_at_the_top_and_says_whether_it_was_read_back() -> N
     assert "not been read back" in headline(telling.story()).note
     telling.say(30, facts.UpdateReadBack(call="cal_1", incident=INCIDENT, update=1, link="birch", by="N2"))
     assert "not been read back" not in headline(telling.story()).note
+
+
+def test_records_given_outside_stand_in_the_story_by_their_number_alone() -> None:
+    """P13: opened, given and ended by itself; the command line says the same."""
+    by = PersonId("per_1")
+    told: list[Fact] = [
+        facts.DisclosureOpened(
+            disclosure="dsc_1",
+            incident=INCIDENT,
+            by=by,
+            students=23,
+            fields=("names",),
+            basis="safety",
+            until=Instant(0),
+        ),
+        facts.DisclosureGiven(
+            disclosure="dsc_1", incident=INCIDENT, by=by, students=1, fields=("names",), way="exported"
+        ),
+        facts.DisclosureClosed(disclosure="dsc_1", incident=INCIDENT, why="incident-closed"),
+    ]
+    telling = pressed()
+    for at, fact in enumerate(told, 10):
+        telling.say(at, fact, "desk")
+    steps = [step for key, step in telling.story().steps.items() if key.startswith("disclosure:")]
+
+    assert [
+        ("Records of 23 students may be given outside", "Ada Okafor"),
+        ("Records of 1 student exported for somebody outside", "Ada Okafor"),
+        ("No records are given outside any more: incident closed", "by itself"),
+    ] == [(step.title, step.detail) for step in steps]
+    assert [step.title for step in steps] == [line(fact, {})[0].split(", by per_1")[0] for fact in told]
