@@ -17,6 +17,7 @@
     safety.py     pure: when a load waits for a person (5 % of students, 10 % of contacts, an open incident)
     comparing.py  a roster beside the one in force
     taking.py     Taking: look, prepare, settle, tidy
+    grant.py      pure: what a person may do, and where: rights, roles, grants
     collecting.py pure: what the records of one student and one adult say about collecting, on one day
     disclosure.py pure: what may be given to somebody outside, and what is said of it; disclosure_rows.py: what they read
     disclosure_register.py  opened, given, closed: nothing leaves that does not stand there; disclosure_students.py, _tables.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -65,25 +66,22 @@ async def _taken(take: Take, settings: Settings) -> tuple[dict[str, Any], int]:
 
 
 async def known(settings: Settings, person: str) -> None:
-    """Whoever approves is somebody: of the site package's people, or with an account. Raises `NotFound`."""
+    """Whoever approves is somebody: of the site package's people, or with an account that may.
+
+    Raises `NotFound`, and `NotPermitted` for an account that may not.
+    """
     from belltower.errors import NotFound
-    from belltower.store import open_beside, open_database
+    from belltower.ids import PersonId
+    from belltower.people.grant import Right
     from gateway import site_package
-    from gateway.web import store as accounts
+    from gateway.invitation import grants_beside
 
     if person in site_package.load(settings.site.folder).people:
-        return
-    if settings.desk.database or settings.state.desk_database.is_file():
-        database = (
-            await open_database(settings.desk_url)
-            if settings.desk.database
-            else open_beside(settings.state.desk_database)
-        )
-        try:
-            if person in await accounts.names(database):
-                return
-        finally:
-            await database.close()
+        return None
+    with suppress(NotFound):  # no desk has ever run here
+        async with grants_beside(settings) as grants:
+            if any(one.person == person for one in await grants.listed()):
+                return await grants.allowed(PersonId(person), Right.ROSTER_APPROVE)
     raise NotFound(
         f"--by {person}: neither the site package nor the accounts know this person; give an id of people.toml"
     )

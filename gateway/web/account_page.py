@@ -166,6 +166,7 @@ class AccountPage:
         form = await request.post()
         grant = Grant(person=_person(request), role=self._role_of(form), schools=await self._schools_of(form))
         await self._grants.give(grant, session.person)
+        await self._look_again(grant.person)
         raise web.HTTPSeeOther(PAGE)
 
     async def _take(self, request: web.Request) -> web.Response:
@@ -173,6 +174,7 @@ class AccountPage:
         form = await request.post()
         person = _person(request)
         await self._grants.take(person, str(form.get("role", "")), session.person)
+        await self._look_again(person)
         raise web.HTTPSeeOther("/" if person == session.person else PAGE)
 
     async def _sign_out(self, request: web.Request) -> web.Response:
@@ -192,6 +194,12 @@ class AccountPage:
         session = await require(request, Right.ACCOUNT_MANAGE)
         await self._grants.reopen(_person(request), session.person)
         raise web.HTTPSeeOther(PAGE)
+
+    async def _look_again(self, person: PersonId) -> None:
+        """Their screens ask afresh for what they show, and are told that they may not where they may not."""
+        self._sessions.forget(person)
+        for owner in await self._grants.screens(person):
+            self._fanout.sign_out(owner)
 
     def _ended(self, person: PersonId, sessions: Sequence[bytes]) -> None:
         """Let go of what those browsers show, and do not let them in when the database cannot be read."""

@@ -102,6 +102,10 @@ class Grants:
         grant_store.reopen_account(tx, person)
         await self._change(tx, AccountReopened(person=person, by=by))
 
+    async def screens(self, person: PersonId) -> list[bytes]:
+        """The hashes of this person's sessions: what their screens show may not be theirs to see any more."""
+        return await grant_store.sessions_of(self._database, person)
+
     async def end_sessions(self, person: PersonId, by: PersonId | None = None) -> list[bytes]:
         """Sign all browsers of this person out: the hashes of their sessions."""
         await self._account(person)

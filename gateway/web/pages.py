@@ -12,7 +12,7 @@ from multidict import MultiDictProxy
 
 from belltower import log
 from belltower.clock import Clock
-from belltower.errors import NotAsked, NotFound, StoreError, Unreachable
+from belltower.errors import NotAsked, NotFound, NotPermitted, StoreError, Unreachable
 from belltower.ids import CallId, Ids, IncidentId, NoticeId, PlaceId, VerbId
 from belltower.incident.facts import Action, AlarmRaised
 from belltower.people.grant import Right
@@ -326,13 +326,13 @@ class Pages:
         owner = store.hashed(request.cookies.get(self._sessions.cookie, ""))
         response, screen = await self._fanout.serve(request, topic=topic, owner=owner)
         try:
-            await self._stay(request, screen.gone)
+            await self._stay(request, topic, screen.gone)
         finally:
             self._fanout.forget(screen)
         return response
 
-    async def _stay(self, request: web.Request, gone: asyncio.Event) -> None:
-        """Wait until the screen has gone; a session that ended meanwhile ends it."""
+    async def _stay(self, request: web.Request, topic: str, gone: asyncio.Event) -> None:
+        """Wait until the screen has gone; a session or a right that ended meanwhile ends it."""
         while not gone.is_set():
             try:
                 async with asyncio.timeout(_RECHECK):
@@ -341,6 +341,10 @@ class Pages:
                 try:
                     if await self._sessions.current(request) is None:
                         return
+                    if topic.startswith("ntc_"):
+                        await self.reader(request, NoticeId(topic))
+                except NotPermitted:
+                    return
                 except StoreError:
                     continue
 

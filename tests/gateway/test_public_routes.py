@@ -1,4 +1,7 @@
-"""P14: whoever is not signed in gets no record of anybody, by whatever route of the running desk."""
+"""P14: whoever is not signed in gets no record of anybody, by whatever route of the running desk.
+
+And whoever is signed in without a role finds every route shut, but for those that are open to all.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from belltower.clock import SystemClock
+from belltower.clock import SECOND, Instant, SystemClock
 from belltower.ids import Ids
 from belltower.people.generator import generate
 from belltower.people.roster import HumanKind
@@ -20,6 +23,9 @@ from gateway import settings as settings_file
 from gateway import site_package
 from gateway.desk_lane import DeskLane
 from gateway.rosters import open_rosters
+from gateway.web import store as web_store
+from gateway.web.sessions import _form_token
+from gateway.web.store import Account
 from tests.gateway.cli.house import house
 from tests.peers.push import sender_key
 
@@ -36,6 +42,26 @@ PUBLIC = {
     "/feeds/cap/{identifier}.xml",
 }
 """Where nobody has to be signed in: they name nobody."""
+
+ANYBODY = {
+    # Alarms fail open, and answers too.
+    "POST /incidents/{incident}/actions",
+    "POST /incidents/{incident}/correct",
+    "POST /incidents/{incident}/texts",
+    # Pages that name nobody of the roster, and one's own browser.
+    "GET /",
+    "GET /incidents/{incident}",
+    "GET /events",
+    "GET /devices",
+    "GET /notices",
+    "GET /notices/push",
+    "POST /notices/push",
+    "POST /notices/push/end",
+    "POST /sign-out",
+    # A browser that was told says so: what it was given proves it.
+    "POST /notices/push/heard/{delivery}",
+}
+"""What takes no role."""
 
 WIRED = """
 public_url = "https://belltower.school.example"
@@ -89,6 +115,8 @@ async def test_no_route_tells_a_stranger_about_anybody(tmp_path: Path, unused_tc
         (tmp_path / name).chmod(0o600)
     settings = settings_file.load(config, secrets=settings_file.DESK_SECRETS)
     students = await taken(settings)
+    secret = "s" * 43
+    await signed_in(settings, secret)
     lane = DeskLane(settings=settings, site=site_package.load(tmp_path / "site"))
     address, open_to_all, bodies = f"http://127.0.0.1:{unused_tcp_port}", [], []
     async with Crew() as crew, aiohttp.ClientSession() as stranger:
@@ -111,6 +139,14 @@ async def test_no_route_tells_a_stranger_about_anybody(tmp_path: Path, unused_tc
                     turned_away = answer.headers.get("Location") == "/sign-in" or answer.status in (401, 403)
                     if not turned_away:
                         open_to_all.append(resource.canonical)
+        shut_to_none = [
+            f"{route.method} {route.resource.canonical}"
+            for route in routes
+            if route.resource is not None
+            and route.method in ("GET", "POST")
+            and route.resource.canonical not in PUBLIC
+            and await staff_gets(stranger, address + filled(route, students[0]), route.method, secret) != 403
+        ]
         desk.cancel()
     told = "\n".join(bodies)
     names = {name for human in DISTRICT.humans for name in (human.family, *human.emails) if len(name) > 4}
@@ -119,6 +155,35 @@ async def test_no_route_tells_a_stranger_about_anybody(tmp_path: Path, unused_tc
     assert len(routes) > 40
     assert [] == [path for path in open_to_all if path not in PUBLIC]
     assert [] == [one for one in (*names, *numbers, *students) if one in told]
+    assert [] == [path for path in shut_to_none if path not in ANYBODY]
+
+
+async def staff_gets(client: aiohttp.ClientSession, url: str, method: str, secret: str) -> int:
+    """The status that somebody without a role gets."""
+    if url.endswith("/sign-out") and "/accounts/" not in url:
+        return 303  # it would end the session
+    async with client.request(
+        method,
+        url,
+        data={"form": _form_token(secret), "verb": f"vrb_{'0' * 26}"} if method == "POST" else None,
+        headers={"Origin": "https://belltower.school.example", "Cookie": f"__Host-belltower={secret}"},
+        allow_redirects=False,
+    ) as answer:
+        return answer.status
+
+
+async def signed_in(settings: settings_file.Settings, secret: str) -> None:
+    """Somebody without a role is signed in with this secret."""
+    database = await open_database(settings.desk_url)
+    await database.migrate(web_store.STEPS)
+    clock = SystemClock()
+    person, now = Ids(clock=clock).person(), clock.now()
+    tx = Transaction()
+    made = Account(person=person, sign_in="tom", name="Tom Birch", password="none")
+    web_store.add_account(tx, made, now)
+    web_store.add_session(tx, secret, person, now, Instant(now + 3600 * SECOND))
+    await database.submit(tx)
+    await database.close()
 
 
 async def taken(settings: settings_file.Settings) -> list[str]:

@@ -6,15 +6,17 @@ import asyncio
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from belltower.clock import Instant
-from belltower.errors import BelltowerError
+from belltower.errors import BelltowerError, NotFound, NotPermitted
 from belltower.ids import PersonId
 from belltower.people.grant import Grant
 from belltower.store import Transaction, open_database
 from gateway import settings as rooms
 from gateway.cli import commands
+from gateway.cli.roster_taking import known
 from gateway.web import grant_store, store
 from gateway.web.store import Account
 from tests.gateway.cli.house import house
@@ -83,3 +85,19 @@ def test_accounts_are_listed_and_given_roles(tmp_path: Path) -> None:
     assert (77, True) == (strange[0], "there is no role wizard; known: administrator" in strange[2])
     table = CliRunner().invoke(commands.belltower, ["accounts", "list", "-c", str(config)]).stdout
     assert (True, True) == ("2 accounts" in table, "CLOSED" in table)
+
+
+async def test_a_held_roster_is_let_through_by_an_account_that_may(tmp_path: Path) -> None:
+    """Whoever has no such right is refused by name; people of the site package are known as before."""
+    config = house(tmp_path)
+    await desk(config)
+    settings = rooms.load(config, secrets=False)
+
+    await known(settings, RUTH)
+    await known(settings, "p01")
+    with pytest.raises(
+        NotPermitted, match="let a held roster through here. These roles may: administrator. Now: Ruth"
+    ):
+        await known(settings, TOM)
+    with pytest.raises(NotFound, match="--by xx"):
+        await known(settings, "xx")
