@@ -71,26 +71,13 @@ class Sheet(Struct, frozen=True, kw_only=True):
     rows: Sequence[Row]
 
 
-class _Body(Struct, frozen=True, kw_only=True):
-    """What of a disclosure is sealed: all but its number, its times and its end."""
-
-    asked: Asked
-    exercise: bool
-    students: tuple[PersonId, ...]
-    schools: tuple[str, ...]
-    alike: frozenset[PersonId]
-    opened_at: Instant
-    opened_by: PersonId
-    until: Instant
-
-
 class _GivenBody(Struct, frozen=True, kw_only=True):
     student: PersonId
     others: tuple[PersonId, ...]
     fields: tuple[Field, ...]
 
 
-_body = msgspec.json.Decoder(_Body)
+_disclosure = msgspec.json.Decoder(Disclosure)
 _given = msgspec.json.Decoder(_GivenBody)
 
 LookAtIncident = Callable[[IncidentId], Awaitable[IncidentKnown | None]]
@@ -280,27 +267,13 @@ class Register:
     # -- rows
 
     def _sealed(self, made: Disclosure) -> bytes:
-        body = _Body(
-            asked=made.asked,
-            exercise=made.exercise,
-            students=made.students,
-            schools=made.schools,
-            alike=made.alike,
-            opened_at=made.opened_at,
-            opened_by=made.opened_by,
-            until=made.until,
-        )
-        return self._vault.seal(tables.OPENED, made.id, "body", _json(body))
+        return self._vault.seal(tables.OPENED, made.id, "body", _json(made))
 
     def _opened(self, row: tuple[Any, ...]) -> Disclosure:
         ident, closed_at, closed_by, closed_why, sealed = row
-        body = _body.decode(self._vault.open(tables.OPENED, ident, "body", bytes(sealed)))
-        return Disclosure(
-            id=DisclosureId(ident),
-            closed_at=Instant(closed_at),
-            closed_by=PersonId(closed_by),
-            closed_why=closed_why,
-            **structs.asdict(body),
+        made = _disclosure.decode(self._vault.open(tables.OPENED, ident, "body", bytes(sealed)))
+        return structs.replace(
+            made, closed_at=Instant(closed_at), closed_by=PersonId(closed_by), closed_why=closed_why
         )
 
     def _given(self, row: tuple[Any, ...]) -> Given:

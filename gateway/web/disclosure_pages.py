@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -31,7 +31,7 @@ from belltower.people.grant import Right
 from belltower.people.store import RosterStore
 from gateway.web.correction_page import verb_of
 from gateway.web.desk import Names
-from gateway.web.disclosure_papers import FIELDS, Papers
+from gateway.web.disclosure_papers import FIELDS, Line, Papers
 from gateway.web.live import Live
 from gateway.web.pages import Pages
 from gateway.web.permits import reach_of, require, require_any
@@ -135,6 +135,9 @@ class DisclosurePages:
             web.post(f"/disclosures/{_ID}/export", self._export),
             web.post(f"/disclosures/{_ID}/close", self._close),
             web.get(f"/disclosures/{_ID}/record.csv", self._record),
+            web.get(
+                "/disclosures/incidents/{incident:inc_[0-9A-Z]{26}}/record.csv", self._record_of_incident
+            ),
             web.get("/disclosures/students/{student:per_[0-9A-Z]{26}}/record.csv", self._record_of_student),
         ]
 
@@ -272,12 +275,15 @@ class DisclosurePages:
     async def _record(self, request: web.Request) -> web.StreamResponse:
         known, session = await self._may(request)
         _log.info("disclosure_record_read", disclosure=known.id, person=session.person)
-        response = _file(f"record-{known.id}")
-        await response.prepare(request)
-        async for piece in self._papers.record(self._papers.of_disclosures([known])):
-            await response.write(piece)
-        await response.write_eof()
-        return response
+        return await self._recorded(request, known.id, self._papers.of_disclosures([known]))
+
+    async def _record_of_incident(self, request: web.Request) -> web.StreamResponse:
+        session = await require(request, Right.PEOPLE_DISCLOSE, None)
+        reach = reach_of(request, session, Right.PEOPLE_DISCLOSE)
+        incident = IncidentId(request.match_info["incident"])
+        known = [one for one in await self._register.of_incident(incident) if reach.covers(one.schools)]
+        _log.info("disclosure_record_read", incident=incident, person=session.person)
+        return await self._recorded(request, incident, self._papers.of_disclosures(known))
 
     async def _record_of_student(self, request: web.Request) -> web.StreamResponse:
         rights = (Right.PEOPLE_DISCLOSE, Right.PEOPLE_SEE)
@@ -286,9 +292,14 @@ class DisclosurePages:
         at = await self._roster.schools_of([student], await self._roster.in_force())
         session = await require_any(request, rights, [str(key) for key in at.get(student, ())[:1]])
         _log.info("disclosure_record_read", student=student, person=session.person)
-        response = _file(f"record-{student}")
+        return await self._recorded(request, student, self._papers.of_student(student))
+
+    async def _recorded(
+        self, request: web.Request, of: str, lines: AsyncIterator[Sequence[Line]]
+    ) -> web.StreamResponse:
+        response = _file(f"record-{of}")
         await response.prepare(request)
-        async for piece in self._papers.record(self._papers.of_student(student)):
+        async for piece in self._papers.record(lines):
             await response.write(piece)
         await response.write_eof()
         return response

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+from pathlib import Path
 
 import pytest
 
-from belltower.ids import IncidentId, StreamName
+from belltower.ids import IncidentId, PersonId, StreamName
 from belltower.incident.encoding import FactEncoding
 from belltower.incident.facts import (
     DisclosureClosed,
@@ -24,6 +26,7 @@ from belltower.tasks import Crew
 from gateway.disclosing import DisclosureDesk, incident_known
 from gateway.web import store as web_store
 from tests.belltower.people.disclosing import RUTH, THREAT, Desk
+from tests.servers.postgres import postgres  # noqa: F401 - a fixture
 
 
 class Lane:
@@ -65,10 +68,13 @@ class Lane:
         return [entry.fact for entry in await self.journal.read(after=0, limit=100)]
 
 
-@pytest.fixture
-async def lane(tmp_path):
-    """A desk."""
-    database = await open_database(f"sqlite://{tmp_path}/desk.db")
+@pytest.fixture(params=["sqlite"])
+async def lane(request, tmp_path):
+    """A desk; on the other engine where a test says so."""
+    url = f"sqlite://{tmp_path}/desk.db"
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres").database()
+    database = await open_database(url)
     lane = await Lane(database).open(tmp_path)
     await lane.desk.load()
     yield lane
@@ -108,6 +114,7 @@ async def test_the_journal_is_told_once_with_ids_and_counts_alone(lane: Lane) ->
     assert not [word for word in (THREAT, "Sheriff", *opened.students) if word.encode() in told]
 
 
+@pytest.mark.parametrize("lane", ["sqlite", "postgres"], indirect=True)
 async def test_it_ends_at_its_deadline_by_itself(lane: Lane) -> None:
     """P13: nobody does anything; the end is written down with its fact."""
     desk = lane.desk
@@ -183,6 +190,60 @@ async def test_killed_between_the_row_and_its_fact_it_is_told_by_whoever_starts_
     assert [DisclosureOpened, DisclosureGiven, DisclosureClosed] == [
         type(fact) for fact in await lane.facts()
     ]
+
+
+async def test_killed_at_any_commit_nothing_left_that_is_not_written_down(tmp_path) -> None:
+    """P13 after kill -9: the files as they lay at each commit, started again: no row is lost, no fact is told twice."""
+    (tmp_path / "live").mkdir()
+    pictures: list[tuple[Path, int]] = []
+    left: list[PersonId] = []
+
+    def commit() -> None:
+        picture = tmp_path / f"at-{len(pictures)}"
+        shutil.copytree(tmp_path / "live", picture, ignore=shutil.ignore_patterns("*.lock", "*.ballast"))
+        pictures.append((picture, len(left)))
+
+    database = await open_database(f"sqlite://{tmp_path}/live/desk.db", before_commit=commit)
+    lane = await Lane(database).open(tmp_path / "live")
+    await lane.desk.load()
+    loaded = len(pictures)
+    opened = await lane.desk.register.open(lane.desk.ids.verb(), await lane.desk.asked(), RUTH)
+    await lane.telling.look()
+    for way in Way:
+        left += [row.student for row in (await lane.desk.register.give(opened.id, way, RUTH)).rows]
+        await lane.telling.look()
+    await lane.desk.register.close(opened.id, RUTH)
+    await lane.telling.look()
+    commit()
+    lane.telling.close()
+    await lane.journal.close()
+    await database.close()
+
+    for picture, before in pictures[loaded:]:
+        again = Lane(await open_database(f"sqlite://{picture}/desk.db"))
+        await again.open(picture)
+        again.desk.clock.step(7_200)
+        async with Crew() as crew:
+            attending = crew.essential("ends", again.telling.attend)
+            await again.telling.look()
+            known = await again.desk.register.find(opened.id)
+            if known is not None:
+                await again.holds(2 + len(await again.desk.register.batches(opened.id)))
+                await again.telling.look()
+            attending.cancel()
+        given = [line.student async for page in again.desk.register.given_by(opened.id) for line in page]
+        facts = [type(fact) for fact in await again.facts()]
+
+        assert left[:before] == given[:before]
+        if known is not None:
+            assert [DisclosureOpened, DisclosureClosed] == [facts[0], facts[-1]]
+            assert [DisclosureGiven] * (len(given) // len(opened.students)) == facts[1:-1]
+            assert (await again.desk.register.get(opened.id)).closed_at
+        again.telling.close()
+        await again.journal.close()
+        await again.database.close()
+
+    assert len(pictures) - loaded >= 8
 
 
 async def test_an_incident_is_known_by_the_desks_own_copy(lane: Lane) -> None:

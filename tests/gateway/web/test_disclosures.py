@@ -71,6 +71,7 @@ async def test_it_is_opened_shown_exported_and_ended(house: House) -> None:
         record = await page(session, f"{address}{path}/record.csv")
         student = (await register.last(1))[0].students[0]
         of_student = await page(session, f"{address}/disclosures/students/{student}/record.csv")
+        of_incident = await page(session, f"{address}/disclosures/incidents/{pressed.id}/record.csv")
         _, ended = await send(session, address, f"{path}/close", form=form)
         late, told = await send(session, address, f"{path}/export", form=form)
         listed = await page(session, f"{address}/disclosures")
@@ -85,7 +86,7 @@ async def test_it_is_opened_shown_exported_and_ended(house: House) -> None:
     assert STUDENTS[0].family in exported
     assert ["shown", "exported"] == [line[9] for line in lines[3:]]
     assert {THREAT} == {line[7] for line in lines[3:]}
-    assert lines[3:] == list(csv.reader(io.StringIO(of_student)))[3:]
+    assert [lines[3:]] * 2 == [list(csv.reader(io.StringIO(text)))[3:] for text in (of_student, of_incident)]
     assert "Ended by hand" in ended
     assert "Write all" not in ended
     assert (409, True) == (late, "has ended" in told)
