@@ -11,7 +11,7 @@ from hardware.drivers import Received
 from hardware.drivers.mqtt_listener import MQTTListener
 from hardware.drivers.mqtt_registry import Limits, Permissions, own_unit
 
-WAIT = 5.0
+WAIT = 20.0
 
 
 class Intake:
