@@ -25,6 +25,7 @@
       └ draft_tables.py   drafts as rows
     escalating.py     nothing arrived, nobody answers: other ways, other people, the list to go to; escalation.py: pure
     correction.py     takes a notice back, or tells its end, to a superset (order_store.py keeps every order)
+    held.py           what came too late, sent or left on a person's word
     readying.py       the draft for families at an ordered action; promises.py: the next update that they wait for
     reports.py        what screens and exports read; standing.py: pure, the counts of a notice
     room.py           the facade: NotifyRoom(...).run(crew)

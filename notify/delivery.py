@@ -39,6 +39,12 @@ class State(StrEnum):
     SUPERSEDED = "superseded"
 
 
+TOO_LATE = "too_late"
+"""Why a delivery is refused that had not begun in time. It is held until a person decides."""
+
+LEFT = "left"
+"""Why one stays refused that somebody decided not to send so late."""
+
 NEXT: dict[State, frozenset[State]] = {
     State.PENDING: frozenset(
         {State.SENDING, State.ACCEPTED, State.DELIVERED, State.READ, State.REFUSED, State.SUPERSEDED}
@@ -53,7 +59,10 @@ NEXT: dict[State, frozenset[State]] = {
     State.DELIVERED: frozenset({State.READ}),
     State.READ: frozenset(),
 }
-"""Where a delivery may go from each state. Only `sending` may return, to `pending`, and only its sender does that."""
+"""Where a delivery may go from each state. Only `sending` may return, to `pending`, and only its sender does that.
+
+What was refused as `TOO_LATE` may be `pending` once more, on a person's word alone (held.py).
+"""
 
 OUTCOMES: dict[State, Outcome] = {
     State.ACCEPTED: Outcome.ACCEPTED,

@@ -34,7 +34,8 @@ SELECT id, attempts, begun_at FROM notice_delivery WHERE lease = :lease AND leas
 
 _LEASED = f"""
 SELECT {", ".join("d." + name for name in COLUMNS.split(", "))},
-    t.subject, t.body, n.ordered_at, n.superseded_by, n.template
+    t.subject, t.body, CASE WHEN n.released_at > n.ordered_at THEN n.released_at ELSE n.ordered_at END,
+    n.superseded_by, n.template
 FROM notice_delivery d
 JOIN notice n ON n.notice = d.notice AND n.revision = d.revision
 JOIN notice_words t ON t.notice = d.notice AND t.revision = d.revision AND t.channel = d.channel
@@ -45,7 +46,8 @@ WHERE d.lease = :lease AND d.lease <> '' ORDER BY d.urgency, d.notice, d.revisio
 # The next notice, from this very revision on, of which something is pending: one step in the index, however many rows
 # it has. Asked with `>`, SQLite would walk through all that are equal.
 _NEXT_PENDING = """
-SELECT n.notice, n.revision, n.ordered_at, n.superseded_by, d.urgency FROM (
+SELECT n.notice, n.revision, CASE WHEN n.released_at > n.ordered_at THEN n.released_at ELSE n.ordered_at END,
+    n.superseded_by, d.urgency FROM (
     SELECT urgency, notice, revision FROM notice_delivery
     WHERE channel = :channel AND state = 'pending' AND (urgency, notice, revision) >= (:urgency, :notice, :revision)
     ORDER BY urgency, notice, revision LIMIT 1
@@ -80,6 +82,7 @@ class Leased(Struct, frozen=True, kw_only=True, gc=False):
     delivery: Delivery
     subject: str
     body: str
+    # Or when it was released, where it had come too late.
     ordered_at: Instant
     superseded_by: str
     template: str = ""
@@ -90,6 +93,7 @@ class Waiting(Struct, frozen=True, kw_only=True):
 
     notice: NoticeId
     revision: int
+    # Or when it was released, where it had come too late.
     ordered_at: Instant
     superseded_by: str
     urgency: int

@@ -28,6 +28,7 @@ from notify.escalating import Escalation
 from notify.family_sites import FamilySites
 from notify.forecast import Forecast, Load, Way, forecast
 from notify.hearing import Hearing
+from notify.held import Held
 from notify.inbound import Inbound
 from notify.ledger import At, Ledger, nowhere
 from notify.planner import Planner
@@ -141,6 +142,17 @@ class NotifyRoom:
             stream=stream,
             composer=self.composer(drilling=lambda: False, allowed=unasked),
             site=site,
+            clock=clock,
+            ids=ids,
+        )
+        self.held = Held(
+            database=database,
+            journal=journal,
+            tables=self.tables,
+            site=site,
+            tally=self.ledger.tally,
+            allowed=allowed,
+            bell=self.ring,
             clock=clock,
             ids=ids,
         )

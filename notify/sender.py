@@ -13,7 +13,7 @@ from belltower.ids import DeliveryId, Ids, NoticeId
 from belltower.tasks import Crew
 from notify.addresses import UNREADABLE
 from notify.channels.channel import Later, Message, Refused, Settled, Uncertain
-from notify.delivery import Delivery, Evidence, State
+from notify.delivery import TOO_LATE, Delivery, Evidence, State
 from notify.forecast import Load, Speed, Way
 from notify.ledger import At, Ledger, nowhere
 from notify.provider import Meter, Provider
@@ -110,7 +110,7 @@ class Sender:
         self._next_lease = 0.0
         self._dropping: set[tuple[NoticeId, int, int]] = set()
         self._speed = Speed()
-        self._too_late: OrderedDict[tuple[NoticeId, int], float] = OrderedDict()
+        self._too_late: OrderedDict[tuple[NoticeId, int, Instant], float] = OrderedDict()
 
     @property
     def trouble(self) -> str:
@@ -440,7 +440,7 @@ class Sender:
 
     def _until(self, notice: NoticeId, revision: int, ordered_at: Instant) -> float:
         """The loop time after which the notice is too late; from then on a stepped wall clock moves it no more."""
-        key = (notice, revision)
+        key = (notice, revision, ordered_at)
         until = self._too_late.get(key)
         if until is None:
             age = max(0.0, (self._clock.now() - ordered_at) / SECOND)
@@ -460,7 +460,7 @@ class Sender:
             if one.superseded_by:
                 self._drop(one, State.SUPERSEDED, one.superseded_by)
             elif now > self._until(one.notice, one.revision, one.ordered_at):
-                self._drop(one, State.REFUSED, "too_late")
+                self._drop(one, State.REFUSED, TOO_LATE)
             else:
                 self._waiting.append(one)
         return bool(self._waiting)

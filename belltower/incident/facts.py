@@ -685,6 +685,17 @@ class NoticeApproved(Struct, frozen=True, kw_only=True, tag="notice.approved"):
     second: PersonId | None = None
 
 
+class HeldDecided(Struct, frozen=True, kw_only=True, tag="notice.held_decided"):
+    """What came too late to be sent was sent after all, or left, on a person's word."""
+
+    notice: NoticeId
+    revision: int
+    incident: IncidentId
+    by: PersonId
+    sent: bool
+    deliveries: int
+
+
 class DeliveryEscalated(Struct, frozen=True, kw_only=True, tag="delivery.escalated"):
     """Somebody did not acknowledge in time, and the next step was taken."""
 
@@ -914,6 +925,7 @@ Fact = (
     | NoticePlanned
     | DeliverySettled
     | NoticeApproved
+    | HeldDecided
     | DeliveryEscalated
     | ReplyHeard
     | ChannelTested

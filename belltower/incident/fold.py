@@ -334,6 +334,7 @@ class Incident(Struct, frozen=True, kw_only=True):
                 | facts.RecordingRestored()
                 | facts.DeliverySettled()
                 | facts.NoticeApproved()
+                | facts.HeldDecided()
                 | facts.DeliveryEscalated()
                 | facts.ReplyHeard()
                 | facts.ChannelTested()

@@ -133,6 +133,9 @@ def tell(fact: Fact, places: Mapping[PlaceId, Place]) -> tuple[str, str]:
         case facts.NoticeApproved():
             how = f"confirmed by {fact.second}" if fact.second else "sent without a second person"
             return f"notice {fact.notice} of {fact.by} {how}", ""
+        case facts.HeldDecided():
+            what = "sent after all" if fact.sent else "left unsent"
+            return f"{fact.deliveries} late deliveries of notice {fact.notice} {what} by {fact.by}", ""
         case facts.DeliveryEscalated():
             whom = f" {fact.next_person}" if fact.next_person else ""
             return f"{fact.person} has not acknowledged: {fact.to}{whom}", ""

@@ -27,6 +27,7 @@ from gateway.web.device_page import AskDevices, DevicePage
 from gateway.web.disclosure_pages import DisclosurePages, DisclosureRoom
 from gateway.web.grants import Grants
 from gateway.web.guard import guard
+from gateway.web.held_page import HeldPage
 from gateway.web.ledger import Ledger, NoticeRoom
 from gateway.web.live import Live
 from gateway.web.notice_permits import require_reader
@@ -227,6 +228,7 @@ def make_web(
             room=notices, pages=pages, writing=writing, renderer=renderer, names=desk.names, clock=clock
         )
         answers = AnswerPage(room=notices, pages=pages, renderer=renderer)
+        app.add_routes(HeldPage(held=notices.notify.held).routes())
         proving = ChannelPage(pages=pages, proofs=notices.notify.proofs, ids=ids, clock=clock)
         app.add_routes(
             [*listing.routes(), *writing.routes(), *proving.routes(), *ledger.routes(), *answers.routes()]

@@ -274,6 +274,7 @@ class Ledger:
             "planned": bool(listed.revision),
             "who": await self._who(written),
             "correctable": self._pages.corrections and bool(listed.revision) and not listed.superseded_by,
+            "decidable": found is not None and found.held > 0 and not listed.superseded_by,
             "verb": self._ids.verb(),
         }
         return self._pages.page(request, "ledger.html", values, session)

@@ -19,7 +19,7 @@ from gateway.web.desk import Names
 from gateway.web.story import CHANNELS as SHORTER
 from gateway.web.story import carrier, spoken_template
 from gateway.web.view import day
-from notify.delivery import State
+from notify.delivery import LEFT, TOO_LATE, State
 from notify.reports import Listed
 from notify.standing import Counts, Standing
 
@@ -42,7 +42,8 @@ _REASONS = {
     "no_address": "no address",
     "no_channel": "nothing is set up for this kind of address",
     "too_long": "the text does not fit",
-    "too_late": "it came too late to be sent",
+    TOO_LATE: "it came too late to be sent, and is held for a person",
+    LEFT: "it came too late, and somebody left it unsent",
     "stopped": "the person has stopped messages to this address",
     "address": "the address is not one",
     "unreadable": "the key that its address was sealed with is lost",
@@ -93,6 +94,8 @@ class Sheet(Struct, frozen=True, kw_only=True):
     prefixes: Sequence[CountsView]
     # Ways out that nothing is set up for, and the addresses of their kind.
     unsendable: Sequence[tuple[str, int]]
+    # Those that came too late and wait for a person's word.
+    held: int
     # Why, and how many.
     reasons: Sequence[tuple[CountView, str]]
     places: Sequence[PlaceView]
@@ -173,6 +176,7 @@ def sheet(
         unsendable=[
             (CHANNELS.get(channel, channel), count) for channel, count in sorted(standing.unsendable.items())
         ],
+        held=standing.reasons[State.REFUSED, TOO_LATE],
         reasons=[
             (_count(state, count, ""), spoken_reason(reason))
             for (state, reason), count in standing.reasons.most_common()

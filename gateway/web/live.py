@@ -44,6 +44,7 @@ _OF_NOTICES = (
     facts.NoticeOrdered,
     facts.NoticePlanned,
     facts.NoticeApproved,
+    facts.HeldDecided,
     facts.DeliverySettled,
     facts.ReplyHeard,
 )

@@ -14,9 +14,9 @@ from gateway.web.cells import neutral
 from gateway.web.ledger import COLUMNS
 from notify.audience import AudienceRule
 from notify.delivery import State
-from tests.gateway.web.house import BrokenReads, House, living
+from tests.gateway.web.house import BrokenReads, House, form_token, living
 from tests.gateway.web.noticing import adult, noticing
-from tests.gateway.web.test_pages import browser, enter, page
+from tests.gateway.web.test_pages import browser, enter, page, send
 
 STAFF = (
     adult(1, place="plc_b204", name="=HYPERLINK(A1)"),
@@ -61,6 +61,31 @@ async def test_what_nobody_can_send_is_said_so_and_not_counted_as_written(house:
     assert '<span class="mono">1</span> messages written' in html
     assert '<b class="mono">1</b> nobody can send it' in html
     assert "Where most fails" not in html
+
+
+async def test_r21_what_is_held_has_two_buttons_and_a_press_sends_it(house: House) -> None:
+    """Sent after all, once, by whoever is signed in; then nothing is held any more, and neither button is there."""
+    async with noticing(house, *STAFF) as school, living(house) as address, browser() as session:
+        form = form_token(await enter(session, address, house))
+        await school.order()
+        await school.settled("ntc_001", 4)
+        async with house.database.begin() as tx:  # as two hours without a provider leave it
+            tx.add("UPDATE notice_delivery SET state = 'refused', reason = 'too_late', provider_id = ''")
+        path = f"{address}/notices/ntc_001"
+        before = await page(session, path)
+        answers = []
+        for given in ({}, {"decision": "send"}, {"decision": "leave"}):
+            status, _ = await send(session, address, "/notices/ntc_001/held", form=form, **given)
+            answers.append(status)
+        await school.settled("ntc_001", 4)
+        after = await page(session, path)
+
+    assert [400, 200, 200] == answers
+    assert "held for a person" in before
+    assert "Send them now" in before
+    assert "Leave them unsent" in before
+    assert "Send them now" not in after
+    assert 8 == len(school.carrier.sent)
 
 
 async def test_the_export_holds_every_delivery_and_no_formula(house: House) -> None:

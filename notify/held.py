@@ -1,0 +1,140 @@
+"""What came too late to be sent is held for a person: who has it sent after all, or leaves it, and that is written down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+from belltower import log
+from belltower.clock import Clock
+from belltower.errors import NotFound, StoreError, WrongState
+from belltower.ids import DeliveryId, Ids, NoticeId, PersonId
+from belltower.incident.entry import Draft
+from belltower.incident.facts import Fact, HeldDecided, Mode
+from belltower.journal import Durability, Journal
+from belltower.people.grant import Allowed, Right
+from belltower.store import Database, Priority, Transaction
+from notify.audience import AudienceRule, concerned
+from notify.delivery import LEFT, TOO_LATE, State
+from notify.order_store import KeptOrder, order_of
+from notify.site import NoticeSite
+from notify.store import DeliveryTables
+from notify.tally import Tally
+
+_log = log.get("notify")
+
+_PAGE = 1_000
+
+# Whole pages of the index, so that a page is short however few of its rows are held.
+_ROWS = """
+SELECT channel, address, id, state, reason FROM notice_delivery
+WHERE notice = :notice AND revision = :revision AND (channel, address) > (:channel, :address)
+ORDER BY channel, address LIMIT :count
+"""
+_RELEASED_AT = "UPDATE notice SET released_at = :at WHERE notice = :notice AND revision = :revision"
+_DECIDE = """
+UPDATE notice_delivery SET state = :state, reason = :reason, due_at = 0, passed = 0
+WHERE id = :id AND state = 'refused' AND reason = 'too_late'
+"""
+
+
+class Held:
+    """Decides about them: a new attempt for each, on a person's word, or none."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        journal: Journal[Fact],
+        tables: DeliveryTables,
+        site: Callable[[], NoticeSite],
+        tally: Tally,
+        allowed: Allowed,
+        bell: Callable[[], None],
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self._database = database
+        self._journal = journal
+        self._tables = tables
+        self._site = site
+        self._tally = tally
+        self._allowed = allowed
+        self._bell = bell
+        self._clock = clock
+        self._ids = ids
+        self._one_at_a_time = asyncio.Lock()
+
+    async def send(self, notice: NoticeId, by: PersonId) -> int:
+        """Have what is held of the notice sent after all; how many that are. Asking twice sends once.
+
+        A kill in between leaves the rest held. Raises `Refused`: `by` may not, or it is not to be said any more.
+        """
+        return await self._decide(notice, by, send=True)
+
+    async def leave(self, notice: NoticeId, by: PersonId) -> int:
+        """Leave what is held of the notice unsent for good. Raises `Refused`: `by` may not."""
+        return await self._decide(notice, by, send=False)
+
+    async def _decide(self, notice: NoticeId, by: PersonId, *, send: bool) -> int:
+        kept = await order_of(self._database, notice)
+        if kept is None:
+            raise NotFound("There is no such notice.")
+        await self._allowed(by, Right.NOTICE_SEND, concerned(await self._rule(kept)))
+        async with self._one_at_a_time:
+            if send:
+                await self._check(kept)
+            return await self._write(kept, by, send=send)
+
+    async def _check(self, kept: KeptOrder) -> None:
+        if await self._tables.superseded_by(kept.order.notice):
+            raise WrongState("A later notice took its place: what this one says does not stand any more.")
+        if kept.order.mode is Mode.EXERCISE:
+            raise WrongState("What is practised is not sent late.")
+
+    async def _rule(self, kept: KeptOrder) -> AudienceRule:
+        known = self._site().audiences.get(kept.order.audience) if kept.order.audience else None
+        return known or await self._tables.rule_of(kept.order.notice) or AudienceRule(everyone=True)
+
+    async def _write(self, kept: KeptOrder, by: PersonId, *, send: bool) -> int:
+        order, now = kept.order, self._clock.now()
+        pages = [page async for page in self._held(kept) if page]
+        count = sum(map(len, pages))
+        if not count:
+            return 0
+        tx = Transaction()
+        if send:
+            tx.add(_RELEASED_AT, at=now, notice=order.notice, revision=order.revision)
+        decided = HeldDecided(
+            notice=order.notice,
+            revision=order.revision,
+            incident=order.incident,
+            by=by,
+            sent=send,
+            deliveries=count,
+        )
+        fact = Draft(id=self._ids.fact(), at=now, subject=order.incident or order.notice, fact=decided)
+        if await self._journal.commit(tx, [fact]) is Durability.UNRECORDED:
+            raise StoreError("who decided could not be written down")
+        state, reason = (State.PENDING, "released") if send else (State.REFUSED, LEFT)
+        for page in pages:
+            tx = Transaction()
+            tx.rows(_DECIDE, [(state.value, reason, id_) for id_ in page])
+            await self._database.submit(tx, priority=Priority.BULK)
+        self._tally.forget(order.notice, order.revision)
+        self._bell()
+        _log.info("held_decided", notice=order.notice, person=by, sent=send, count=count)
+        return count
+
+    async def _held(self, kept: KeptOrder) -> AsyncIterator[list[DeliveryId]]:
+        channel = address = ""
+        while rows := await self._database.read(
+            _ROWS,
+            notice=kept.order.notice,
+            revision=kept.order.revision,
+            channel=channel,
+            address=address,
+            count=_PAGE,
+        ):
+            channel, address = rows[-1][:2]
+            yield [DeliveryId(row[2]) for row in rows if (row[3], row[4]) == (State.REFUSED, TOO_LATE)]

@@ -1,0 +1,113 @@
+"""R21: what came too late is held; a person has it sent after all, or leaves it, and it is written down who did."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from belltower.clock import Instant
+from belltower.errors import NotFound, NotPermitted, WrongState
+from belltower.ids import NoticeId, PersonId
+from belltower.incident.facts import HeldDecided, Mode
+from belltower.people.grant import nobody
+from notify.channels.channel import Settled
+from notify.provider import Pace, Provider
+from tests.notify.test_providers import Carrier
+from tests.peers.desk import DeskOptions, desk, order, staff
+
+RUTH = PersonId("per_ruth")
+LATE = 7_200_000_000
+FIRST = NoticeId("ntc_001")
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> DeskOptions:
+    return DeskOptions(database=str(tmp_path / "desk.db"))
+
+
+def late(running) -> Instant:
+    return Instant(running.clock.now() - LATE)
+
+
+async def decided(running) -> list[HeldDecided]:
+    return [fact for fact in await running.facts() if isinstance(fact, HeldDecided)]
+
+
+def provider(channel: Carrier) -> list[Provider]:
+    return [Provider(channel=channel, pace=Pace())]
+
+
+async def test_r21_what_is_held_is_sent_on_a_persons_word_and_once(options: DeskOptions) -> None:
+    """Nothing before; afterwards each address once however often it is asked, and the fact names who, and how many."""
+    channel = Carrier()
+    people = staff(1_200, kinds=("sms",))
+    async with desk(options, people=people, channels=provider(channel)) as running:
+        await running.is_ordered(order(), at=late(running))
+        await running.is_settled(1_200)
+        assert {("refused", "too_late")} == {(row.state, row.reason) for row in await running.rows()}
+        counts = await asyncio.gather(*(running.room.held.send(FIRST, RUTH) for _ in range(3)))
+        await running.is_settled(1_200)
+        progress = await running.room.progress(FIRST, 1)
+
+        assert [0, 0, 1_200] == sorted(counts)
+        assert {"accepted"} == {row.state for row in await running.rows()}
+        assert sorted(channel.asked) == sorted(set(channel.asked))
+        assert 1_200 == len(channel.asked)
+        assert {"accepted": 1_200} == {s.value: load.deliveries for s, load in progress.counts["sms"].items()}
+        assert [(RUTH, True, 1_200)] == [(one.by, one.sent, one.deliveries) for one in await decided(running)]
+
+
+async def test_r21_what_is_left_stays_unsent_and_waits_for_nobody(options: DeskOptions) -> None:
+    """And is not sent later by another press."""
+    channel = Carrier()
+    async with desk(options, people=staff(3, kinds=("sms",)), channels=provider(channel)) as running:
+        await running.is_ordered(order(), at=late(running))
+        await running.is_settled(3)
+        assert 3 == await running.room.held.leave(FIRST, RUTH)
+        assert 0 == await running.room.held.send(FIRST, RUTH)
+
+        assert {("refused", "left")} == {(row.state, row.reason) for row in await running.rows()}
+        assert [] == channel.asked
+        assert [False] == [one.sent for one in await decided(running)]
+
+
+async def test_what_does_not_stand_any_more_is_not_sent_late(options: DeskOptions) -> None:
+    """A later notice took its place; it was an exercise; whoever asks may not; there is no such notice."""
+    channel = Carrier()
+    async with desk(options, people=staff(1, kinds=("sms",)), channels=provider(channel)) as running:
+        await running.is_ordered(order(1), order(3, mode=Mode.EXERCISE), at=late(running))
+        await running.is_settled(2)
+        with pytest.raises(WrongState, match="practised"):
+            await running.room.held.send(NoticeId("ntc_003"), RUTH)
+        await running.is_ordered(order(2, template="staff-closed", corrects=(FIRST,)))
+        await running.is_settled(3)
+        with pytest.raises(WrongState, match="later notice"):
+            await running.room.held.send(FIRST, RUTH)
+        with pytest.raises(NotFound):
+            await running.room.held.send(NoticeId("ntc_999"), RUTH)
+        running.room.held._allowed = nobody
+        with pytest.raises(NotPermitted):
+            await running.room.held.send(FIRST, RUTH)
+        assert [] == await decided(running)
+
+
+async def test_a_kill_after_the_word_leaves_the_rest_held_and_asking_again_sends_it(
+    options: DeskOptions,
+) -> None:
+    """The word is written first; what was not released by then still stands as held."""
+    sent: list[str] = []
+    async with desk(options, people=staff(4, kinds=("sms",)), channels=provider(Carrier())) as running:
+        await running.is_ordered(order(), at=late(running))
+        await running.is_settled(4)
+        rows = await running.rows()
+        async with running.database.begin() as tx:  # what a kill in the middle leaves
+            tx.add("UPDATE notice SET released_at = :at", at=running.clock.now())
+            tx.add("UPDATE notice_delivery SET state = 'pending', due_at = 0 WHERE id = :id", id=rows[0].id)
+    channel = Carrier(lambda message: sent.append(message.address) or Settled())
+    async with desk(options, people=staff(4, kinds=("sms",)), channels=provider(channel)) as running:
+        await running.is_settled(4)
+        assert 1 == len(sent)
+        assert 3 == await running.room.held.send(FIRST, RUTH)
+        await running.is_settled(4)
+
+    assert 4 == len(sent) == len(set(sent))
