@@ -22,6 +22,7 @@ UNREADABLE = "unreadable"
 TABLE, FIELD = "notice_delivery", "sealed"
 
 _ID, _CHANNEL, _ADDRESS = 0, 5, 6
+_EMAIL = ContactKind.EMAIL.value
 
 
 class Addresses:
@@ -76,4 +77,4 @@ class Addresses:
 
 def same(channel: str, address: str) -> str:
     """What two ways to write one address have in common: mailboxes are told apart by more than capitals."""
-    return address.lower() if channel == ContactKind.EMAIL.value else address
+    return address.lower() if channel == _EMAIL else address

@@ -88,7 +88,7 @@ class Sender:
         # The sender number from which each of them goes.
         self._numbers: dict[DeliveryId, int] = {}
         # One map for the whole row: whoever takes over keeps the order at each address.
-        self._behind: dict[str, deque[tuple[Sender, Leased]]] = before[0]._behind if before else {}  # noqa: SLF001 - as above
+        self._behind: dict[str, deque[tuple[Sender, Leased]] | None] = before[0]._behind if before else {}  # noqa: SLF001 - as above
         self._ready: deque[Leased] = deque()
         # Leases whose rows were not seen, and whether what an earlier life left is uncertain by now.
         self._unseen: set[DeliveryId] = set()
@@ -100,6 +100,8 @@ class Sender:
         # Windows that may be leased at once, and the seconds that a message takes, of late.
         self._ahead = 1.0
         self._took = _AHEAD
+        # So few in flight and in line are worth a lease.
+        self._worth_at = 0.0
         self._paused_until = 0.0
         self._troubles = 0
         self._uncertain_run = 0
@@ -199,9 +201,9 @@ class Sender:
     def _free(self) -> int:
         """Places in flight or in line, as soon as they are worth a commit."""
         places = int(self._window * self._ahead)
-        free = places - len(self._flying)
-        worth = max(places / _SHARE, (places - self._window) / 2)
-        return free if not self._flying or free >= worth else 0
+        flying = len(self._flying)
+        self._worth_at = places - max(places / _SHARE, (places - self._window) / 2)
+        return places - flying if not flying or flying <= self._worth_at else 0
 
     async def _take(self, now: float) -> int:
         """Lease for what is in danger first; within that, for what was ordered first."""
@@ -240,27 +242,28 @@ class Sender:
             elif not one.delivery.address:
                 self._ledger.note(Evidence(delivery=one.delivery.id, state=State.REFUSED, reason=UNREADABLE))
             else:
-                self._numbers[one.delivery.id] = self._meter.take(one.delivery.parts, now)
+                number = self._meter.take(one.delivery.parts, now)
+                if number:
+                    self._numbers[one.delivery.id] = number
                 self._start(one)
         return len(leased)
 
     def _start(self, one: Leased) -> None:
-        self._flying[one.delivery.id] = one.delivery
-        behind = self._behind.get(one.delivery.address)
-        if behind is not None:  # an older text is on its way there: keep the order
+        delivery = one.delivery
+        self._flying[delivery.id] = delivery
+        address = delivery.address
+        if address in self._behind:  # an older text is on its way there: keep the order
+            behind = self._behind[address] = self._behind[address] or deque()
             behind.append((self, one))
             return
-        self._behind[one.delivery.address] = deque()
-        self._hand_out(one)
-
-    # -- sending
-
-    def _hand_out(self, one: Leased) -> None:
+        self._behind[address] = None
         self._ready.append(one)
         if self._resting:
             self._rouse(self._resting.pop())
-        else:
+        elif self._workers < self._pace.at_once:
             self._hire()
+
+    # -- sending
 
     def _rouse_one(self) -> None:
         """Somebody sends what is ready: one who rests, or one whom `run` hires."""
@@ -305,36 +308,38 @@ class Sender:
         try:
             self._at("sender.before_send")
             began = loop.time()
-            answer = await self._channel.send(self._message(one))
-            self._took += (loop.time() - began - self._took) / 16
+            answer = await self._channel.send(self._message(one, began))
+            now = loop.time()
+            self._took += (now - began - self._took) / 16
             answered = True
             self._at("sender.after_send")
-            self._answered(one, answer)
+            self._answered(one, answer, now)
         finally:
             if not answered:
                 self._ledger.note(
                     Evidence(delivery=one.delivery.id, state=State.UNCERTAIN, reason="surprise")
                 )
             self._leave(one)
-            if self._free():
+            if len(self._flying) <= self._worth_at:
                 self._bell.set()
 
     def _leave(self, one: Leased) -> None:
         """Its place is free, and whoever waited behind it for the same address is ready."""
-        self._flying.pop(one.delivery.id, None)
-        self._numbers.pop(one.delivery.id, None)
-        behind = self._behind[one.delivery.address]
+        delivery = one.delivery
+        self._flying.pop(delivery.id, None)
+        if self._numbers:
+            self._numbers.pop(delivery.id, None)
+        behind = self._behind[delivery.address]
         if behind:
             sender, following = behind.popleft()
             sender._ready.append(following)  # noqa: SLF001 - this one, or a neighbour in its row
             if sender is not self:
                 sender._rouse_one()  # noqa: SLF001 - as above
         else:
-            del self._behind[one.delivery.address]
+            del self._behind[delivery.address]
 
-    def _message(self, one: Leased) -> Message:
+    def _message(self, one: Leased, now: float) -> Message:
         delivery = one.delivery
-        now = asyncio.get_running_loop().time()
         return Message(
             delivery=delivery.id,
             notice=delivery.notice,
@@ -347,18 +352,18 @@ class Sender:
             language=delivery.language,
             incident=delivery.incident,
             template=one.template,
-            number=self._numbers.get(delivery.id, 0),
+            number=self._numbers.get(delivery.id, 0) if self._numbers else 0,
             ttl=max(1.0, self._until(delivery.notice, delivery.revision, one.ordered_at) - now),
         )
 
     # -- answers
 
-    def _answered(self, one: Leased, answer: Settled | Refused | Uncertain | Later) -> None:
+    def _answered(self, one: Leased, answer: Settled | Refused | Uncertain | Later, now: float) -> None:
         id_ = one.delivery.id
         match answer:
             case Settled():
                 self._healthy()
-                self._speed.left(one.delivery.parts, asyncio.get_running_loop().time())
+                self._speed.left(one.delivery.parts, now)
                 self._ledger.note(
                     Evidence(
                         delivery=id_,
@@ -403,9 +408,10 @@ class Sender:
 
     def _healthy(self) -> None:
         self._troubles = self._uncertain_run = 0
-        self._window = min(self._window + 1, self._pace.at_once)
+        if self._window < self._pace.at_once:
+            self._window += 1
         if self._window == self._pace.at_once:
-            self._ahead = min(_MOST_AHEAD, 1 + _AHEAD / max(self._took, 1e-4))
+            self._ahead = min(_MOST_AHEAD, 1 + _AHEAD / (self._took + 1e-4))
         if self._said:
             self._said = ""
             _log.info("channel_well", channel=self._name)

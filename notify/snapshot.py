@@ -19,6 +19,8 @@ from notify.standing import NO_CHANNEL
 from notify.stops import NOBODY, Stops
 from notify.store import Attempted, Ordered, Words
 
+_PENDING, _REFUSED = State.PENDING.value, State.REFUSED.value
+
 Render = Callable[[ContactKind, str], Words | None]
 """The filled text for a kind of contact and a language; None where none fits its way."""
 
@@ -175,7 +177,7 @@ class Snapshot:
                 person,
                 channel,
                 address,
-                State.REFUSED.value if reason else State.PENDING.value,
+                _REFUSED if reason else _PENDING,
                 reason,
                 ordered.urgency,
                 words.language if words is not None else "",

@@ -26,6 +26,8 @@ class Feed(Generic[F]):
         self._rows: list[Row] = []
         self._entries: list[Entry[F] | Draft[F] | None] = []
         self._fed = 0
+        # Of each type of fact, behind how many entries fed the last one stands; under None, of what is not decoded.
+        self._latest: dict[type | None, int] = {}
         self._forgotten = 0
         self._wakers: list[asyncio.Future[None]] = []
         self._taps: list[tuple[tuple[type, ...], Callable[[Entry[F]], None]]] = []
@@ -74,6 +76,7 @@ class Feed(Generic[F]):
                 self._rows[slot] = row
                 self._entries[slot] = draft
             self._fed += 1
+            self._latest[None if draft is None else type(draft.fact)] = self._fed
         if self._wakers:
             self.wake()
 
@@ -108,6 +111,8 @@ class Feed(Generic[F]):
             if outstanding:
                 yield [(self._made(row, draft), row) for row, draft in outstanding]
             while cursor >= self._fed - self._size:
+                if kinds and not self._any(kinds, cursor):
+                    cursor, position = self._fed, max(position, self.head)
                 if cursor == self._fed:
                     await self._more()
                     continue
@@ -128,6 +133,13 @@ class Feed(Generic[F]):
                 cursor = stop
                 if run:
                     yield run
+
+    def _any(self, kinds: tuple[type, ...], after: int) -> bool:
+        """Whether one of `kinds`, or what may be, was fed behind so many entries."""
+        return any(
+            number > after and (kind is None or issubclass(kind, kinds))
+            for kind, number in self._latest.items()
+        )
 
     def _made(self, row: Row, draft: Draft[F] | None) -> Entry[F]:
         if draft is None:

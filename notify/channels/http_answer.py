@@ -46,9 +46,21 @@ class HTTPAnswer(Struct, frozen=True, kw_only=True, gc=False):
 class AnswerReader:
     """Reads one answer."""
 
-    __slots__ = ("_body", "_chunk_at", "_chunks", "_data", "_keep", "_length", "_retry_after", "_status")
+    __slots__ = (
+        "_body",
+        "_chunk_at",
+        "_chunks",
+        "_data",
+        "_keep",
+        "_length",
+        "_retry_after",
+        "_status",
+        "begun",
+    )
 
     def __init__(self) -> None:
+        self.begun = False
+        """Whether it is in the middle of an answer, or behind one: the next answer needs another reader."""
         self._data = b""
         self._status = 0
         self._body = 0
@@ -64,10 +76,11 @@ class AnswerReader:
         Raises:
             Malformed: this is not an answer.
         """
-        if not self._data and len(data) <= MOST_OCTETS:
+        if not self.begun and len(data) <= MOST_OCTETS:
             plain = _PLAIN.match(data)
             if plain is not None and len(data) == plain.end() + int(plain[2]):
                 return HTTPAnswer(status=int(plain[1]), body=data[plain.end() :], reusable=True)
+        self.begun = True
         self._data = self._data + data if self._data else data
         while not self._status:
             if not self._head():

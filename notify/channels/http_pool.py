@@ -182,7 +182,8 @@ class _Line(asyncio.Protocol):
         self._until = until
         if self._timer is None or self._timer.when() > until:
             self._set_timer()
-        self._reader = AnswerReader()
+        if self._reader.begun:
+            self._reader = AnswerReader()
         asked = self._asked = self._loop.create_future()
         transport.write(request)
         return asked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from urllib.parse import quote_plus, urlencode
 
@@ -27,6 +28,8 @@ STATUSES: dict[str, State] = {
     "failed": State.REFUSED,
     "canceled": State.REFUSED,
 }
+# Of which nothing but the "+" is to be quoted.
+_NUMBER = re.compile(r"\+[0-9]+")
 # Seconds: Twilio's longest ValidityPeriod.
 _LONGEST_VALIDITY = 14_400
 # Seconds: the provider's clock may be off by so much, and so long may an attempt stand behind another to its address.
@@ -56,8 +59,7 @@ class TwilioSMS:
     name = "sms"
 
     def __init__(self, *, settings: TwilioSettings, callback_url: str = "") -> None:
-        self._callback_url = callback_url
-        self._callback = quote_plus(callback_url)
+        self._callback = f"&StatusCallback={quote_plus(callback_url)}" if callback_url else ""
         self._senders = [
             urlencode({"MessagingServiceSid" if number.startswith("MG") else "From": number})
             for number in settings.numbers
@@ -115,16 +117,9 @@ class TwilioSMS:
         if body != message.body:  # the same text goes to thousands: encode it once
             encoded = f"&Body={quote_plus(message.body)}&ValidityPeriod="
             self._encoded = (message.body, encoded)
-        validity = max(1, min(_LONGEST_VALIDITY, int(message.ttl)))
+        address = message.address
+        to = f"%2B{address[1:]}" if _NUMBER.fullmatch(address) else quote_plus(address)
         sender = self._senders[message.number % len(self._senders)]
-        form = f"To={_quoted(message.address)}&{sender}{encoded}{validity}"
-        if self._callback_url:
-            form += f"&StatusCallback={self._callback}{message.delivery}"
-        return form
-
-
-def _quoted(address: str) -> str:
-    """`quote_plus` of an address; nearly all are telephone numbers, of which only the "+" is to be quoted."""
-    number = address[1:]
-    plain = address[:1] == "+" and number.isascii() and number.isdigit()
-    return f"%2B{number}" if plain else quote_plus(address)
+        validity = max(1, min(_LONGEST_VALIDITY, int(message.ttl)))
+        callback = f"{self._callback}{message.delivery}" if self._callback else ""
+        return f"To={to}&{sender}{encoded}{validity}{callback}"
