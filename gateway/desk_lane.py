@@ -253,6 +253,7 @@ class DeskLane:
                     roster=DeskRoster(store=rosters),
                 ),
                 corrections=notices.corrections,
+                people=rosters,
                 browsers=(browsers, public_key(push)) if push is not None else None,
                 disclosures=DisclosureRoom(register=register, papers=papers, roster=rosters),
             )

@@ -343,16 +343,25 @@ def addressed(
     """Of a row of `select(Kept.PERSON, ..)` what a notice needs: the name they go by, language, schools, roles."""
     source, ident, since, _kind, _active, rest, name, _birth, traits, _origin = row
     at, plain = place(source, ident, since), _rest.decode(rest)
-    known = _name.decode(vault.open(_PERSON, at, "name", name))
+    known = _named(_name.decode(vault.open(_PERSON, at, "name", name)), fields)
     _grade, language = _traits.decode(vault.open(_PERSON, at, "traits", traits))
-    if fields:
-        names = structs.asdict(known)
-        names |= {one.value: (*fields[one].value, "")[0] for one in fields if one.value in names}
-        known = _Name(**names)
-        if HandField.LANGUAGE in fields:
-            language = (*fields[HandField.LANGUAGE].value, "")[0]
+    if HandField.LANGUAGE in fields:
+        language = (*fields[HandField.LANGUAGE].value, "")[0]
     given, family = known.preferred_given or known.given, known.preferred_family or known.family
     return f"{given} {family}".strip(), language, plain.schools, plain.roles
+
+
+def named(vault: Vault, row: tuple[Any, ...], fields: Fields = NOTHING) -> tuple[str, str, str, str, str]:
+    """Of a row of `select(Kept.PERSON, ..)` all names: given, family, middle, preferred given, preferred family."""
+    known = _named(_name.decode(vault.open(_PERSON, place(row[0], row[1], row[2]), "name", row[6])), fields)
+    return known.given, known.family, known.middle, known.preferred_given, known.preferred_family
+
+
+def _named(known: _Name, fields: Fields) -> _Name:
+    if not fields:
+        return known
+    names = structs.asdict(known)
+    return _Name(**names | {one.value: (*fields[one].value, "")[0] for one in fields if one.value in names})
 
 
 def schools_of(row: tuple[Any, ...]) -> tuple[SchoolKey, ...]:

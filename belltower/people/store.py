@@ -140,6 +140,10 @@ class RosterStore:
         found = await self.known([person], as_loaded=as_loaded)
         return found[0] if found else None
 
+    async def rows_of(self, persons: Sequence[PersonId]) -> list[tuple[Any, ...]]:
+        """The rows, as they are kept, of those of these that are in force."""
+        return await self._among(Kept.PERSON, "ident", persons, await self.in_force())
+
     async def links_to(self, students: Sequence[PersonId]) -> dict[PersonId, list[KnownLink]]:
         """Every link of each of these students."""
         found: dict[PersonId, list[KnownLink]] = {}

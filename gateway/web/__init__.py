@@ -10,6 +10,7 @@
     notices.py    the list of notices; ledger.py, ledger_view.py: what became of each, live and as a table; cells.py
     channel_page.py  how well each way out is proven, and its tests
     answers.py    pure: who is safe and who needs help; answer_page.py: what they wrote
+    people_pages.py, people_view.py  people: searched, looked at, corrected by hand; who may collect whom today
     pages.py      the pages and the two verbs
     disclosure_pages.py  records for somebody outside; disclosure_papers.py: the recipient's file, and the record
     sign_in.py    the one-time link, the password, the way out

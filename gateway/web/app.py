@@ -13,6 +13,7 @@ from aiohttp import web
 from belltower.clock import Clock
 from belltower.ids import Ids, PersonId, RandomBytes
 from belltower.people.grant import ADMINISTRATOR, SHIPPED
+from belltower.people.store import RosterStore
 from belltower.store import Database
 from belltower.tasks import Crew
 from gateway.web import store
@@ -34,6 +35,7 @@ from gateway.web.notice_permits import require_reader
 from gateway.web.notices import NoticePages
 from gateway.web.pages import Pages
 from gateway.web.passwords import Passwords
+from gateway.web.people_pages import PeoplePages
 from gateway.web.permits import PERMITS, Permits
 from gateway.web.push_page import PushPage
 from gateway.web.render import Renderer, assets
@@ -114,6 +116,7 @@ def make_web(
     notices: NoticeRoom | None = None,
     corrections: Correcting | None = None,
     browsers: tuple[Browsers, str] | None = None,
+    people: RosterStore | None = None,
     disclosures: DisclosureRoom | None = None,
 ) -> Web:
     """The live page over `desk`, its accounts in `database` (migrated by `gateway.web.store.STEPS`).
@@ -252,6 +255,12 @@ def make_web(
             clock=clock,
         )
         app.add_routes(giving.routes())
+    if people is not None:
+        pages.people = True
+        listed = PeoplePages(
+            store=people, pages=pages, renderer=renderer, names=desk.names, ids=ids, clock=clock
+        )
+        app.add_routes(listed.routes())
     if feed is not None:
         app.add_routes(AlertFeed(plan=feed, live=live, sessions=sessions, clock=clock).routes())
 

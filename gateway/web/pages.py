@@ -71,6 +71,8 @@ class Pages:
         self.notices = False
         # The same of disclosures.
         self.disclosures = False
+        # The same of people.
+        self.people = False
         # Whether notices can be taken back.
         self.corrections = False
         # Whether browsers can be told.
@@ -153,6 +155,7 @@ class Pages:
             "devices": self.devices,
             "disclosures": self.disclosures,
             "notices": self.notices,
+            "people": self.people,
         }
         return self.page(request, "list.html", values, session, status=200 if readable else 503)
 

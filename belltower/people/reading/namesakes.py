@@ -61,6 +61,13 @@ class Near:
         return {other for other in met if other != name and _one_apart(other, name)}
 
 
+def is_close(one: str, other: str) -> bool:
+    """Whether two folded names are the same, or one letter apart where they are not short."""
+    return one == other or (
+        abs(len(one) - len(other)) <= 1 and min(len(one), len(other)) >= _SHORTEST and _one_apart(one, other)
+    )
+
+
 def _halves(name: str) -> Iterator[tuple[int, str]]:
     """Where to file a name: as the shorter or equal one, and as the longer one, of two."""
     for length in (len(name), len(name) - 1):

@@ -20,6 +20,7 @@ from belltower.incident import facts
 from belltower.incident.encoding import FactEncoding
 from belltower.incident.facts import Action, AlarmKind, Fact, Mode
 from belltower.journal import Copy, Draft, Journal, SpoolFile
+from belltower.people.store import RosterStore
 from belltower.store import Database, Transaction, open_database
 from belltower.tasks import Crew
 from gateway.intake.devices.health import Devices
@@ -106,6 +107,7 @@ class House:
         self.devices: Devices | None = None
         self.notices: NoticeRoom | None = None
         self.corrections: Correcting | None = None
+        self.people: RosterStore | None = None
         self.browsers: tuple[Browsers, str] | None = None
         self.disclosures: DisclosureRoom | None = None
         self.machine_routes: Sequence[web.RouteDef] = ()
@@ -162,6 +164,7 @@ class House:
             machine_routes=self.machine_routes,
             devices=self.how_devices_are if self.devices is not None else None,
             notices=self.notices,
+            people=self.people,
             disclosures=self.disclosures,
         )
         return self.page
