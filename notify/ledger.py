@@ -20,6 +20,7 @@ from belltower.journal import Durability, Journal
 from belltower.store import Transaction
 from notify.delivery import OUTCOMES, Delivery, Evidence, State, advance
 from notify.forecast import Load
+from notify.stops import CARRIER_STOPS
 from notify.store import DeliveryTables
 from notify.tally import Counts, Key, Tally
 
@@ -60,13 +61,16 @@ class Ledger:
         ids: Ids,
         at: At = nowhere,
         group: int = 500,
+        stopped: Callable[[Transaction, Delivery], None] = lambda _tx, _delivery: None,
     ) -> None:
+        """`stopped` writes down that a carrier says that the delivery's address wants nothing from its sender."""
         self._tables = tables
         self._journal = journal
         self._clock = clock
         self._ids = ids
         self._at = at
         self._group = group
+        self._stopped = stopped
         self._learned: deque[_Learned] = deque()
         self._more = asyncio.Event()
         self._hurried = False
@@ -203,6 +207,8 @@ class Ledger:
         else:
             asking = state is State.UNCERTAIN and not evidence.final
             self._tables.settle(tx, before, after, asking=asking)
+            if state is State.REFUSED and evidence.reason in CARRIER_STOPS:
+                self._stopped(tx, after)
         return after
 
     def _drafts(self, settled: list[Delivery]) -> list[Draft]:

@@ -15,14 +15,14 @@ from belltower.incident.facts import Fact
 from belltower.journal import Journal
 from belltower.people.grant import Allowed, nobody, unasked
 from belltower.people.vault import Vault, new_ring
-from belltower.store import Database
+from belltower.store import Database, Transaction
 from belltower.tasks import Crew
 from notify.addresses import Addresses
 from notify.callbacks import Callbacks
 from notify.channels.inbox import Inbox
 from notify.compose import Composer
 from notify.correction import Corrections
-from notify.delivery import State
+from notify.delivery import Delivery, State
 from notify.draft_tables import DraftTables
 from notify.escalating import Escalation
 from notify.family_sites import FamilySites
@@ -109,8 +109,15 @@ class NotifyRoom:
         self._rows: dict[str, list[Sender]] = {}
         vault = vault or Vault(ring=new_ring())
         self.tables = DeliveryTables(database=database, addresses=Addresses(vault=vault))
-        self.ledger = Ledger(tables=self.tables, journal=journal, clock=clock, ids=ids, at=at)
         self.replies = ReplyTables(database=database, vault=vault, covers=stop_covers)
+        self.ledger = Ledger(
+            tables=self.tables,
+            journal=journal,
+            clock=clock,
+            ids=ids,
+            at=at,
+            stopped=self._carrier_stopped,
+        )
         self.drafts = DraftTables(database=database)
         self.sites = FamilySites(database=database, clock=clock)
         self.hearing = Hearing(
@@ -317,6 +324,17 @@ class NotifyRoom:
     def _flying(self, channel: str, notice: NoticeId, revision: int) -> Load:
         senders = self._rows.get(channel, ())
         return sum((sender.flying(notice, revision) for sender in senders), Load())
+
+    def _carrier_stopped(self, tx: Transaction, delivery: Delivery) -> None:
+        if delivery.address:
+            self.replies.stop(
+                tx,
+                delivery.channel,
+                delivery.address,
+                person=delivery.person,
+                at=self._clock.now(),
+                by_carrier=True,
+            )
 
     async def _urgent(self, channel: str) -> bool:
         """Whether something about a danger waits to be sent."""

@@ -62,7 +62,7 @@ START_IF_STOPPED = frozenset({"yes", "si"})
 StopCovers = Literal["routine", "all"]
 """What a stop keeps away: routine notices and exercises, or everything."""
 
-CARRIER_STOPS = frozenset({"provider:21610"})
+CARRIER_STOPS = frozenset({"provider:21610", "opted_out"})
 """Reasons of a refusal by which a carrier says that the address stopped its sender number."""
 
 

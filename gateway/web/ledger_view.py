@@ -45,6 +45,8 @@ _REASONS = {
     TOO_LATE: "it came too late to be sent, and is held for a person",
     LEFT: "it came too late, and somebody left it unsent",
     "stopped": "the person has stopped messages to this address",
+    "opted_out": "the person told the carrier to stop messages",
+    "provider:21610": "the person told the carrier to stop messages",
     "address": "the address is not one",
     "unreadable": "the key that its address was sealed with is lost",
     "restarted": "the desk ended while it was being sent",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 
 import msgspec
@@ -25,6 +26,7 @@ STATUSES: dict[str, State] = {
 }
 """The provider's message statuses, and what we know by them."""
 
+_OPTED_OUT = re.compile(r"\bopt(ed)?[ -]?out\b|\bunsubscribed\b", re.IGNORECASE)
 # Seconds that a message may be valid for, at least and at most.
 _SHORTEST_VALIDITY, _LONGEST_VALIDITY = 300, 259_200
 
@@ -35,6 +37,7 @@ class _Created(Struct):
 
 class _Error(Struct):
     title: str | int = ""
+    detail: str | None = ""
 
 
 class _Status(Struct):
@@ -110,10 +113,9 @@ class VonageSMSReports:
         """See `Reports`."""
         delivery = self._way.check(path, headers, body)
         said = read_json(_status, body)
-        code = str(said.error.title) if said.error is not None else ""
         return Report(
             state=STATUSES.get(said.status),
-            reason=f"provider:{code}" if code.isascii() and code.isdigit() else said.status[:32],
+            reason=_reason(said),
             provider_id=said.message_uuid[:64],
             delivery=delivery,
         )
@@ -147,6 +149,14 @@ class VonageInbox:
     def answer(self) -> tuple[str, bytes]:
         """No message back."""
         return "", b""
+
+
+def _reason(said: _Status) -> str:
+    code = str(said.error.title) if said.error is not None else ""
+    # No code is documented for it; what is documented is that a blocked message comes back as a status with an error.
+    if said.error is not None and _OPTED_OUT.search(said.error.detail or ""):
+        return "opted_out"
+    return f"provider:{code}" if code.isascii() and code.isdigit() else said.status[:32]
 
 
 def _made(body: bytes) -> Answer:

@@ -12,13 +12,14 @@ from aiohttp import web
 
 from belltower.clock import Instant
 from belltower.errors import SettingsError
-from belltower.ids import IncidentId, NoticeId, PersonId
+from belltower.ids import DeliveryId, IncidentId, NoticeId, PersonId
 from belltower.incident.facts import DeliverySettled, Outcome, Reply, ReplyHeard
 from belltower.people.person import Contact, ContactKind, Person
 from belltower.store import open_database
 from gateway.rosters import open_rosters
-from notify.channels.channel import Settled
+from notify.channels.channel import Refused, Settled
 from notify.channels.inbox import PATH, TwilioInbox
+from notify.delivery import Evidence, State
 from notify.provider import Provider
 from notify.reply_tables import ReplyTables
 from notify.signature import sign
@@ -306,3 +307,44 @@ async def test_keys_that_are_lost_are_not_made_again_while_addresses_are_stopped
             await open_rosters(database, ring)
     finally:
         await database.close()
+
+
+class Refuses(Takes):
+    """A carrier that keeps a list of its own: p0's number stopped its sender."""
+
+    async def send(self, message):
+        return Refused(reason="provider:21610") if message.address == P0 else await super().send(message)
+
+
+async def test_a_stop_that_only_the_carrier_heard_is_kept_as_one(options: DeskOptions) -> None:
+    """W25: its refusal stops the address in the same commit; warnings are tried all the same, and START takes it back."""
+    people = staff(2, kinds=("sms",))
+    async with (
+        desk(options, people=people, channels=[Provider(channel=Refuses())]) as running,
+        phone(running) as carrier,
+    ):
+        await told(running, 2)
+        (stopped,) = await running.room.replies.stopped()
+        await told(running, 4, 2, template="test", routine=True)
+        await told(running, 6, 3)
+        await carrier.writes(P0, "START")
+        rows = {(row.notice, row.person): (row.state, row.reason) for row in await running.rows()}
+
+        assert ("sms", "p0", True) == (stopped.channel, stopped.person, stopped.by_carrier)
+        assert [("refused", "provider:21610"), ("refused", "stopped"), ("refused", "provider:21610")] == [
+            rows[f"ntc_00{n}", "p0"] for n in (1, 2, 3)
+        ]
+        assert [] == await running.room.replies.stopped()
+
+
+async def test_a_report_of_an_opt_out_stops_the_address_too(running: Desk) -> None:
+    """Vonage takes the message and reports later, in words; so may Twilio, by its code."""
+    await told(running, 2)
+    for row, reason in zip(await running.rows(), ("opted_out", "provider:21610"), strict=True):
+        await running.room.ledger.learn(
+            Evidence(delivery=DeliveryId(row.id), state=State.REFUSED, reason=reason)
+        )
+
+    assert [("p0", True), ("p1", True)] == sorted(
+        (one.person, one.by_carrier) for one in await running.room.replies.stopped()
+    )

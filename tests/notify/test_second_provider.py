@@ -176,6 +176,8 @@ def test_a_signed_report_is_believed() -> None:
         report.delivery,
     )
     assert "provider:1340" == reports.read(PATH, bearer(failed), failed).reason
+    stopped = failed.replace(b'"1340"', b'1050, "detail": "The number has opted out of messages"')
+    assert "opted_out" == reports.read(PATH, bearer(stopped), stopped).reason
 
 
 @pytest.mark.parametrize(
