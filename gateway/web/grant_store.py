@@ -24,6 +24,11 @@ _LAST = """
 SELECT count(DISTINCT g.person) FROM web_grant g JOIN web_account a ON a.person = g.person
 WHERE g.school = '' AND a.closed_at IS NULL AND g.person <> :person AND g.role IN ({roles})
 """
+_MANAGED = """
+UPDATE web_account SET made_at = made_at WHERE person = (
+    SELECT g.person FROM web_grant g JOIN web_account a ON a.person = g.person
+    WHERE g.school = '' AND a.closed_at IS NULL AND g.role IN ({roles}) LIMIT 1)
+"""
 _LISTED = """
 SELECT a.person, a.sign_in, a.name, a.made_at, a.closed_at,
     (SELECT count(*) FROM web_session s WHERE s.person = a.person AND s.expires_at > :at),
@@ -82,10 +87,14 @@ async def listed(database: Database, at: Instant) -> list[Listed]:
 async def others_manage(database: Database, person: PersonId, roles: Sequence[str]) -> bool:
     """Whether somebody else, who may sign in, has one of these roles everywhere."""
     names = {f"role{n}": role for n, role in enumerate(roles)}
-    if not names:
-        return False
     sql = _LAST.format(roles=", ".join(f":{name}" for name in names))
     return bool((await database.read(sql, person=person, **names))[0][0])
+
+
+def keep_managed(tx: Transaction, roles: Sequence[str]) -> None:
+    """`Conflict` where after all of this nobody who may sign in has one of these roles everywhere."""
+    names = {f"role{n}": role for n, role in enumerate(roles)}
+    tx.add(_MANAGED.format(roles=", ".join(f":{name}" for name in names)), expect=1, **names)
 
 
 def add_grant(tx: Transaction, grant: Grant, at: Instant) -> None:

@@ -63,9 +63,9 @@ class Grants:
         await self._check_giver(by, grant.role)
         if grant in one.grants:
             return
-        await self._check_last(one, [*(each for each in one.grants if each.role != grant.role), grant])
         tx = Transaction()
         grant_store.add_grant(tx, grant, self._clock.now())
+        await self._check_last(tx, one, [*(each for each in one.grants if each.role != grant.role), grant])
         fact = GrantGiven(person=grant.person, role=grant.role, schools=tuple(sorted(grant.schools)), by=by)
         await self._change(tx, fact)
 
@@ -76,9 +76,9 @@ class Grants:
         if grant is None:
             raise NotFound(f"{one.name} is not {role}.")
         await self._check_giver(by, role)
-        await self._check_last(one, [each for each in one.grants if each.role != role])
         tx = Transaction()
         grant_store.remove_grant(tx, grant)
+        await self._check_last(tx, one, [each for each in one.grants if each.role != role])
         await self._change(tx, GrantTaken(person=person, role=role, by=by))
 
     async def close(self, person: PersonId, by: PersonId | None = None) -> list[bytes]:
@@ -86,10 +86,10 @@ class Grants:
         one = await self._account(person)
         for grant in one.grants or (Grant(person=person, role=""),):
             await self._check_giver(by, grant.role)
-        await self._check_last(one, ())
         ended = await grant_store.sessions_of(self._database, person)
         tx = Transaction()
         grant_store.close_account(tx, person, self._clock.now())
+        await self._check_last(tx, one, ())
         await self._change(tx, AccountClosed(person=person, by=by))
         return ended
 
@@ -134,8 +134,8 @@ class Grants:
             await self.allowed(by, Right.ACCOUNT_MANAGE)
             raise NotPermitted(f"You may not do this: {role} may do more than you may.")
 
-    async def _check_last(self, one: Listed, after: Collection[Grant]) -> None:
-        """Somebody is left who may say who may do what. Raises `WrongState`."""
+    async def _check_last(self, tx: Transaction, one: Listed, after: Collection[Grant]) -> None:
+        """Somebody is left who may say who may do what, now and when `tx` is written. Raises `WrongState`."""
         manages = [
             reach(grants, self.roles, Right.ACCOUNT_MANAGE).everywhere for grants in (one.grants, after)
         ]
@@ -144,6 +144,8 @@ class Grants:
         managing = roles_with(Right.ACCOUNT_MANAGE, self.roles)
         if not await grant_store.others_manage(self._database, one.person, managing):
             raise WrongState(LAST)
+        # Two who take the role of each other in the same moment both have looked before.
+        grant_store.keep_managed(tx, managing)
 
     async def _change(self, tx: Transaction, change: Change) -> None:
         grant_store.add_change(tx, self._ids.fact(), change, self._clock.now())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from pathlib import Path
@@ -156,6 +157,21 @@ async def test_the_last_administrator_stays(house: House) -> None:
         await grants.take(ruth, ADMINISTRATOR)
 
     assert {"Ruth Adler": [ADMINISTRATOR], "Tom Birch": [ADMINISTRATOR]} == await roles(house)
+
+
+async def test_two_who_take_each_others_role_at_once_leave_one(house: House) -> None:
+    """Both have looked, and each saw the other."""
+    grants = grants_of(house)
+    ruth, tom = (
+        await account(house, "Ruth Adler", ADMINISTRATOR),
+        await account(house, "Tom Birch", ADMINISTRATOR),
+    )
+    ended = await asyncio.gather(
+        grants.take(tom, ADMINISTRATOR, ruth), grants.take(ruth, ADMINISTRATOR, tom), return_exceptions=True
+    )
+
+    assert ["NoneType", "WrongState"] == sorted(type(each).__name__ for each in ended)
+    assert [[], [ADMINISTRATOR]] == sorted((await roles(house)).values())
 
 
 async def test_nobody_hands_on_what_they_have_not(house: House) -> None:
