@@ -39,7 +39,7 @@ TIED = "BELLTOWER_TIED"
 
 _TIED_LAST_CALL = 2.0
 
-_TURN = 0.0005
+TURN = 0.0005
 """Seconds for which a busy loop may keep the writer's thread from the interpreter; Python's own 5 ms add up."""
 
 _COLLECT = (10_000, 20, 50)
@@ -136,7 +136,7 @@ async def run_until(
     Work that has not ended `LAST_CALL` seconds after it was told to is left behind: its tasks are named in the log,
     and the process ends all the same.
     """
-    sys.setswitchinterval(_TURN)
+    sys.setswitchinterval(TURN)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(work, name="lane")
         running.add_done_callback(lambda _: stop.set())
@@ -154,6 +154,11 @@ async def run_until(
 
 async def _settle_memory(ready: asyncio.Event) -> None:
     await ready.wait()
+    settle_memory()
+
+
+def settle_memory() -> None:
+    """Tell the collector that what stands now stays, and that it need not look so often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_COLLECT)
