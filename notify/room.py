@@ -31,6 +31,7 @@ from notify.hearing import Hearing
 from notify.held import Held
 from notify.inbound import Inbound
 from notify.ledger import At, Ledger, nowhere
+from notify.neighbours import Neighbours
 from notify.planner import Planner
 from notify.promises import Promises
 from notify.proof_tables import ProofTables
@@ -166,6 +167,9 @@ class NotifyRoom:
         self.promises = Promises(
             database=database, journal=journal, tables=self.tables, site=site, clock=clock, ids=ids
         )
+        self.neighbours = Neighbours(
+            journal=journal, stream=stream, tables=self.tables, site=site, clock=clock, ids=ids
+        )
         self.proofs = Proofs(
             tables=ProofTables(database=database),
             deliveries=self.tables,
@@ -262,6 +266,7 @@ class NotifyRoom:
             tasks.append(crew.mendable(f"notify.promises.{stream}", take))
         tasks.append(crew.mendable("notify.escalation", self.escalation.run))
         tasks.append(crew.mendable("notify.promises", self.promises.run))
+        tasks.append(crew.mendable("notify.neighbours", self.neighbours.follow))
         tasks.append(crew.mendable("notify.proofs", self.proofs.run))
         tasks.append(crew.mendable("notify.ready", self.readying.follow))
         tasks.append(crew.mendable("notify.readying", self.readying.run))

@@ -12,6 +12,7 @@ from belltower.errors import LinkError, SettingsError
 from gateway.cli.output import config_option, emit, json_option, table
 
 if TYPE_CHECKING:
+    from belltower.incident.plan import ResponsePlan
     from gateway.settings import BrokerSettings, ListenerSettings, Settings, WebSettings
     from gateway.site_package import SitePackage
 
@@ -70,6 +71,7 @@ def command(config: Path, site: Path | None, *, without_secrets: bool, as_json: 
         faults += [f"{config}: {line}" for line in (*settings.unplaced(package.places), *loose)]
         faults += [f"{config}: {line}" for line in device_output_faults(settings, foreign)]
         faults += [f"{folder}/devices.toml: {line}" for line in shared_users(settings, package)]
+        faults += [f"{folder}/response.toml: {line}" for line in not_told_apart(settings, package.response)]
     if faults and as_json:
         for line in faults:
             emit(_fault(line))
@@ -172,6 +174,21 @@ def file_faults(settings: Settings) -> list[str]:
             except LinkError as error:
                 faults.append(f"{settings.file}: {at}: {error}")
     return faults + missing_of_ways + _key_faults(settings.file, settings.unit_keys)
+
+
+def not_told_apart(settings: Settings, response: ResponsePlan) -> list[str]:
+    """The sirens and strobes that would be the same for a lockdown and for an action that is less than one."""
+    from belltower.incident.facts import Action
+    from gateway.outputs.rules import Does
+
+    both = set(response.outputs.get(Action.SECURE, ())) & set(response.outputs.get(Action.LOCKDOWN, ()))
+    same = {name: getattr(settings.outputs.get(name), "does", None) for name in sorted(both)}
+    return [
+        f"outputs: {name} is a {does} for secure and for lockdown: nobody could tell which; take it from one of them, or"
+        " give each its own"
+        for name, does in same.items()
+        if does in (Does.SIREN, Does.STROBE)
+    ]
 
 
 def _key_faults(file: Path, keys: Path) -> list[str]:

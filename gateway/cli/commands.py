@@ -40,6 +40,7 @@ _COMMANDS = {
     "press": "Press a unit's button, as the unit would, and follow the answers.",
     "simulate": "The other ends of the wires: county, carrier, units.",
     "replay": "Tell an incident again from the journal, with the seconds since the press.",
+    "report": "What the journals say over months: alarms by who raised them.",
     "verify": "Walk the journals' chains; name the first altered entry.",
     "keys": "The keys that people's data is sealed with: list, turn and drop them.",
     "migrate": "Bring the lanes' databases up to this program's tables.",

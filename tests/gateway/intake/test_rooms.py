@@ -159,7 +159,7 @@ def test_an_ordered_action_is_shown_by_every_unit_and_written_down_once(tmp_path
 
 
 def test_a_silent_unit_is_told_on_its_other_way_then_paged_then_written_down(tmp_path: Path) -> None:
-    """0 and 2 s on the usual way, from 5 s on both, the paging zone at 10 s, not reached at 15 s."""
+    """W23: 0 and 2 s on the usual way, from 5 s on both, the paging zone at 10 s, not reached at 15 s."""
 
     async def tell(school: School) -> None:
         school.zone = "page-b"

@@ -1,4 +1,4 @@
-"""The page of channels in a real browser (W16), and where families go (W19), at every width and in both schemes."""
+"""Pages in a real browser: channels (W16), where families go (W19), the marks of actions (W28); everywhere readable."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from belltower.ids import AlarmId, IncidentId
-from belltower.incident.facts import IncidentOpened, Mode
+from belltower.incident.facts import Action, ActionOrdered, IncidentOpened, Mode
 from gateway.web.store import Invitation
 from notify.delivery import Evidence, State
 from notify.provider import Provider
@@ -136,3 +136,22 @@ async def test_w19_where_families_go_is_changed_by_two_and_nobody_is_offered_to_
         told = [body for _, body in school.carrier.sent if "no longer B 204" in body]
 
     assert 3 == len(told)
+
+
+async def test_w28_an_action_is_known_by_its_shape_its_colour_and_its_word(
+    house: House, browser: Browser
+) -> None:
+    """In the list, in force, and on the buttons; at every width and in both schemes."""
+    async with living(house) as address, visiting(browser, address) as (_, page):
+        await enter(page, address, house)
+        pressed = await house.press()
+        await house.say(pressed.id, ActionOrdered(action=Action.SECURE))
+        await expect(page.locator(".card .action-mark.secure")).to_have_count(1)
+        await judged(page, "marks-list")
+        await page.get_by_role("link", name="B 204").click()
+        await expect(page.locator(".in-force .action-mark.secure")).to_have_count(1)
+        for action in Action:
+            await expect(page.locator(f".order.{action} .action-mark.{action}")).to_have_count(1)
+        await house.say(pressed.id, ActionOrdered(action=Action.LOCKDOWN))
+        await expect(page.locator(".in-force .action-mark.lockdown")).to_have_count(1)
+        await judged(page, "marks")

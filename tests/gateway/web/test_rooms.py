@@ -207,7 +207,7 @@ async def reports(house: House, pressed: Pressed) -> None:
 
 
 async def test_the_roll_call_comes_alive_without_a_reload(house: House, browser: Browser) -> None:
-    """Numbers, a filter that stays, texts, and a form that asks the alarm lane once."""
+    """W23: numbers, a filter that stays, texts, and a form that asks the alarm lane once."""
     house.names.with_units = ROOMS
     async with living(house) as address, visiting(browser, address) as (_, page):
         await enter(page, address, house)
