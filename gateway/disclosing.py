@@ -21,7 +21,7 @@ from belltower.incident.facts import (
     IncidentOpened,
     Mode,
 )
-from belltower.journal import Deadlines, Draft, Journal
+from belltower.journal import Deadlines, Draft, Durability, Journal
 from belltower.journal.reader import Reader
 from belltower.people import disclosure_tables as tables
 from belltower.people.disclosure import Why
@@ -136,8 +136,11 @@ class DisclosureDesk:
         if about not in self._told and about not in told:
             draft = Draft(id=self._ids.fact(), at=self._clock.now(), subject=incident, fact=fact)
             try:
-                await self._journal.commit(tx, [draft])
+                durable = await self._journal.commit(tx, [draft])
             except Conflict:  # told meanwhile, by the other of our two tasks
+                return
+            if durable is Durability.UNRECORDED:
+                _log.error("disclosure_untold", about=about)
                 return
         told.add(about)
 

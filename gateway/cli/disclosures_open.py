@@ -81,6 +81,10 @@ def command(
         click.echo(
             f"{said['disclosure']} is open until {said['until']}: records of {said['students']} students."
         )
+        for student in said["alike"]:
+            click.echo(
+                f"LOOK TWICE: {student}: another student of the school has almost the name written down."
+            )
         if said["exercise"]:
             click.echo("The incident is an EXERCISE: no record of anybody leaves by it.")
 
@@ -95,4 +99,5 @@ async def _open(settings: Settings, asked: Asked, by: str) -> dict[str, Any]:
             "until": desk.time(made.until),
             "students": len(made.students),
             "exercise": made.exercise,
+            "alike": sorted(made.alike),
         }
