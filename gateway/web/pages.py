@@ -122,6 +122,7 @@ class Pages:
             "topic": "",
             "after": written(self._live.heads),
             "now": self._clock.now(),
+            "disclosures": self.disclosures,
             "may": lambda *rights: any(may(request, session, Right(right)) for right in rights),
         }
         response = web.Response(
@@ -153,7 +154,6 @@ class Pages:
             "alerts": self._live.alerts(),
             "calling": self._renderer.calling(self._live.calling(), self._desk.names),
             "devices": self.devices,
-            "disclosures": self.disclosures,
             "notices": self.notices,
             "people": self.people,
         }
@@ -185,7 +185,6 @@ class Pages:
             "calls": calls_told(story),
             "unread": unread(story),
             "places": self._desk.names.places(),
-            "disclosures": self.disclosures,
             "writable": self.notices,
             "still_told": still_told(story.incident) if self.corrections else [],
             "told_words": TOLD,

@@ -93,6 +93,23 @@ async def test_it_is_opened_shown_exported_and_ended(house: House) -> None:
     assert "Linden County Sheriff, incident commander" in listed
 
 
+async def test_a_student_is_brought_from_elsewhere_by_id(house: House) -> None:
+    """The form takes ids, so that a page of people can point at it; nothing of anybody stands in an address."""
+    register = await disclosing(house)
+    async with living(house) as address, browser() as session:
+        await enter(session, address, house)
+        pressed = await known(house)
+        _, path = await opened(session, address, pressed.id)
+        student = (await register.last(1))[0].students[0]
+        html = await page(session, f"{address}/disclosures/new?students={student}")
+        _, again = await opened(session, address, pressed.id, students=student)
+        both = await page(session, address + again)
+
+    assert f">{student}</textarea>" in html
+    assert path != again
+    assert f"<b>{STUDENTS[0].given} {STUDENTS[0].family}</b>" in both
+
+
 async def test_what_is_missing_is_said_and_what_was_written_stays(house: House) -> None:
     """No threat, no field, nobody meant, two of a name: the form comes back; no incident: there is no form."""
     await disclosing(house)
