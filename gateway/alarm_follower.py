@@ -8,18 +8,20 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from belltower import log
 from belltower.clock import SECOND, Clock, Instant
 from belltower.errors import Malformed, NotAsked, StoreError, Unreachable
 from belltower.ids import CallId, IncidentId, PersonId, PlaceId, StreamName, VerbId
-from belltower.incident.facts import Action, Fact
+from belltower.incident.facts import Action, DrillBegun, DrillEnded, Fact
 from belltower.journal import Copy, ForkedError, Journal, anew, source_of
 from belltower.journal.tables import HEAD
 from belltower.store import Database, Step
 from gateway.control import BEAT, Batch, ControlClient, Status
 from gateway.web.desk import LaneState
 from gateway.web.rooms import RoomText
+from gateway.web.view import SILENT
 
 STEPS = [
     Step(
@@ -68,6 +70,8 @@ PATIENCE = 15.0
 """Seconds after the start for which an alarm lane that does not answer yet is nothing to warn of."""
 
 SOON = 0.1
+
+_DRILLS = {DrillBegun.__struct_config__.tag, DrillEnded.__struct_config__.tag}
 
 
 class AlarmFollower:
@@ -148,6 +152,12 @@ class AlarmFollower:
             faults=(*status.faults, *(fault for fault in faults if fault not in status.faults)),
         )
 
+    def drilling(self) -> bool:
+        """Whether a drill runs. Not while the alarm lane is silent: it alone knows whether somebody presses in earnest."""
+        if self._status is None or self._heard is None or self._clock.monotonic() - self._heard > SILENT:
+            return False
+        return self._clock.now() < self._status.drill_until
+
     def _broken(self, status: Status) -> str:
         stream = self._stream
         if status.put_aside:
@@ -164,8 +174,17 @@ class AlarmFollower:
                 await self._copy.take(message.entries)
                 self._not_copied = ""
                 self._heard = self._clock.monotonic()
+                self._drill_over(message)
             else:
                 await self._take(message)
+
+    def _drill_over(self, batch: Batch) -> None:
+        """Believe at once that a drill is over; that one runs, the next beat says."""
+        tags = [row.tag for row in batch.entries if row.tag in _DRILLS]
+        if self._status is not None and tags and tags[-1] == DrillEnded.__struct_config__.tag:
+            self._status = replace(
+                self._status, drill_until=0, drill_action="", drill_places=(), drill_psap=False
+            )
 
     async def _take(self, status: Status) -> None:
         self._status = status

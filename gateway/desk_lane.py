@@ -245,9 +245,7 @@ class DeskLane:
                 devices=partial(_devices, client, ids),
                 notices=NoticeRoom(
                     notify=notices,
-                    composer=notices.composer(
-                        drilling=lambda: clock.now() < follower.state(channels_pausing={}).drill_until
-                    ),
+                    composer=notices.composer(drilling=follower.drilling),
                     reports=Reports(database=database, addresses=notices.tables.addresses),
                     site=noticed,
                     roster=DeskRoster(store=rosters),

@@ -11,7 +11,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from belltower.clock import SystemClock
+from belltower.clock import SECOND, SystemClock
 from belltower.errors import NotAsked
 from belltower.ids import Ids, StreamName
 from belltower.incident import facts
@@ -22,6 +22,7 @@ from belltower.store import Transaction, open_database
 from belltower.tasks import Crew
 from gateway.alarm_follower import AlarmFollower, StreamChangedError, followed_stream
 from gateway.control import ControlClient, ControlServer, Status
+from gateway.web.view import SILENT
 
 CLOCK = SystemClock()
 IDS = Ids(clock=CLOCK)
@@ -53,7 +54,7 @@ async def say(journal: Journal, count: int) -> None:
 
 
 @asynccontextmanager
-async def alarm_lane(folder: Path, facts_more: int) -> AsyncIterator[Journal]:
+async def alarm_lane(folder: Path, facts_more: int, *, drill_until=lambda: 0) -> AsyncIterator[Journal]:
     """An alarm lane that records some more facts, and lets itself be followed."""
     async with journal_in(folder / "alarm.db", "alarm") as journal:
         await say(journal, facts_more)
@@ -71,7 +72,7 @@ async def alarm_lane(folder: Path, facts_more: int) -> AsyncIterator[Journal]:
                 units_lost=(),
                 units=0,
                 trouble="",
-                drill_until=0,
+                drill_until=drill_until(),
                 counts={},
             )
 
@@ -195,3 +196,23 @@ async def test_an_alarm_lane_that_starts_a_little_later_is_nothing_to_warn_of(tm
         clock.ahead = 20.0
         with pytest.raises(NotAsked):
             await follower.run()
+
+
+async def test_a_drill_that_is_over_is_over_at_once(tmp_path: Path) -> None:
+    """R43: between two beats as well, so that nothing says any more that it is practised; and once the lane is silent."""
+    until = [CLOCK.now() + 3600 * SECOND]
+    over = facts.DrillEnded(authorisation="d1", reason="aborted_real")
+    async with desk(tmp_path) as (follower, copy, _), asyncio.timeout(20):
+        async with alarm_lane(tmp_path, 1, drill_until=lambda: until[0]) as alarm:
+            while not follower.drilling():  # noqa: ASYNC110 - a state rings no bell
+                await asyncio.sleep(0.01)
+            said, until[0] = follower._status, 0
+            draft = Draft(id=IDS.fact(), at=CLOCK.now(), subject="", fact=over)
+            await alarm.commit(Transaction(), [draft])
+            await copied(copy, 2)
+            await asyncio.sleep(0)
+
+            assert not follower.drilling()
+            assert 0 == follower.state(channels_pausing={}).drill_until
+        follower._status, follower._heard = said, CLOCK.monotonic() - 2 * SILENT
+        assert not follower.drilling()
