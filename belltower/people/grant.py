@@ -163,8 +163,18 @@ def may_hand_on(grants: Collection[Grant], roles: Mapping[str, Role], role: str)
     return all(allowed(grants, roles, right) for right in (Right.ACCOUNT_MANAGE, *wanted))
 
 
-def refusal(right: Right, roles: Mapping[str, Role], holders: Iterable[str] = ()) -> str:
-    """Why somebody may not do it, and who may: roles, and the names of some who have them."""
+def refusal(
+    right: Right, roles: Mapping[str, Role], holders: Iterable[str] = (), *, elsewhere: bool = False
+) -> str:
+    """Why somebody may not do it, and who may: roles, and the names of some who have them.
+
+    `elsewhere` says that they may in some school, and this concerns others.
+    """
     named = list(holders)
     who = f" Now: {', '.join(named)}." if named else " Nobody has it now."
-    return f"You may not {SPOKEN[right]} here. These roles may: {', '.join(roles_with(right, roles)) or 'none'}.{who}"
+    why = (
+        f"You may {SPOKEN[right]} for your own schools only, and this concerns others: choose yours, and no other."
+        if elsewhere
+        else f"You may not {SPOKEN[right]} here."
+    )
+    return f"{why} These roles may: {', '.join(roles_with(right, roles)) or 'none'}.{who}"

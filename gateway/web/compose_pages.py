@@ -18,7 +18,7 @@ from gateway.web.desk import Names
 from gateway.web.ledger import NoticeRoom
 from gateway.web.live import Live
 from gateway.web.pages import Pages
-from gateway.web.permits import NOTICE_HANDS, may, require, require_any
+from gateway.web.permits import NOTICE_HANDS, may, reach_of, require, require_any
 from gateway.web.render import Renderer
 from gateway.web.store import Session
 from gateway.web.stream import Fanout, event
@@ -98,6 +98,9 @@ class ComposePages:
     ) -> web.Response:
         site = self._room.site()
         schools, classes = await self._room.roster.schools_and_classes()
+        reach = reach_of(request, session, Right.NOTICE_WRITE)
+        if not reach.everywhere:
+            schools = {key: name for key, name in schools.items() if key in reach.schools}
         shown, _ = self._live.cards()
         given = await request.post() if request.method == "POST" else request.query
         values = {
@@ -115,6 +118,8 @@ class ComposePages:
             ),
             "given": {name: [str(value) for value in given.getall(name)] for name in given},
             "fault": fault,
+            # Even one school is to be chosen by whoever may tell families of no other.
+            "bound": not reach.everywhere,
             "verb": self._ids.verb(),
         }
         return self._pages.page(request, "notice_new.html", values, session, status=status)

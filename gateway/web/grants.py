@@ -12,7 +12,7 @@ from belltower.clock import Clock
 from belltower.errors import Conflict, NotFound, NotPermitted, StoreError, WrongState
 from belltower.ids import Ids, PersonId
 from belltower.incident.facts import AccountClosed, AccountReopened, GrantGiven, GrantTaken
-from belltower.people.grant import Grant, Right, Role, may_hand_on, reach, refusal, roles_with
+from belltower.people.grant import Grant, Reach, Right, Role, may_hand_on, reach, refusal, roles_with
 from belltower.store import Database, Transaction
 from gateway.web import grant_store
 from gateway.web.grant_store import Change, Listed
@@ -33,12 +33,12 @@ class Grants:
 
     async def allowed(self, person: PersonId, right: Right, schools: Collection[str] | None = ()) -> None:
         """Return where they may. Raises `NotPermitted`, which says who may, and `StoreError`."""
-        grants = await grant_store.granted(self._database, person)
-        if not reach(grants, self.roles, right).covers(schools):
-            raise await self.refused(right, schools)
+        has = reach(await grant_store.granted(self._database, person), self.roles, right)
+        if not has.covers(schools):
+            raise await self.refused(right, schools, has)
 
-    async def refused(self, right: Right, schools: Collection[str] | None = ()) -> NotPermitted:
-        """The error for somebody who may not: it names those who may."""
+    async def refused(self, right: Right, schools: Collection[str] | None, has: Reach) -> NotPermitted:
+        """The error for somebody who has the right in `has` only: it names those who have it where it is asked for."""
         try:
             listed = await self.listed()
         except StoreError:
@@ -49,7 +49,7 @@ class Grants:
             if one.closed_at is None and reach(one.grants, self.roles, right).covers(schools)
         ]
         more = [f"{len(holders) - _NAMED} more"] if len(holders) > _NAMED else []
-        return NotPermitted(refusal(right, self.roles, [*holders[:_NAMED], *more]))
+        return NotPermitted(refusal(right, self.roles, [*holders[:_NAMED], *more], elsewhere=bool(has)))
 
     async def listed(self) -> list[Listed]:
         """Every account by name."""

@@ -68,7 +68,10 @@ async def require_any(
     permits = request.app[PERMITS]
     wanted = tuple(rights)
     if not any(permits.reach(session, right).covers(schools) for right in wanted):
-        raise await permits.grants.refused(wanted[0], schools)
+        has = [(right, permits.reach(session, right)) for right in wanted]
+        # Of what they have in some school, if there is any, they hear first.
+        right, where = next((one for one in has if one[1]), has[0])
+        raise await permits.grants.refused(right, schools, where)
     return session
 
 

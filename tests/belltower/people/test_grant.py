@@ -103,4 +103,7 @@ def test_a_refusal_says_who_may() -> None:
         "You may not send notices here. These roles may: administrator, director, office. Now: Ada, Jonas."
         == refusal(Right.NOTICE_SEND, SHIPPED, ["Ada", "Jonas"])
     )
+    assert refusal(Right.NOTICE_SEND, SHIPPED, elsewhere=True).startswith(
+        "You may send notices for your own schools only, and this concerns others: choose yours, and no other."
+    )
     assert refusal(Right.NOTICE_SEND, {}).endswith("These roles may: none. Nobody has it now.")

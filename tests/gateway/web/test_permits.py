@@ -65,7 +65,7 @@ async def test_a_page_opens_for_whom_it_may_and_says_who_may_to_others(house: Ho
     assert (200, "Ruth Adler True []") == everywhere
     assert [(200, "Ruth Adler False ['s1', 's2']")] * 2 == [here, anywhere]
     assert [403] * 4 == [status for status, _ in refused]
-    assert "You may not see people&#39;s records here." in refused[0][1]
+    assert "You may see people&#39;s records for your own schools only" in refused[0][1]
     assert "These roles may: administrator, office. Nobody has it now." in refused[3][1]
     assert (200, "shown False") == either
     assert 403 == nothing[0]

@@ -225,7 +225,10 @@ async def test_a_grant_for_one_school_tells_its_own_families_and_the_staff(house
             async with session.get(f"{address}/notices/drafts/{draft.id}") as answer:
                 read[name] = answer.status
         listed = await page(session, f"{address}/notices")
+        await become(house, "office", "lindenhof")
+        form = await page(session, f"{address}/notices/new")
 
+    assert '<option value="lindenhof">' in form
     assert {
         "ours": True, "theirs": False, "all": False, "a class": False, "everyone": False, "staff": True,
     } == may  # fmt: skip
