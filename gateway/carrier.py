@@ -8,6 +8,8 @@ mailboxes received can be read, and faults asked for:
     GET  /phones      {"+15550001": [{"sid": .., "body": .., "status": ..}]}
     GET  /calls       {"+15550001": [{"sid": .., "said": [..], "status": .., "pressed": ..}]}
     GET  /mailboxes   {"a@school.example": [{"subject": .., "body": .., "message_id": ..}]}
+    POST /phones/NUMBER/reply   {"text": ".."}: that phone answers its newest text
+    POST /phones/NUMBER/press   {"key": "1"}: a key in its newest call
     POST /fault       a JSON object of `Faults`; what it leaves out goes back to normal
 """
 
@@ -37,6 +39,7 @@ from msgspec import to_builtins
 
 from belltower.clock import Clock, SystemClock, aware
 from belltower.tasks import Crew
+from gateway.carrier_answers import Answers
 from gateway.carrier_calls import Exchange
 from gateway.carrier_faults import Trouble
 from gateway.carrier_forms import NO_CALLER, bad_form, bad_numbers, refusal
@@ -83,6 +86,14 @@ class Carrier:
             clock=self._clock,
         )
         """The second carrier."""
+        self.answers = Answers(
+            options=self.options,
+            texts=self.texts,
+            calls=self.exchange.calls,
+            bring=self._bring,
+            press=self._tell_call,
+        )
+        """What people write back, and the keys they press."""
         self._runner: web.AppRunner | None = None
         self._smtp: asyncio.Server | None = None
         self._mail_sessions: WeakSet[SMTP] = WeakSet()
@@ -110,6 +121,7 @@ class Carrier:
                 web.get("/calls", self._called),
                 web.get("/mailboxes", self._mailboxes),
                 web.post("/fault", self._fault),
+                *self.answers.routes(),
                 *self.vonage.routes(),
             ]
         )
@@ -156,7 +168,7 @@ class Carrier:
     async def _create(self, request: web.Request) -> web.StreamResponse:
         return await self._taking(
             request,
-            bad=lambda form: bad_form(form, self.faults.stopped),
+            bad=lambda form: bad_form(form, [*self.faults.stopped, *self.answers.stopped]),
             take=lambda form: self._resource(self._take(form)),
         )
 
@@ -333,6 +345,24 @@ class Carrier:
             self._tell(call.key_to, [*self.exchange.fields(call), ("Digits", key)], call)
         else:
             self._tell(call.callback, self.exchange.fields(call))
+
+    def _bring(self, text: Text, url: str, message: str, said: str) -> None:
+        """Bring the desk what the phone answers to this text."""
+        if text.carrier == "vonage":
+            self.vonage.bring(text, url, message, said)
+            return
+        fields = {
+            "AccountSid": self.options.account,
+            "ApiVersion": "2010-04-01",
+            "Body": said,
+            "From": text.to,
+            "MessageSid": message,
+            "NumMedia": "0",
+            "NumSegments": "1",
+            "SmsStatus": "received",
+            "To": text.sender,
+        }
+        self._tell(url, list(fields.items()))
 
     def _tell(self, url: str, fields: list[tuple[str, str]], call: PhoneCall | None = None) -> None:
         from twilio.request_validator import RequestValidator  # noqa: PLC0415 - slow to import

@@ -201,6 +201,19 @@ class VonageEnd:
         else:
             self._tell(call.callback, {**about, "status": _STATUSES.get(call.status, call.status)})
 
+    def bring(self, text: Text, url: str, message: str, said: str) -> None:
+        """What a phone answers to a text."""
+        incoming = {
+            "message_uuid": message,
+            "to": text.sender,
+            "from": text.to[1:],
+            "timestamp": aware(self._clock.now()).isoformat(),
+            "channel": "sms",
+            "message_type": "text",
+            "text": said,
+        }
+        self._tell(url, incoming)
+
     def hears(self, call: PhoneCall, answer: str) -> None:
         """The call goes on with what its key press was answered."""
         for one in json.loads(answer):

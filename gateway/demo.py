@@ -410,6 +410,7 @@ account = "{ACCOUNT}"
 token = {{ file = "carrier.token" }}
 from = "+15550100"
 base_url = "{carrier["url"]}"
+callback_url = "http://127.0.0.1:{live_port}"
 rate = 25.0
 
 [notify.channels.mail]

@@ -15,6 +15,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from belltower.errors import Unreachable
+from belltower.people.person import ContactKind
 from gateway.training.others import Others
 from gateway.training.scene import CARRIER_FAULTS, COUNTY_FAULTS, Scene, School, scene
 from gateway.web.guard import HEADERS
@@ -22,6 +23,8 @@ from gateway.web.render import Asset, assets
 
 _HERE = Path(__file__).parent
 _UNIT = re.compile(r"[a-z][a-z0-9-]{0,39}")
+_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
+_LONGEST = 320
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
 T = TypeVar("T")
@@ -67,6 +70,7 @@ def make_training(
             web.get("/state", training.state),
             web.post("/press", training.press),
             web.post("/acknowledge", training.acknowledge),
+            web.post("/answer", training.answer),
             web.post("/faults", training.faults),
             web.get("/static/{version}/{name}", training.asset),
         ]
@@ -143,6 +147,14 @@ class Training:
             raise web.HTTPBadRequest(text="There is no such call.")
         return await self._do(self._others.acknowledge(int(number)))
 
+    async def answer(self, request: web.Request) -> web.Response:
+        """Write back from somebody's phone."""
+        form = await request.post()
+        number, text = str(form.get("number", "")).strip(), str(form.get("text", "")).strip()
+        if not _NUMBER.fullmatch(number) or not 0 < len(text) <= _LONGEST:
+            raise web.HTTPBadRequest(text="Choose a phone that has received a text, and write an answer.")
+        return await self._do(self._others.answer(number, text))
+
     async def faults(self, request: web.Request) -> web.Response:
         """Let something go wrong, or right again."""
         form = await request.post()
@@ -178,6 +190,12 @@ class Training:
         return {
             "school": self._school,
             "scene": scene(self._school, units, calls, phones, mails),
+            "numbers": [
+                (contact.address, person.name)
+                for person in self._school.people
+                for contact in person.contacts
+                if contact.kind is ContactKind.SMS
+            ],
             "live": self._live,
             "sign_in": self._sign_in(),
             "county_faults": COUNTY_FAULTS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -131,6 +132,10 @@ class Others:
         return msgspec.json.decode(
             await self._ask("GET", f"{self._carrier}/phones"), type=dict[str, list[Text]]
         )
+
+    async def answer(self, number: str, text: str) -> None:
+        """Somebody writes back to the newest text that came to their phone."""
+        await self._ask("POST", f"{self._carrier}/phones/{quote(number)}/reply", {"text": text})
 
     async def mailboxes(self) -> dict[str, list[Mail]]:
         """Every mailbox's mails."""

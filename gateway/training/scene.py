@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from belltower.people.person import ContactKind, Person
+from belltower.ids import PersonId
+from belltower.people.person import Contact, ContactKind, Person
 from floorplans.place import Place, spoken
 from gateway.training.others import Mail, ScreenCall, ShownUnit, Text
 
@@ -32,6 +33,10 @@ CARRIER_FAULTS: dict[str, tuple[str, dict[str, object]]] = {
     "undelivered": ("half of the handsets are off", {"undelivered": 0.5}),
 }
 """What can go wrong at the carrier: words, and what its simulator is asked for."""
+
+
+# Phones of others than the school's own people that are drawn.
+_OTHERS = 50
 
 
 class Room(Struct, frozen=True, kw_only=True):
@@ -115,6 +120,9 @@ def scene(
     readers = None
     if phones is not None and mails is not None:
         readers = [_reader(person, phones, mails) for person in school.people]
+        known = {contact.address for person in school.people for contact in person.contacts}
+        others = [number for number in phones if number not in known][-_OTHERS:]
+        readers += [_reader(_somebody(number), phones, mails) for number in others]
         readers.sort(key=lambda reader: -len(reader.messages))
     answers = {"the units": units, "the county": calls, "the carrier": phones}
     return Scene(
@@ -124,6 +132,12 @@ def scene(
         readers=readers,
         silent=[name for name, answer in answers.items() if answer is None],
     )
+
+
+def _somebody(number: str) -> Person:
+    """Whoever is not of the school's own people: a parent, for instance."""
+    contact = Contact(kind=ContactKind.SMS, address=number)
+    return Person(id=PersonId(number), name="A family's phone", contacts=(contact,))
 
 
 def _reader(

@@ -47,7 +47,7 @@ async def test_a_silent_simulator_is_said_not_shown_as_empty(address: str) -> No
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
 
-@pytest.mark.parametrize("path", ["/press", "/acknowledge", "/faults"])
+@pytest.mark.parametrize("path", ["/press", "/acknowledge", "/faults", "/answer"])
 async def test_forms_from_elsewhere_and_nonsense_are_refused(address: str, path: str) -> None:
     """Another page's form, another name for us, and fields that name nothing."""
     async with aiohttp.ClientSession() as session:

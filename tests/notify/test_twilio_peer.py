@@ -117,9 +117,11 @@ async def test_every_request_of_ours_is_taken() -> None:
                     asked = message(number=number, language=language, ttl=86_400.0 * number)
                     answer = await channel.send(asked)
                     found = await channel.find(asked, known={"SM" + "0" * 32})
+                    told = await channel.fetch(answer.provider_id or "SM" + "0" * 32)
 
                     assert isinstance(answer, Settled), answer
                     assert isinstance(found, Settled | None)
+                    assert isinstance(told, Settled | None)
 
 
 @pytest.mark.parametrize("resource", ["Messages.json", "Calls.json"])
