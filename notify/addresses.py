@@ -59,20 +59,15 @@ class Addresses:
 
     def rows(self, rows: Iterable[tuple[SQLValue, ...]]) -> list[tuple[SQLValue, ...]]:
         """Rows of a snapshot's batch as `ADD_DELIVERY` takes them: no address in clear."""
-        plain = [(row, str(row[_CHANNEL]), str(row[_ADDRESS])) for row in rows]
-        sealed = self.seal((str(row[_ID]), address) for row, _, address in plain)
-        with_ = self.current
-        return [
-            (
-                *row[:_ADDRESS],
-                self.mark(channel, address),
-                *row[_ADDRESS + 1 :],
-                one,
-                with_,
-                prefix(channel, address),
-            )
-            for (row, channel, address), one in zip(plain, sealed, strict=True)
-        ]
+        given = list(rows)
+        sealed = self.seal((str(row[_ID]), str(row[_ADDRESS])) for row in given)
+        mark, with_ = self.mark, self.current
+        kept: list[tuple[SQLValue, ...]] = []
+        for row, one in zip(given, sealed, strict=True):
+            channel, address = str(row[_CHANNEL]), str(row[_ADDRESS])
+            more = (one, with_, prefix(channel, address))
+            kept.append((*row[:_ADDRESS], mark(channel, address), *row[_ADDRESS + 1 :], *more))
+        return kept
 
 
 def same(channel: str, address: str) -> str:

@@ -72,6 +72,8 @@ WHERE incident = :incident AND template = :template AND notice <> :by AND supers
     AND ordered_at < :ordered_at
 """
 
+_Row = tuple[SQLValue, ...]
+
 
 class Attempted(Struct, frozen=True, kw_only=True):
     """An address to which something may have gone."""
@@ -189,19 +191,12 @@ class Planning(Rows):
                 ordered_at=ordered.ordered_at,
             )
 
-    def add_rows(
-        self,
-        tx: Transaction,
-        deliveries: Sequence[tuple[SQLValue, ...]],
-        people: Sequence[tuple[SQLValue, ...]],
-    ) -> None:
+    def add_rows(self, tx: Transaction, deliveries: Iterable[_Row], people: Sequence[_Row]) -> None:
         """Keep the rows of a snapshot's batch, and those of its others; once is enough."""
         tx.rows(ADD_DELIVERY, self.addresses.rows(deliveries))
         tx.rows(ADD_PERSON, people)
 
-    def add_many(
-        self, deliveries: Sequence[tuple[SQLValue, ...]], people: Sequence[tuple[SQLValue, ...]]
-    ) -> list[asyncio.Future[None]]:
+    def add_many(self, deliveries: Iterable[_Row], people: Sequence[_Row]) -> list[asyncio.Future[None]]:
         """As `add_rows`, in chunks behind whatever is urgent; each resolves once synced."""
         landed: list[asyncio.Future[None]] = []
         for sql, rows in ((ADD_DELIVERY, self.addresses.rows(deliveries)), (ADD_PERSON, people)):
