@@ -34,6 +34,7 @@ _COMMANDS = {
     "psap": "Prove the ways to the PSAP; explain what is said on them.",
     "roster": "Rosters: read an export, see what it would change.",
     "disclosures": "Records for somebody outside, in an emergency, for a time.",
+    "people": "People of the roster: find, show, correct by hand, say who may collect.",
     "wording": "What people read: check, show, measure and approve it.",
     "profile": "Device models as tables: check, write, explain and try them.",
     "outputs": "Test loudspeakers, sirens and signs, marked as a test.",

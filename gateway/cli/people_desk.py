@@ -12,10 +12,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-async def at_the_desk(config: Path, work: Callable[[RosterStore], Awaitable[T]], *, by: str = "") -> T:
-    """Do `work` with the rosters of a settings file, and with nobody unknown: `by` is whoever acts, "" for nobody.
+async def at_the_desk(
+    config: Path, work: Callable[[RosterStore], Awaitable[T]], *, by: str = "", right: str = ""
+) -> T:
+    """Do `work` with the rosters of a settings file: `by` is whoever acts, and has `right`; "" for nobody.
 
-    Raises `NotFound`: there is no desk yet, or `by` is nobody.
+    Raises `NotFound`: there is no desk yet, or `by` is nobody; `NotPermitted`.
     """
     from belltower.errors import NotFound
     from belltower.people.store import RosterStore
@@ -26,7 +28,7 @@ async def at_the_desk(config: Path, work: Callable[[RosterStore], Awaitable[T]],
 
     settings = settings_of(config)
     if by:
-        await known(settings, by)
+        await known(settings, by, right)
     if settings.desk.database:
         database = await open_database(settings.desk_url)
     else:

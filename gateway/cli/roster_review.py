@@ -49,7 +49,11 @@ def command(config: Path, question: str | None, answer: str | None, by: str, *, 
     if question is None:
         _list(asyncio.run(at_the_desk(config, listed)), as_json=as_json)
         return
-    asyncio.run(at_the_desk(config, lambda store: _answer(store, question, str(answer), by), by=by))
+    asyncio.run(
+        at_the_desk(
+            config, lambda store: _answer(store, question, str(answer), by), by=by, right="roster-approve"
+        )
+    )
     emit({"question": question, "answer": answer}) if as_json else click.echo(
         f"Written down: {answer}. The desk does it."
     )

@@ -65,8 +65,8 @@ async def _taken(take: Take, settings: Settings) -> tuple[dict[str, Any], int]:
     return _said(outcome, in_force=in_force), _exit_code(outcome)
 
 
-async def known(settings: Settings, person: str) -> None:
-    """Whoever approves is somebody: of the site package's people, or with an account that may.
+async def known(settings: Settings, person: str, right: str = "roster-approve") -> None:
+    """Whoever acts is somebody: of the site package's people, or with an account that has the right.
 
     Raises `NotFound`, and `NotPermitted` for an account that may not.
     """
@@ -81,7 +81,7 @@ async def known(settings: Settings, person: str) -> None:
     with suppress(NotFound):  # no desk has ever run here
         async with grants_beside(settings) as grants:
             if any(one.person == person for one in await grants.listed()):
-                return await grants.allowed(PersonId(person), Right.ROSTER_APPROVE)
+                return await grants.allowed(PersonId(person), Right(right))
     raise NotFound(
         f"--by {person}: neither the site package nor the accounts know this person; give an id of people.toml"
     )

@@ -204,6 +204,8 @@ class PeoplePages:
                     f"{CHANGES[one.what]} {', '.join(one.fields).replace('_', ' ')}".strip(),
                 )
                 for one in found.changes
+                # Only who may see a sealed order may see that somebody wrote one down.
+                if sealed or not one.what.startswith("collecting")
             ],
             "editable": may(request, session, Right.PEOPLE_CHANGE, found.places),
             "approves": may(request, session, Right.ROSTER_APPROVE, found.places),

@@ -234,7 +234,8 @@ def pair_view(pair: Pair, found: PersonRecord, names: Names, zone: tzinfo, *, se
         stage=stage,
         verdict=verdict,
         why="" if hidden else _why(pair.word),
-        papers=tuple(papers),
+        # Beside a verdict without a reason, what says otherwise would tell of it.
+        papers=() if hidden else tuple(papers),
         student=pair.student,
         adult=pair.adult,
         linked=link is not None,

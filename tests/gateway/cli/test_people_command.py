@@ -1,0 +1,121 @@
+"""`belltower people` and `belltower roster review`: what the pages do, at the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from msgspec.structs import replace
+
+from belltower.clock import SystemClock
+from belltower.errors import NotFound, Refused
+from belltower.ids import PersonId
+from belltower.people.generator import generate
+from belltower.people.roster import HumanKind, Roster
+from belltower.people.taking import Taking
+from belltower.store import open_database
+from gateway import migration
+from gateway import settings as settings_file
+from gateway.cli.people import command
+from gateway.cli.roster_review import command as review
+from gateway.rosters import open_rosters
+from tests.gateway.cli.house import house
+
+DISTRICT = generate(seed=5, students=6)
+MOTHER = next(one for one in DISTRICT.humans if one.kind is HumanKind.GUARDIAN and one.emails)
+
+
+async def take(config: Path, roster: Roster) -> dict[str, PersonId]:
+    """Put a roster in force, as the desk would; everybody's id by the source's key."""
+    settings = settings_file.load(config, secrets=frozenset())
+    await migration.migrate(settings)
+    database = await open_database(settings.desk_url)
+    store = await open_rosters(database, settings.people_keys)
+    taking = Taking(store=store, clock=SystemClock())
+    ready = await taking.prepare(await taking.look(roster), incident_open=False)
+    if ready is not None:
+        async with database.begin() as tx:
+            taking.settle(tx, ready, incident_open=False)
+    found = {one.human.key: one.id async for page in store.humans() for one in page}
+    await database.close()
+    return found
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """The settings of a school."""
+    return house(tmp_path)
+
+
+def ask(config: Path, *words: object, of: object = command) -> list[dict]:
+    """Every line of JSON that a command prints; what it raises is raised."""
+    done = CliRunner().invoke(
+        of, [*map(str, words), "--config", str(config), "--json"], catch_exceptions=False
+    )
+    assert 0 == done.exit_code, done.output
+    return [json.loads(line) for line in done.output.splitlines()]
+
+
+def test_a_person_is_found_shown_and_changed_by_hand(config: Path) -> None:
+    """P12, P21: with the load's own value beside what was written, and the way back."""
+    people = asyncio.run(take(config, DISTRICT))
+    mother = people[MOTHER.key]
+
+    assert mother in {one["person"] for one in ask(config, "search", MOTHER.family)}
+    ask(config, "set", mother, "emails", "new@example.org", "--by", "p01")
+    (shown,) = ask(config, "show", mother)
+    emails = shown["fields"]["emails"]
+    assert (["new@example.org"], "p01", list(MOTHER.emails)) == (
+        emails["values"],
+        emails["by_hand"]["by"],
+        emails["load"],
+    )
+    assert {"source": "sis", "file": MOTHER.file, "load": 1} == shown["from"]
+    ask(config, "unset", mother, "emails", "--by", "p01")
+    (shown,) = ask(config, "show", mother)
+    assert list(MOTHER.emails) == shown["fields"]["emails"]["values"]
+
+
+def test_an_order_is_written_down_decides_and_is_ended(config: Path) -> None:
+    """P15: by the command line too; somebody unknown writes nothing."""
+    people = asyncio.run(take(config, DISTRICT))
+    link = next(one for one in DISTRICT.links if one.adult == MOTHER.key)
+    student, mother = people[link.student], people[MOTHER.key]
+
+    def says() -> str:
+        (shown,) = ask(config, "show", student)
+        return next(one["says"] for one in shown["collecting"] if one["person"] == mother)
+
+    assert "nothing" == says()
+    order = ("collect", student, "--adult", mother, "--paper", "court-order", "--says", "no")
+    (done,) = ask(config, *order, "--sealed", "--by", "p01")
+    assert "no" == says()
+    ask(config, "end-collect", done["record"], "--by", "p01")
+    assert "nothing" == says()
+    with pytest.raises(NotFound, match="neither the site package nor the accounts"):
+        ask(config, *order, "--by", "nobody")
+    with pytest.raises(Refused, match="two letters"):
+        ask(config, "search", "x")
+
+
+def test_contacts_that_may_be_the_same_person_are_listed_and_answered(config: Path) -> None:
+    """P18: who is in force beside whom the load brings; kept, it is asked no more."""
+
+    def clever(email: str) -> Roster:
+        changed = replace(MOTHER, derived=True, emails=(email,))
+        return replace(
+            DISTRICT,
+            format="clever",
+            humans=tuple(changed if one.key == MOTHER.key else one for one in DISTRICT.humans),
+        )
+
+    asyncio.run(take(config, clever("old@example.org")))
+    asyncio.run(take(config, clever("new@example.org")))
+    (one,) = ask(config, of=review)
+    assert (["old@example.org"], ["new@example.org"]) == (one["in_force"]["emails"], one["load"]["emails"])
+
+    ask(config, one["question"], "keep", "--by", "p01", of=review)
+    assert [] == ask(config, of=review)
