@@ -92,6 +92,7 @@ async def test_every_sealed_column_of_the_desk_is_turned(database: Database) -> 
         "SELECT t.name || '.' || c.name, c.name FROM sqlite_schema t, pragma_table_info(t.name) c"
         " WHERE t.type = 'table' AND (c.type = 'BYTEA' OR c.name = 'sealed_with')"
     )
+    assert len(TABLES) == len({table.name for table in TABLES})
     listed = {f"{table.name}.{name}" for table in TABLES for name in table.fields}
     named = {f"{table.name}.sealed_with" for table in TABLES if table.named}
     found = {str(name) for name, _ in columns}
