@@ -14,6 +14,7 @@
     doubt.py      pure: contacts without an id who may be the same person; doubting.py, doubt_store.py: until somebody says
     reach.py      RosterPeople: those in force as notices address them
     search.py     finding people by their names, in memory; record.py: all of one person, and who may collect today
+    languages.py  pure: "Spanish" and "spa" are "es"
     diff.py       pure: what a load would change; delta.py: what a delta says of links
     safety.py     pure: when a load waits for a person (5 % of students, 10 % of contacts, an open incident)
     comparing.py  a roster beside the one in force

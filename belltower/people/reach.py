@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from belltower.ids import PersonId
+from belltower.people.languages import tag_of
 from belltower.people.person import Contact, ContactKind, Person
 from belltower.people.records import Address, addressed
 from belltower.people.roster import HumanKind
@@ -63,7 +64,7 @@ def _person(
         name=name,
         roles=roles | {row[3]},
         contacts=tuple(_contacts(reached)),
-        language=language,
+        language=tag_of(language),
         classes=frozenset().union(*(classes.get(one, frozenset()) for one in (person, *children))),
         schools=frozenset().union(*(schools.get(one, ()) for one in (person, *children))),
         children=children,

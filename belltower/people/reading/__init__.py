@@ -25,7 +25,7 @@ from belltower.people.reading.detect import Detected, detect
 from belltower.people.reading.edfi import EdFiReader
 from belltower.people.reading.faults import Dropped, Fault, Findings
 from belltower.people.reading.gathering import Gathering
-from belltower.people.reading.linking import link_all
+from belltower.people.reading.linking import link_all, speak_at_home
 from belltower.people.reading.mapping import Mapping, load_mapping
 from belltower.people.reading.namesakes import find_namesakes
 from belltower.people.reading.oneroster import OneRosterReader
@@ -135,7 +135,9 @@ def _roster(
                 progress=progress,
             )
             statements = reader.read()
-            link_all(statements, reader.known(), gathering.links, mapping.may_collect, findings)
+            known = reader.known()
+            link_all(statements, known, gathering.links, mapping.may_collect, findings)
+            speak_at_home(gathering.links.values(), known, gathering.humans)
         case "sds", "1":
             FirstSDSReader(sheets=sheets, gathering=gathering, progress=progress).read()
         case "sds", _:

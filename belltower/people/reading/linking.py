@@ -102,6 +102,20 @@ def link_all(
             links[key] = replace(known, stated_by=_BOTH)
 
 
+def speak_at_home(
+    links: Iterable[Link], known: Mapping[HumanKey, Human], humans: dict[HumanKey, Human]
+) -> None:
+    """Adults of whom no language is said read the one that their students speak at home, where that is one."""
+    spoken: dict[HumanKey, set[str]] = {}
+    for link in links:
+        adult, student = humans.get(link.adult), known.get(link.student)
+        if adult is not None and not adult.language and student is not None and student.language:
+            spoken.setdefault(link.adult, set()).add(student.language)
+    for key, languages in spoken.items():
+        if len(languages) == 1:
+            humans[key] = replace(humans[key], language=languages.pop())
+
+
 def _relation_by_role(adult: Human) -> Relation | None:
     for word, relation in RELATIONS.items():
         if word in adult.roles:

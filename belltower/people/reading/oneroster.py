@@ -212,7 +212,7 @@ class OneRosterReader:
                 sms,
                 phone,
             ) = cells[:11]
-            agents, grades, orgs, main_school = cells[11:]
+            agents, grades, orgs, main_school, language = cells[11:]
             human_key = HumanKey(f"user/{key}")
             known = self._known.get(human_key)
             rows = self._roles.get(key, ())
@@ -248,6 +248,7 @@ class OneRosterReader:
                 preferred_family=preferred_family,
                 birth_date=self._births.get(key, known.birth_date if known else None),
                 grade=into.grade(grades) if kind is HumanKind.STUDENT else "",
+                language=language or (known.language if known is not None else ""),
                 schools=self._schools(named, file, row),
                 phones=into.phones((("sms", sms, True), ("phone", phone, False)), file, row)
                 if sms or phone

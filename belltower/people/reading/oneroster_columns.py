@@ -52,6 +52,7 @@ LAYOUTS = {
             "grades",
             "orgSourcedIds",
             "primaryOrgSourcedId",
+            "metadata.homeLanguage",
         ),
         required=_ID | {"givenName", "familyName"},
         known=frozenset(
@@ -65,7 +66,17 @@ LAYOUTS = {
                 "pronouns",
             }
         ),
-        aliases={"agents": "agentSourcedIds", "grade": "grades", "orgSourcedId": "orgSourcedIds"},
+        aliases={
+            "agents": "agentSourcedIds",
+            "grade": "grades",
+            "orgSourcedId": "orgSourcedIds",
+            # OneRoster has no field for it; systems extend it by one of these.
+            "homeLanguage": "metadata.homeLanguage",
+            "metadata.language": "metadata.homeLanguage",
+            "metadata.preferredLanguage": "metadata.homeLanguage",
+            "metadata.languagePreference": "metadata.homeLanguage",
+            "metadata.primaryLanguage": "metadata.homeLanguage",
+        },
     ),
     "roles": Layout(
         wanted=(*_COMMON, "userSourcedId", "roleType", "role", "orgSourcedId"),

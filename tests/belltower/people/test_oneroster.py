@@ -135,6 +135,19 @@ def test_a_link_says_nothing_about_collecting_without_the_districts_rule(tmp_pat
     ]
 
 
+@pytest.mark.parametrize(
+    ("column", "own", "read"),
+    [("metadata.homeLanguage", "", "Spanish"), ("metadata.language", "so", "so")],
+)
+def test_adults_read_the_language_that_is_spoken_at_home(tmp_path, column, own, read):
+    """Their own where it is said, else their student's; OneRoster itself has no field for either."""
+    header, student, parent, teacher = ONEROSTER_12["users.csv"].splitlines()
+    rows = (f"{header},{column}", f"{student},Spanish", f"{parent},{own}", f"{teacher},")
+    found = reading(folder(tmp_path, ONEROSTER_12, users__csv="\n".join(rows) + "\n"))
+
+    assert ["Spanish", read, ""] == [human.language for human in found.roster.humans]
+
+
 def test_a_teacher_enrolled_as_student_stays_a_teacher_and_is_reported(tmp_path):
     """P2: nothing is guessed about who somebody is."""
     text = ONEROSTER_12["enrollments.csv"].replace("u3,teacher", "u3,student")
