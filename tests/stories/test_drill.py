@@ -2,66 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from belltower.clock import SECOND, Instant, SystemClock
+from belltower.clock import SystemClock
 from belltower.errors import NotVerified
 from belltower.ids import Ids
-from belltower.incident import drill
-from belltower.incident.drill import DrillAuthorisation
-from belltower.incident.facts import Action
 from gateway.control import ControlClient
-from gateway.site_drills import new_private_key, public_text
-from tests.stories.house import BELLTOWER, ROOT, House
-
-
-class Drill:
-    """The command line as the principal and the officer use it."""
-
-    def __init__(self, house: House) -> None:
-        self.house = house
-        self.keys = [house.folder / f"{person}.key" for person in ("p01", "p02")]
-
-    async def __call__(self, *words: object) -> tuple[int | None, str]:
-        """Run `belltower WORDS`; its exit code and all it says."""
-        process = await asyncio.create_subprocess_exec(
-            *BELLTOWER,
-            *map(str, words),
-            cwd=ROOT,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        said, _ = await process.communicate()
-        return process.returncode, said.decode()
-
-    async def begin(self, *words: object) -> tuple[int | None, str]:
-        keys = [word for key in self.keys for word in ("--key", key)]
-        return await self("drill", "begin", *words, *keys, "-c", self.house.config)
-
-    async def press(self, unit: str, *more: str) -> tuple[int | None, str]:
-        return await self("press", "-u", unit, "--exercise", *more, "-c", self.house.config)
-
-    def token(self, keys: list[Ed25519PrivateKey], *, ago: int = 0) -> str:
-        """A token by hand, of a minute that began so many seconds ago."""
-        now = SystemClock().now() - ago * SECOND
-        agreed = DrillAuthorisation(
-            id=f"by-hand-{ago}",
-            campus="lindenfield",
-            places=("lindenfield",),
-            action=Action.LOCKDOWN,
-            begins=Instant(now - SECOND),
-            until=Instant(now + 60 * SECOND),
-            authorisers=("p01", "p02"),
-            psap_accepted=True,
-        )
-        return drill.sign(agreed, (keys[0], keys[1]))
+from tests.stories.drilling import Drill
+from tests.stories.house import House
+from tests.stories.office import Office
 
 
 async def test_a_drill_is_an_exercise_everywhere_and_everything_else_is_live(tmp_path: Path) -> None:
@@ -69,10 +22,7 @@ async def test_a_drill_is_an_exercise_everywhere_and_everything_else_is_live(tmp
     house = House(tmp_path)
     async with house:
         run = Drill(house)
-        keys = [new_private_key(file) for file in run.keys]
-        with (tmp_path / "site" / "drills.toml").open("w") as file:
-            for person, key in zip(("p01", "p02"), keys, strict=True):
-                file.write(f'[[authoriser]]\nperson = "{person}"\nkey = "{public_text(key.public_key())}"\n')
+        keys = run.authorised()
         await house.run()
         await house.connect_units()
         await house.sign_in()
@@ -114,7 +64,7 @@ async def test_a_drill_is_an_exercise_everywhere_and_everything_else_is_live(tmp
         await house.eventually(page_says, within=10)
         (opened,) = house.facts("incident.opened")
         incident = opened["incident"]
-        await order(house, incident, "lockdown")
+        await Office(house).order(incident, "lockdown")
 
         async def shown() -> bool:
             units = await house.get(f"{house.units_url}/units")
@@ -148,15 +98,3 @@ async def test_a_drill_is_an_exercise_everywhere_and_everything_else_is_live(tmp
         ended = await run.press("u7", "--even-if-live")
         assert 0 == ended[0], ended[1]
         assert "actual" == house.facts("alarm.raised")[-1]["mode"]
-
-
-async def order(house: House, incident: str, action: str) -> None:
-    """Order an action on the incident's page, as a browser would."""
-    page = await house.page(f"/incidents/{incident}")
-    forms = re.findall(rf'action="/incidents/{incident}/actions">(.*?)</form>', page, re.DOTALL)
-    chosen = next(each for each in forms if f'value="{action}"' in each)
-    hidden = dict(re.findall(r'name="(form|verb)" value="([^"]*)"', chosen))
-    url = f"{house.url}/incidents/{incident}/actions"
-    form = {**hidden, "action": action}
-    async with house.session.post(url, data=form, headers={"Origin": house.url}) as answer:
-        assert answer.status == 200, await answer.text()

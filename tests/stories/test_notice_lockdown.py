@@ -29,10 +29,7 @@ GONE = ("p23", "p24", "p25")
 
 async def a_school_with_families(house: House) -> None:
     """A roster is taken, the lanes and the units run, and somebody has signed in."""
-    roster = house.folder / "roster.zip"
-    for words in (("generate", roster, "--students", 120), ("import", "-c", house.config, roster)):
-        code, said = await harm.command("roster", *words)
-        assert code == 0, said
+    await harm.take_roster(house, 120)
     await house.run()
     await house.connect_units()
     await house.sign_in()
