@@ -8,6 +8,7 @@ from belltower.clock import SECOND, Clock, Instant
 from belltower.ids import IncidentId, NoticeId, PersonId, PlaceId, UnitId, VerbId
 from belltower.incident.facts import Mode, Outcome, room_of
 from belltower.people.person import Person
+from belltower.people.reach import RosterPeople
 from floorplans import spoken
 from gateway.alarm_follower import AlarmVerbs
 from gateway.site_package import SitePackage
@@ -18,7 +19,7 @@ from notify.channels.console import Board
 from notify.delivery import State
 from notify.reply_tables import ReplyTables
 from notify.room import NotifyRoom
-from notify.site import NoticeSite, Roster
+from notify.site import NoticeSite
 from notify.store import DeliveryTables
 
 _CALLING_FOR = 12 * 3_600 * SECOND
@@ -37,7 +38,7 @@ def notice_site(
     site: SitePackage,
     *,
     url: str,
-    roster: Roster | None = None,
+    roster: RosterPeople | None = None,
     told: Callable[[Mapping[PersonId, Person]], Mapping[PersonId, Person]] = lambda people: people,
 ) -> NoticeSite:
     """The site package as notices see it; `told` adds the browsers in which people asked to be told."""
@@ -48,6 +49,7 @@ def notice_site(
         audiences=site.audiences,
         wording=site.wording,
         roster=roster,
+        roster_staff=roster,
         timezone=site.timezone,
         escalation=site.response.escalation,
         families=site.response.families,

@@ -29,7 +29,7 @@ class AudienceRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     In TOML: `all-staff = { roles = ["staff"] }`, `here = { roles = ["staff"], within = "building" }`,
     `families-7b = { roles = ["guardian"], classes = ["7b"] }`. A guardian has the places, classes and schools of the
-    children.
+    children. Who works here and has no school in any list belongs to all.
     """
 
     # Any one of these; empty: any role of the school's own people.
@@ -53,6 +53,11 @@ class AudienceRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def asks_roster(self) -> bool:
         """Whether people of the roster can be meant."""
         return bool(self.roles & FROM_ROSTER)
+
+    @property
+    def asks_staff(self) -> bool:
+        """Whether people who work at the school can be meant."""
+        return self.everyone or not self.roles or bool(self.roles - FROM_ROSTER)
 
 
 def concerned(rule: AudienceRule) -> frozenset[str] | None:
@@ -124,10 +129,14 @@ def _fits(rule: AudienceRule, person: Person) -> bool:
         and (not rule.roles or bool(rule.roles & person.roles))
         and (not rule.places or not person.places or bool(rule.places & person.places))
         and (not rule.classes or bool(rule.classes & person.classes))
-        and (not rule.schools or bool(rule.schools & person.schools))
+        and (not rule.schools or bool(rule.schools & person.schools) or _of_no_school(person))
         and (not rule.languages or person.language in rule.languages)
         and not (rule.on_site and person.on_site is False)
     )
+
+
+def _of_no_school(person: Person) -> bool:
+    return not person.schools and not person.roles & FROM_ROSTER
 
 
 def addresses(rule: AudienceRule, person: Person) -> tuple[Contact, ...]:

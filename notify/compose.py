@@ -45,6 +45,7 @@ from notify.permitted import check_incident, check_text
 from notify.planner import everywhere, slots_of, words_of
 from notify.site import NoticeSite
 from notify.snapshot import Batch, Snapshot
+from notify.staff import of_roster
 from notify.stops import Stops
 from notify.store import DeliveryTables, Ordered
 from notify.wording import exercise_only, for_families
@@ -195,9 +196,8 @@ class Composer:
         staff = list(site.people.values())
         for start in range(0, len(staff), _PEOPLE_AT_ONCE):
             await counting.take(snapshot.add(staff[start : start + _PEOPLE_AT_ONCE]))
-        if site.roster is not None and rule.asks_roster:
-            async for some in site.roster.people():
-                await counting.take(snapshot.add(some))
+        async for some in of_roster(site, rule):
+            await counting.take(snapshot.add(some))
         for notice in order.corrects:
             async for attempted in self._tables.attempted(notice):
                 await counting.take(snapshot.add_attempted(attempted))

@@ -33,6 +33,7 @@ from notify.ledger import At, nowhere
 from notify.segments import segments
 from notify.site import NoticeSite
 from notify.snapshot import Batch, Snapshot, Unsendable
+from notify.staff import asks_roster, of_roster
 from notify.stops import NOBODY, Stops
 from notify.store import DeliveryTables, Ordered, Words
 from notify.tally import Tally
@@ -177,9 +178,10 @@ class Planner:
         size = 0
         try:
             async for batch in self._batches(snapshot, order, site):
-                pending.append(batch)
-                size += len(batch.rows) + len(batch.others)
-                if size > CHUNK:
+                if batch is not None:
+                    pending.append(batch)
+                    size += len(batch.rows) + len(batch.others)
+                if size > (CHUNK if batch is not None else 0):
                     await self._write(tx, pending, order, landing)
                     tx, pending, size = Transaction(), [], 0
             await self._land(order, landing, 0)
@@ -194,14 +196,18 @@ class Planner:
 
     async def _batches(
         self, snapshot: Snapshot, order: NoticeOrdered, site: NoticeSite
-    ) -> AsyncIterator[Batch]:
-        """The whole audience, some hundred people at a time; never longer on the loop than those take."""
+    ) -> AsyncIterator[Batch | None]:
+        """The whole audience, some hundred people at a time; never longer on the loop than those take.
+
+        At a None, those before it are told before others are looked for.
+        """
         people = iter(site.people.values())
         while chunk := list(islice(people, _PEOPLE_AT_ONCE)):
             yield snapshot.add(chunk)
             await asyncio.sleep(0)
-        if site.roster is not None and snapshot.rule.asks_roster:
-            async for more in site.roster.people():
+        if asks_roster(site, snapshot.rule):
+            yield None  # who stands in the site package is told before a roster is read
+            async for more in of_roster(site, snapshot.rule):
                 yield snapshot.add(more)
                 await asyncio.sleep(0)
         for notice in order.corrects:

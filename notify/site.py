@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -27,6 +27,14 @@ class Roster(Protocol):
         ...
 
 
+class RosterStaff(Protocol):
+    """Those of a roster who work at schools."""
+
+    async def staff(self, schools: Collection[str]) -> Sequence[Person]:
+        """Those of these schools; where none is named, of the only one there is. Raises `StoreError`."""
+        ...
+
+
 class NoticeSite(Struct, frozen=True, kw_only=True):
     """One revision of the site package, as notices see it."""
 
@@ -37,6 +45,8 @@ class NoticeSite(Struct, frozen=True, kw_only=True):
     audiences: Mapping[str, AudienceRule]
     wording: WordingSet
     roster: Roster | None = None
+    # Who works here by the roster; None: only those of the site package do.
+    roster_staff: RosterStaff | None = None
     # What people read whose own language is not known.
     language: str = "en"
     # IANA name of the zone in which people read times.

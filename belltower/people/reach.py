@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
 from belltower.ids import PersonId
@@ -18,6 +18,8 @@ class RosterPeople:
 
     def __init__(self, *, store: RosterStore) -> None:
         self._store = store
+        # The staff, and the version of the roster they were read of: a lockdown does not wait for the families' rows.
+        self._staff: tuple[int, tuple[Person, ...]] | None = None
 
     async def version(self) -> int:
         """Another number whenever somebody is another, by a load or by hand."""
@@ -25,10 +27,31 @@ class RosterPeople:
 
     async def people(self) -> AsyncIterator[Sequence[Person]]:
         """All of them, some hundreds at a time, all of one revision. Raises `StoreError`."""
+        async for page in self._people(tuple(HumanKind)):
+            yield page
+
+    async def staff(self, schools: Collection[str]) -> Sequence[Person]:
+        """Those who work at these schools; where none is named, at the one school whose staff the roster has.
+
+        Of several schools, and none named, it is nobody: an alarm is no other school's. Raises `StoreError`.
+        """
+        version = await self.version()
+        if self._staff is None or self._staff[0] != version:
+            found = [one async for page in self._people((HumanKind.STAFF,)) for one in page]
+            self._staff = version, tuple(found)
+        everybody = self._staff[1]
+        if schools:
+            return [one for one in everybody if one.schools & set(schools)]
+        several = len(frozenset().union(*(one.schools for one in everybody))) > 1
+        return [] if several else everybody
+
+    async def _people(self, kinds: tuple[HumanKind, ...]) -> AsyncIterator[Sequence[Person]]:
         store = self._store
         revision, layer = await store.in_force(), await store.hands.layer()
         async for page in store.rows(revision):
-            rows = {PersonId(row[1]): row for row in page if row[4]}
+            rows = {PersonId(row[1]): row for row in page if row[4] and row[3] in kinds}
+            if not rows:
+                continue
             children = await store.children_of(list(rows), revision)
             whose = rows.keys() | {child for own in children.values() for child in own}
             classes = await store.classes_of(sorted(whose), revision)

@@ -204,6 +204,21 @@ async def test_notices_reach_guardians_by_their_children(people: RosterStore) ->
     } == {(one.kind, one.address) for one in person.contacts}
 
 
+async def test_the_staff_of_a_roster_are_read_apart_by_their_schools(people: RosterStore) -> None:
+    """Of several schools nobody is meant where none is named; the next load is seen at once."""
+    await take(people, DISTRICT)
+    everybody = {one.id: one async for page in RosterPeople(store=people).people() for one in page}
+    working = {id_ for id_, one in everybody.items() if "staff" in one.roles}
+    schools = set().union(*(everybody[id_].schools for id_ in working))
+    reach = RosterPeople(store=people)
+    of_each = {school: {one.id for one in await reach.staff({school})} for school in schools}
+    unnamed = await reach.staff(())
+
+    assert working == set().union(*of_each.values())
+    assert all(school in everybody[id_].schools for school, ids in of_each.items() for id_ in ids)
+    assert (len(working) if len(schools) == 1 else 0) == len(unnamed)
+
+
 async def test_a_number_is_found_by_its_mark(memory: RosterStore) -> None:
     """Who shares a telephone is found without opening anything; a mailbox in any letter case."""
     await take(memory, DISTRICT)

@@ -1,0 +1,113 @@
+"""Who works here by the roster is told with the staff, each human once, and after those of the site package."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from belltower.errors import StoreError
+from belltower.ids import PersonId, VerbId
+from belltower.people.person import Contact, ContactKind, Person
+from notify.audience import AudienceRule
+from notify.compose import Choice
+from notify.provider import Provider
+from notify.staff import of_roster
+from tests.notify.test_providers import Carrier
+from tests.peers.desk import DeskOptions, RosterOf, desk, order, site, staff
+
+NEW = "+15550000777"
+
+
+def works(number: int, *addresses: str, roles: Collection[str] = ("staff",), school: str = "lind") -> Person:
+    """Somebody of the roster."""
+    return Person(
+        id=PersonId(f"r{number}"),
+        name=f"Roster {number}",
+        roles=frozenset(roles),
+        schools=frozenset({school}),
+        contacts=tuple(
+            Contact(kind=ContactKind.EMAIL if "@" in one else ContactKind.SMS, address=one)
+            for one in addresses
+        ),
+    )
+
+
+class Staff:
+    """The staff of a roster."""
+
+    def __init__(self, *people: Person, broken: bool = False) -> None:
+        self.people = people
+        self.broken = broken
+        self.asked: list[frozenset[str]] = []
+
+    async def staff(self, schools: Collection[str]) -> Sequence[Person]:
+        self.asked.append(frozenset(schools))
+        if self.broken:
+            raise StoreError("the roster cannot be read")
+        return self.people
+
+
+SAME_NUMBER = works(1, "+15550000100", "other@school.example")
+SAME_MAILBOX = works(2, "P1@school.example", "+15550000888")
+TEACHES = works(3, NEW)
+PARENT_TOO = works(4, "+15550000778", roles=("staff", "guardian"))
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> DeskOptions:
+    return DeskOptions(database=str(tmp_path / "desk.db"))
+
+
+async def test_staff_of_the_roster_belong_to_staff_audiences_each_human_once(options: DeskOptions) -> None:
+    """Who has a number or a mailbox in common with the site package is that person, and is not told elsewhere too."""
+    sms = Carrier()
+    people = staff(2)
+    school = replace(site(people), roster_staff=Staff(SAME_NUMBER, SAME_MAILBOX, TEACHES, PARENT_TOO))
+    async with desk(options, school=school, channels=[Provider(channel=sms)]) as running:
+        await running.is_ordered(order())
+        await running.is_settled(6)
+        rows = await running.rows()
+        draft = await running.room.composer(drilling=lambda: False).write(
+            VerbId("vrb_1"), Choice(template="staff-notice", audience="all-staff"), PersonId("p0")
+        )
+
+    assert ["+15550000100", "+15550000101", NEW, "+15550000778"] == sorted(sms.asked, key=sms.asked.index)
+    assert {"p0", "p1", "r3", "r4"} == {row.person for row in rows}
+    assert 4 == draft.counted.people
+
+
+async def test_who_stands_in_the_site_package_is_told_though_no_roster_can_be_read(
+    options: DeskOptions,
+) -> None:
+    """An alarm fails open: the rest is tried again."""
+    sms = Carrier()
+    school = replace(site(staff(3, kinds=("sms",))), roster_staff=Staff(broken=True))
+    async with desk(options, school=school, channels=[Provider(channel=sms)]) as running:
+        await running.is_ordered(order())
+        await running.is_settled(3)
+
+    assert 3 == len(sms.asked)
+
+
+@pytest.mark.parametrize(
+    ("rule", "ids"),
+    [
+        (AudienceRule(everyone=True), {"r3", "r4"}),
+        (AudienceRule(roles=frozenset({"staff"})), {"r3", "r4"}),
+        (AudienceRule(roles=frozenset({"guardian"})), {"r4", "g1"}),
+        (AudienceRule(roles=frozenset({"guardian", "staff"})), {"r3", "r4", "g1"}),
+    ],
+)
+async def test_a_rule_reads_of_the_roster_whom_it_can_mean(rule: AudienceRule, ids: set[str]) -> None:
+    """A teacher with a child here is meant as a guardian too; one of the site package is not told twice as staff."""
+    people = (SAME_NUMBER, TEACHES, PARENT_TOO)
+    family = works(9, "+15550000999", roles=("guardian",))
+    school = replace(
+        site(staff(1), RosterOf(*people, replace(family, id=PersonId("g1")))), roster_staff=Staff(*people)
+    )
+
+    found = {one.id async for page in of_roster(school, rule) for one in page}
+
+    assert ids <= found
+    assert "r1" not in found
