@@ -57,6 +57,17 @@ class Addresses:
         except Unreadable:
             return ""
 
+    def open_all(self, given: Iterable[tuple[str, bytes | None]]) -> list[str]:
+        """As `open`, of many deliveries."""
+        open_one = self._vault.opener(TABLE, FIELD)
+        opened: list[str] = []
+        for delivery, sealed in given:
+            try:
+                opened.append("" if sealed is None else open_one(delivery, sealed).decode())
+            except Unreadable:
+                opened.append("")
+        return opened
+
     def rows(self, rows: Iterable[tuple[SQLValue, ...]]) -> list[tuple[SQLValue, ...]]:
         """Rows of a snapshot's batch as `ADD_DELIVERY` takes them: no address in clear."""
         given = list(rows)

@@ -107,7 +107,6 @@ COLUMNS = (
     "id, notice, revision, incident, person, channel, sealed, state, reason, provider_id, attempts, begun_at,"
     " language, parts"
 )
-WIDTH = len(COLUMNS.split(","))
 
 
 class Ordered(Struct, frozen=True, kw_only=True):

@@ -7,8 +7,8 @@ from msgspec import Struct
 from belltower.clock import Instant
 from belltower.errors import StoreError
 from belltower.ids import NoticeId
-from notify.delivery import Delivery
-from notify.delivery_rows import COLUMNS, WIDTH, Rows
+from notify.delivery import Delivery, State
+from notify.delivery_rows import COLUMNS, Rows
 
 # A due time further off than the longest wait was written before the wall clock stepped back: it is due.
 _LEASE = """
@@ -32,8 +32,8 @@ INSERT INTO notice_attempt (delivery, number, begun_at)
 SELECT id, attempts, begun_at FROM notice_delivery WHERE lease = :lease AND lease <> ''
 """
 
-_LEASED = f"""
-SELECT {", ".join("d." + name for name in COLUMNS.split(", "))},
+_LEASED = """
+SELECT d.id, d.sealed, d.incident, d.person, d.reason, d.provider_id, d.attempts, d.language, d.parts,
     t.subject, t.body, CASE WHEN n.released_at > n.ordered_at THEN n.released_at ELSE n.ordered_at END,
     n.superseded_by, n.template
 FROM notice_delivery d
@@ -41,7 +41,7 @@ JOIN notice n ON n.notice = d.notice AND n.revision = d.revision
 JOIN notice_words t ON t.notice = d.notice AND t.revision = d.revision AND t.channel = d.channel
     AND t.language = d.language
 WHERE d.lease = :lease AND d.lease <> '' ORDER BY d.urgency, d.notice, d.revision, d.id
-"""  # noqa: S608 - the columns are a constant
+"""
 
 # The next notice, from this very revision on, of which something is pending: one step in the index, however many rows
 # it has. Asked with `>`, SQLite would walk through all that are equal.
@@ -136,16 +136,47 @@ class Leasing(Rows):
             rows = await self._database.read(_LEASED, lease=lease)
         except StoreError:  # one read in trouble is no reason to give up a batch
             rows = await self._database.read(_LEASED, lease=lease)
+        addresses = self.addresses.open_all((row[0], row[1]) for row in rows)
         return [
             Leased(
-                delivery=self._delivery(row[:WIDTH]),
-                subject=row[WIDTH],
-                body=row[WIDTH + 1],
-                ordered_at=Instant(row[WIDTH + 2]),
-                superseded_by=row[WIDTH + 3],
-                template=row[WIDTH + 4],
+                delivery=Delivery(
+                    id=id_,
+                    notice=waiting.notice,
+                    revision=waiting.revision,
+                    incident=incident,
+                    person=person,
+                    channel=channel,
+                    address=address,
+                    state=State.SENDING,
+                    reason=reason,
+                    provider_id=provider_id,
+                    attempts=attempts,
+                    begun_at=now,
+                    language=language,
+                    parts=parts,
+                ),
+                subject=subject,
+                body=body,
+                ordered_at=ordered_at,
+                superseded_by=superseded_by,
+                template=template,
             )
-            for row in rows
+            for address, (
+                id_,
+                _,
+                incident,
+                person,
+                reason,
+                provider_id,
+                attempts,
+                language,
+                parts,
+                subject,
+                body,
+                ordered_at,
+                superseded_by,
+                template,
+            ) in zip(addresses, rows, strict=True)
         ]
 
     async def unlease(self, lease: str) -> None:

@@ -99,6 +99,8 @@ class Sender:
         self._window = min(_FIRST_WINDOW, provider.pace.at_once)
         # Windows that may be leased at once, and the seconds that a message takes, of late.
         self._ahead = 1.0
+        # The window is open, and nothing has gone wrong since.
+        self._steady = False
         self._took = _AHEAD
         # So few in flight and in line are worth a lease.
         self._worth_at = 0.0
@@ -200,6 +202,8 @@ class Sender:
 
     def _free(self) -> int:
         """Places in flight or in line, as soon as they are worth a commit."""
+        if self._steady:
+            self._ahead = min(_MOST_AHEAD, 1 + _AHEAD / (self._took + 1e-4))
         places = int(self._window * self._ahead)
         flying = len(self._flying)
         self._worth_at = places - max(places / _SHARE, (places - self._window) / 2)
@@ -408,10 +412,9 @@ class Sender:
 
     def _healthy(self) -> None:
         self._troubles = self._uncertain_run = 0
-        if self._window < self._pace.at_once:
-            self._window += 1
-        if self._window == self._pace.at_once:
-            self._ahead = min(_MOST_AHEAD, 1 + _AHEAD / (self._took + 1e-4))
+        if not self._steady:
+            self._window = min(self._window + 1, self._pace.at_once)
+            self._steady = self._window == self._pace.at_once
         if self._said:
             self._said = ""
             _log.info("channel_well", channel=self._name)
@@ -433,7 +436,7 @@ class Sender:
 
     def _step_back(self, window: int, reason: str) -> None:
         """Ask with fewer at once; what only stood in line is pending again, for nothing of it has left."""
-        self._window, self._ahead = window, 1.0
+        self._window, self._ahead, self._steady = window, 1.0, False
         self._stand_down(reason)
 
     def _stand_down(self, reason: str = "stopped") -> None:

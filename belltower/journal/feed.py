@@ -51,10 +51,12 @@ class Feed(Generic[F]):
 
         The taps hear of them first.
         """
+        given = {None if draft is None else type(draft.fact) for draft in drafts}
         for kinds, tap in self._taps:
-            for row, draft in zip(rows, drafts, strict=True):
-                if draft is not None and isinstance(draft.fact, kinds):
-                    unless_mistaken(tap, self._made(row, draft))
+            if any(kind is not None and issubclass(kind, kinds) for kind in given):
+                for row, draft in zip(rows, drafts, strict=True):
+                    if draft is not None and isinstance(draft.fact, kinds):
+                        unless_mistaken(tap, self._made(row, draft))
         for row, draft in zip(rows, drafts, strict=True):
             position = row[1]
             if position == UNPLACED:
@@ -76,7 +78,8 @@ class Feed(Generic[F]):
                 self._rows[slot] = row
                 self._entries[slot] = draft
             self._fed += 1
-            self._latest[None if draft is None else type(draft.fact)] = self._fed
+        for kind in given:
+            self._latest[kind] = self._fed
         if self._wakers:
             self.wake()
 

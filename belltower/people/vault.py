@@ -228,6 +228,22 @@ class Vault:
         except (InvalidTag, ValueError) as error:
             raise Unreadable(f"{table}.{field}: not as it was sealed there") from error
 
+    def opener(self, table: str, field: str) -> Callable[[str, bytes], bytes]:
+        """As `open`, for the same field of many rows, each by its key and what is sealed in it."""
+        decrypt, head = self._ciphers[self._ring.current].decrypt, self._head
+        before, after = f"{table}\0".encode(), f"\0{field}".encode()
+        nonce, text = len(head), len(head) + _NONCE
+
+        def open_one(row: str, sealed: bytes) -> bytes:
+            if not sealed.startswith(head):
+                return self.open(table, row, field, sealed)
+            try:
+                return decrypt(sealed[nonce:text], sealed[text:], before + row.encode() + after)
+            except (InvalidTag, ValueError) as error:
+                raise Unreadable(f"{table}.{field}: not as it was sealed there") from error
+
+        return open_one
+
     def mark(self, purpose: str, normalised: str | bytes) -> bytes:
         """What `normalised` is found by without being known: equal for equal text and purpose."""
         text = normalised.encode() if isinstance(normalised, str) else normalised

@@ -64,7 +64,8 @@ class TwilioSMS:
             urlencode({"MessagingServiceSid" if number.startswith("MG") else "From": number})
             for number in settings.numbers
         ]
-        self._encoded: tuple[str, str] = ("", "")
+        # A text, and what it comes to between address and validity, for each sender.
+        self._encoded: tuple[str, list[str]] = ("", [])
         self._api = TwilioAPI(
             base_url=settings.base_url,
             account=settings.account,
@@ -114,12 +115,13 @@ class TwilioSMS:
 
     def _form(self, message: Message) -> str:
         body, encoded = self._encoded
-        if body != message.body:  # the same text goes to thousands: encode it once
-            encoded = f"&Body={quote_plus(message.body)}&ValidityPeriod="
+        if body != message.body or not encoded:  # the same text goes to thousands: encode it once
+            text = f"&Body={quote_plus(message.body)}&ValidityPeriod="
+            encoded = [f"&{sender}{text}" for sender in self._senders]
             self._encoded = (message.body, encoded)
         address = message.address
         to = f"%2B{address[1:]}" if _NUMBER.fullmatch(address) else quote_plus(address)
-        sender = self._senders[message.number % len(self._senders)]
+        middle = encoded[message.number % len(encoded)]
         validity = max(1, min(_LONGEST_VALIDITY, int(message.ttl)))
         callback = f"{self._callback}{message.delivery}" if self._callback else ""
-        return f"To={to}&{sender}{encoded}{validity}{callback}"
+        return f"To={to}{middle}{validity}{callback}"
