@@ -27,7 +27,9 @@ SHOWN = 50
 LONGEST = 80
 """Letters of the longest question that is read."""
 
-_SLICE = 5_000
+_SLICE = 2_000
+_LOOK = 30.0
+"""Seconds between looks whether anybody is another."""
 _ORDER = {kind: at for at, kind in enumerate(HumanKind)}
 # Letters that Unicode does not take apart into a letter and a mark, and signs inside of words.
 _BARE = str.maketrans(
@@ -84,6 +86,12 @@ class NameIndex:
         self._entries: dict[PersonId, Entry] = {}
         self._schools: dict[SchoolKey, dict[PersonId, str]] = {}
         self._reading = asyncio.Lock()
+
+    async def run(self) -> None:
+        """For ever: have the names ready before somebody asks."""
+        while True:
+            await self.fresh()
+            await asyncio.sleep(_LOOK)
 
     async def fresh(self) -> None:
         """Read what has changed since. Raises `StoreError`."""
@@ -142,20 +150,21 @@ class NameIndex:
         listed = None
         if school_class is not None:
             listed = {person for person, _ in await self._store.class_list(school_class)}
-        found: list[Entry] = []
-        every = [self._entries[one] for one in listed if one in self._entries] if listed else []
-        for piece in _slices(list(self._entries.values()) if listed is None else every):
-            found += [entry for entry in piece if all(word in entry.text for word in words)]
-            await asyncio.sleep(0)
         whole = [f"{word} " for word in words]
 
-        def order(entry: Entry) -> tuple[int, int, str]:
+        def order(entry: Entry) -> tuple[int, int, str, PersonId]:
             text = f"{entry.text} "
-            return sum(word not in text for word in whole), _ORDER[entry.kind], entry.name
+            return sum(word not in text for word in whole), _ORDER[entry.kind], entry.name, entry.id
 
-        found.sort(key=order)
+        found: list[tuple[int, int, str, PersonId]] = []
+        every = [self._entries[one] for one in listed if one in self._entries] if listed else []
+        for piece in _slices(list(self._entries.values()) if listed is None else every):
+            found += [order(entry) for entry in piece if all(word in entry.text for word in words)]
+            await asyncio.sleep(0)
+        found.sort()
+        meant = [self._entries[one] for _, _, _, one in found if one in self._entries]
         shown: list[PersonId] = []
-        for piece in _slices(found, SHOWN):
+        for piece in _slices(meant, SHOWN):
             for entry, schools in zip(piece, await self._at(piece, school, within), strict=True):
                 inside = within is None or not schools.isdisjoint(within)
                 if inside and (school is None or school in schools):

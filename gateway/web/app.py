@@ -13,6 +13,7 @@ from aiohttp import web
 from belltower.clock import Clock
 from belltower.ids import Ids, PersonId, RandomBytes
 from belltower.people.grant import ADMINISTRATOR, SHIPPED
+from belltower.people.search import NameIndex
 from belltower.people.store import RosterStore
 from belltower.store import Database
 from belltower.tasks import Crew
@@ -61,8 +62,10 @@ class Web:
         fanout: Fanout,
         sign_in: SignIn,
         ledger: Ledger | None = None,
+        names: NameIndex | None = None,
     ) -> None:
         self.app = app
+        self._names = names
         self._ledger = ledger
         self.fanout = fanout
         self._live = live
@@ -74,6 +77,8 @@ class Web:
         crew.essential("web.publish", self._live.publish)
         crew.essential("web.watch", self._live.watch)
         crew.essential("web.heartbeats", self.fanout.heartbeats)
+        if self._names is not None:
+            crew.mendable("web.names", self._names.run)
         if self._ledger is not None:
             crew.essential("web.ledger", self._ledger.run)
 
@@ -255,12 +260,14 @@ def make_web(
             clock=clock,
         )
         app.add_routes(giving.routes())
+    searched = None
     if people is not None:
         pages.people = True
         listed = PeoplePages(
             store=people, pages=pages, renderer=renderer, names=desk.names, ids=ids, clock=clock
         )
         app.add_routes(listed.routes())
+        searched = listed.index
     if feed is not None:
         app.add_routes(AlertFeed(plan=feed, live=live, sessions=sessions, clock=clock).routes())
 
@@ -273,4 +280,4 @@ def make_web(
 
     app.cleanup_ctx.append(threads)
     app.on_shutdown.append(shutdown)
-    return Web(app=app, live=live, fanout=fanout, sign_in=sign_in, ledger=ledger)
+    return Web(app=app, live=live, fanout=fanout, sign_in=sign_in, ledger=ledger, names=searched)

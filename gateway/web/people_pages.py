@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -57,7 +58,7 @@ class PeoplePages:
         self, *, store: RosterStore, pages: Pages, renderer: Renderer, names: Names, ids: Ids, clock: Clock
     ) -> None:
         self._store = store
-        self._index = NameIndex(store=store)
+        self.index = NameIndex(store=store)
         self._editing = Editing(store=store, clock=clock, ids=ids)
         self._pages = pages
         self._renderer = renderer
@@ -91,7 +92,7 @@ class PeoplePages:
         given = {name: str(form.get(name, "")).strip() for name in ("name", "school", "class")}
         reach = reach_of(request, session, Right.PEOPLE_SEE)
         try:
-            found = await self._index.search(
+            found = await self.index.search(
                 given["name"],
                 school=SchoolKey(given["school"]) if given["school"] else None,
                 school_class=ClassKey(given["class"]) if given["class"] else None,
@@ -101,11 +102,12 @@ class PeoplePages:
             return await self._answered(request, session, given, fault=str(error), status=409)
         known = {one.id: one for one in await self._store.known(found.people)}
         schools = {str(one.key): one.name for one in await self._store.schools()}
-        lines = [
-            person_line(known[person], schools, close=bool(self._index.close_to(person)))
-            for person in found.people
-            if person in known
-        ]
+        lines = []
+        for person in found.people:
+            if person in known:
+                close = bool(self.index.close_to(person))
+                lines.append(person_line(known[person], schools, close=close))
+                await asyncio.sleep(0)
         _log.info("people_searched", person=session.person, found=len(lines))
         return await self._answered(request, session, given, lines=lines, more=found.more)
 
@@ -168,10 +170,10 @@ class PeoplePages:
         fault: str = "",
         status: int = 200,
     ) -> web.Response:
-        await self._index.fresh()
+        await self.index.fresh()
         human, zone, known = found.known.human, self._renderer.zone, found.known
         sealed = may(request, session, Right.PEOPLE_DISCLOSE, found.places)
-        close = await self._store.known(self._index.close_to(known.id))
+        close = await self._store.known(self.index.close_to(known.id))
         students = await self._store.names_of([one.student for one in found.doubts])
         befores = {one.id: one for one in await self._store.known([one.before for one in found.doubts])}
         values = {
