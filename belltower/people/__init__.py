@@ -8,7 +8,7 @@
     resealing.py  what lies sealed in any table, counted by key and sealed anew
     tables.py     versions of records, each in force from one revision until another; all SQL
     records.py    records to sealed rows and back
-    store.py      RosterStore: what is in force, and the keys turned under it
+    store.py      RosterStore: what is in force
     by_hand.py    pure: what people changed by hand wins over every load; hand_store.py, word_store.py, hand_tables.py
     editing.py    the verbs of changing something by hand, and of writing down who may collect
     doubt.py      pure: contacts without an id who may be the same person; doubting.py, doubt_store.py: until somebody says

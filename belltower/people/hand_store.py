@@ -13,7 +13,7 @@ from belltower.ids import PersonId
 from belltower.people import hand_tables as tables
 from belltower.people.by_hand import Fields, HandField, HandValue, Layer
 from belltower.people.vault import Vault
-from belltower.store import Database, Priority, Transaction
+from belltower.store import Database, Transaction
 
 _TABLE, _WORDS, _DOUBTS = "people_hand", "people_word", "people_doubt"
 _AT_ONCE = 250
@@ -127,34 +127,6 @@ class HandStore:
         """They stand in facts, which `tx` commits."""
         for change in changes:
             tx.add(tables.TOLD, expect=1, change=change.id)
-
-    async def reseal(self) -> int:
-        """Seal with the current key what another key sealed; how many rows that were. Raises `Unreadable`."""
-        fields = await self._anew(
-            tables.SEALED_OTHERWISE, tables.SEALED_ANEW, _TABLE, ("subject", "field"), joint="|"
-        )
-        words = await self._anew(
-            tables.WORDS_SEALED_OTHERWISE, tables.WORD_SEALED_ANEW, _WORDS, ("word",), joint=""
-        )
-        doubts = await self._anew(
-            tables.DOUBTS_SEALED_OTHERWISE, tables.DOUBT_SEALED_ANEW, _DOUBTS, ("doubt",), joint=""
-        )
-        return fields + words + doubts
-
-    async def _anew(self, ask: str, write: str, name: str, keys: tuple[str, ...], *, joint: str) -> int:
-        count, vault = 0, self._vault
-        while rows := await self._database.read(ask, current=vault.current, limit=_AT_ONCE):
-            tx = Transaction()
-            for *key, body in rows:
-                place = joint.join(key)
-                plain = vault.open(name, place, "body", bytes(body))
-                sealed = vault.seal(name, place, "body", plain)
-                tx.rows(
-                    write, [{**dict(zip(keys, key, strict=True)), "body": sealed, "current": vault.current}]
-                )
-            await self._database.submit(tx, priority=Priority.BULK)
-            count += len(rows)
-        return count
 
 
 def _row(subject: str, name: str) -> str:

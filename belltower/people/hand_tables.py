@@ -78,15 +78,6 @@ UNTOLD = f"SELECT {_CHANGE} FROM people_change WHERE told = 0 ORDER BY change LI
 CHANGES_OF = f"SELECT {_CHANGE} FROM people_change WHERE person = :person OR adult = :person ORDER BY change DESC LIMIT :limit"
 TOLD = "UPDATE people_change SET told = 1 WHERE change = :change AND told = 0"
 
-SEALED_OTHERWISE = "SELECT subject, field, body FROM people_hand WHERE sealed_with <> :current ORDER BY subject, field LIMIT :limit"
-SEALED_ANEW = (
-    "UPDATE people_hand SET body = :body, sealed_with = :current"
-    " WHERE subject = :subject AND field = :field AND sealed_with <> :current"
-)
-WORDS_SEALED_OTHERWISE = (
-    "SELECT word, body FROM people_word WHERE sealed_with <> :current ORDER BY word LIMIT :limit"
-)
-WORD_SEALED_ANEW = "UPDATE people_word SET body = :body, sealed_with = :current WHERE word = :word AND sealed_with <> :current"
 
 _DOUBT = "doubt, source, student, before, after, mark, state, body, found_at, decided_by"
 DOUBTS_IN = f"SELECT {_DOUBT} FROM people_doubt WHERE state = :state ORDER BY found_at, doubt LIMIT :limit"
@@ -106,8 +97,4 @@ DOUBTED = (
 DOUBT_GONE = "UPDATE people_doubt SET state = 'gone' WHERE doubt = :doubt AND state IN ('open', 'keep')"
 DOUBT_DECIDED = "UPDATE people_doubt SET state = :state, decided_by = :by, decided_at = :at WHERE doubt = :doubt AND state = 'open'"
 DOUBT_TAKEN = "UPDATE people_doubt SET state = 'taken' WHERE doubt = :doubt AND state IN ('same', 'other')"
-DOUBTS_SEALED_OTHERWISE = (
-    "SELECT doubt, body FROM people_doubt WHERE sealed_with <> :current ORDER BY doubt LIMIT :limit"
-)
-DOUBT_SEALED_ANEW = "UPDATE people_doubt SET body = :body, sealed_with = :current WHERE doubt = :doubt AND sealed_with <> :current"
 UNFINISHED_SINCE = "SELECT max(begun_at), max(ready_at) FROM roster_revision WHERE taken_at = 0"

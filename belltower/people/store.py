@@ -1,8 +1,8 @@
-"""The rosters kept: what is in force, read by everybody, and the vault's keys turned under it."""
+"""The rosters kept: what is in force, read by everybody."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from msgspec import structs
@@ -24,7 +24,6 @@ from belltower.people.records import (
     known_human,
     known_link,
     normalised_mailbox,
-    place,
     school,
     school_class,
     schools_of,
@@ -43,17 +42,13 @@ from belltower.people.roster import (
 from belltower.people.tables import (
     IN_FORCE,
     REVISIONS,
-    SEALED,
     STEPS,
     Kept,
-    sealed_anew,
-    sealed_otherwise,
     select,
-    table,
 )
 from belltower.people.vault import Vault
 from belltower.people.word_store import WordStore
-from belltower.store import Database, Priority, SQLValue, Transaction
+from belltower.store import Database, SQLValue
 
 _PAGE = 250
 
@@ -279,34 +274,6 @@ class RosterStore:
     ) -> list[tuple[Any, ...]]:
         at = await self.in_force() if revision is None else revision
         return await self.database.read(select(kept, where), revision=at, **params)
-
-    # -- keys
-
-    async def reseal(self) -> int:
-        """Seal with the vault's current key what another key sealed; how many rows that were.
-
-        Some rows at a time, each time a commit: it may be broken off anywhere and begun again. When it is through,
-        the ring can be reduced. Raises `Unreadable` at a row whose key is not in the ring.
-        """
-        count = 0
-        for kept in SEALED:
-            while rows := await self.database.read(
-                sealed_otherwise(kept), current=self.vault.current, limit=_PAGE
-            ):
-                tx = Transaction()
-                tx.rows(sealed_anew(kept), [self._anew(kept, row) for row in rows])
-                await self.database.submit(tx, priority=Priority.BULK)
-                count += len(rows)
-        return count + await self.hands.reseal()
-
-    def _anew(self, kept: Kept, row: Iterable[Any]) -> dict[str, SQLValue]:
-        source, ident, since, *fields = row
-        at, name = place(source, ident, since), table(kept)
-        sealed = {
-            column: self.vault.seal(name, at, column, self.vault.open(name, at, column, bytes(before)))
-            for column, before in zip(SEALED[kept], fields, strict=True)
-        }
-        return {"current": self.vault.current, "source": source, "ident": ident, "since": since, **sealed}
 
 
 def _under(layer: Layer, known: KnownLink) -> KnownLink:

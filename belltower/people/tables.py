@@ -188,21 +188,3 @@ def outdated(kept: Kept) -> tuple[str, str]:
         f"SELECT 1 FROM {name} WHERE {which} LIMIT 1",
         f"DELETE FROM {name} WHERE {which} AND ident IN ({some})",
     )
-
-
-def sealed_otherwise(kept: Kept) -> str:
-    """Some rows whose fields another key sealed."""
-    columns = ", ".join(("source", "ident", "since", *SEALED[kept]))
-    return (
-        f"SELECT {columns} FROM {table(kept)}"
-        " WHERE sealed_with <> :current ORDER BY source, ident, since LIMIT :limit"
-    )
-
-
-def sealed_anew(kept: Kept) -> str:
-    """The same fields under the current key."""
-    sets = ", ".join(f"{column} = :{column}" for column in SEALED[kept])
-    return (
-        f"UPDATE {table(kept)} SET sealed_with = :current, {sets}"
-        " WHERE source = :source AND ident = :ident AND since = :since AND sealed_with <> :current"
-    )

@@ -17,7 +17,7 @@ from belltower.people.reach import RosterPeople
 from belltower.people.roster import HumanKind, LinkSource, MayCollect, Roster
 from belltower.people.store import RosterStore
 from belltower.people.vault import Vault
-from tests.belltower.people.test_taking import DISTRICT, RING, Tick, inline, memory, take, taking  # noqa: F401
+from tests.belltower.people.test_taking import DISTRICT, RING, Tick, inline, memory, resealed, take, taking  # noqa: F401
 
 RUTH = PersonId("per_ruth")
 GUARDIAN = next(
@@ -205,7 +205,7 @@ async def test_the_layer_lies_sealed_and_its_keys_are_turned(memory) -> None:  #
     assert GUARDIAN.family not in plain
 
     ring = RING.turned()
-    await inline(connection, Vault(ring=ring)).reseal()
+    await resealed(inline(connection, Vault(ring=ring)))
     reduced = inline(connection, Vault(ring=ring.reduced()))
     assert "Quetzalcoatl" == (await reduced.human(person)).human.family
 
