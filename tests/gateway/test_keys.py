@@ -27,6 +27,7 @@ from notify.reply_tables import ReplyTables
 from notify.store import DeliveryTables
 from tests.gateway.cli.house import house
 from tests.notify.test_sealing import SUBSCRIPTION
+from tests.servers.postgres import postgres  # noqa: F401 - a fixture
 
 CLEAR = frozenset(
     {
@@ -78,9 +79,11 @@ async def filled(database: Database, vault: Vault, deliveries: int = 700) -> Non
 
 
 @pytest.fixture
-async def database(tmp_path: Path):
+async def database(tmp_path: Path, request: pytest.FixtureRequest):
     """The desk's own connection."""
-    made = await open_database(f"sqlite://{tmp_path}/desk.db")
+    district = getattr(request, "param", "sqlite") == "postgres"
+    url = request.getfixturevalue("postgres").database() if district else f"sqlite://{tmp_path}/desk.db"
+    made = await open_database(url)
     yield made
     await made.close()
 
@@ -151,6 +154,7 @@ async def _sealed(database: Database, delivery: str) -> bytes:
     )
 
 
+@pytest.mark.parametrize("database", ["sqlite", "postgres"], indirect=True)
 async def test_turning_that_is_broken_off_goes_on_and_makes_no_other_key(
     database: Database, tmp_path: Path
 ) -> None:

@@ -1,6 +1,8 @@
 """`belltower migrate` knows every room's tables."""
 
+import asyncio
 import importlib
+import json
 import pkgutil
 from pathlib import Path
 
@@ -8,6 +10,9 @@ import pytest
 
 from belltower.store import Step, open_database
 from gateway import migration
+from gateway.settings import load
+from tests.gateway.cli.house import belltower, house
+from tests.notify.test_sealing import files_with, older
 
 PACKAGES = ("belltower", "floorplans", "gateway", "hardware", "notify", "reunification")
 
@@ -46,3 +51,20 @@ async def test_all_steps_are_taken_once(steps: list[Step], tmp_path: Path) -> No
         await database.close()
 
     assert {(step.room, step.number) for step in steps} == set(taken)
+
+
+async def test_addresses_that_an_older_program_left_in_clear_are_sealed_by_the_command(
+    tmp_path: Path,
+) -> None:
+    """Under the keys that the desk lane then finds; done again, nothing is left to do."""
+    config = house(tmp_path)
+    state = load(config, secrets=False).state
+    state.folder.mkdir(parents=True)
+    await (await older(f"sqlite://{state.desk_database}", 20)).close()
+    assert files_with(state.folder, "@home.example")
+    for _ in range(2):
+        done = await asyncio.to_thread(belltower, "migrate", "--json", "-c", config)
+        assert ["alarm", "desk"] == [json.loads(line)["database"] for line in done.stdout.splitlines()]
+
+    assert [] == files_with(state.folder, "@home.example", "14086660")
+    assert (state.folder / "people.keys").exists()
