@@ -404,6 +404,9 @@ account = "1234"
 [desk.web]
 port = {live_port}
 
+[notify]
+test_to = {{ sms = "+15550100199", email = "it@school.example" }}
+
 [notify.channels.text]
 kind = "twilio"
 account = "{ACCOUNT}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from belltower.clock import SECOND, Clock, Instant
 from belltower.errors import NotPermitted, WrongState
@@ -172,6 +172,8 @@ class FamilySites:
 
 
 def _forms(template: str, wording: WordingSet) -> Iterator[str]:
-    known = wording.source.templates.get(template)
-    if known is not None:
-        yield from (known.sms, known.voice, known.subject, known.body, known.push, known.paging, known.sign)
+    """In whatever language: a translation may name what its source leaves out."""
+    for own in wording.languages.values():
+        known = own.templates.get(template)
+        if known is not None:
+            yield from asdict(known).values()

@@ -32,6 +32,9 @@ STEPS = (
     ),
 )
 
+TEMPLATE = "test"
+"""What a test says."""
+
 PROVEN_FOR = 31 * 86_400 * SECOND
 """How long a proof counts."""
 

@@ -28,7 +28,7 @@ from belltower.store import Transaction
 from notify.audience import AudienceRule
 from notify.delivery import State
 from notify.planner import slots_of, words_of
-from notify.proof_tables import PROVEN_FOR, Asked, Proof, ProofTables, Proven, Seen
+from notify.proof_tables import PROVEN_FOR, TEMPLATE, Asked, Proof, ProofTables, Proven, Seen
 from notify.provider import Provider
 from notify.site import NoticeSite
 from notify.snapshot import Snapshot
@@ -40,8 +40,6 @@ _log = log.get("notify")
 
 TESTED = PersonId("channel-test")
 """To whom a test goes where its address is nobody's in the site package."""
-
-TEMPLATE = "test"
 
 WITHIN = 120 * SECOND
 """Until then a test waits for its receipt; one that comes later still counts."""

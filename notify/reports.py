@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from belltower.incident.facts import Mode
 from belltower.store import Database
 from notify.addresses import Addresses
 from notify.delivery import State
+from notify.proof_tables import TEMPLATE
 from notify.standing import Counts, Row, Standing
 from notify.store import Words
 
@@ -58,6 +60,9 @@ _WORDS = """
 SELECT channel, language, body, subject FROM notice_words
 WHERE notice = :notice AND revision = :revision ORDER BY channel, language
 """
+
+
+_CODE = re.compile(r"(?<![\d:])\d(?: ?\d){3}(?![\d:])")
 
 
 class Listed(Struct, frozen=True, kw_only=True):
@@ -110,9 +115,12 @@ class Reports:
         return _listed(rows[0]) if rows else None
 
     async def words(self, listed: Listed) -> list[Words]:
-        """The filled texts, for each channel and language."""
+        """The filled texts, for each channel and language; a test's without its code, which proves that one has it."""
         rows = await self._database.read(_WORDS, notice=listed.notice, revision=listed.revision)
-        return [Words(channel=row[0], language=row[1], body=row[2], subject=row[3]) for row in rows]
+        hide = _CODE.sub if listed.template == TEMPLATE else _as_it_is
+        return [
+            Words(channel=row[0], language=row[1], body=hide("····", row[2]), subject=row[3]) for row in rows
+        ]
 
     async def lines(self, listed: Listed) -> AsyncIterator[Sequence[Line]]:
         """Every delivery, by channel, in no order that tells anything of the addresses."""
@@ -216,3 +224,7 @@ def _line(row: Sequence[Any], address: str) -> Line:
         language=row[10],
         parts=row[11],
     )
+
+
+def _as_it_is(_instead: str, text: str) -> str:
+    return text

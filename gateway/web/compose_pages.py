@@ -11,7 +11,7 @@ from multidict import MultiDictProxy
 
 from belltower.clock import Clock
 from belltower.errors import NotPermitted, Refused
-from belltower.ids import Ids, NoticeId, PersonId, VerbId
+from belltower.ids import Ids, IncidentId, NoticeId, PersonId, VerbId
 from belltower.people.grant import Right
 from gateway.web.compose_view import DraftView, chosen, draft_view, lists, spoken_forecast
 from gateway.web.desk import Names
@@ -22,6 +22,7 @@ from gateway.web.permits import NOTICE_HANDS, may, reach_of, require, require_an
 from gateway.web.render import Renderer
 from gateway.web.store import Session
 from gateway.web.stream import Fanout, event
+from gateway.web.view import day
 from notify.audience import concerned
 from notify.compose import Changed
 from notify.draft import REASONS, TEST_GROUP, Draft, DraftState
@@ -93,6 +94,13 @@ class ComposePages:
         session = await require(request, Right.NOTICE_WRITE, None)
         return await self._form(request, session, "")
 
+    async def family_site(self) -> str:
+        """Where families were told to go of late, in a sentence; "" where they were told of no place."""
+        told = await self._room.notify.sites.told(IncidentId(""))
+        if not told:
+            return ""
+        return f"{self._names.place(told[-1].site)}, since {day(told[-1].at, self._renderer.zone)}"
+
     async def _form(
         self, request: web.Request, session: Session, fault: str, status: int = 200
     ) -> web.Response:
@@ -101,7 +109,7 @@ class ComposePages:
         reach = reach_of(request, session, Right.NOTICE_WRITE)
         if not reach.everywhere:
             schools = {key: name for key, name in schools.items() if key in reach.schools}
-        shown, _ = self._live.cards()
+        shown, over = self._live.cards()
         given = await request.post() if request.method == "POST" else request.query
         values = {
             "lists": lists(
@@ -114,8 +122,10 @@ class ComposePages:
                 incidents=[
                     (card.id, f"No. {card.number}, {card.where}{', EXERCISE' if card.exercise else ''}")
                     for card in shown
-                ],
+                ]
+                + [(card.id, f"No. {card.number}, {card.where}, over: where families go") for card in over],
             ),
+            "family_site": await self.family_site(),
             "given": {name: [str(value) for value in given.getall(name)] for name in given},
             "fault": fault,
             # Even one school is to be chosen by whoever may tell families of no other.

@@ -257,8 +257,11 @@ def draft_view(
 
 def spoken_audience(draft: Draft, names: Names, classes: Mapping[str, str]) -> str:
     """Whom the draft is for, in words."""
-    if draft.order.audience:
-        return draft.order.audience.replace("-", " ")
+    named = draft.order.audience.replace("-", " ") or _spoken_rule(draft, names, classes)
+    return f"{named}, and everybody who was told before" if draft.order.corrects else named
+
+
+def _spoken_rule(draft: Draft, names: Names, classes: Mapping[str, str]) -> str:
     rule = draft.rule
     who = ", ".join(ROLES.get(role, role).lower() for role in sorted(rule.roles)) or "everybody"
     of = sorted(classes.get(one, one) for one in rule.classes)

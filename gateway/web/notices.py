@@ -50,6 +50,7 @@ class NoticePages:
         values = {
             "topic": TOPIC,
             "push": self._pages.push,
+            "family_site": await self._writing.family_site(),
             "unproven": await self._unproven(),
             "lines": [title(one, self._names, self._renderer.zone) for one in listed],
             "drafts": await self._writing.views(

@@ -74,6 +74,12 @@ async def test_w16_a_channel_is_proven_by_what_comes_back_and_by_nothing_else(
         await page.get_by_label("Code in the message by mail").fill("0000")
         await page.get_by_role("button", name="Give back the code of mail").click()
         await judged(page, "channels")
+        await (
+            page.get_by_role("listitem").filter(has_text="mail").get_by_role("link", name="The test").click()
+        )
+        await expect(page.locator(".said .body")).to_contain_text("the code is ····.")
+        await judged(page, "channel-test")
+        await page.goto(f"{address}/notices/channels")
         ((_, body),) = mail.sent
         code = body.partition("code is ")[2][:4]
         await page.get_by_label("Code in the message by mail").fill(code)
@@ -112,10 +118,13 @@ async def test_w19_where_families_go_is_changed_by_two_and_nobody_is_offered_to_
         await page.locator("summary", has_text="Live, to 3 people").click()
         await page.get_by_role("button", name="Send to 3 people now").click()
         await expect(page.locator("main")).to_contain_text("3 people were meant")
+        await page.goto(f"{address}/notices")
+        await expect(page.locator("main")).to_contain_text("Families were told to go to B 204, since")
         await write("families.site.open", "plc_gym")
         await expect(page.locator(".fault")).to_contain_text("takes two")
         await write("families.site.moved", "plc_gym")
         await expect(page.locator(".text").first).to_contain_text("is now G Gym, no longer B 204")
+        await expect(page.locator(".facts")).to_contain_text("7 b, and everybody who was told before")
         await page.locator("summary", has_text="A second person looks").click()
         await judged(page, "site-moved")
         await page.get_by_role("button", name="Ask for the second person").click()
