@@ -127,6 +127,7 @@ async def test_the_same_person_takes_the_new_mailbox_and_keeps_what_was_set_by_h
     facts = [entry.fact for entry in await school.journal.read(after=0, limit=10)]
     assert [RosterTaken, PersonChanged, PersonChanged, RosterTaken] == [type(one) for one in facts]
     assert RUTH == facts[-1].approved_by
+    assert 0 == facts[-1].kept_by_hand
     assert "min@x.org" not in repr(facts)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession, CookieJar
+from msgspec.structs import replace
 from playwright.async_api import expect
 
 from belltower.ids import PersonId
@@ -317,6 +318,91 @@ async def test_who_may_not_see_people_sees_none_and_a_school_bound_role_only_its
     assert 403 == (await ruth.get(f"/people/{rosa}"))[0]
 
 
+async def load(school: House, roster: Roster) -> None:
+    """Another export of the same system."""
+    taking = Taking(store=school.people, clock=school.clock)
+    ready = await taking.prepare(await taking.look(roster), incident_open=False)
+    if ready is not None:
+        async with school.database.begin() as tx:
+            taking.settle(tx, ready, incident_open=False)
+
+
+def of_clever(email: str) -> Roster:
+    """The same people, whose one contact has no id, with this mailbox."""
+    humans = tuple(
+        replace(one, derived=True, emails=(email,)) if one.key == "contact/9" else one
+        for one in ROSTER.humans
+    )
+    return replace(ROSTER, format="clever", humans=humans)
+
+
+async def test_who_may_be_the_same_person_is_asked_on_the_list_and_on_both_records(
+    ruth: Visitor, school: House
+) -> None:
+    """P18: the old mailbox beside the new one; answered once, and by nobody who may not."""
+    await load(school, of_clever("rosa@example.org"))
+    await load(school, of_clever("new@example.org"))
+    ana, rosa = await known(school, "student/1"), await known(school, "contact/9")
+    _, html = await ruth.get("/people")
+    assert "1 contact of a load may be the same person" in html
+    for at in ("/people/review", f"/people/{ana}", f"/people/{rosa}"):
+        _, html = await ruth.get(at)
+        assert re.search(r"rosa@example\.org.*new@example\.org", html, re.DOTALL), at
+        assert "The same person: take what the load says" in html, at
+
+    question = re.search(r'name="question" value="([^"]+)"', html)[1]
+    await become(school, "office")
+    assert 403 == (await ruth.post("/people/review", question=question, answer="same"))[0]
+    assert "The same person" not in (await ruth.get(f"/people/{rosa}"))[1]
+    await become(school, "administrator")
+    status, html = await ruth.post("/people/review", "/people/review", question=question, answer="same")
+    assert 200 == status
+    assert "Nobody waits for an answer" in html
+    assert ("same", rosa) == (
+        (doubt := await school.people.doubts.get(question)).state,
+        doubt.before,
+    )
+
+
+async def test_the_school_says_by_hand_what_it_says_of_a_link_and_names_whom_no_roster_knows(
+    ruth: Visitor, school: House
+) -> None:
+    """P4, P15: only a person's word lets anybody collect; a restraining order outranks it."""
+    ana, rosa = await known(school, "student/1"), await known(school, "contact/9")
+    at = f"/people/{ana}"
+    _, html = await ruth.post(f"{at}/set", at, field="may_collect", adult=rosa, value="yes")
+    assert "May collect today" in html
+    _, html = await ruth.get(f"/people/{rosa}")
+    assert "Whom they may collect today" in html
+    assert "May collect today" in html
+    _, html = await ruth.post(f"{at}/unset", at, field="may_collect", adult=rosa)
+    assert "Nobody has said: counts as no" in html
+
+    order = {"source": "restraining-order", "may_collect": "no"}
+    status, html = await ruth.post(f"{at}/collecting", at, **order)
+    assert 409 == status
+    assert "write the name of one whom no roster knows" in html
+    status, html = await ruth.post(f"{at}/collecting", at, adult_name="Rex <Doe>", **order)
+    assert 200 == status
+    assert "Rex &lt;Doe&gt;" in html
+    assert "May not collect" in html
+    status, _ = await ruth.post(f"{at}/set", at, field="may_collect", adult=ana, value="yes")
+    assert 400 == status
+
+
+async def test_every_address_of_people_is_closed_to_whoever_is_not_signed_in(school: House) -> None:
+    """P14: neither page nor verb, and no name on the way."""
+    ana = await known(school, "student/1")
+    async with living(school) as address, ClientSession() as client:
+        for path in ("/people", "/people/review", f"/people/{ana}"):
+            async with client.get(address + path, allow_redirects=False) as answer:
+                assert (303, "/sign-in") == (answer.status, answer.headers["Location"])
+        for path in ("/people", "/people/review", f"/people/{ana}/set", f"/people/{ana}/collecting"):
+            async with client.post(address + path, allow_redirects=False) as answer:
+                assert 403 == answer.status
+                assert "Núñez" not in await answer.text()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_the_pages_fit_every_width_and_every_control_has_a_name(
     school: House,
@@ -333,6 +419,8 @@ async def test_the_pages_fit_every_width_and_every_control_has_a_name(
         by=PersonId("per_9"),
         adult=rosa,
     )
+    await load(school, of_clever("rosa@example.org"))
+    await load(school, of_clever("new@example.org"))
     pictures = os.environ.get("BELLTOWER_SCREENSHOTS")
     async with (
         living(school) as address,
@@ -349,10 +437,15 @@ async def test_the_pages_fit_every_width_and_every_control_has_a_name(
             assert [] == await faults(page)
             if pictures:
                 await page.screenshot(path=f"{pictures}/people-{name}-{scheme}.png", full_page=True)
+            await page.goto(f"{address}/people/review")
+            await expect(page.get_by_role("button", name="The load is wrong")).to_be_visible()
+            assert await fits(page), name
+            assert [] == await faults(page)
+            if pictures:
+                await page.screenshot(path=f"{pictures}/review-{name}-{scheme}.png", full_page=True)
             await page.goto(f"{address}/people/{ana}")
             await expect(page.get_by_role("heading", name="Ana Núñez-O’Malley")).to_be_visible()
-            for summary in await page.locator("summary").all():
-                await summary.click()
+            await page.evaluate("document.querySelectorAll('details').forEach((it) => { it.open = true })")
             assert await fits(page), name
             assert [] == await faults(page)
             if pictures:
