@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from belltower.clock import SECOND, Clock, Instant
 from belltower.ids import IncidentId, NoticeId, PersonId, PlaceId, UnitId, VerbId
-from belltower.incident.facts import Mode, Outcome, room_of
+from belltower.incident.entry import Entry
+from belltower.incident.facts import Fact, Mode, Outcome, room_of
 from belltower.people.person import Person
 from belltower.people.reach import RosterPeople
 from floorplans import spoken
@@ -105,13 +106,25 @@ class SiteNames:
 class LaneOutputs:
     """The outputs of the settings, ordered through the alarm lane. Satisfies `notify.channels.outputs.Outputs`."""
 
-    def __init__(self, *, names: Collection[str], verbs: AlarmVerbs) -> None:
+    def __init__(
+        self,
+        *,
+        names: Collection[str],
+        verbs: AlarmVerbs,
+        entries: Callable[[IncidentId], Awaitable[Sequence[Entry]]],
+    ) -> None:
+        """`entries` reads what the alarm lane wrote down of an incident."""
         self.names = names
         self._verbs = verbs
+        self._entries = entries
 
     async def order_output(self, verb_id: VerbId, incident: IncidentId, output: str) -> None:
         """See `AlarmVerbs`."""
         await self._verbs.order_output(verb_id, incident, output)
+
+    async def told(self, incident: IncidentId) -> Sequence[Fact]:
+        """See `Outputs`."""
+        return [entry.fact for entry in await self._entries(incident)]
 
 
 class DeskNotices:

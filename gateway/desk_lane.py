@@ -160,7 +160,11 @@ class DeskLane:
                     board=board,
                     clock=clock,
                     state=settings.state.folder / "links",
-                    outputs=LaneOutputs(names=settings.outputs.keys(), verbs=AlarmVerbs(client=client)),
+                    outputs=LaneOutputs(
+                        names=settings.outputs.keys(),
+                        verbs=AlarmVerbs(client=client),
+                        entries=partial(journal.of, stream=followed),
+                    ),
                     browsers=BrowserWay(proof=proof, gone=browsers.gone),
                 ),
                 clock=clock,

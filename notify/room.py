@@ -238,7 +238,7 @@ class NotifyRoom:
                 ledger=self.ledger,
                 clock=self._clock,
                 urgent=self._urgent,
-                every=self._ask_every,
+                every=min(self._ask_every, provider.asking.after) if provider.asking else self._ask_every,
             )
             row.append(sender)
             tasks.append(crew.mendable(f"notify.sender.{provider.name}", sender.run))

@@ -47,6 +47,8 @@ _REASONS = {
     "stopped": "the person has stopped messages to this address",
     "opted_out": "the person told the carrier to stop messages",
     "provider:21610": "the person told the carrier to stop messages",
+    "output_failed": "the loudspeaker or sign could not be switched",
+    "withheld": "it is not switched in an exercise, or another incident keeps it as it is",
     "address": "the address is not one",
     "unreadable": "the key that its address was sealed with is lost",
     "restarted": "the desk ended while it was being sent",

@@ -44,6 +44,9 @@ from notify.settings import (
     simulated,
 )
 
+# Seconds that an output is given for its receipt, which stands in our own journal.
+_RECEIPT = 2.0
+
 
 class _Ways(Struct, frozen=True, kw_only=True):
     """Where a provider reaches the desk; "": nowhere."""
@@ -141,13 +144,19 @@ def _make(
                 pace=pace,
             )
         case PagingSettings() if outputs is not None:
-            return Provider(channel=OutputChannel(name="paging", outputs=outputs), pace=Pace(at_once=20))
+            return _outputs(OutputChannel(name="paging", outputs=outputs))
         case SignSettings() if outputs is not None:
-            return Provider(channel=OutputChannel(name="sign", outputs=outputs), pace=Pace(at_once=20))
+            return _outputs(OutputChannel(name="sign", outputs=outputs))
         case ConsoleSettings():
             return Provider(channel=ConsoleChannel(board=board, clock=clock), pace=Pace(at_once=1_000))
         case _:
             raise SettingsError(f"notify.channels: {type(settings).__name__} is not a channel")
+
+
+def _outputs(channel: OutputChannel) -> Provider:
+    return Provider(
+        channel=channel, pace=Pace(at_once=20), asking=Asking(fetch=channel.fetch, after=_RECEIPT)
+    )
 
 
 def _twilio_sms(settings: TwilioSettings, ways: _Ways) -> Provider:

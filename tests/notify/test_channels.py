@@ -359,7 +359,7 @@ async def test_a_short_message_bears_sender_callback_and_validity() -> None:
 @pytest.mark.parametrize(
     ("raises", "expected"),
     [
-        (None, Settled(reason="ordered")),
+        (None, Settled(reason="ordered", provider_id="inc_1/gym")),
         (NotFound("it is closed"), Refused(reason="alarm_lane:NotFound")),
         (NotAsked("it is away"), Later(reason="alarm_lane:away", everyone=True)),
         (Unreachable("it is silent"), Uncertain(reason="alarm_lane:Unreachable")),
@@ -470,7 +470,7 @@ def test_settings_make_channels() -> None:
     assert ["sms", "email", "console"] == [one.channel.name for one in made]
     assert ["text", "mail", "screens"] == [one.name for one in made]
     assert 3.0 == made[0].pace.per_second
-    assert "https://bell.example/notices/callbacks/text/" == made[0].channel._callback_url
+    assert made[0].channel._callback.endswith("bell.example%2Fnotices%2Fcallbacks%2Ftext%2F")
 
 
 def test_two_channels_of_one_kind_are_refused() -> None:

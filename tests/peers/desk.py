@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
@@ -185,6 +185,12 @@ class Desk:
                 asking = await self.database.read("SELECT COUNT(*) FROM notice_delivery WHERE asking = 1")
                 if sum(count.values()) >= expected and not count["pending"] + count["sending"] + asking[0][0]:
                     return count
+                await asyncio.sleep(0.02)
+
+    async def becomes(self, so: Callable[[list[Row]], bool], *, within: float = 15.0) -> None:
+        """Wait until `so` is true of all deliveries."""
+        async with asyncio.timeout(within):
+            while not so(await self.rows()):  # noqa: ASYNC110 - rows ring no bell
                 await asyncio.sleep(0.02)
 
     async def facts(self) -> list:
