@@ -163,7 +163,7 @@ class DeskLane:
                     outputs=LaneOutputs(
                         names=settings.outputs.keys(),
                         verbs=AlarmVerbs(client=client),
-                        entries=partial(journal.of, stream=followed),
+                        entries=partial(journal.of, stream=stream),
                     ),
                     browsers=BrowserWay(proof=proof, gone=browsers.gone),
                 ),
