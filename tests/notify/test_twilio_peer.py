@@ -117,10 +117,13 @@ async def test_every_request_of_ours_is_taken() -> None:
                     asked = message(number=number, language=language, ttl=86_400.0 * number)
                     answer = await channel.send(asked)
                     found = await channel.find(asked, known={"SM" + "0" * 32})
+                    kind = "SM" if isinstance(channel, TwilioSMS) else "CA"
+                    fetched = await channel.fetch(getattr(answer, "provider_id", "") or kind + "a" * 32)
                     told = await channel.fetch(answer.provider_id or "SM" + "0" * 32)
 
                     assert isinstance(answer, Settled), answer
                     assert isinstance(found, Settled | None)
+                    assert isinstance(fetched, Settled | None)
                     assert isinstance(told, Settled | None)
 
 
@@ -220,6 +223,11 @@ async def test_whatever_the_description_lets_be_answered_is_understood(
 
             assert isinstance(answer, Settled), one
             assert (one.get("sid") or "") == answer.provider_id
+    async with answering(200, created[1:]) as url, opened(channels(url)[index]) as channel:
+        for one in created[1:]:
+            fetched = await channel.fetch(one.get("sid") or prefix + "a" * 32)
+
+            assert (one.get("sid") or "") == (fetched.provider_id if fetched is not None else "")
 
     asked = message()
     ours = {

