@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Coroutine
+from typing import Any
 from urllib.parse import quote_plus, urlencode
 
 import msgspec
@@ -84,9 +85,9 @@ class TwilioSMS:
         """Close the pool."""
         self._api.close()
 
-    async def send(self, message: Message) -> Answer:
+    def send(self, message: Message) -> Coroutine[Any, Any, Answer]:
         """POST the message, once."""
-        return await self._api.create(self._form(message))
+        return self._api.create(self._form(message))
 
     async def find(self, message: Message, *, known: Collection[str]) -> Answer | None:
         """The one message to its address with its exact text that was taken while it was tried; None where there are several."""

@@ -1,5 +1,7 @@
 """Our signature is Twilio's: their own library is the judge."""
 
+from urllib.parse import parse_qsl, urlencode
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from twilio.request_validator import RequestValidator
 from belltower.errors import Malformed, NotVerified
 from notify.channels.inbox import TwilioInbox
 from notify.channels.twilio_api import TwilioReports
-from notify.signature import sign, signed_form, verified
+from notify.signature import pairs, sign, signed_form, verified
 
 PUBLIC = "https://bell.example"
 READERS = (
@@ -65,3 +67,27 @@ def test_a_signed_form_is_read_and_its_last_value_counts() -> None:
     assert {"From": "+15550101", "Body": ""} == read
     with pytest.raises(NotVerified):
         signed_form("https://bell.example", "/x?y=2", headers, body, "secret")
+
+
+@given(
+    form=st.one_of(
+        st.text(alphabet="ab=&%+4fC3e9", max_size=40),
+        st.lists(st.tuples(st.text(), st.text()), max_size=5).map(urlencode),
+    )
+)
+def test_a_form_is_read_as_the_standard_library_reads_it(form: str) -> None:
+    """Whatever it is made of; and what that refuses is refused."""
+    try:
+        expected = parse_qsl(form, keep_blank_values=True, strict_parsing=True, errors="strict")
+    except ValueError:
+        with pytest.raises(ValueError):
+            pairs(form)
+    else:
+        assert expected == pairs(form)
+
+
+def test_a_form_of_more_fields_than_any_provider_sends_is_refused() -> None:
+    """Memory stays bounded."""
+    assert 200 == len(pairs("&".join(["a=b"] * 200)))
+    with pytest.raises(ValueError, match="200"):
+        pairs("&".join(["a=b"] * 201))
