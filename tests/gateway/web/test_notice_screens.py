@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from datetime import UTC
 from pathlib import Path
+from typing import cast
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from gateway.web.desk import Names
+from gateway.web.ledger_view import sheet
+from gateway.web.render import Renderer, assets
 from gateway.web.store import Invitation
 from notify.audience import AudienceRule
 from notify.delivery import State
+from notify.standing import Counts, Standing
 from tests.gateway.web.house import House, living
 from tests.gateway.web.judging import faults, fits
 from tests.gateway.web.noticing import adult, noticing
@@ -170,3 +176,30 @@ async def test_sending_alone_is_loud_for_ever(house: House, browser: Browser) ->
         await judged(page, "notice-alone")
         await page.goto(f"{address}/notices")
         await expect(page.locator("main")).to_contain_text("no second person could be reached")
+
+
+async def test_no_number_is_broken_on_a_narrow_telephone(browser: Browser) -> None:
+    """A count stays in one piece beside however long a reason; so does a way out beside its sum, at 360 pixels."""
+    standing = Standing(whole=Counts())
+    rows = [
+        (f"d{n}", f"p{n}", "voice", "calls", "+1555010", "refused", "too_late", 0, f"m{n}")
+        for n in range(2_539)
+    ]
+    standing.add(rows, {})
+    names = cast("Names", None)
+    found = sheet(standing, names=names, people={}, called={}, missing=[], left="", as_of="14:05:09")
+    version, static = assets()
+    html = Renderer(zone=UTC, version=version).part("ledger_parts.html", "sheet", found, "ntc_1")
+    reason = "the person has stopped messages to this address, and somebody left it unsent"
+    line = f'<ul class="plainlist"><li><span class="count"><b class="mono">539</b> {reason}</span></li></ul>'
+    page = await browser.new_page(viewport={"width": 360, "height": 800})
+    style = static["page.css"].body.decode()
+    await page.set_content(f"<style>{style}</style><main id=main><div class=ledger>{html}{line}</div></main>")
+    broken = await page.evaluate(
+        "[...document.querySelectorAll('.count > b, .whole')].filter("
+        "one => one.offsetHeight > 1.8 * parseFloat(getComputedStyle(one).fontSize)).map(one => one.textContent)"
+    )
+
+    assert [] == broken
+    assert await fits(page)
+    assert "2539 in all" in html
