@@ -14,6 +14,7 @@ from belltower.ids import PersonId
 from belltower.people.collecting import Says, Word, collecting, strength
 from belltower.people.doubt import Doubt
 from belltower.people.hand_store import Change
+from belltower.people.reading.namesakes import folded, is_close
 from belltower.people.records import KnownHuman, KnownLink
 from belltower.people.roster import Human, HumanKey, HumanKind, Link, SchoolClass
 from belltower.people.store import RosterStore
@@ -25,7 +26,7 @@ class Pair(Struct, frozen=True, kw_only=True):
 
     student: PersonId
     adult: PersonId
-    # What the other one is called, seen from whose record it is.
+    # What the other one is called, seen from whose record it is; "": somebody who is no longer in the roster.
     name: str
     kind: HumanKind | None
     word: Word
@@ -33,6 +34,8 @@ class Pair(Struct, frozen=True, kw_only=True):
     sealed: bool
     link: KnownLink | None = None
     words: tuple[KnownWord, ...] = ()
+    # Another adult of the same student has nearly this name, and may be the same person: nobody guesses.
+    close: bool = False
 
 
 class PersonRecord(Struct, frozen=True, kw_only=True):
@@ -114,7 +117,7 @@ def _pairs(
             Pair(
                 student=both[0],
                 adult=both[1],
-                name=name or "somebody no longer in the roster",
+                name=name,
                 kind=other.human.kind if other else None,
                 word=collecting(records, on=on),
                 sealed=any(one.sealed and strength(one) == strongest for one in records),
@@ -122,6 +125,16 @@ def _pairs(
                 words=tuple(own),
             )
         )
+    if student:
+        names_of = [folded(one.name) for one in found]
+        found = [
+            structs.replace(
+                one,
+                close=bool(one.name)
+                and any(is_close(name, names_of[at]) for name in names_of[:at] + names_of[at + 1 :]),
+            )
+            for at, one in enumerate(found)
+        ]
     order = {Says.YES: 0, Says.READ: 1, Says.NO: 2, Says.NOTHING: 3}
     return sorted(
         found,

@@ -331,6 +331,7 @@ def _pair(pair: Pair, found: PersonRecord) -> dict[str, Any]:
         "source": pair.word.source,
         "outside": pair.word.outside,
         "sealed": pair.sealed,
+        "close": pair.close,
         "link": None
         if link is None
         else {

@@ -122,6 +122,7 @@ class PairView(Struct, frozen=True, kw_only=True):
     # Both are linked by a roster: then the link's own word can be changed by hand.
     linked: bool
     may_by_hand: bool
+    close: bool
 
 
 class DoubtView(Struct, frozen=True, kw_only=True):
@@ -227,7 +228,7 @@ def pair_view(pair: Pair, found: PersonRecord, names: Names, zone: tzinfo, *, se
     student = found.known.human.kind is HumanKind.STUDENT
     return PairView(
         other=(pair.adult if student else pair.student) if pair.kind is not None else None,
-        name=pair.name,
+        name=pair.name or "somebody who is no longer in the roster",
         relation=(link.link.written or link.link.relation.value)
         if link is not None
         else "not linked by a roster",
@@ -240,6 +241,7 @@ def pair_view(pair: Pair, found: PersonRecord, names: Names, zone: tzinfo, *, se
         adult=pair.adult,
         linked=link is not None,
         may_by_hand=link is not None and HandField.MAY_COLLECT in link.by_hand,
+        close=pair.close,
     )
 
 
