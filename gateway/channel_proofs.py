@@ -13,7 +13,7 @@ from belltower.errors import NotFound, Refused, StoreError, Unreachable
 from belltower.store import Database, Transaction, open_beside, open_database
 from gateway.settings import Settings
 from notify.proof_tables import PROVEN_FOR, Asked, Proof, ProofTables, Proven
-from notify.proofs import ELSEWHERE
+from notify.proofs import UNPROVABLE
 from notify.settings import CHANNELS
 
 _TAKEN_WITHIN = 15.0
@@ -55,7 +55,7 @@ def to_prove(settings: Settings) -> dict[str, str]:
     """The channels that tests can prove, each with the kind of address it serves."""
     names = {record: name for name, record in CHANNELS.items()}
     kinds = {name: KINDS[names[type(one)]] for name, one in settings.channels.items()}
-    return {name: kind for name, kind in kinds.items() if kind not in ELSEWHERE}
+    return {name: kind for name, kind in kinds.items() if kind not in UNPROVABLE}
 
 
 async def known(settings: Settings) -> dict[str, Proof]:

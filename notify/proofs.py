@@ -50,6 +50,9 @@ ASKED_FOR = 300 * SECOND
 ELSEWHERE = frozenset({"paging", "sign"})
 """Kinds of address that switch outputs: those are tested beside their devices, by `belltower outputs test`."""
 
+UNPROVABLE = ELSEWHERE | {"console"}
+"""Kinds of address of which nothing ever comes back from outside: what they reach is ours, to be looked at."""
+
 _LATE = 7 * 86_400 * SECOND
 _APART = 15 * SECOND
 _MOST_TRIES = 5
@@ -75,8 +78,8 @@ class Standing(Struct, frozen=True, kw_only=True):
         return bool(self.address) and self.channel not in ELSEWHERE
 
     def stale(self, now: Instant) -> bool:
-        """Whether it was not proven for 31 days, or never. What is never proven by tests is never stale."""
-        return self.channel not in ELSEWHERE and not (
+        """Whether it was not proven for 31 days, or never. What no test can prove is never stale."""
+        return self.channel not in UNPROVABLE and not (
             self.proof is not None and self.proof.proven_at and now - self.proof.proven_at < PROVEN_FOR
         )
 

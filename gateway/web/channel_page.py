@@ -17,7 +17,7 @@ from gateway.web.permits import NOTICE_READERS, may, require, require_any
 from gateway.web.store import Session
 from gateway.web.view import ago
 from notify.proof_tables import Proven
-from notify.proofs import ELSEWHERE, Proofs, Standing
+from notify.proofs import ELSEWHERE, UNPROVABLE, Proofs, Standing
 from notify.standing import masked
 
 PAGE = "/notices/channels"
@@ -125,7 +125,7 @@ class ChannelPage:
             name=one.provider,
             kind=CHANNELS.get(one.channel, one.channel),
             tone=Tone.QUIET
-            if one.channel in ELSEWHERE
+            if one.channel in UNPROVABLE
             else Tone.LOUD
             if stale and tone is Tone.QUIET
             else tone,
@@ -143,6 +143,8 @@ def spoken_proof(one: Standing, now: Instant) -> str:
     """When it was proven last, or that nothing proves it now."""
     if one.channel in ELSEWHERE:
         return "Tested beside its devices"
+    if one.channel in UNPROVABLE:
+        return "A display of our own: look at it"
     proven_at = one.proof.proven_at if one.proof is not None else 0
     if not proven_at:
         return "NEVER PROVEN"
@@ -159,4 +161,6 @@ def _hint(one: Standing) -> str:
         return ""
     if one.channel in ELSEWHERE:
         return "belltower outputs test"
+    if one.channel in UNPROVABLE:
+        return ""
     return f"No address to test with: [notify] test_to, {one.channel}"

@@ -247,6 +247,7 @@ async def test_what_cannot_be_tested_says_so(options: DeskOptions) -> None:
     channels = [
         Provider(channel=Answering("voice"), given_name="calls"),
         Provider(channel=paging, given_name="halls"),
+        Provider(channel=Answering("console"), given_name="wall", simulated=True),
     ]
     loud = replace(options, test_to={"paging": "siren"})
     async with desk(loud, school=site(staff(2)), channels=channels) as running:
@@ -259,7 +260,7 @@ async def test_what_cannot_be_tested_says_so(options: DeskOptions) -> None:
         standing = {one.provider: one for one in await proofs.standing()}
 
     assert [] == paging.sent
-    assert (True, False) == (standing["calls"].stale(AT), standing["halls"].stale(AT))
+    assert [True, False, False] == [standing[name].stale(AT) for name in ("calls", "halls", "wall")]
 
 
 async def test_what_is_asked_from_outside_is_done_once_and_not_when_it_is_old(options: DeskOptions) -> None:
