@@ -92,9 +92,10 @@ async def writing(
     own: int = 3,
     audiences: dict[str, AudienceRule] | None = None,
     places: dict[PlaceId, Place] | None = None,
+    sms: Takes | None = None,
 ) -> AsyncIterator[Writing]:
     """A desk with so many of its own people and these families."""
-    families, sms = RosterOf(*people), Takes()
+    families, sms = RosterOf(*people), sms or Takes()
     async with desk(
         options,
         school=site(staff(own, kinds=("sms",)), families, audiences=audiences, places=places),
