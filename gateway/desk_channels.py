@@ -65,11 +65,21 @@ def promised(room: NotifyRoom) -> list[tuple[Instant, int]]:
 
 
 class SiteNames:
-    """`gateway.web.desk.Names`: places and staff from the site package, account holders from their accounts."""
+    """`gateway.web.desk.Names`: places and staff from the site package, account holders from their accounts.
 
-    def __init__(self, *, site: SitePackage, accounts: Mapping[PersonId, str]) -> None:
+    `called` names those who work here by the roster; "" for anybody else.
+    """
+
+    def __init__(
+        self,
+        *,
+        site: SitePackage,
+        accounts: Mapping[PersonId, str],
+        called: Callable[[PersonId], str] = lambda _: "",
+    ) -> None:
         self._site = site
         self._accounts = accounts
+        self._called = called
 
     def place(self, place: PlaceId | None) -> str:
         """The place as it is spoken."""
@@ -100,7 +110,9 @@ class SiteNames:
     def person(self, person: PersonId) -> str:
         """The person's name; the id where it is not known."""
         known = self._site.people.get(person)
-        return known.name if known is not None else self._accounts.get(person, person)
+        return (
+            known.name if known is not None else self._accounts.get(person) or self._called(person) or person
+        )
 
 
 class LaneOutputs:

@@ -139,11 +139,12 @@ class DeskLane:
             )
             await browsers.open()
             proof = proving(rosters.vault)
+            reached = RosterPeople(store=rosters)
             noticed = partial(
                 notice_site,
                 site,
                 url=url,
-                roster=RosterPeople(store=rosters),
+                roster=reached,
                 told=partial(browsers.told, name=lambda person: accounts.get(person, person))
                 if push is not None
                 else lambda people: people,
@@ -190,7 +191,7 @@ class DeskLane:
             accounts |= await web_store.names(database)
             desk = JournalDesk(
                 site=site.name,
-                names=SiteNames(site=site, accounts=accounts),
+                names=SiteNames(site=site, accounts=accounts, called=reached.called),
                 journal=journal,
                 alarm_stream=stream,
                 verbs=AlarmVerbs(client=client),
@@ -266,6 +267,7 @@ class DeskLane:
                 crew.essential("incidents", desk.run)
                 notices.run(crew)
                 crew.mendable("rosters", roster_desk.run)
+                crew.mendable("rosters' staff", reached.keep)
                 crew.mendable("disclosures", disclosing.run)
                 crew.mendable("disclosures' ends", disclosing.attend)
                 crew.mendable("grants", GrantJournal(journal=journal).run)

@@ -29,9 +29,13 @@ async def of_roster(site: NoticeSite, rule: AudienceRule) -> AsyncIterator[Seque
     person's places, language and addresses count. As somebody's guardian each is still meant for themselves.
     """
     if site.roster is not None and rule.asks_roster:
-        own = _addresses(site.people)
+        own = _addresses(site.people) if rule.asks_staff else frozenset()
         async for page in site.roster.people():
-            yield [one for one in page if rule.roles & FROM_ROSTER & one.roles or not _known(one, own)]
+            yield (
+                page
+                if not own
+                else [one for one in page if rule.roles & FROM_ROSTER & one.roles or not _known(one, own)]
+            )
     elif site.roster_staff is not None and rule.asks_staff:
         own = _addresses(site.people)
         staff = await site.roster_staff.staff(rule.schools)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,9 @@ from belltower.people.records import Address, addressed
 from belltower.people.roster import HumanKind
 from belltower.people.store import RosterStore
 
+# Seconds until somebody looks whether the staff are others.
+_KEPT_FOR = 20.0
+
 
 class RosterPeople:
     """Everybody of the roster in force who is active, in the order of their ids."""
@@ -19,7 +23,7 @@ class RosterPeople:
     def __init__(self, *, store: RosterStore) -> None:
         self._store = store
         # The staff, and the version of the roster they were read of: a lockdown does not wait for the families' rows.
-        self._staff: tuple[int, tuple[Person, ...]] | None = None
+        self._staff: tuple[int, dict[PersonId, Person]] | None = None
 
     async def version(self) -> int:
         """Another number whenever somebody is another, by a load or by hand."""
@@ -35,15 +39,29 @@ class RosterPeople:
 
         Of several schools, and none named, it is nobody: an alarm is no other school's. Raises `StoreError`.
         """
-        version = await self.version()
-        if self._staff is None or self._staff[0] != version:
-            found = [one async for page in self._people((HumanKind.STAFF,)) for one in page]
-            self._staff = version, tuple(found)
-        everybody = self._staff[1]
+        everybody = list((await self._everybody()).values())
         if schools:
             return [one for one in everybody if one.schools & set(schools)]
         several = len(frozenset().union(*(one.schools for one in everybody))) > 1
         return [] if several else everybody
+
+    def called(self, person: PersonId) -> str:
+        """The name of somebody who works here, as far as it was read lately; "" for anybody else."""
+        known = self._staff[1].get(person) if self._staff is not None else None
+        return known.name if known is not None else ""
+
+    async def keep(self) -> None:
+        """Have the staff at hand, for ever: neither an alarm nor a screen waits until they are read."""
+        while True:
+            await self._everybody()
+            await asyncio.sleep(_KEPT_FOR)
+
+    async def _everybody(self) -> dict[PersonId, Person]:
+        version = await self.version()
+        if self._staff is None or self._staff[0] != version:
+            found = {one.id: one async for page in self._people((HumanKind.STAFF,)) for one in page}
+            self._staff = version, found
+        return self._staff[1]
 
     async def _people(self, kinds: tuple[HumanKind, ...]) -> AsyncIterator[Sequence[Person]]:
         store = self._store

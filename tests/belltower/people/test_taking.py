@@ -219,6 +219,8 @@ async def test_the_staff_of_a_roster_are_read_apart_by_their_schools(people: Ros
     assert working == set().union(*of_each.values())
     assert all(school in everybody[id_].schools for school, ids in of_each.items() for id_ in ids)
     assert (len(working) if len(schools) == 1 else 0) == len(unnamed)
+    assert {everybody[id_].name for id_ in working} == {reach.called(id_) for id_ in working}
+    assert {""} == {reach.called(id_) for id_ in everybody.keys() - working}
 
 
 async def test_a_number_is_found_by_its_mark(memory: RosterStore) -> None:
