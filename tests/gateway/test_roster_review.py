@@ -185,3 +185,28 @@ async def test_what_was_said_waits_while_an_incident_is_open(school: School) -> 
     assert await school.desk.review()
     assert not await school.desk.review()
     assert ("Min Park-Lee", ("m@x.org",)) == await school.mother()
+
+
+async def test_an_answer_that_was_written_and_not_yet_in_force_is_finished_later(school: School) -> None:
+    """As after a kill between the two: what is ready is put in force, and the answer with what was set by hand."""
+    await school.load("Min Park-Lee,202-456-1414,Cell,m@x.org")
+    (doubt,) = await school.store.doubts.open()
+    hands = Editing(store=school.store, clock=school.clock, ids=school.ids)
+    await hands.set(school.ids.verb(), doubt.before, HandField.LANGUAGE, ["ko"], by=RUTH)
+    asked = iter([[], ["inc_1"]])
+    school.desk._open_incidents = lambda: answered(next(asked))
+    await school.answer(Answer.SAME)
+    assert ("Min Lee", ("m@x.org",)) == await school.mother()
+    school.desk._open_incidents = school.open_incidents
+
+    for _ in range(3):
+        await school.desk.review()
+        await school.desk.look()
+    assert ("Min Park-Lee", ("m@x.org",)) == await school.mother()
+    assert "ko" == (await school.store.human(doubt.after)).human.language
+    assert None is await school.store.doubts.answered()
+
+
+async def answered(incidents: list[str]) -> list[str]:
+    """What was asked."""
+    return incidents
