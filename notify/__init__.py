@@ -4,7 +4,8 @@
       └ planner.py    resolves the audience, fills the words, writes one row per address, NoticePlanned
           ├ audience.py   pure: rule × people × place -> snapshot
           ├ wording/      pure: texts from TOML files, slots, lint, approvals; words/ holds our own texts
-          └ segments.py   pure: what a short message costs on the air
+          ├ segments.py   pure: what a short message costs on the air
+          └ shelves.py    pure: rows gathered with their neighbours in the index, for large notices
       └ sender.py     one per channel: leases rows, keeps pace, sends, tries again, gives up in time
           ├ forecast.py   pure: how long until the last of them has it
           └ channels/     one try of one message: Twilio SMS, SMTP, console

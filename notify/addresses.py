@@ -21,7 +21,7 @@ UNREADABLE = "unreadable"
 
 TABLE, FIELD = "notice_delivery", "sealed"
 
-_ID, _CHANNEL, _ADDRESS = 0, 5, 6
+_ID, _CHANNEL, _ADDRESS, _MARK = 0, 5, 6, 12
 _EMAIL = ContactKind.EMAIL.value
 
 
@@ -69,15 +69,14 @@ class Addresses:
         return opened
 
     def rows(self, rows: Iterable[tuple[SQLValue, ...]]) -> list[tuple[SQLValue, ...]]:
-        """Rows of a snapshot's batch as `ADD_DELIVERY` takes them: no address in clear."""
+        """Rows of a snapshot's batch as `ADD_DELIVERY` takes them: the mark in the place of the address, which is sealed."""
         given = list(rows)
         sealed = self.seal((str(row[_ID]), str(row[_ADDRESS])) for row in given)
-        mark, with_ = self.mark, self.current
+        with_ = self.current
         kept: list[tuple[SQLValue, ...]] = []
         for row, one in zip(given, sealed, strict=True):
-            channel, address = str(row[_CHANNEL]), str(row[_ADDRESS])
-            more = (one, with_, prefix(channel, address))
-            kept.append((*row[:_ADDRESS], mark(channel, address), *row[_ADDRESS + 1 :], *more))
+            begins = prefix(str(row[_CHANNEL]), str(row[_ADDRESS]))
+            kept.append((*row[:_ADDRESS], row[_MARK], *row[_ADDRESS + 1 : _MARK], one, with_, begins))
         return kept
 
 

@@ -24,6 +24,7 @@ from belltower.journal import Durability, Journal
 from belltower.people.grant import Allowed, Right, nobody
 from belltower.people.person import Person
 from belltower.store import Transaction
+from notify.addresses import same
 from notify.audience import AudienceRule, concerned
 from notify.delivery import State
 from notify.draft import (
@@ -189,8 +190,9 @@ class Composer:
             served=self.served,
             language=site.language,
             render=lambda kind, language: words_of(order, site, slots, kind, language),
-            new_id=self._ids.delivery,
+            new_id=lambda _channel, _mark: self._ids.delivery(),
             stops=await self._stops(),
+            mark=same,
         )
         counting = _Counting()
         staff = list(site.people.values())

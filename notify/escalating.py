@@ -402,8 +402,9 @@ class Escalation:
             served=self._served(),
             language=site.language,
             render=lambda kind, language: words_of(kept.order, site, slots, kind, language),
-            new_id=self._ids.delivery,
+            new_id=lambda _channel, _mark: self._ids.delivery(),
             stops=await self._stops(),
+            mark=self._deliveries.addresses.mark,
         )
         batch = snapshot.add_contacts(given)
         self._deliveries.add_words(tx, ordered.notice, ordered.revision, batch.words)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import partial
-from itertools import chain, islice
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from belltower import log
@@ -31,6 +30,7 @@ from notify import order_store
 from notify.audience import AudienceRule
 from notify.ledger import At, nowhere
 from notify.segments import segments
+from notify.shelves import Shelves
 from notify.site import NoticeSite
 from notify.snapshot import Batch, Snapshot, Unsendable
 from notify.staff import asks_roster, of_roster
@@ -58,7 +58,6 @@ _CODE = re.compile(r"[0-9]{4}")
 _PEOPLE_AT_ONCE = 500
 _CHUNKS_UNDER_WAY = 2
 _FACTS_AT_ONCE = 500
-_IDS_AT_ONCE = 50
 
 
 async def _nobody() -> Stops:
@@ -119,11 +118,12 @@ class Planner:
             # Before the attempts are read: what has not begun by now never will.
             await self._record(tx, [])
             tx = Transaction()
-        snapshot = await self._snapshot(order, ordered, site)
+        shelves = Shelves(mint=self._ids.deliveries)
+        snapshot = await self._snapshot(order, ordered, site, shelves)
         # What an earlier life has begun is counted by its rows, once all of them are there.
         resumed = snapshot.deliveries > 0
         (self._tally.forget if resumed else self._tally.begin)(order.notice, order.revision)
-        tx, last = await self._resolve(tx, snapshot, order, site)
+        tx, last = await self._resolve(tx, snapshot, shelves, order, site)
         if entry.position != UNPLACED:
             self._journal.keep_bookmark(tx, bookmark(self._stream), entry.position)
         self._at("planner.before_commit")
@@ -137,7 +137,9 @@ class Planner:
             "notice_planned", notice=order.notice, people=snapshot.people, deliveries=snapshot.deliveries
         )
 
-    async def _snapshot(self, order: NoticeOrdered, ordered: Ordered, site: NoticeSite) -> Snapshot:
+    async def _snapshot(
+        self, order: NoticeOrdered, ordered: Ordered, site: NoticeSite, shelves: Shelves
+    ) -> Snapshot:
         rule = await self._rule(order, site)
         slots = slots_of(order, ordered, site)
         snapshot = Snapshot(
@@ -148,7 +150,7 @@ class Planner:
             served=self._channels,
             language=site.language,
             render=lambda kind, language: words_of(order, site, slots, kind, language),
-            new_id=chain.from_iterable(iter(partial(self._ids.deliveries, _IDS_AT_ONCE), [])).__next__,
+            new_id=shelves.new_id,
             stops=await self._stops(),
             mark=self._tables.addresses.mark,
         )
@@ -170,7 +172,7 @@ class Planner:
         return rule
 
     async def _resolve(
-        self, tx: Transaction, snapshot: Snapshot, order: NoticeOrdered, site: NoticeSite
+        self, tx: Transaction, snapshot: Snapshot, shelves: Shelves, order: NoticeOrdered, site: NoticeSite
     ) -> tuple[Transaction, list[Batch]]:
         """Write down all but what `tx` can still take; returns the transaction that ends the planning, and of what."""
         pending: list[Batch] = []
@@ -182,8 +184,9 @@ class Planner:
                     pending.append(batch)
                     size += len(batch.rows) + len(batch.others)
                 if size > (CHUNK if batch is not None else 0):
-                    await self._write(tx, pending, order, landing)
+                    await self._write(tx, pending, shelves, order, landing)
                     tx, pending, size = Transaction(), [], 0
+            await self._add(shelves.clear(), order, landing)
             await self._land(order, landing, 0)
         finally:
             for _, landed in landing:
@@ -216,7 +219,12 @@ class Planner:
                 await asyncio.sleep(0)
 
     async def _write(
-        self, tx: Transaction, batches: list[Batch], order: NoticeOrdered, landing: deque[_Landing]
+        self,
+        tx: Transaction,
+        batches: list[Batch],
+        shelves: Shelves,
+        order: NoticeOrdered,
+        landing: deque[_Landing],
     ) -> None:
         """The texts first: a delivery may be sent as soon as its row stands."""
         for batch in batches:
@@ -224,6 +232,9 @@ class Planner:
         if tx.parts:
             await self._record(tx, [])
         self._at("planner.between_chunks")
+        await self._add(shelves.put(batches), order, landing)
+
+    async def _add(self, batches: Iterable[Batch], order: NoticeOrdered, landing: deque[_Landing]) -> None:
         for batch in batches:
             landing += [(batch, landed) for landed in self._tables.add_many(batch.rows, batch.others)]
             await self._land(order, landing, _CHUNKS_UNDER_WAY)

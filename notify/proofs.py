@@ -283,8 +283,9 @@ class Proofs:
             served=frozenset({contact.kind.value}),
             language=site.language,
             render=lambda kind, language: words_of(order, site, slots, kind, language),
-            new_id=self._ids.delivery,
+            new_id=lambda _channel, _mark: self._ids.delivery(),
             stops=await self._stops(),
+            mark=self._deliveries.addresses.mark,
         )
         batch = snapshot.add_contacts([(person, contact)])
         delivery = DeliveryId(str(batch.rows[0][0]))

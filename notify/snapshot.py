@@ -72,11 +72,14 @@ class Snapshot:
         served: frozenset[str],
         language: str,
         render: Render,
-        new_id: Callable[[], DeliveryId],
+        new_id: Callable[[str, str], DeliveryId],
         stops: Stops = NOBODY,
-        mark: Callable[[str, str], str] = same,
+        mark: Callable[[str, str], str],
     ) -> None:
-        """`mark` is what a channel's address is kept as: what an earlier life planned is known by it alone."""
+        """`mark` is what a channel's address is kept as: what an earlier life planned is known by it alone.
+
+        `new_id` makes an id for a channel and a mark.
+        """
         self._stops = stops
         self._mark = mark
         self._ordered = ordered
@@ -159,7 +162,8 @@ class Snapshot:
         return True
 
     def _address(self, batch: Batch, channel: str, address: str, person: PersonId, language: str) -> None:
-        id_ = self._new_id()
+        mark = self._mark(channel, address)
+        id_ = self._new_id(channel, mark)
         self._seen.setdefault(channel, {})[same(channel, address)] = (id_, person)
         self.deliveries += 1
         self.unsendable += channel not in self._served
@@ -182,6 +186,7 @@ class Snapshot:
                 ordered.urgency,
                 words.language if words is not None else "",
                 words.parts if words is not None else 1,
+                mark,
             )
         )
 

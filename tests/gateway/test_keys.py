@@ -54,7 +54,21 @@ CLEAR = frozenset(
 
 def row(n: int) -> tuple:
     """A delivery as a snapshot has it."""
-    return (f"dlv_{n:04}", "ntc_1", 1, "inc_1", f"p{n}", "sms", f"+1408555{n:04}", "pending", "", 0, "en", 1)
+    return (
+        f"dlv_{n:04}",
+        "ntc_1",
+        1,
+        "inc_1",
+        f"p{n}",
+        "sms",
+        f"+1408555{n:04}",
+        "pending",
+        "",
+        0,
+        "en",
+        1,
+        f"{n:032x}",
+    )
 
 
 async def filled(database: Database, vault: Vault, deliveries: int = 700) -> None:

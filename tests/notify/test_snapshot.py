@@ -4,6 +4,7 @@ from belltower.clock import Instant
 from belltower.ids import DeliveryId, IncidentId, NoticeId, PersonId
 from belltower.incident.facts import Mode
 from belltower.people.person import Contact, ContactKind, Person
+from notify.addresses import same
 from notify.audience import AudienceRule
 from notify.snapshot import Snapshot
 from notify.store import Attempted, Ordered, Words
@@ -34,7 +35,8 @@ def snapshot(asked: list[str]) -> Snapshot:
         served=frozenset({"sms", "email"}),
         language="en",
         render=render,
-        new_id=lambda: DeliveryId(f"dlv_{next(ids)}"),
+        new_id=lambda _channel, _mark: DeliveryId(f"dlv_{next(ids)}"),
+        mark=same,
     )
 
 
