@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from belltower.ids import DeliveryId, PersonId
+from belltower.incident.facts import NoticePlanned
+from belltower.people.person import Contact, ContactKind, Person
+from notify.ledger import nowhere
+from notify.provider import Pace, Provider
 from notify.shelves import Shelves
 from notify.snapshot import Batch, Unsendable
+from tests.notify.test_correction import Keeps
+from tests.peers.desk import DeskOptions, RosterOf, desk, order, prepare
 
 
 @given(
@@ -72,3 +81,70 @@ def test_a_shelf_gives_out_neighbours_in_the_index_and_among_the_ids() -> None:
         assert 1 == len({mark[0] for mark in marks})
         assert sorted(marks) == marks
         assert 999 == ids[-1] - ids[0]
+
+
+class Pages(RosterOf):
+    """A roster of many, some hundreds at a time."""
+
+    def __init__(self, people: list[Person]) -> None:
+        self._people = people
+
+    async def people(self):
+        for start in range(0, len(self._people), 500):
+            yield self._people[start : start + 500]
+
+
+async def test_a_large_notice_that_is_killed_halfway_is_planned_whole_and_once(tmp_path: Path) -> None:
+    """R20: what stood on shelves is planned anew, under other ids; whoever shares an address names a row that stands."""
+    homes = 3_500
+    parents = Pages(
+        [
+            Person(
+                id=PersonId(f"g{n}"),
+                name="",
+                roles=frozenset({"guardian"}),
+                classes=frozenset({"7b"}),
+                contacts=(
+                    Contact(kind=ContactKind.SMS, address=f"+1408{n % homes:07}"),
+                    Contact(kind=ContactKind.EMAIL, address=f"g{n}@home.example"),
+                ),
+            )
+            for n in range(homes + 200)
+        ]
+    )
+
+    class Killed(Exception):
+        pass
+
+    passed = 0
+
+    def kills(point: str) -> None:
+        nonlocal passed
+        if point == "planner.chunk":
+            passed += 1
+            if passed >= 5:
+                raise Killed
+
+    options = DeskOptions(database=str(tmp_path / "desk.db"))
+    providers = [Provider(channel=Keeps(name), pace=Pace(per_second=0.01)) for name in ("sms", "email")]
+    prepared = order(1, audience="families-7b")
+    await prepare(options.database, prepared)
+    for at in (kills, nowhere):
+        async with desk(options, people={}, roster=parents, channels=providers, at=at) as running:
+            async with asyncio.timeout(60):
+                while not passed >= 5:  # noqa: ASYNC110 - a number rings no bell
+                    await asyncio.sleep(0.01)
+                if at is nowhere:
+                    while not [fact for fact in await running.facts() if isinstance(fact, NoticePlanned)]:  # noqa: ASYNC110 - as above
+                        await asyncio.sleep(0.05)
+            rows = await running.database.read("SELECT id, channel, address, person FROM notice_delivery")
+            shared = await running.database.read(
+                "SELECT person, delivery FROM notice_person WHERE reason = 'shared'"
+            )
+        if at is kills:
+            assert 0 < len(rows) < 2 * homes + 200
+            assert {delivery for _, delivery in shared} <= {row[0] for row in rows}
+
+    assert 2 * homes + 200 == len(rows) == len({(channel, mark) for _, channel, mark, _ in rows})
+    assert {f"g{n}" for n in range(homes, homes + 200)} == {person for person, _ in shared}
+    assert {delivery for _, delivery in shared} <= {row[0] for row in rows}
