@@ -32,6 +32,8 @@ _FIRST_WINDOW = 16
 _UNCERTAIN_RUN = 3
 # Rows are leased when at least one in so many places is free, or half of the line has moved up: a commit is shared.
 _SHARE = 4
+# Rows of one lease: the loop does not stand still for many.
+_MOST_LEASED = 256
 # Seconds from one lease to the next where a pace bounds them: what was earned meanwhile shares a commit.
 _LEASE_EVERY = 0.1
 # What has its row and waits for a place in flight: at most what leaves in so many seconds, and so many windows of it.
@@ -232,7 +234,7 @@ class Sender:
             lease=lease,
             now=wall,
             horizon=Instant(wall + int(2 * _LONGEST_WAIT * SECOND)),
-            count=room,
+            count=min(room, _MOST_LEASED),
         )
         self._unseen.discard(lease)
         if leased:
