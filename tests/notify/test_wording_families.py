@@ -698,3 +698,15 @@ def test_what_takes_a_text_back_or_ends_it_is_of_the_same_readers_and_known() ->
             assert readers(name) is readers(after)
             assert after in DRAFTS.source.templates
             assert (readers(name) is Readers.FAMILIES) == for_families(after)
+
+
+@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize(("language", "mistake"), [("en", " was a mistake"), ("es", " fue un error")])
+def test_the_subject_of_a_correction_says_which_message_was_wrong(
+    action: Action, language: str, mistake: str
+) -> None:
+    """W18: what is urgent may overtake it, and then it is not about the last message any more."""
+    texts = DRAFTS.languages[language].templates[f"families.{action}.correction"]
+    named = texts.subject.partition(": ")[2].partition(mistake)[0]
+
+    assert named.casefold() in texts.form("sms").casefold()
