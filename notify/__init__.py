@@ -3,6 +3,7 @@
     NoticeOrdered (alarm stream)
       └ planner.py    resolves the audience, fills the words, writes one row per address, NoticePlanned
           ├ audience.py   pure: rule × people × place -> snapshot
+          ├ staff.py      whom of a roster a rule can mean, each human once
           ├ wording/      pure: texts from TOML files, slots, lint, approvals; words/ holds our own texts
           ├ segments.py   pure: what a short message costs on the air
           └ shelves.py    pure: rows gathered with their neighbours in the index, for large notices

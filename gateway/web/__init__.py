@@ -9,6 +9,7 @@
     stream.py     fan-out of server-sent events, one bounded queue for each client
     notices.py    the list of notices; ledger.py, ledger_view.py: what became of each, live and as a table; cells.py
     channel_page.py  how well each way out is proven, and its tests
+    held_page.py  what came too late: sent after all, or left
     answers.py    pure: who is safe and who needs help; answer_page.py: what they wrote
     people_pages.py, people_view.py  people: searched, looked at, corrected by hand; who may collect whom today
     pages.py      the pages and the two verbs
