@@ -7,7 +7,7 @@
     vault.py      fields sealed into their places; keys that are turned; marks to find an address by
     resealing.py  what lies sealed in any table, counted by key and sealed anew
     tables.py     versions of records, each in force from one revision until another; all SQL
-    records.py    records to sealed rows and back
+    rows.py       records become sealed rows; records.py: and rows records again
     store.py      RosterStore: what is in force
     by_hand.py    pure: what people changed by hand wins over every load; hand_store.py, word_store.py, hand_tables.py
     editing.py    the verbs of changing something by hand, and of writing down who may collect

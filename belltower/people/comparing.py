@@ -15,8 +15,9 @@ from belltower.people.delta import Pair, restate
 from belltower.people.diff import LINES, Comparing, Diff, Difference, Line
 from belltower.people.doubt import Doubt
 from belltower.people.doubting import FORMATS, Doubting
-from belltower.people.records import Item, KnownHuman, Records, known_human, known_link
+from belltower.people.records import KnownHuman, known_human, known_link
 from belltower.people.roster import Human, HumanKey, HumanKind, Link, Roster, Table
+from belltower.people.rows import Item, Records
 from belltower.people.store import RosterStore
 from belltower.people.tables import Kept, contents, select
 
@@ -112,8 +113,8 @@ class _Work:
                 self._standing_students = {row[0] for row in rows if row[2] == HumanKind.STUDENT and row[3]}
             dropped = await self._dropped(kept, rows) if roster.delta else None
             changes: list[Item] = []
-            for piece in slices(self.records.items(kept, self.roster)):
-                changes += [item for item in piece if comparing.meet(item.ident, item.content)]
+            for piece in self.records.items(kept, self.roster, SLICE):
+                changes += comparing.meet(piece)
                 if kept is Kept.PERSON:
                     self._meet(piece)
                 if kept in _BY_HAND and self._layer.fields:

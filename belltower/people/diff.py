@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from typing import Protocol, TypeVar
 
 from msgspec import Struct, field, structs
 
@@ -43,6 +44,23 @@ def without(difference: Difference, idents: Iterable[str], contents: Mapping[str
     )
 
 
+class Coming(Protocol):
+    """A record that a load brings."""
+
+    @property
+    def ident(self) -> str:
+        """Equal for one record in two loads."""
+        ...
+
+    @property
+    def content(self) -> bytes:
+        """Equal where nothing changed."""
+        ...
+
+
+C = TypeVar("C", bound=Coming)
+
+
 class Comparing:
     """Between what stands in one table and what comes, met one record at a time."""
 
@@ -54,21 +72,25 @@ class Comparing:
         self._repeated = 0
         self._sum = 0
 
-    def meet(self, ident: str, content: bytes) -> bool:
-        """A record that comes; whether it is to be written."""
-        if ident in self._met:
-            self._repeated += 1
-            return False
-        self._met.add(ident)
-        before = self._standing.get(ident)
-        if before is None:
-            self._added.add(ident)
-        elif before != content:
-            self._changed.add(ident)
-        else:
-            return False
-        self._sum += _number(ident, content)
-        return True
+    def meet(self, coming: Iterable[C]) -> list[C]:
+        """Records that come; those of them that are to be written."""
+        met, standing, fresh = self._met, self._standing, []
+        for one in coming:
+            ident, content = one.ident, one.content
+            if ident in met:
+                self._repeated += 1
+                continue
+            met.add(ident)
+            before = standing.get(ident)
+            if before is None:
+                self._added.add(ident)
+            elif before != content:
+                self._changed.add(ident)
+            else:
+                continue
+            fresh.append(one)
+        self._sum += sum([_number(one.ident, one.content) for one in fresh])
+        return fresh
 
     def whole(self) -> Difference:
         """Having met all there is: what was not met goes."""
@@ -90,7 +112,8 @@ class Comparing:
 
 
 def _number(ident: str, content: bytes) -> int:
-    return int.from_bytes(hashlib.blake2b(ident.encode() + b"\0" + content, digest_size=16).digest())
+    """Of what comes, its content, which says whose it is; of what goes, its ident."""
+    return int.from_bytes(content or hashlib.blake2b(ident.encode(), digest_size=16).digest())
 
 
 class Line(Struct, frozen=True, kw_only=True):

@@ -14,8 +14,8 @@ from msgspec import structs
 from belltower.ids import PersonId
 from belltower.people.diff import Difference, without
 from belltower.people.doubt import Doubt, exchanged, pairs
-from belltower.people.records import Item, Records
 from belltower.people.roster import Human, HumanKey, Link, Roster
+from belltower.people.rows import Item, Records
 from belltower.people.store import RosterStore
 from belltower.people.tables import Kept
 

@@ -1,14 +1,10 @@
-"""How records of a roster become rows, sealed, and rows become records again.
-
-A row's `content` is a mark over all that is known of the record but the file it stood in: equal marks, equal records.
-It is made with the vault's marking key, so that nobody without it can try names or numbers against it.
-"""
+"""Rows become records again; see `rows` for how they became rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 from msgspec import Struct, structs
@@ -22,28 +18,12 @@ from belltower.people.roster import (
     HumanKind,
     Link,
     Phone,
-    Roster,
     School,
     SchoolClass,
     SchoolKey,
 )
 from belltower.people.tables import Kept, table
 from belltower.people.vault import Vault
-from belltower.store import SQLValue
-
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
-
-_encode = msgspec.msgpack.Encoder(order="deterministic").encode
-_json = msgspec.json.Encoder(order="deterministic").encode
-
-
-class Item(Struct, frozen=True, kw_only=True, gc=False):
-    """One record as it would be kept."""
-
-    ident: str
-    content: bytes
-    record: Any
 
 
 class Address(Struct, frozen=True, kw_only=True):
@@ -123,147 +103,7 @@ _class = msgspec.json.Decoder(SchoolClass)
 _enrolment = msgspec.json.Decoder(Enrolment)
 
 
-class Records:
-    """Rows of one source's records, under one vault."""
-
-    def __init__(self, *, vault: Vault, source: str) -> None:
-        self._vault = vault
-        self._source = source
-        self._ids: dict[HumanKey, PersonId] = {}
-
-    def person(self, key: HumanKey) -> PersonId:
-        """The id of a human: the same for the same key of the same source, for ever."""
-        found = self._ids.get(key)
-        if found is None:
-            found = self._ids[key] = person_id(self._vault, self._source, key)
-        return found
-
-    def items(self, kept: Kept, roster: Roster) -> Iterator[Item]:
-        """The roster's records of one table. Idents may repeat, if the roster repeats itself."""
-        return self._ITEMS[kept](self, roster)
-
-    def row(self, kept: Kept, item: Item, revision: int, until: int) -> tuple[SQLValue, ...]:
-        """The row, its fields sealed in their places."""
-        own = self._ROWS[kept](self, item.ident, revision, item.record)
-        sealed_with = self._vault.current if kept in _WITH_SEALS else ""
-        return (self._source, item.ident, revision, until, item.content, sealed_with, *own)
-
-    # -- items
-
-    def _mark(self, kept: Kept, of: Any) -> bytes:
-        return self._vault.content(kept.value, _encode(of))
-
-    def _schools(self, roster: Roster) -> Iterator[Item]:
-        for one in roster.schools:
-            content = self._mark(
-                Kept.SCHOOL, (one.key, one.name, one.kind, one.number, one.parent, one.phone)
-            )
-            yield Item(ident=one.key, content=content, record=one)
-
-    def _classes(self, roster: Roster) -> Iterator[Item]:
-        for one in roster.classes:
-            known = (one.key, one.school, one.title, one.course, one.periods, one.location, one.grades)
-            content = self._mark(Kept.CLASS, (*known, one.begins, one.ends))
-            yield Item(ident=one.key, content=content, record=one)
-
-    def _persons(self, roster: Roster) -> Iterator[Item]:
-        for one in roster.humans:
-            names = (one.given, one.family, one.middle, one.preferred_given, one.preferred_family)
-            known = (one.kind, one.birth_date, one.grade, one.language, one.schools, one.roles, one.number)
-            content = self._mark(Kept.PERSON, (one.key, *names, *known, one.active, one.derived))
-            yield Item(ident=self.person(one.key), content=content, record=one)
-
-    def _addresses(self, roster: Roster) -> Iterator[Item]:
-        for one in roster.humans:
-            if not one.phones and not one.emails:
-                continue
-            person = self.person(one.key)
-            for address in _of(person, one.phones, one.emails, one.file):
-                count, found = address
-                content = self._mark(
-                    Kept.ADDRESS, (person, found.kind, found.normalised, found.written, found.sms, count)
-                )
-                yield Item(ident=f"{person}/{found.kind}/{count}", content=content, record=found)
-
-    def _links(self, roster: Roster) -> Iterator[Item]:
-        for one in roster.links:
-            plain = one if not one.file else structs.replace(one, file="")
-            yield Item(
-                ident=f"{self.person(one.student)}/{self.person(one.adult)}",
-                content=self._mark(Kept.LINK, plain),
-                record=one,
-            )
-
-    def _enrolments(self, roster: Roster) -> Iterator[Item]:
-        for one in roster.enrolments:
-            person = self.person(one.human)
-            ident = one.key or f"{one.school_class}/{person}/{one.role}/{one.begins or ''}"
-            known = (one.school_class, person, one.role, one.key, one.primary, one.begins, one.ends)
-            yield Item(ident=ident, content=self._mark(Kept.ENROLMENT, known), record=one)
-
-    # -- rows
-
-    def _school_row(self, _ident: str, _revision: int, one: School) -> tuple[SQLValue, ...]:
-        return (_json(one).decode(),)
-
-    def _class_row(self, _ident: str, _revision: int, one: SchoolClass) -> tuple[SQLValue, ...]:
-        return (one.school, _json(one).decode())
-
-    def _person_row(self, ident: str, revision: int, one: Human) -> tuple[SQLValue, ...]:
-        seal, row = self._vault.seal, place(self._source, ident, revision)
-        rest = _Rest(one.schools, one.roles, one.derived, one.file)
-        name = (one.given, one.family, one.middle, one.preferred_given, one.preferred_family)
-        return (
-            one.kind.value,
-            int(one.active),
-            _json(rest).decode(),
-            seal(_PERSON, row, "name", _encode(name)),
-            seal(_PERSON, row, "birth", _encode(one.birth_date)),
-            seal(_PERSON, row, "traits", _encode((one.grade, one.language))),
-            seal(_PERSON, row, "origin", _encode((one.key, one.number))),
-        )
-
-    def _address_row(self, ident: str, revision: int, one: Address) -> tuple[SQLValue, ...]:
-        row = place(self._source, ident, revision)
-        told = _encode((one.normalised, one.written, one.sms, one.file))
-        found_by = self._vault.mark(one.kind, one.normalised) if one.normalised else b""
-        return (one.person, one.kind, found_by, self._vault.seal(_ADDRESS, row, "address", told))
-
-    def _link_row(self, ident: str, revision: int, one: Link) -> tuple[SQLValue, ...]:
-        sealed = self._vault.seal(_LINK, place(self._source, ident, revision), "body", _encode(one))
-        return (self.person(one.student), self.person(one.adult), one.relation.value, sealed)
-
-    def _enrolment_row(self, _ident: str, _revision: int, one: Enrolment) -> tuple[SQLValue, ...]:
-        # The human's own key may be personal: the row has the id instead.
-        plain = structs.replace(one, human=HumanKey(""))
-        return (one.school_class, self.person(one.human), _json(plain).decode())
-
-    _ITEMS: ClassVar[dict[Kept, Callable[[Records, Roster], Iterator[Item]]]] = {
-        Kept.SCHOOL: _schools,
-        Kept.CLASS: _classes,
-        Kept.PERSON: _persons,
-        Kept.ADDRESS: _addresses,
-        Kept.LINK: _links,
-        Kept.ENROLMENT: _enrolments,
-    }
-    _ROWS: ClassVar[dict[Kept, Callable[..., tuple[SQLValue, ...]]]] = {
-        Kept.SCHOOL: _school_row,
-        Kept.CLASS: _class_row,
-        Kept.PERSON: _person_row,
-        Kept.ADDRESS: _address_row,
-        Kept.LINK: _link_row,
-        Kept.ENROLMENT: _enrolment_row,
-    }
-
-
 _PERSON, _ADDRESS, _LINK = (table(kept) for kept in (Kept.PERSON, Kept.ADDRESS, Kept.LINK))
-_WITH_SEALS = frozenset({Kept.PERSON, Kept.ADDRESS, Kept.LINK})
-
-
-def person_id(vault: Vault, source: str, key: HumanKey) -> PersonId:
-    """Made from the source and its key, so that a load names everybody as the load before did; it says neither."""
-    value = int.from_bytes(vault.mark("person", f"{source}\0{key}"))
-    return PersonId("per_" + "".join([_PAIRS[value >> shift & 0x3FF] for shift in range(120, -1, -10)]))
 
 
 def place(source: str, ident: str, revision: int) -> str:

@@ -216,10 +216,8 @@ class Taking:
         rows: list[tuple[SQLValue, ...]] = []
         ended: list[str] = []
         for piece in slices(comparison.changes[kept]):
-            for item in piece:
-                rows.append(records.row(kept, item, revision, NEVER))
-                if item.ident in changed:
-                    ended.append(item.ident)
+            rows += records.rows(kept, piece, revision, NEVER)
+            ended += [item.ident for item in piece if item.ident in changed]
             if len(rows) + len(ended) >= CHUNK:
                 await self._piece(kept, revision, ended, rows)
                 yield len(rows)

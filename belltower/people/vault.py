@@ -8,13 +8,13 @@ with it. A telephone number or mailbox is found by its mark, an HMAC under a key
 from __future__ import annotations
 
 import hashlib
-import hmac
 import os
 import stat
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Protocol, Self
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -28,11 +28,32 @@ _KEY = 32
 _NONCE = 12
 _NONCES_AT_ONCE = 1_024
 _MARK = 16
+_BLOCK = 64
 _FORM = 1
 _NUL = "a row's key with a NUL in it"
 
 Marker = Callable[[bytes], str]
 """From a normalised text to its mark."""
+
+
+class Begun(Protocol):
+    """A hash that is copied for each text."""
+
+    def copy(self) -> Self:
+        """Another, which has taken in the same."""
+        ...
+
+    def update(self, octets: bytes, /) -> None:
+        """Take in more."""
+        ...
+
+    def digest(self) -> bytes:
+        """Over all of it."""
+        ...
+
+    def hexdigest(self) -> str:
+        """As `digest`, in hexadecimal figures."""
+        ...
 
 
 class Unreadable(StoreError):
@@ -164,6 +185,10 @@ class Vault:
         self._changed = changed
         self._nonces = b""
         self._at = 0
+        # Begun with the key and a purpose, and copied for each text.
+        self._marks: dict[str, Begun] = {}
+        self._contents: dict[str, Begun] = {}
+        self._outer = _keyed(ring.marking, 0x5C)
         self._take(ring)
 
     def _take(self, ring: KeyRing) -> None:
@@ -246,12 +271,19 @@ class Vault:
 
     def mark(self, purpose: str, normalised: str | bytes) -> bytes:
         """What `normalised` is found by without being known: equal for equal text and purpose."""
-        text = normalised.encode() if isinstance(normalised, str) else normalised
-        return hmac.digest(self._ring.marking, purpose.encode() + b"\0" + text, "sha256")[:_MARK]
+        begun = self._marks.get(purpose)
+        if begun is None:
+            begun = self._marks[purpose] = _keyed(self._ring.marking, 0x36)
+            begun.update(purpose.encode() + b"\0")
+        # HMAC with SHA-256 (RFC 2104), its two keyed halves made once.
+        inner, outer = begun.copy(), self._outer.copy()
+        inner.update(normalised.encode() if isinstance(normalised, str) else normalised)
+        outer.update(inner.digest())
+        return outer.digest()[:_MARK]
 
     def marker(self, purpose: str) -> Marker:
         """As `mark`, in hexadecimal figures, for many texts of one purpose and in a quarter of the time."""
-        begun = hashlib.blake2b(digest_size=_MARK, key=self._ring.marking, person=purpose.encode()[:_MARK])
+        begun = self._begun(purpose)
 
         def mark(normalised: bytes) -> str:
             one = begun.copy()
@@ -261,9 +293,26 @@ class Vault:
         return mark
 
     def content(self, purpose: str, of: bytes) -> bytes:
-        """A mark to tell whether what is known of a record changed: as `mark`, and made in a third of the time."""
-        key, person = self._ring.marking, purpose.encode()[:_MARK]
-        return hashlib.blake2b(of, digest_size=_MARK, key=key, person=person).digest()
+        """A mark to tell whether what is known of a record changed: as `mark`, and made in half of the time."""
+        begun = self._contents.get(purpose)
+        if begun is None:
+            begun = self._contents[purpose] = self._begun(purpose)
+        one = begun.copy()
+        one.update(of)
+        return one.digest()
+
+    def contents(self, purpose: str, of: Iterable[bytes]) -> list[bytes]:
+        """As `content`, of many."""
+        begun = self._begun(purpose)
+        found: list[bytes] = []
+        for each in of:
+            one = begun.copy()
+            one.update(each)
+            found.append(one.digest())
+        return found
+
+    def _begun(self, purpose: str) -> Begun:
+        return hashlib.blake2b(digest_size=_MARK, key=self._ring.marking, person=purpose.encode()[:_MARK])
 
 
 def open_vault(path: Path) -> Vault:
@@ -281,6 +330,11 @@ def key_of(sealed: bytes) -> str:
         return sealed[2 : 2 + sealed[1]].decode("ascii")
     except UnicodeDecodeError as error:
         raise Unreadable("not a sealed field") from error
+
+
+def _keyed(key: bytes, pad: int) -> Begun:
+    """One half of an HMAC."""
+    return hashlib.sha256(bytes(octet ^ pad for octet in key.ljust(_BLOCK, b"\0")))
 
 
 def _place(table: str, row: str, field: str) -> bytes:

@@ -1,0 +1,267 @@
+"""How the records of a roster become rows, sealed: many at a time, since a district has half a million of them.
+
+A row's `content` is a mark over all that is known of the record but the file it stood in: equal marks, equal records.
+It is made with the vault's marking key, so that nobody without it can try names or numbers against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
+from itertools import islice
+from typing import Any, ClassVar
+
+import msgspec
+from msgspec import Struct, structs
+
+from belltower.ids import PersonId
+from belltower.people.records import normalised_mailbox, place
+from belltower.people.roster import (
+    ClassKey,
+    Enrolment,
+    Human,
+    HumanKey,
+    HumanKind,
+    Link,
+    Roster,
+    School,
+    SchoolClass,
+)
+from belltower.people.tables import Kept, table
+from belltower.people.vault import Vault
+from belltower.store import SQLValue
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+_MOST_ALIKE = 4_096
+
+_encode = msgspec.msgpack.Encoder(order="deterministic").encode
+_json = msgspec.json.Encoder(order="deterministic").encode
+
+Row = tuple[SQLValue, ...]
+Address = tuple[PersonId, str, str, str, bool, str]
+"""Whose, "phone" or "email", what it is found by, as written, whether it takes texts, and the file."""
+
+
+class Item(Struct, frozen=True, gc=False):
+    """One record as it would be kept."""
+
+    ident: str
+    content: bytes
+    record: Any
+
+
+class _Seat(Struct, frozen=True, gc=False):
+    """An `Enrolment` as it is kept. A human's own key may be personal: the row has the id instead."""
+
+    school_class: ClassKey
+    role: str
+    key: str
+    primary: bool
+    begins: date | None
+    ends: date | None
+    file: str
+    human: HumanKey = HumanKey("")
+
+
+class Records:
+    """Rows of one source's records, under one vault."""
+
+    def __init__(self, *, vault: Vault, source: str) -> None:
+        self._vault = vault
+        self._source = source
+        self._ids: dict[HumanKey, PersonId] = {}
+        # What is known of many humans alike, as it is kept.
+        self._rests: dict[object, str] = {}
+
+    def person(self, key: HumanKey) -> PersonId:
+        """The id of a human: the same for the same key of the same source, for ever."""
+        found = self._ids.get(key)
+        if found is None:
+            found = self._ids[key] = person_id(self._vault, self._source, key)
+        return found
+
+    def items(self, kept: Kept, roster: Roster, size: int) -> Iterator[list[Item]]:
+        """The roster's records of one table, some at a time. Idents may repeat, if the roster repeats itself."""
+        told, purpose = self._TOLD[kept], kept.value
+        records = iter(self._records(kept, roster))
+        while piece := list(islice(records, size)):
+            named = [told(self, one) for one in piece]
+            contents = self._vault.contents(purpose, [_encode(known) for _, known in named])
+            yield [
+                Item(ident, content, one)
+                for (ident, _), content, one in zip(named, contents, piece, strict=True)
+            ]
+
+    def rows(self, kept: Kept, items: Sequence[Item], revision: int, until: int) -> list[Row]:
+        """Their rows, in the order of the table's columns, the fields sealed in their places."""
+        source = self._source
+        own = self._ROWS[kept](self, items, [place(source, item.ident, revision) for item in items])
+        sealed_with = self._vault.current if kept in _WITH_SEALS else ""
+        return [
+            (source, item.ident, revision, until, item.content, sealed_with, *columns)
+            for item, columns in zip(items, own, strict=True)
+        ]
+
+    # -- items: the ident, and all that the content is made of
+
+    def _records(self, kept: Kept, roster: Roster) -> Iterable[Any]:
+        match kept:
+            case Kept.SCHOOL:
+                return roster.schools
+            case Kept.CLASS:
+                return roster.classes
+            case Kept.PERSON:
+                return roster.humans
+            case Kept.ADDRESS:
+                return self._addresses(roster.humans)
+            case Kept.LINK:
+                return roster.links
+            case Kept.ENROLMENT:
+                return roster.enrolments
+
+    def _school(self, one: School) -> tuple[str, object]:
+        return one.key, (one.key, one.name, one.kind, one.number, one.parent, one.phone)
+
+    def _class(self, one: SchoolClass) -> tuple[str, object]:
+        known = (one.key, one.school, one.title, one.course, one.periods, one.location, one.grades)
+        return one.key, (*known, one.begins, one.ends)
+
+    def _person(self, one: Human) -> tuple[str, object]:
+        key = one.key
+        return self.person(key), (
+            key,
+            one.given,
+            one.family,
+            one.middle,
+            one.preferred_given,
+            one.preferred_family,
+            one.kind,
+            one.birth_date,
+            one.grade,
+            one.language,
+            one.schools,
+            one.roles,
+            one.number,
+            one.active,
+            one.derived,
+        )
+
+    def _addresses(self, humans: Iterable[Human]) -> Iterator[tuple[int, Address]]:
+        for one in humans:
+            if not one.phones and not one.emails:
+                continue
+            person, file = self.person(one.key), one.file
+            for count, phone in enumerate(one.phones):
+                yield count, (person, "phone", phone.e164, phone.written, phone.sms, file)
+            for count, email in enumerate(one.emails):
+                yield count, (person, "email", normalised_mailbox(email), email, False, file)
+
+    def _address(self, one: tuple[int, Address]) -> tuple[str, object]:
+        count, (person, kind, normalised, written, sms, _) = one
+        return f"{person}/{kind}/{count}", (person, kind, normalised, written, sms, count)
+
+    def _link(self, one: Link) -> tuple[str, object]:
+        plain = one if not one.file else structs.replace(one, file="")
+        return f"{self.person(one.student)}/{self.person(one.adult)}", plain
+
+    def _enrolment(self, one: Enrolment) -> tuple[str, object]:
+        person, key, school_class, role = self.person(one.human), one.key, one.school_class, one.role
+        ident = key or f"{school_class}/{person}/{role}/{one.begins or ''}"
+        return ident, (school_class, person, role, key, one.primary, one.begins, one.ends)
+
+    # -- rows: each table's own columns
+
+    def _school_rows(self, items: Sequence[Item], _places: Sequence[str]) -> Iterable[Row]:
+        return [(_json(item.record).decode(),) for item in items]
+
+    def _class_rows(self, items: Sequence[Item], _places: Sequence[str]) -> Iterable[Row]:
+        return [(item.record.school, _json(item.record).decode()) for item in items]
+
+    def _person_rows(self, items: Sequence[Item], places: Sequence[str]) -> Iterable[Row]:
+        humans: list[Human] = [item.record for item in items]
+        names = [
+            _encode((one.given, one.family, one.middle, one.preferred_given, one.preferred_family))
+            for one in humans
+        ]
+        return zip(
+            [_KINDS[one.kind] for one in humans],
+            [int(one.active) for one in humans],
+            [self._rest(one) for one in humans],
+            self._sealed(_PERSON, "name", places, names),
+            self._sealed(_PERSON, "birth", places, [_encode(one.birth_date) for one in humans]),
+            self._sealed(_PERSON, "traits", places, [_encode((one.grade, one.language)) for one in humans]),
+            self._sealed(_PERSON, "origin", places, [_encode((one.key, one.number)) for one in humans]),
+            strict=True,
+        )
+
+    def _rest(self, one: Human) -> str:
+        known = (one.schools, one.roles, one.derived, one.file)
+        told = self._rests.get(known)
+        if told is None:
+            if len(self._rests) >= _MOST_ALIKE:
+                self._rests.clear()
+            told = self._rests[known] = _json(known).decode()
+        return told
+
+    def _address_rows(self, items: Sequence[Item], places: Sequence[str]) -> Iterable[Row]:
+        addresses: list[Address] = [item.record[1] for item in items]
+        mark = self._vault.mark
+        return zip(
+            [one[0] for one in addresses],
+            [one[1] for one in addresses],
+            [mark(one[1], one[2]) if one[2] else b"" for one in addresses],
+            self._sealed(_ADDRESS, "address", places, [_encode(one[2:]) for one in addresses]),
+            strict=True,
+        )
+
+    def _link_rows(self, items: Sequence[Item], places: Sequence[str]) -> Iterable[Row]:
+        links: list[Link] = [item.record for item in items]
+        return zip(
+            [self.person(one.student) for one in links],
+            [self.person(one.adult) for one in links],
+            [one.relation.value for one in links],
+            self._sealed(_LINK, "body", places, map(_encode, links)),
+            strict=True,
+        )
+
+    def _enrolment_rows(self, items: Sequence[Item], _places: Sequence[str]) -> Iterable[Row]:
+        found = []
+        for item in items:
+            one: Enrolment = item.record
+            seat = _Seat(one.school_class, one.role, one.key, one.primary, one.begins, one.ends, one.file)
+            found.append((one.school_class, self.person(one.human), _json(seat).decode()))
+        return found
+
+    def _sealed(
+        self, name: str, field: str, places: Sequence[str], plain: Iterable[bytes]
+    ) -> Iterable[bytes]:
+        return self._vault.seal_many(name, field, zip(places, plain, strict=True))
+
+    _TOLD: ClassVar[dict[Kept, Callable[[Records, Any], tuple[str, object]]]] = {
+        Kept.SCHOOL: _school,
+        Kept.CLASS: _class,
+        Kept.PERSON: _person,
+        Kept.ADDRESS: _address,
+        Kept.LINK: _link,
+        Kept.ENROLMENT: _enrolment,
+    }
+    _ROWS: ClassVar[dict[Kept, Callable[[Records, Sequence[Item], Sequence[str]], Iterable[Row]]]] = {
+        Kept.SCHOOL: _school_rows,
+        Kept.CLASS: _class_rows,
+        Kept.PERSON: _person_rows,
+        Kept.ADDRESS: _address_rows,
+        Kept.LINK: _link_rows,
+        Kept.ENROLMENT: _enrolment_rows,
+    }
+
+
+_KINDS = {kind: kind.value for kind in HumanKind}
+_PERSON, _ADDRESS, _LINK = (table(kept) for kept in (Kept.PERSON, Kept.ADDRESS, Kept.LINK))
+_WITH_SEALS = frozenset({Kept.PERSON, Kept.ADDRESS, Kept.LINK})
+
+
+def person_id(vault: Vault, source: str, key: HumanKey) -> PersonId:
+    """Made from the source and its key, so that a load names everybody as the load before did; it says neither."""
+    value = int.from_bytes(vault.mark("person", f"{source}\0{key}"))
+    return PersonId("per_" + "".join([_PAIRS[value >> shift & 0x3FF] for shift in range(120, -1, -10)]))
