@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
@@ -15,7 +16,16 @@ from belltower.errors import NotFound, SettingsError, WrongState
 from belltower.people import disclosure_tables, hand_tables
 from belltower.people.resealing import Resealed, Resealing, SealedTable
 from belltower.people.tables import LAST, SEALED, STEPS, table
-from belltower.people.vault import KeyRing, RingFile, Vault, new_ring, open_vault, read_ring, write_ring
+from belltower.people.vault import (
+    KeyRing,
+    RingFile,
+    Vault,
+    new_ring,
+    open_vault,
+    read_ring,
+    ring_held,
+    write_ring,
+)
 from belltower.store import Database
 from notify import browsers, reply_tables
 from notify import store as notify_store
@@ -78,20 +88,23 @@ async def open_keys(database: Database, key_ring: Path) -> Vault:
 
 def _vault(path: Path, *, needed: bool, number: int) -> Vault:
     """The vault of a file; where there is none, of a new ring whose key bears a number that no address names."""
-    if not path.exists():
-        if needed:
-            raise SettingsError(
-                f"key ring {path}: not there, and rosters, disclosures, answers or browsers are sealed with its keys; take it from the backup"
-            )
-        write_ring(path, new_ring(number=number))
-    try:
+    if needed and not path.exists():
+        raise SettingsError(
+            f"key ring {path}: not there, and rosters, disclosures, answers or browsers are sealed with its keys; take it from the backup"
+        )
+    with suppress(SettingsError):
         return open_vault(path)
-    except SettingsError as error:
-        if needed:
-            raise
-        _log.error("key_ring_put_aside", why=str(error))
-    path.replace(path.with_name(path.name + ".spoilt"))
-    write_ring(path, new_ring(number=number))
+    with ring_held(path):
+        if not path.exists():
+            write_ring(path, new_ring(number=number))
+        try:
+            return open_vault(path)
+        except SettingsError as error:
+            if needed:
+                raise
+            _log.error("key_ring_put_aside", why=str(error))
+        path.replace(path.with_name(path.name + ".spoilt"))
+        write_ring(path, new_ring(number=number))
     return open_vault(path)
 
 
@@ -144,14 +157,16 @@ class Keys:
     async def turn(self) -> str:
         """Make a new current key, and its id. Where an older one still seals something, nothing is made.
 
-        Nothing is sealed anew yet: call `reseal`, as often as you like.
+        Nothing is sealed anew yet: call `reseal`, as often as you like. Raises `WrongState`: somebody else is turning or
+        dropping keys in this moment.
         """
-        ring = read_ring(self._path)
-        if any(one.held and not one.current and one.rows for one in await self.counted()):
-            return ring.current
-        turned = ring.turned()
-        write_ring(self._path, turned)
-        return turned.current
+        with ring_held(self._path):
+            ring = read_ring(self._path)
+            if any(one.held and not one.current and one.rows for one in await self.counted()):
+                return ring.current
+            turned = ring.turned()
+            write_ring(self._path, turned)
+            return turned.current
 
     async def outstanding(self) -> int:
         """How many rows `reseal` will look at."""
@@ -164,8 +179,13 @@ class Keys:
     async def drop(self, *, now: Instant | None) -> list[str]:
         """Forget every key but the current one; which they were. `now` is None where surely nothing of ours runs.
 
-        Raises `WrongState`: one still seals something, or was current a moment ago, so that an import may yet use it.
+        Raises `WrongState`: one still seals something, or was current a moment ago, so that an import may yet use it; or
+        somebody else is turning or dropping keys.
         """
+        with ring_held(self._path):
+            return await self._drop(now)
+
+    async def _drop(self, now: Instant | None) -> list[str]:
         ring = read_ring(self._path)
         if now is not None and now < self._path.stat().st_mtime * SECOND + _PATIENCE:
             raise WrongState(

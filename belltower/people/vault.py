@@ -7,12 +7,14 @@ with it. A telephone number or mailbox is found by its mark, an HMAC under a key
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import stat
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -21,7 +23,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
 
-from belltower.errors import SettingsError, StoreError
+from belltower.errors import SettingsError, StoreError, WrongState
 from belltower.ids import RandomBytes
 
 _KEY = 32
@@ -100,7 +102,10 @@ class _RingFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def write_ring(path: Path, ring: KeyRing) -> None:
-    """Write the ring where only its owner can read it; the file is the old or the new one, never half of each."""
+    """Write the ring where only its owner can read it; the file is the old or the new one, never half of each.
+
+    What was read of it before must have been read in the same `ring_held`: a key that is lost opens nothing any more.
+    """
     plain = _RingFile(
         current=ring.current,
         keys={name: b64encode(key).decode() for name, key in ring.keys.items()},
@@ -119,6 +124,28 @@ def write_ring(path: Path, ring: KeyRing) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+@contextmanager
+def ring_held(path: Path) -> Iterator[None]:
+    """Read the ring, judge it and write it in here: nobody else does, in this process or another.
+
+    Raises `WrongState` at once where somebody else is at it, and `SettingsError` where it cannot be held.
+    """
+    try:
+        lock = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as error:
+        raise SettingsError(f"key ring {path}: cannot be held for changing it: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise WrongState(
+                f"The key ring {path} is being changed by another command. Let it end, and run this again."
+            ) from error
+        yield
+    finally:
+        os.close(lock)
 
 
 def read_ring(path: Path) -> KeyRing:

@@ -21,7 +21,7 @@ from belltower.people.vault import Unreadable, Vault, new_ring, open_vault, read
 from belltower.store import Database, open_beside, open_database
 from gateway import migration
 from gateway.cli.commands import belltower
-from gateway.keys import TABLES, Keys, lost_keys, open_keys, turned
+from gateway.keys import TABLES, KeyCount, Keys, lost_keys, open_keys, turned
 from notify.addresses import Addresses
 from notify.reply_tables import ReplyTables
 from notify.store import DeliveryTables
@@ -192,6 +192,46 @@ async def test_turning_that_is_broken_off_goes_on_and_makes_no_other_key(
     assert "k2" == key
     assert ["k1", "k2"] == sorted(read_ring(path).keys)
     assert ["k1"] == await keys.drop(now=None)
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"], indirect=True)
+async def test_whoever_changes_the_ring_while_another_does_is_refused_and_no_key_is_lost(
+    database: Database, tmp_path: Path
+) -> None:
+    """Two who turn at once would write two keys under one name; one who drops would write back a ring without the new."""
+    path = tmp_path / "people.keys"
+    lane = await open_keys(database, path)
+    await filled(database, lane, 3)
+    counting, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(Keys):
+        async def counted(self) -> list[KeyCount]:
+            found = await super().counted()
+            counting.set()
+            await go_on.wait()
+            return found
+
+    keys = Keys(database=database, key_ring=path)
+    for begun in ("turn", "drop"):
+        counting.clear()
+        go_on.clear()
+        slow = Slow(database=database, key_ring=path)
+        first = asyncio.create_task(slow.turn() if begun == "turn" else slow.drop(now=None))  # noqa: TID251 - it ends here
+        await counting.wait()
+        for other in (keys.turn(), keys.drop(now=None)):
+            with pytest.raises(WrongState, match="by another command"):
+                await other
+        go_on.set()
+        assert {"turn": "k2", "drop": ["k1"]}[begun] == await first
+        await turned(
+            keys, settling=0.0, begun=lambda _: None, told=lambda _: None
+        ) if begun == "turn" else None
+    lane.refresh()
+    opened = Addresses(vault=lane)
+    rows = await database.read("SELECT id, sealed FROM notice_delivery ORDER BY id")
+
+    assert [f"+1408555{n:04}" for n in range(3)] == [opened.open(id_, sealed) for id_, sealed in rows]
+    assert 0o600 == path.with_name("people.keys.lock").stat().st_mode & 0o777
 
 
 async def test_what_a_lane_writes_anew_meanwhile_is_not_overwritten(
