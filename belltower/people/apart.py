@@ -25,11 +25,13 @@ from belltower.people.safety import Approval, Stop, held_up
 from belltower.people.store import RosterStore
 from belltower.people.taking import Ready, Taking
 from belltower.people.vault import open_vault
-from belltower.store import Database, Taken, open_beside, open_database
+from belltower.store import Database, Taken, open_database, write_beside
 
 _LONGEST_LINE = 1 << 26
 _NICE = 10
 _SHOWN_EVERY = 2_000
+_TURN = 0.000_5
+"""Seconds that the thread which seals may keep the one which writes waiting."""
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -125,7 +127,7 @@ async def _database(url: str) -> Database:
     try:
         return await open_database(url)
     except Taken:
-        return open_beside(Path("/" + url.partition("://")[2].lstrip("/")))
+        return await write_beside(Path("/" + url.partition("://")[2].lstrip("/")))
 
 
 async def _do(job: Job, store: RosterStore, told: Told) -> Outcome:
@@ -194,6 +196,7 @@ def main() -> None:
     # The records of a load refer to nothing in a circle, and the process ends with it: looking for circles among
     # millions of them is a fifth of all its work.
     gc.disable()
+    sys.setswitchinterval(_TURN)
     try:
         job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
         _say(asyncio.run(do(job, _say)))

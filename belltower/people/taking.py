@@ -49,6 +49,8 @@ from belltower.people.tables import (
 )
 from belltower.store import CHUNK, Params, Priority, SQLValue, Transaction
 
+_SYNCED_EVERY = 8
+
 
 class HeldUp(WrongState):
     """A load waits for a person, or for the end of an incident."""
@@ -87,6 +89,7 @@ class Taking:
         self._clock = clock
         self._source = source
         self._landing: asyncio.Future[None] | None = None
+        self._pieces = 0
 
     async def look(self, roster: Roster, *, progress: Progress | None = None) -> Comparison:
         """What would change. Writes nothing."""
@@ -232,7 +235,9 @@ class Taking:
     async def _piece(
         self, kept: Kept, revision: int, ended: list[str], rows: list[tuple[SQLValue, ...]]
     ) -> None:
-        tx = Transaction()
+        self._pieces += 1
+        # None of them counts before the revision is ready, and that is synced.
+        tx = Transaction(synced=not self._pieces % _SYNCED_EVERY)
         tx.add(STILL_OURS, expect=1, revision=revision)
         if ended:
             tx.rows(end(kept), [(revision, self._source, ident, NEVER) for ident in ended])

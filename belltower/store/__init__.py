@@ -24,7 +24,7 @@ from __future__ import annotations
 from belltower.store.database import Anchor, Database, Done, Progress, Step
 from belltower.store.faults import Damaged, DiskFailed, DiskFull, Overloaded, Taken, Unavailable
 from belltower.store.inline import Flush, InlineDatabase
-from belltower.store.opening import open_beside, open_database
+from belltower.store.opening import open_beside, open_database, write_beside
 from belltower.store.postgres import PostgresDatabase
 from belltower.store.sqlite import SQLiteDatabase
 from belltower.store.sqlite_engine import SQLiteEngine
@@ -57,4 +57,5 @@ __all__ = [
     "Unavailable",
     "open_beside",
     "open_database",
+    "write_beside",
 ]

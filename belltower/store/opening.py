@@ -45,6 +45,16 @@ async def open_database(
     raise SettingsError(f"store url {url!r}: want sqlite:///absolute/path.db or postgresql://user@host/name")
 
 
+async def write_beside(path: Path) -> Database:
+    """As `open_beside`, for much to write: by a thread of its own, until it is closed.
+
+    Raises `StoreError` when it is not there or cannot be written.
+    """
+    database = SQLiteDatabase(path=path, beside=True)
+    await database.start()
+    return database
+
+
 def open_beside(path: Path) -> Database:
     """A SQLite file that its lane may be writing to at this moment, for one short write. Migrates nothing.
 

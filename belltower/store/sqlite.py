@@ -56,8 +56,11 @@ class SQLiteDatabase(Verbs):
         read_only: bool = False,
         queue_limit: int = 50_000,
         before_commit: Callable[[], None] | None = None,
+        beside: bool = False,
     ) -> None:
+        """`beside`: another process has the file for its own and keeps it in order; this one only writes there too."""
         self._path = path
+        self._beside = beside
         self._vfs = vfs
         self._read_only = read_only
         self._queue_limit = queue_limit
@@ -82,11 +85,12 @@ class SQLiteDatabase(Verbs):
         """Open the file and start the writer. Raises `Taken` when another process writes here."""
         refuse_old_library()
         self._loop = asyncio.get_running_loop()
+        if (self._read_only or self._beside) and not self._path.exists():
+            raise Unavailable(f"{self._path}: no such database")
         if self._read_only:
-            if not self._path.exists():
-                raise Unavailable(f"{self._path}: no such database")
             return
-        self._take_lock()
+        if not self._beside:
+            self._take_lock()
         self._thread = threading.Thread(target=self._write, name="store-write", daemon=True)
         self._thread.start()
         try:
@@ -253,7 +257,7 @@ class SQLiteDatabase(Verbs):
     def _idle(self) -> None:
         if self._pages >= _PAGES_IDLE:
             self._checkpoint()
-        elif not self._ballast.aboard:
+        elif not self._beside and not self._ballast.aboard:
             self._ballast.load()
 
     def _land(self, group: list[Job]) -> None:
@@ -263,7 +267,7 @@ class SQLiteDatabase(Verbs):
             try:
                 outcomes = self._opened().apply(batch)
             except DiskFull:
-                if not self._ballast.drop():
+                if self._beside or not self._ballast.drop():
                     raise
                 _log.error("disk_full", ballast="dropped")
                 self._checkpoint()
@@ -318,7 +322,8 @@ class SQLiteDatabase(Verbs):
             connection = connect(str(self._path), vfs=self._vfs)
             connection.set_wal_hook(self._count_pages)
             engine = SQLiteEngine(connection=connection, before_commit=self._before_commit)
-            self._catch_up(engine)
+            if not self._beside:
+                self._catch_up(engine)
             for anchor in self._anchors:
                 anchor.take(engine.query(anchor.sql, anchor.params))
         except (apsw.Error, StoreError) as error:
@@ -326,7 +331,8 @@ class SQLiteDatabase(Verbs):
                 connection.close(True)
             raise translated(error) from error
         self._engine = engine
-        self._ballast.load()
+        if not self._beside:
+            self._ballast.load()
         return engine
 
     def _catch_up(self, engine: SQLiteEngine) -> None:

@@ -113,11 +113,13 @@ class SQLiteEngine:
         self._cursor = connection.cursor()
         self._before_commit = before_commit
         self._wides: dict[str, _Wide | None] = {}
+        self._synced = True
 
     def apply(self, batch: Sequence[Transaction]) -> list[StoreError | None]:
         """Commit `batch`; one outcome each. Raises a `StoreError` when nothing of it was kept (disk)."""
         settled: list[Late] = []
         try:
+            self._sync(any(tx.synced for tx in batch))
             self._cursor.execute("BEGIN IMMEDIATE")
             self._run(batch, settled)
             self._commit()
@@ -171,6 +173,12 @@ class SQLiteEngine:
         except _MISUSE as error:
             raise translated(error) from error
         self.checkpoint(truncate=True)
+
+    def _sync(self, synced: bool) -> None:
+        """Whether commits wait for the disk from now on: one that does takes the whole log before it along."""
+        if synced is not self._synced:
+            self._cursor.execute(f"PRAGMA synchronous={'FULL' if synced else 'NORMAL'}")
+            self._synced = synced
 
     def _run(self, batch: Sequence[Transaction], settled: list[Late]) -> None:
         """Execute all of `batch`, neighbours with the same text in one go, then what was late."""

@@ -62,6 +62,9 @@ class Transaction(Struct, eq=False):
 
     parts: list[Statement | Rows | Late] = []
     landed: tuple[Callable[[], None], ...] = ()
+    synced: bool = True
+    """False: a power cut may undo it, though a kill cannot, until a later one has landed that is synced. For the pieces
+    of something that counts for nothing before its last piece."""
 
     def add(self, sql: str, /, *, expect: int | None = None, **params: SQLValue) -> None:
         """Add one statement. `expect` is the number of rows it must change, otherwise all fails with `Conflict`."""
