@@ -212,7 +212,6 @@ class DeskLane:
                 journal=journal,
                 open_incidents=desk.open_incidents,
                 clock=clock,
-                ids=ids,
             )
             disclosing = DisclosureDesk(
                 journal=journal, open_incidents=desk.open_incidents, clock=clock, ids=ids

@@ -9,9 +9,9 @@ from pathlib import Path
 from belltower import log
 from belltower.clock import SECOND, Clock
 from belltower.errors import Conflict
-from belltower.ids import Ids, IncidentId
+from belltower.ids import IncidentId, fact_about
 from belltower.incident.facts import Fact, PersonChanged, RosterTaken
-from belltower.journal import Draft, Journal
+from belltower.journal import Draft, Durability, Journal
 from belltower.people.by_hand import pair
 from belltower.people.doubt import Answer
 from belltower.people.hand_store import Change
@@ -44,14 +44,12 @@ class RosterDesk:
         journal: Journal[Fact],
         open_incidents: Callable[[], Awaitable[Sequence[IncidentId]]],
         clock: Clock,
-        ids: Ids,
         look_every: float = _LOOK,
     ) -> None:
         self._taking = taking
         self._journal = journal
         self._open_incidents = open_incidents
         self._clock = clock
-        self._ids = ids
         self._look_every = look_every
         self._told = 0
 
@@ -65,16 +63,24 @@ class RosterDesk:
             await asyncio.sleep(self._look_every)
 
     async def tell(self) -> None:
-        """Write a fact of each thing that was changed by hand, by whatever process. Raises `StoreError`."""
+        """Write a fact of each thing that was changed by hand, by whatever process. Raises `StoreError`.
+
+        Nothing while facts wait outside of the journal: the table does not know yet what those tell.
+        """
         hands = self._taking.store.hands
-        while changes := await hands.untold():
+        while not self._journal.trouble and (changes := await hands.untold()):
             tx = Transaction()
             hands.told(tx, changes)
             drafts: list[Draft[Fact]] = [
-                Draft(id=self._ids.fact(), at=one.at, subject=IncidentId(""), fact=changed(one))
+                Draft(id=fact_about("by hand", one.id), at=one.at, subject=IncidentId(""), fact=changed(one))
                 for one in changes
             ]
-            await self._journal.commit(tx, drafts)
+            try:
+                durable = await self._journal.commit(tx, drafts)
+            except Conflict:  # told meanwhile
+                return
+            if durable is not Durability.JOURNALED:
+                return
 
     async def review(self) -> bool:
         """Put in force what a person said of a contact in a load; whether anything was. Raises `StoreError`."""
@@ -114,6 +120,8 @@ class RosterDesk:
 
     async def look(self) -> bool:
         """Put in force what is ready and may be; whether anything was. Raises `StoreError`."""
+        if self._journal.trouble:
+            return False
         ready = await self._taking.waiting()
         if ready is None:
             return False
@@ -129,13 +137,18 @@ class RosterDesk:
             return False
         fact = taken(ready)
         draft: Draft[Fact] = Draft(
-            id=self._ids.fact(), at=self._clock.now(), subject=IncidentId(""), fact=fact
+            id=fact_about("roster", str(ready.revision)),
+            at=self._clock.now(),
+            subject=IncidentId(""),
+            fact=fact,
         )
         try:
-            await self._journal.commit(tx, [draft])
+            durable = await self._journal.commit(tx, [draft])
         except (
             Conflict
         ):  # somebody wrote another meanwhile, or put this one in force: the next look shows which
+            return False
+        if durable is not Durability.JOURNALED:
             return False
         _log.info("roster_taken", revision=ready.revision)
         await self._taking.tidy()

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from belltower import log
 from belltower.clock import SECOND, Clock, Instant
 from belltower.errors import NotFound, Refused, StoreError, WrongState
-from belltower.ids import DeliveryId, Ids, IncidentId, NoticeId, PersonId, VerbId
+from belltower.ids import DeliveryId, FactId, Ids, IncidentId, NoticeId, PersonId, VerbId, fact_about
 from belltower.incident.entry import Draft
 from belltower.incident.facts import ChannelTested, Fact, Mode, NoticeOrdered
 from belltower.journal import Durability, Journal
@@ -214,7 +214,9 @@ class Proofs:
             await asyncio.sleep(_LOOK_EVERY)
 
     async def look(self) -> None:
-        """Once. Raises `StoreError`."""
+        """Once; nothing while facts wait outside of the journal. Raises `StoreError`."""
+        if self._journal.trouble:
+            return
         for asked in await self._tables.asked():
             await self._answer(asked)
         now = self._clock.now()
@@ -309,7 +311,7 @@ class Proofs:
                 proven_by=last.proven_by if last is not None else "",
             ),
         )
-        await self._commit(tx, order, now)
+        await self._commit(tx, self._ids.fact(), order, now)
         self._tally.forget(order.notice, 1)
         _log.info("channel_test_begun", provider=provider.name, notice=order.notice)
 
@@ -336,12 +338,16 @@ class Proofs:
             reason=detail,
             after=(now - proof.tested_at) / SECOND,
         )
-        await self._commit(tx, fact, now)
+        # What was told and has not landed is told again as the same fact.
+        told = fact_about(proof.delivery, str(proof.ended_at), outcome.value, detail)
+        await self._commit(tx, told, fact, now)
         _log.info("channel_tested", provider=proof.provider, outcome=outcome.value)
         return after
 
-    async def _commit(self, tx: Transaction, fact: NoticeOrdered | ChannelTested, now: Instant) -> None:
-        draft: Draft = Draft(id=self._ids.fact(), at=now, subject=fact.notice, fact=fact)
+    async def _commit(
+        self, tx: Transaction, id_: FactId, fact: NoticeOrdered | ChannelTested, now: Instant
+    ) -> None:
+        draft: Draft = Draft(id=id_, at=now, subject=fact.notice, fact=fact)
         if await self._journal.commit(tx, [draft]) is Durability.UNRECORDED:
             raise StoreError("the test could not be written down")
 

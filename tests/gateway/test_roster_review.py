@@ -43,7 +43,6 @@ class School:
             journal=journal,
             open_incidents=self.open_incidents,
             clock=self.clock,
-            ids=self.ids,
         )
 
     async def open_incidents(self) -> list[str]:

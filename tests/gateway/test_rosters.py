@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
+import apsw
 import pytest
 
 from belltower.clock import SystemClock
-from belltower.errors import SettingsError
+from belltower.errors import SettingsError, StoreError
 from belltower.ids import Ids, StreamName
 from belltower.incident.encoding import FactEncoding
 from belltower.incident.facts import PersonChanged, RosterTaken
@@ -67,7 +71,6 @@ async def test_a_roster_that_is_ready_comes_in_force_with_its_fact(journal: Jour
         journal=journal,
         open_incidents=open_incidents,
         clock=clock,
-        ids=Ids(clock=clock),
     )
     district = generate(seed=1, students=10)
     assert not await desk.look()
@@ -97,7 +100,7 @@ async def test_what_was_changed_by_hand_becomes_a_fact_without_a_value(journal: 
     async def no_incidents() -> list[str]:
         return []
 
-    desk = RosterDesk(taking=taking, journal=journal, open_incidents=no_incidents, clock=clock, ids=ids)
+    desk = RosterDesk(taking=taking, journal=journal, open_incidents=no_incidents, clock=clock)
     await taking.prepare(await taking.look(generate(seed=1, students=2)), incident_open=False)
     await desk.look()
     person, *_ = [known.id async for page in store.humans() for known in page]
@@ -111,3 +114,60 @@ async def test_what_was_changed_by_hand_becomes_a_fact_without_a_value(journal: 
     assert [RosterTaken, PersonChanged] == [type(fact) for fact in facts]
     assert (person, "per_ruth", ("given",)) == (facts[1].person, facts[1].by, facts[1].fields)
     assert "Quetzal" not in repr(facts[1])
+
+
+async def test_an_ill_disk_is_told_of_each_thing_once(tmp_path) -> None:
+    """However often the desk looks meanwhile, and when a new process looks too: one fact for one edit and one roster."""
+    ill: list[Exception] = []
+
+    def commit() -> None:
+        if ill:
+            raise ill[0]
+
+    async def no_incidents() -> list[str]:
+        return []
+
+    clock = SystemClock()
+    async with asyncio.timeout(20):
+        database = await open_database(f"sqlite://{tmp_path}/desk.db", before_commit=commit)
+        spool = SpoolFile(path=tmp_path / "desk.spool")
+        journal = Journal(
+            database=database, stream=StreamName("desk"), codec=FactEncoding(), spool=spool, spool_after=0.05
+        )
+        await journal.open()
+        store = RosterStore(database=database, vault=Vault(ring=new_ring()))
+        await store.open()
+        ids, taking = Ids(clock=clock), Taking(store=store, clock=clock)
+        desk = RosterDesk(taking=taking, journal=journal, open_incidents=no_incidents, clock=clock)
+        await taking.prepare(await taking.look(generate(seed=1, students=2)), incident_open=False)
+        await desk.look()
+        person, *_ = [known.id async for page in store.humans() for known in page]
+        await taking.prepare(await taking.look(generate(seed=1, students=3)), incident_open=False)
+        await Editing(store=store, clock=clock, ids=ids).set(
+            ids.verb(), person, HandField.GIVEN, ["Quetzal"], by="per_ruth"
+        )
+
+        ill.append(apsw.IOError("fsync"))
+        other = RosterDesk(taking=taking, journal=journal, open_incidents=no_incidents, clock=clock)
+        for one in (desk, other) * 5:
+            with suppress(StoreError):
+                await asyncio.gather(one.tell(), one.look())
+        assert journal.trouble
+        ill.clear()
+        async with asyncio.TaskGroup() as group:
+            mending = group.create_task(journal.run())
+            while journal.trouble:  # noqa: ASYNC110 - nothing else says when it is well
+                await asyncio.sleep(0.01)
+            mending.cancel()
+        for _ in range(2):
+            await desk.tell()
+            await desk.look()
+        entries = await journal.read(after=0, limit=100)
+        left = await store.hands.untold()
+        in_force = await store.in_force()
+        await journal.close()
+        await database.close()
+
+    facts = sorted(type(entry.fact).__name__ for entry in entries)
+    assert ["PersonChanged", "RosterTaken", "RosterTaken"] == facts
+    assert ([], 2) == (left, in_force)

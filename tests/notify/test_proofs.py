@@ -1,16 +1,19 @@
 """W16: a test of a channel is passed by a receipt from outside, and by nothing else."""
 
 import asyncio
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+import apsw
 import pytest
 from msgspec.structs import replace
 
 from belltower.clock import SECOND, Instant
-from belltower.errors import NotFound, WrongState
+from belltower.errors import NotFound, StoreError, WrongState
 from belltower.ids import DeliveryId, Ids, NoticeId, PersonId, VerbId
 from belltower.incident.facts import ChannelTested, Mode, NoticePlanned
-from belltower.store import Transaction
+from belltower.store import Transaction, open_database
 from belltower.values import Secret
 from notify.channels.channel import Refused as Refusal
 from notify.channels.channel import Settled, Uncertain
@@ -343,3 +346,39 @@ async def test_a_test_whose_rule_is_lost_goes_to_nobody(options: DeskOptions) ->
 
     assert [(0, 0)] == [(fact.people, fact.deliveries) for fact in planned]
     assert [] == cell.sent
+
+
+async def test_an_ill_disk_is_told_once_what_came_of_a_test(
+    options: DeskOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often the loop looks until it is well: one ChannelTested."""
+    ill: list[Exception] = []
+
+    def commit() -> None:
+        if ill:
+            raise ill[0]
+
+    monkeypatch.setattr("tests.peers.desk.open_database", partial(open_database, before_commit=commit))
+    channels = [Provider(channel=Answering(), given_name="cell")]
+    async with (
+        asyncio.timeout(20),
+        desk(options, school=site(staff(2)), channels=channels) as running,
+    ):
+        proofs = running.room.proofs
+        await proofs.test(verb(running), RUTH)
+        await running.is_settled(1)
+        (row,) = await running.rows()
+        async with proofs._one_at_a_time:  # its own loop waits
+            await running.room.ledger.learn(Evidence(delivery=DeliveryId(row.id), state=State.DELIVERED))
+            ill.append(apsw.IOError("fsync"))
+        for _ in range(5):
+            with suppress(StoreError):
+                await proofs.look()
+        assert running.journal.trouble
+        ill.clear()
+        while running.journal.trouble:  # noqa: ASYNC110 - nothing else says when it is well
+            await asyncio.sleep(0.01)
+        await proofs.look()
+        facts = [fact for fact in await running.facts() if isinstance(fact, ChannelTested)]
+
+    assert [("cell", "proven")] == [(fact.provider, fact.outcome) for fact in facts]
