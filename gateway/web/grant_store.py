@@ -29,6 +29,10 @@ UPDATE web_account SET made_at = made_at WHERE person = (
     SELECT g.person FROM web_grant g JOIN web_account a ON a.person = g.person
     WHERE g.school = '' AND a.closed_at IS NULL AND g.role IN ({roles}) LIMIT 1)
 """
+_ALONE = """
+UPDATE web_account SET made_at = made_at WHERE person = (
+    SELECT person FROM web_account ORDER BY made_at, person LIMIT 1)
+"""
 _LISTED = """
 SELECT a.person, a.sign_in, a.name, a.made_at, a.closed_at,
     (SELECT count(*) FROM web_session s WHERE s.person = a.person AND s.expires_at > :at),
@@ -91,8 +95,19 @@ async def others_manage(database: Database, person: PersonId, roles: Sequence[st
     return bool((await database.read(sql, person=person, **names))[0][0])
 
 
+def take_turn(tx: Transaction) -> None:
+    """Let nobody else who takes a turn write until this is written: what it sees then, stays so.
+
+    To be its first statement. It holds the oldest account, which is always the same one.
+    """
+    tx.add(_ALONE, expect=1)
+
+
 def keep_managed(tx: Transaction, roles: Sequence[str]) -> None:
-    """`Conflict` where after all of this nobody who may sign in has one of these roles everywhere."""
+    """`Conflict` where after all of this nobody who may sign in has one of these roles everywhere.
+
+    Only in its turn does it see what somebody else has just written; see `take_turn`.
+    """
     names = {f"role{n}": role for n, role in enumerate(roles)}
     tx.add(_MANAGED.format(roles=", ".join(f":{name}" for name in names)), expect=1, **names)
 

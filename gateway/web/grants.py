@@ -63,7 +63,7 @@ class Grants:
         await self._check_giver(by, grant.role)
         if grant in one.grants:
             return
-        tx = Transaction()
+        tx = _turn()
         grant_store.add_grant(tx, grant, self._clock.now())
         await self._check_last(tx, one, [*(each for each in one.grants if each.role != grant.role), grant])
         fact = GrantGiven(person=grant.person, role=grant.role, schools=tuple(sorted(grant.schools)), by=by)
@@ -76,7 +76,7 @@ class Grants:
         if grant is None:
             raise NotFound(f"{one.name} is not {role}.")
         await self._check_giver(by, role)
-        tx = Transaction()
+        tx = _turn()
         grant_store.remove_grant(tx, grant)
         await self._check_last(tx, one, [each for each in one.grants if each.role != role])
         await self._change(tx, GrantTaken(person=person, role=role, by=by))
@@ -87,7 +87,7 @@ class Grants:
         for grant in one.grants or (Grant(person=person, role=""),):
             await self._check_giver(by, grant.role)
         ended = await grant_store.sessions_of(self._database, person)
-        tx = Transaction()
+        tx = _turn()
         grant_store.close_account(tx, person, self._clock.now())
         await self._check_last(tx, one, ())
         await self._change(tx, AccountClosed(person=person, by=by))
@@ -98,7 +98,7 @@ class Grants:
         one = await self._account(person, closed=True)
         for grant in one.grants or (Grant(person=person, role=""),):
             await self._check_giver(by, grant.role)
-        tx = Transaction()
+        tx = _turn()
         grant_store.reopen_account(tx, person)
         await self._change(tx, AccountReopened(person=person, by=by))
 
@@ -136,16 +136,16 @@ class Grants:
 
     async def _check_last(self, tx: Transaction, one: Listed, after: Collection[Grant]) -> None:
         """Somebody is left who may say who may do what, now and when `tx` is written. Raises `WrongState`."""
-        manages = [
+        managed, manages = (
             reach(grants, self.roles, Right.ACCOUNT_MANAGE).everywhere for grants in (one.grants, after)
-        ]
-        if manages != [True, False]:
-            return
+        )
         managing = roles_with(Right.ACCOUNT_MANAGE, self.roles)
-        if not await grant_store.others_manage(self._database, one.person, managing):
+        others = await grant_store.others_manage(self._database, one.person, managing)
+        if managed and not manages and not others:
             raise WrongState(LAST)
         # Two who take the role of each other in the same moment both have looked before.
-        grant_store.keep_managed(tx, managing)
+        if managed or others:
+            grant_store.keep_managed(tx, managing)
 
     async def _change(self, tx: Transaction, change: Change) -> None:
         grant_store.add_change(tx, self._ids.fact(), change, self._clock.now())
@@ -153,3 +153,9 @@ class Grants:
             await self._database.submit(tx)
         except Conflict:
             raise WrongState("Somebody else has just changed it: look again.") from None
+
+
+def _turn() -> Transaction:
+    tx = Transaction()
+    grant_store.take_turn(tx)
+    return tx
