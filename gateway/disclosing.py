@@ -13,6 +13,7 @@ from belltower import log
 from belltower.clock import Clock, Instant
 from belltower.errors import Conflict
 from belltower.ids import Ids, IncidentId, PersonId, StreamName
+from belltower.incident.encoding import tag_of
 from belltower.incident.facts import (
     DisclosureClosed,
     DisclosureGiven,
@@ -157,8 +158,8 @@ async def incident_known(
 ) -> IncidentKnown | None:
     """What the desk's database says of an incident, by these streams; None: nothing. Raises `StoreError`."""
     for stream in among:
-        for entry in await reader.of(incident, stream=stream):
-            if isinstance(entry.fact, IncidentOpened):
-                still = incident in await web_store.open_incidents(reader.database)
-                return IncidentKnown(open=still, exercise=entry.fact.mode is Mode.EXERCISE)
+        entry = await reader.first_of(incident, tag_of(IncidentOpened), stream=stream)
+        if entry is not None and isinstance(entry.fact, IncidentOpened):
+            still = incident in await web_store.open_incidents(reader.database)
+            return IncidentKnown(open=still, exercise=entry.fact.mode is Mode.EXERCISE)
     return None

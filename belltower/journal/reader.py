@@ -9,7 +9,7 @@ from typing import Generic, cast
 from belltower.ids import StreamName
 from belltower.journal.entry import Entry, F, FactCodec, RawEntry, Row, raw_entry
 from belltower.journal.feed import Feed
-from belltower.journal.tables import BOOKMARK, KEEP_BOOKMARK, OF_SUBJECT, PAGE
+from belltower.journal.tables import BOOKMARK, FIRST_OF_SUBJECT, KEEP_BOOKMARK, OF_SUBJECT, PAGE
 from belltower.store import Database, Transaction
 
 
@@ -83,6 +83,11 @@ class Reader(Generic[F]):
         """All placed entries about `subject`, in order."""
         rows = await self._database.read(OF_SUBJECT, stream=stream or self._stream, subject=subject)
         return [self.entry(cast(Row, row)) for row in rows]
+
+    async def first_of(self, subject: str, tag: str, *, stream: StreamName) -> Entry[F] | None:
+        """The first placed entry about `subject` whose fact bears `tag`; None: there is none."""
+        rows = await self._database.read(FIRST_OF_SUBJECT, stream=stream, subject=subject, tag=tag)
+        return self.entry(cast(Row, rows[0])) if rows else None
 
     def entry(self, row: Row) -> Entry[F]:
         """`row` with its fact understood."""

@@ -59,6 +59,10 @@ OF_SUBJECT = (
     "SELECT stream, position, id, at, tag, subject, body, hash FROM journal_entry"
     " WHERE stream = :stream AND subject = :subject AND subject <> '' ORDER BY position"
 )
+FIRST_OF_SUBJECT = (
+    "SELECT stream, position, id, at, tag, subject, body, hash FROM journal_entry"
+    " WHERE stream = :stream AND subject = :subject AND subject <> '' AND tag = :tag ORDER BY position LIMIT 1"
+)
 STREAMS = "SELECT DISTINCT stream FROM journal_entry ORDER BY stream"
 COUNT = "SELECT count(*) FROM journal_entry WHERE stream = :stream"
 KNOWN = "SELECT id FROM journal_entry WHERE stream = :stream AND id IN ({ids})"

@@ -14,7 +14,7 @@ from belltower import log
 from belltower.clock import Clock
 from belltower.errors import NotAsked, NotFound, NotPermitted, StoreError, Unreachable
 from belltower.ids import CallId, Ids, IncidentId, NoticeId, PlaceId, VerbId
-from belltower.incident.facts import Action, AlarmRaised
+from belltower.incident.facts import Action
 from belltower.people.grant import Right
 from gateway.web import store
 from gateway.web.desk import DeskView
@@ -190,7 +190,7 @@ class Pages:
             "told_words": TOLD,
             "over_verb": self._ids.verb(),
             "ready": await self._ready(request, session, story.incident.id),
-            "may_cancel": await self._may_cancel(request, session, story.incident.id),
+            "may_cancel": _may_cancel(request, session, story),
             "cancelling": _cancelling(story),
             "call_verbs": {name: self._ids.verb() for name in ("cancel", "correct", "read-back")},
         }
@@ -247,19 +247,11 @@ class Pages:
         asking = self._desk.close(_verb(form), incident, session.person, reason)
         return await self._asked(request, session, incident, asking)
 
-    async def _may_cancel(self, request: web.Request, session: Session, incident: IncidentId) -> bool:
-        """Whether they may call the responders off: who may close it, and who alone raised it."""
-        if may(request, session, Right.INCIDENT_CLOSE):
-            return True
-        raised = [entry.fact for entry in await self._desk.entries(incident)]
-        by = {fact.person for fact in raised if isinstance(fact, AlarmRaised)}
-        return by == {session.person}
-
     async def _cancel(self, request: web.Request) -> web.Response:
         session = await self.signed_in(request)
         form = await request.post()
         incident = IncidentId(request.match_info["incident"])
-        if not await self._may_cancel(request, session, incident):
+        if not _may_cancel(request, session, await self._live.story(incident)):
             await require(request, Right.INCIDENT_CLOSE, None)
         asking = self._desk.cancel_calls(_verb(form), incident, session.person)
         return await self._asked(request, session, incident, asking)
@@ -284,7 +276,7 @@ class Pages:
         if not _OPERATOR.fullmatch(operator):
             raise web.HTTPBadRequest(text="Write the telecommunicator's code or position, not a name.")
         story = await self._live.story(incident)
-        if (story is None or _cancelling(story)) and not await self._may_cancel(request, session, incident):
+        if (story is None or _cancelling(story)) and not _may_cancel(request, session, story):
             await require(request, Right.INCIDENT_CLOSE, None)
         asking = self._desk.note_read_back(_verb(form), incident, session.person, operator)
         return await self._asked(request, session, incident, asking)
@@ -367,6 +359,13 @@ class Pages:
 
 async def _reader(request: web.Request, _notice: NoticeId) -> Session:
     return await require_any(request, NOTICE_READERS, None)
+
+
+def _may_cancel(request: web.Request, session: Session, story: Story | None) -> bool:
+    """Whether they may call the responders off: who may close it, and who alone raised it."""
+    if may(request, session, Right.INCIDENT_CLOSE):
+        return True
+    return story is not None and story.raisers == {session.person}
 
 
 def _cancelling(story: Story) -> bool:

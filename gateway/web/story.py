@@ -137,6 +137,8 @@ class Story:
         self.tallies: dict[NoticeId, Tally] = {}
         self._names = names
         self._pressed_at: Instant | None = None
+        # Who raised its alarms; None among them: a button did.
+        self.raisers: set[PersonId | None] = set()
         # Rooms counted in a step, by its key.
         self._rooms: dict[str, dict[PlaceId, None]] = {}
         self.rooms = names.rooms()
@@ -246,6 +248,7 @@ class Story:
         self.runners.apply(entry.fact)
         match entry.fact:
             case facts.AlarmRaised() as fact:
+                self.raisers.add(fact.person)
                 return self._alarm(before, fact, entry.at)
             case facts.ActionOrdered(action=action, by=by):
                 who = "by the response plan" if by is None else f"by {self._names.person(by)}"

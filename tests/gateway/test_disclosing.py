@@ -246,16 +246,32 @@ async def test_killed_at_any_commit_nothing_left_that_is_not_written_down(tmp_pa
     assert len(pictures) - loaded >= 8
 
 
-async def test_an_incident_is_known_by_the_desks_own_copy(lane: Lane) -> None:
-    """Open or not, real or an exercise; nothing of one that nobody knows."""
+async def test_an_incident_is_known_by_the_desks_own_copy(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Open or not, real or an exercise; nothing of one that nobody knows. Its other facts stay closed."""
     await lane.database.migrate(web_store.STEPS)
     desk, incident = lane.desk, IncidentId("inc_9")
     opened = IncidentOpened(incident=incident, alarm=desk.ids.alarm(), mode=Mode.EXERCISE, number=4)
     draft = Draft(id=desk.ids.fact(), at=desk.clock.now(), subject=incident, fact=opened)
     tx = Transaction()
     web_store.incident_opened(tx, incident, 4, desk.clock.now())
-    await lane.journal.commit(tx, [draft])
+    later = [
+        Draft(
+            id=desk.ids.fact(),
+            at=desk.clock.now(),
+            subject=incident,
+            fact=IncidentClosed(incident=incident, by=RUTH),
+        )
+        for _ in range(20)
+    ]
+    await lane.journal.commit(tx, [draft, *later])
     streams = [StreamName("none"), StreamName("desk")]
+    decoded: list[str] = []
+    decode = FactEncoding.decode
+    monkeypatch.setattr(
+        FactEncoding, "decode", lambda self, tag, body: decoded.append(tag) or decode(self, tag, body)
+    )
 
     assert IncidentKnown(open=True, exercise=True) == await incident_known(lane.journal, streams, incident)
     assert None is await incident_known(lane.journal, streams, IncidentId("inc_0"))
@@ -265,3 +281,4 @@ async def test_an_incident_is_known_by_the_desks_own_copy(lane: Lane) -> None:
     draft = Draft(id=desk.ids.fact(), at=desk.clock.now(), subject=incident, fact=closed)
     await lane.journal.commit(tx, [draft])
     assert IncidentKnown(open=False, exercise=True) == await incident_known(lane.journal, streams, incident)
+    assert ["incident.opened"] * 2 == decoded

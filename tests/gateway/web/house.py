@@ -196,7 +196,14 @@ class House:
         drafts = [Draft(id=self.ids.fact(), at=now, subject=subject, fact=fact) for fact in facts_]
         await journal.commit(Transaction(), drafts)
 
-    async def press(self, place: str = "plc_b204", *, mode: Mode = Mode.ACTUAL, number: int = 1) -> Pressed:
+    async def press(
+        self,
+        place: str = "plc_b204",
+        *,
+        mode: Mode = Mode.ACTUAL,
+        number: int = 1,
+        by: PersonId | None = None,
+    ) -> Pressed:
         """A press opens an incident, and the plan orders a call and a notice."""
         pressed = Pressed(self, self.ids.incident(), mode)
         self.calls[pressed.id] = pressed.call
@@ -216,6 +223,7 @@ class House:
                 epoch=1,
                 counter=9,
                 path="radio",
+                person=by,
             ),
             facts.IncidentOpened(incident=pressed.id, alarm=alarm, mode=mode, number=number),
             facts.CallOrdered(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from belltower.errors import NotPermitted, Refused
-from belltower.ids import PersonId, VerbId
+from belltower.ids import IncidentId, PersonId, VerbId
+from belltower.incident.entry import Entry
 from belltower.people.grant import SHIPPED, Right
+from gateway.web.journal_desk import JournalDesk
 from gateway.web.permits import ENDING, NOTICE_HANDS, NOTICE_READERS
 from notify.audience import AudienceRule
 from notify.compose import Choice
@@ -234,3 +238,37 @@ async def test_a_grant_for_one_school_tells_its_own_families_and_the_staff(house
     } == may  # fmt: skip
     assert {"theirs": 403, "staff": 200} == read
     assert (False, True) == (drafts["theirs"].id in listed, drafts["staff"].id in listed)
+
+
+async def test_a_page_of_an_incident_reads_no_fact_anew(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looks, however long its story: who raised it is known. Who alone raised it may call responders off."""
+    read: list[str] = []
+    entries = JournalDesk.entries
+
+    async def counted(desk: JournalDesk, incident: IncidentId) -> Sequence[Entry]:
+        read.append(incident)
+        return await entries(desk, incident)
+
+    monkeypatch.setattr(JournalDesk, "entries", counted)
+    async with living(house) as address, browser() as session:
+        await enter(session, address, house)
+        person = await become(house, "staff")
+        mine, theirs = await house.press(by=person), await house.press("plc_gym")
+        await until(lambda: {mine.id, theirs.id} <= house.page._live._stories.keys())
+        read.clear()
+        pages = [await page(session, f"{address}/incidents/{one.id}") for one in (mine, theirs)]
+        answers = []
+        for number, one in enumerate((mine, theirs)):
+            async with session.post(
+                f"{address}/incidents/{one.id}/cancel",
+                data={"form": form_token(pages[0]), "verb": verb(number)},
+                headers={"Origin": address},
+                allow_redirects=False,
+            ) as answer:
+                answers.append(answer.status)
+
+    assert [] == read
+    assert [True, False] == ["Call off" in html for html in pages]
+    assert [303, 403] == answers
