@@ -157,7 +157,8 @@ class AccountPage:
         role = self._role_of(form)
         if not may_hand_on(session.grants, self._grants.roles, role):
             raise NotPermitted(f"You may not do this: {role} may do more than you may.")
-        path = await self._sign_in.invite(Invitation(role=role, schools=await self._schools_of(form)))
+        schools = await self._schools_of(form)
+        path = await self._sign_in.invite(Invitation(role=role, schools=schools, made_by=session.person))
         _log.info("account_invited", by=session.person)
         return await self._page(request, session, (self._url or str(request.url.origin())) + path)
 

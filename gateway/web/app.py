@@ -169,6 +169,7 @@ def make_web(
     passwords = Passwords(hasher=hasher)
     sign_in = SignIn(
         database=database,
+        grants=permits.grants,
         sessions=sessions,
         passwords=passwords,
         throttle=Throttle(clock=clock),

@@ -13,7 +13,7 @@ from belltower.ids import FactId, PersonId
 from belltower.incident.facts import AccountClosed, AccountReopened, GrantGiven, GrantTaken
 from belltower.people.grant import Grant
 from belltower.store import Database, Transaction
-from gateway.web.store import grants_of
+from gateway.web.store import grants_of, void_invitations
 
 Change = GrantGiven | GrantTaken | AccountClosed | AccountReopened
 """What is written down of accounts: ids of people, names of roles, keys of schools."""
@@ -133,7 +133,7 @@ def remove_grant(tx: Transaction, grant: Grant) -> None:
 
 
 def close_account(tx: Transaction, person: PersonId, at: Instant) -> None:
-    """Nobody signs in with it from now on; `Conflict` where that is so already."""
+    """Nobody signs in with it from now on, nor by a link that it made; `Conflict` where that is so already."""
     tx.add(
         "UPDATE web_account SET closed_at = :at WHERE person = :person AND closed_at IS NULL",
         expect=1,
@@ -141,6 +141,7 @@ def close_account(tx: Transaction, person: PersonId, at: Instant) -> None:
         at=at,
     )
     end_sessions(tx, person)
+    void_invitations(tx, person)
 
 
 def reopen_account(tx: Transaction, person: PersonId) -> None:

@@ -69,6 +69,10 @@ class Grants:
         fact = GrantGiven(person=grant.person, role=grant.role, schools=tuple(sorted(grant.schools)), by=by)
         await self._change(tx, fact)
 
+    async def may_bring(self, person: PersonId, role: str) -> bool:
+        """Whether a link that this person made may bring this role, still: while they may hand it on themselves."""
+        return may_hand_on(await grant_store.granted(self._database, person), self.roles, role)
+
     async def take(self, person: PersonId, role: str, by: PersonId | None = None) -> None:
         """Take a role away. Raises `WrongState` for the last who may say who may do what."""
         one = await self._account(person)

@@ -17,6 +17,7 @@ from belltower.incident.facts import GrantGiven
 from belltower.people.grant import Grant
 from belltower.store import Database, Transaction
 from gateway.web import grant_store, store
+from gateway.web.grants import Grants
 from gateway.web.guard import whole_seconds
 from gateway.web.passwords import LONGEST, SHORTEST, Passwords
 from gateway.web.sessions import Sessions
@@ -42,6 +43,7 @@ class SignIn:
         self,
         *,
         database: Database,
+        grants: Grants,
         sessions: Sessions,
         passwords: Passwords,
         throttle: Throttle,
@@ -52,6 +54,7 @@ class SignIn:
         on_account: Callable[[PersonId, str], None],
     ) -> None:
         self._database = database
+        self._grants = grants
         self._sessions = sessions
         self._passwords = passwords
         self._throttle = throttle
@@ -116,13 +119,19 @@ class SignIn:
         return response
 
     async def _invited(self, request: web.Request) -> web.Response:
-        token = request.match_info["token"]
-        if (
-            not _TOKEN.fullmatch(token)
-            or await store.invited(self._database, token, self._clock.now()) is None
-        ):
-            raise NotVerified(_VOID)
+        await self._brings(request.match_info["token"])
         return self._setup_form(request, {})
+
+    async def _brings(self, token: str) -> Invitation:
+        """What the link brings. Raises `NotVerified` where it is void, as it is once its maker may not hand that on."""
+        brings = (
+            await store.invited(self._database, token, self._clock.now()) if _TOKEN.fullmatch(token) else None
+        )
+        if brings is None:
+            raise NotVerified(_VOID)
+        if brings.made_by is not None and not await self._grants.may_bring(brings.made_by, brings.role):
+            raise NotVerified(_VOID)
+        return brings
 
     def _setup_form(self, request: web.Request, values: dict[str, Any], status: int = 200) -> web.Response:
         given = {"fault": "", "name": "", "sign_in_name": "", "shortest": SHORTEST, "longest": LONGEST}
@@ -130,9 +139,7 @@ class SignIn:
 
     async def _set_up(self, request: web.Request) -> web.StreamResponse:
         token, now = request.match_info["token"], self._clock.now()
-        brings = await store.invited(self._database, token, now) if _TOKEN.fullmatch(token) else None
-        if brings is None:
-            raise NotVerified(_VOID)
+        brings = await self._brings(token)
         form = await request.post()
         name = " ".join(_text(form.get("name")).split())[:80]
         sign_in = _text(form.get("sign_in")).strip().casefold()
@@ -157,7 +164,9 @@ class SignIn:
         store.add_account(tx, account, now)
         grant = Grant(person=account.person, role=brings.role, schools=brings.schools)
         grant_store.add_grant(tx, grant, now)
-        fact = GrantGiven(person=grant.person, role=grant.role, schools=tuple(sorted(grant.schools)))
+        fact = GrantGiven(
+            person=grant.person, role=grant.role, schools=tuple(sorted(grant.schools)), by=brings.made_by
+        )
         grant_store.add_change(tx, self._ids.fact(), fact, now)
         response = web.Response(status=303, headers={hdrs.LOCATION: "/"})
         try:

@@ -59,6 +59,8 @@ STEPS = [
         UPDATE web_invitation SET role = 'administrator' WHERE NOT EXISTS (SELECT 1 FROM web_account);
         """,
     ),
+    # NULL: made at the command line, or before this step.
+    Step(room="web", number=3, sql="ALTER TABLE web_invitation ADD COLUMN made_by TEXT"),
 ]
 
 
@@ -91,6 +93,8 @@ class Invitation(Struct, frozen=True, kw_only=True):
 
     role: str
     schools: frozenset[str] = frozenset()
+    # Who made it; None: whoever runs Belltower.
+    made_by: PersonId | None = None
 
 
 async def accounts(database: Database) -> int:
@@ -134,28 +138,38 @@ def add_invitation(tx: Transaction, token: str, at: Instant, expires_at: Instant
     """Keep a new one-time link; those never used are void from now on."""
     tx.add("DELETE FROM web_invitation WHERE used_at IS NULL")
     tx.add(
-        "INSERT INTO web_invitation (token_hash, made_at, expires_at, role, schools)"
-        " VALUES (:hash, :at, :expires, :role, :schools)",
+        "INSERT INTO web_invitation (token_hash, made_at, expires_at, role, schools, made_by)"
+        " VALUES (:hash, :at, :expires, :role, :schools, :made_by)",
         hash=hashed(token),
         at=at,
         expires=expires_at,
         role=brings.role,
         schools=msgspec.json.encode(sorted(brings.schools)).decode(),
+        made_by=brings.made_by,
     )
 
 
 async def invited(database: Database, token: str, at: Instant) -> Invitation | None:
     """What the one-time link brings; None: it is not known, used, or too old."""
     rows = await database.read(
-        "SELECT role, schools FROM web_invitation"
+        "SELECT role, schools, made_by FROM web_invitation"
         " WHERE token_hash = :hash AND used_at IS NULL AND expires_at > :at",
         hash=hashed(token),
         at=at,
     )
     if not rows:
         return None
-    role, schools = rows[0]
-    return Invitation(role=role, schools=msgspec.json.decode(schools, type=frozenset[str]))
+    role, schools, made_by = rows[0]
+    return Invitation(
+        role=role,
+        schools=msgspec.json.decode(schools, type=frozenset[str]),
+        made_by=PersonId(made_by) if made_by is not None else None,
+    )
+
+
+def void_invitations(tx: Transaction, made_by: PersonId) -> None:
+    """Nobody makes an account any more by a link of this person."""
+    tx.add("DELETE FROM web_invitation WHERE made_by = :made_by AND used_at IS NULL", made_by=made_by)
 
 
 def use_invitation(tx: Transaction, token: str, at: Instant) -> None:

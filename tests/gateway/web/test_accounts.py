@@ -133,6 +133,46 @@ async def test_a_role_taken_away_counts_at_once_and_is_written_down(house: House
     ] == facts
 
 
+async def test_a_link_holds_only_while_whoever_made_it_may_hand_on_what_it_brings(house: House) -> None:
+    """Used, the fact names them; void once their role is taken or their account closed, and for good by the latter."""
+    async with living(house) as address, browser() as ruth, browser() as tom, browser() as mei:
+        form = form_token(await enter(ruth, address, house))
+
+        async def link(session: aiohttp.ClientSession, form: str, role: str) -> str:
+            _, made = await send(session, address, "/accounts/invite", form=form, role=role)
+            found = re.search(r"http://[^<]*/setup/[A-Za-z0-9_-]{43}", made)
+            assert found is not None
+            return found[0]
+
+        async def opens(link: str) -> int:
+            async with mei.get(link) as answer:
+                return answer.status
+
+        toms_form = form_token(await join(tom, await link(ruth, form, ADMINISTRATOR), "Tom Birch"))
+        people = {one.name: one.person for one in await grants_of(house).listed()}
+        path = f"/accounts/{people['Tom Birch']}"
+        links = await link(tom, toms_form, "office")
+        opened = [await opens(links)]
+        await send(ruth, address, f"{path}/take", form=form, role=ADMINISTRATOR)
+        opened.append(await opens(links))
+        # Whoever has the form open already makes no account either.
+        door = form_token(await page(mei, f"{address}/sign-in"))
+        fields = {"name": "Mei Lin", "sign_in": "mei", "password": PASSWORD, "again": PASSWORD}
+        late, _ = await send(mei, address, links[links.index("/setup") :], form=door, **fields)
+        await send(ruth, address, f"{path}/give", form=form, role=ADMINISTRATOR)
+        await send(ruth, address, f"{path}/close", form=form)
+        await send(ruth, address, f"{path}/reopen", form=form)
+        opened.append(await opens(links))
+        await GrantJournal(journal=house.desk_journal).look()
+        facts = [entry.fact for entry in await house.desk_journal.read(after=0, limit=50, stream=DESK)]
+        named = await roles(house)
+
+    assert [200, 409, 409] == opened
+    assert 409 == late
+    assert {"Ruth Adler", "Tom Birch"} == named.keys()
+    assert GrantGiven(person=people["Tom Birch"], role=ADMINISTRATOR, by=people["Ruth Adler"]) in facts
+
+
 async def test_the_last_administrator_stays(house: House) -> None:
     """Not taken, not narrowed to one school, not closed; with a second one each of it is done, and not to both."""
     grants = grants_of(house)

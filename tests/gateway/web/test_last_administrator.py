@@ -1,4 +1,4 @@
-"""Somebody is left who may say who may do what, though two processes change it at once: in both databases."""
+"""Who is left when accounts change: in both databases, and while another process changes them too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from belltower.people.grant import ADMINISTRATOR, SHIPPED, Grant
 from belltower.store import Transaction, open_beside, open_database
 from gateway.web import grant_store, store
 from gateway.web.grants import Grants
-from gateway.web.store import Account
+from gateway.web.store import Account, Invitation
 from tests.servers.postgres import postgres  # noqa: F401 - a fixture
 
 RUTH, TOM = PersonId("per_00000000000000000000000001"), PersonId("per_00000000000000000000000002")
@@ -61,3 +61,25 @@ async def test_two_who_take_each_others_role_from_two_processes_leave_one(lane_a
 
     assert [1] * TRIES == left
     assert TRIES == sum(ended)
+
+
+async def test_a_closed_account_leaves_no_link_that_it_made(lane_and_beside) -> None:
+    """Its link is void for good; one made at the command line is nobody's, and holds."""
+    clock = SystemClock()
+    lane, beside = lane_and_beside
+    grants = Grants(database=beside, roles=SHIPPED, clock=clock, ids=Ids(clock=clock))
+    held = []
+    for made_by in (TOM, None):
+        tx = Transaction()
+        tx.add("UPDATE web_account SET closed_at = NULL")
+        for person in (RUTH, TOM):
+            grant_store.add_grant(tx, Grant(person=person, role=ADMINISTRATOR), Instant(1))
+        store.add_invitation(tx, "a token", Instant(1), Instant(9), Invitation(role="staff", made_by=made_by))
+        await lane.submit(tx)
+        found = await store.invited(lane, "a token", Instant(2))
+        await grants.close(TOM, RUTH)
+        await grants.reopen(TOM, RUTH)
+        held.append((found, await store.invited(lane, "a token", Instant(2))))
+
+    assert (Invitation(role="staff", made_by=TOM), None) == held[0]
+    assert (Invitation(role="staff"), Invitation(role="staff")) == held[1]
