@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 from base64 import b32encode
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import sha256
 from itertools import takewhile
 
 from belltower import log
 from belltower.clock import Clock
-from belltower.errors import NotFound, NotPermitted, WrongState
+from belltower.errors import Conflict, NotFound, NotPermitted, WrongState
 from belltower.ids import Ids, IncidentId, NoticeId, PersonId, StreamName, VerbId
 from belltower.incident.entry import Draft
 from belltower.incident.facts import Fact, Mode, NoticeOrdered
@@ -21,6 +22,7 @@ from belltower.incident.told import Readers, clearing, clears, correcting, corre
 from belltower.journal import Durability, Journal
 from belltower.people.grant import Allowed, Right, nobody
 from belltower.store import Database, Transaction
+from notify.family_sites import FamilySites
 from notify.order_store import KeptOrder, order_of, orders_of
 from notify.planner import bookmark
 from notify.store import DeliveryTables
@@ -30,6 +32,7 @@ _log = log.get("notify")
 
 _REMEMBERED = 1_000
 _PAGE = 1_000
+_TRIES = 5
 
 
 def correction(wrong: NoticeOrdered, *, notice: NoticeId, by: PersonId) -> NoticeOrdered:
@@ -104,6 +107,7 @@ class Corrections:
         journal: Journal[Fact],
         streams: Sequence[StreamName],
         tables: DeliveryTables,
+        sites: FamilySites,
         allowed: Allowed = nobody,
         clock: Clock,
         ids: Ids,
@@ -112,6 +116,7 @@ class Corrections:
         self._journal = journal
         self._streams = streams
         self._tables = tables
+        self._sites = sites
         self._allowed = allowed
         self._clock = clock
         self._ids = ids
@@ -135,7 +140,7 @@ class Corrections:
                 raise WrongState("This notice is a correction itself.")
             if any(notice in order.corrects and corrects_another(order.template) for order in told):
                 raise WrongState("This notice was taken back already.")
-            await self._order([(ordered, wrong.order)])
+            await self._take_back(ordered, wrong.order, by)
 
     async def all_clear(
         self, verb: VerbId, incident: IncidentId, by: PersonId, whose: Sequence[Readers] = tuple(Readers)
@@ -192,13 +197,26 @@ class Corrections:
                 await asyncio.sleep(0)
         return found
 
-    async def _order(self, orders: Sequence[tuple[NoticeOrdered, NoticeOrdered]]) -> None:
-        """Write the orders down, each with the rule of the notice that it is like."""
+    async def _take_back(self, ordered: NoticeOrdered, wrong: NoticeOrdered, by: PersonId) -> None:
+        """Order it; where families were told of a place, from now on they go nowhere."""
+        tries = _TRIES if await self._sites.has(wrong.notice) else 0
+        for _ in range(tries):
+            tx = Transaction()
+            self._sites.take_back(tx, ordered, by=by)
+            with suppress(Conflict):  # somebody told families of a place in this moment
+                return await self._order([(ordered, wrong)], tx)
+        # Families are told to wait even if that cannot be kept.
+        return await self._order([(ordered, wrong)])
+
+    async def _order(
+        self, orders: Sequence[tuple[NoticeOrdered, NoticeOrdered]], tx: Transaction | None = None
+    ) -> None:
+        """Write the orders down, each with the rule of the notice that it is like, and what else `tx` says."""
         orders = [pair for pair in orders if pair[0].notice not in self._ordered]
         if not orders:
             return
         now = self._clock.now()
-        tx = Transaction()
+        tx = tx or Transaction()
         drafts = []
         for order, like in orders:
             if not order.audience:

@@ -1,7 +1,7 @@
 """Where families go: one record of it, that two people change, and every earlier word of it taken back with the change.
 
-A notice that names a place and is meant in earnest has a row. The last row is where families go now; a change goes to
-everybody to whom one of the others may have gone.
+A notice that names a place and is meant in earnest has a row, and so has what takes one of them back: that names none.
+The last row is where families go now; a change goes to everybody to whom one of the others may have gone.
 """
 
 from __future__ import annotations
@@ -52,10 +52,17 @@ _KEEP = """
 INSERT INTO notice_family_site (number, notice, incident, site, said_at, by_person, second_person)
 VALUES (:number, :notice, :incident, :site, :said_at, :by, :second) ON CONFLICT DO NOTHING
 """
+_HAS = "SELECT 1 FROM notice_family_site WHERE notice = :notice"
+_TAKE_BACK = """
+INSERT INTO notice_family_site (number, notice, incident, site, said_at, by_person, second_person)
+VALUES (
+    (SELECT COALESCE(MAX(number), 0) + 1 FROM notice_family_site), :notice, :incident, '', :said_at, :by, ''
+) ON CONFLICT DO NOTHING
+"""
 
 
 class SiteTold(Struct, frozen=True, kw_only=True):
-    """Families were told to go there."""
+    """Families were told to go there; "": to wait, for what they were told was taken back."""
 
     number: int
     notice: NoticeId
@@ -91,13 +98,18 @@ def placed(order: NoticeOrdered, told: Sequence[SiteTold]) -> NoticeOrdered:
         raise WrongState("Choose where families meet their children: that text says it.")
     now = told[-1].site if told else ""
     if not moves_site(order.template):
+        if told and not now:
+            raise WrongState(
+                "What families were told of a place was taken back: they wait. To send them to one again, choose the text"
+                " that says that it has changed: it reaches everybody who was told, and takes two."
+            )
         if now and site != now:
             raise WrongState(
                 "Families were told to go to another place. To change it, choose the text that says so: it reaches"
                 " everybody who was told, and takes two."
             )
         return order
-    if not now:
+    if not told:
         raise WrongState(
             "Families were told of no place yet: there is none to change. Say where they go instead."
         )
@@ -105,7 +117,7 @@ def placed(order: NoticeOrdered, told: Sequence[SiteTold]) -> NoticeOrdered:
         raise WrongState("Families were told to go there already. Choose the other place.")
     return replace(
         order,
-        slots={**order.slots, "former": now},
+        slots={**order.slots, "former": now or _taken_back(told, site)},
         corrects=tuple(dict.fromkeys(one.notice for one in told)),
     )
 
@@ -147,6 +159,10 @@ class FamilySites:
         ]
         return [one for one in every if not incident or not one.incident or one.incident == incident]
 
+    async def has(self, notice: NoticeId) -> bool:
+        """Whether this notice said where families go."""
+        return bool(await self._database.read(_HAS, notice=notice))
+
     async def place(self, order: NoticeOrdered, wording: WordingSet) -> Placed:
         """The order as it has to be given now. Raises `WrongState` where it cannot be."""
         if not says_where(order, wording):
@@ -169,6 +185,23 @@ class FamilySites:
                 by=by,
                 second=second or "",
             )
+
+    def take_back(self, tx: Transaction, correction: NoticeOrdered, *, by: PersonId) -> None:
+        """Families are told to wait; `Conflict` where somebody told them of a place in this moment."""
+        tx.add(
+            _TAKE_BACK,
+            expect=1,
+            notice=correction.notice,
+            incident=correction.incident,
+            said_at=self._clock.now(),
+            by=by,
+        )
+
+
+def _taken_back(told: Sequence[SiteTold], site: PlaceId | str) -> str:
+    """The place that was taken back last; "" where it is the one they go to now after all."""
+    last = next((one.site for one in reversed(told) if one.site), "")
+    return "" if last == site else last
 
 
 def _forms(template: str, wording: WordingSet) -> Iterator[str]:

@@ -189,6 +189,7 @@ class NotifyRoom:
             journal=journal,
             streams=(stream, journal.stream),
             tables=self.tables,
+            sites=self.sites,
             allowed=allowed,
             clock=clock,
             ids=ids,

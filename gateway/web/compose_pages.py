@@ -95,11 +95,14 @@ class ComposePages:
         return await self._form(request, session, "")
 
     async def family_site(self) -> str:
-        """Where families were told to go of late, in a sentence; "" where they were told of no place."""
+        """What families were told to do of late, in a sentence; "" where they were told of no place."""
         told = await self._room.notify.sites.told(IncidentId(""))
         if not told:
             return ""
-        return f"{self._names.place(told[-1].site)}, since {day(told[-1].at, self._renderer.zone)}"
+        since = day(told[-1].at, self._renderer.zone)
+        if not told[-1].site:
+            return f"wait, since {since}: the place was taken back"
+        return f"go to {self._names.place(told[-1].site)}, since {since}"
 
     async def _form(
         self, request: web.Request, session: Session, fault: str, status: int = 200

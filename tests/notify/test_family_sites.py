@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from belltower.errors import NotPermitted, WrongState
-from belltower.ids import AlarmId, IncidentId, PlaceId
+from belltower.ids import AlarmId, IncidentId, PersonId, PlaceId
 from belltower.incident.facts import (
     Action,
     IncidentClosed,
@@ -15,10 +15,12 @@ from belltower.incident.facts import (
     NoticeApproved,
     NoticeOrdered,
 )
+from belltower.store import Transaction
 from floorplans.place import Place
 from notify.audience import AudienceRule
 from notify.compose import Composer
 from notify.draft import Draft, DraftState
+from notify.family_sites import FamilySites
 from notify.wording import Phase, SitePhase, families, site_text
 from tests.peers.desk import WORDS, DeskOptions
 from tests.peers.writing import RUTH, TOM, Writing, guardian, writing
@@ -178,6 +180,73 @@ async def test_c40_families_are_told_where_to_go_after_the_incident_is_over(opti
         change = await moved(it, "hall", incident=FIRE)
 
     assert DraftState.SENT is change.state
+
+
+async def test_w19_a_place_that_was_taken_back_is_named_again_by_two_only(options: DeskOptions) -> None:
+    """One person stops it at once; nobody sends families there again alone, by whatever text."""
+    async with writing(options, *EVERYBODY, places=PLACES) as it:
+        await opened(it)
+        first = await told(it, OPEN, "church", incident=FIRE)
+        await it.running.is_settled(2)
+        await it.running.room.corrections.correct(it.verb(), first.id, RUTH)
+        await it.running.is_settled(4)
+        for template in (OPEN, ROUTE, DISMISSED):
+            for site in ("church", "hall"):
+                with pytest.raises(WrongState, match="was taken back"):
+                    await told(it, template, site, incident=FIRE)
+        wait = await told(it, WAIT, incident=FIRE)
+        taken_back = await it.running.room.sites.told(FIRE)
+        change = await moved(it, "hall", incident=FIRE)
+        await it.running.is_settled(8)
+        order = next(fact for fact in await it.ordered() if fact.notice == change.id)
+
+    assert DraftState.SENT is wait.state
+    assert [("church", first.id), ("", taken_back[1].notice)] == [
+        (one.site, one.notice) for one in taken_back
+    ]
+    assert tuple(one.notice for one in taken_back) == order.corrects
+    assert 2 == len(sent_to(it, it.sms.sent, "now Town Hall", "no longer Lakeside Church"))
+
+
+async def test_w19_a_place_that_was_taken_back_by_mistake_is_named_again(options: DeskOptions) -> None:
+    """By two; the text does not say that they go there no longer."""
+    async with writing(options, *EVERYBODY, places=PLACES) as it:
+        await opened(it)
+        first = await told(it, OPEN, "church", incident=FIRE)
+        await it.running.is_settled(2)
+        await it.running.room.corrections.correct(it.verb(), first.id, RUTH)
+        await it.running.is_settled(4)
+        await moved(it, "church", incident=FIRE)
+        await it.running.is_settled(6)
+
+    assert 2 == len(sent_to(it, it.sms.sent, "now Lakeside Church"))
+    assert [] == sent_to(it, it.sms.sent, "no longer Lakeside Church")
+
+
+async def test_w19_a_mistake_is_taken_back_although_somebody_tells_of_a_place_in_this_moment(
+    options: DeskOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried again behind the other's word, once it lost against it."""
+    lost: list[str] = []
+    take_back = FamilySites.take_back
+
+    def loses(self: FamilySites, tx: Transaction, correction: NoticeOrdered, *, by: PersonId) -> None:
+        take_back(self, tx, correction, by=by)
+        if not lost:
+            tx.add("UPDATE notice_family_site SET site = site WHERE number = -1", expect=1)
+        lost.append(correction.notice)
+
+    async with writing(options, *EVERYBODY, places=PLACES) as it:
+        await opened(it)
+        first = await told(it, OPEN, "church", incident=FIRE)
+        await it.running.is_settled(2)
+        monkeypatch.setattr(FamilySites, "take_back", loses)
+        await it.running.room.corrections.correct(it.verb(), first.id, RUTH)
+        await it.running.is_settled(4)
+        record = await it.running.room.sites.told(FIRE)
+
+    assert [(1, "church"), (2, "")] == [(one.number, one.site) for one in record]
+    assert 2 == len(lost)
 
 
 async def test_w19_a_test_of_a_change_changes_nothing(options: DeskOptions) -> None:
