@@ -52,6 +52,14 @@ ON CONFLICT (provider) DO UPDATE SET verb = excluded.verb, notice = excluded.not
     detail = excluded.detail, ended_at = excluded.ended_at, code = excluded.code, tries = excluded.tries,
     heard_at = excluded.heard_at, proven_at = excluded.proven_at, proven_by = excluded.proven_by
 """  # noqa: S608 - as above
+_HEARD = (
+    "UPDATE notice_proof SET tries = :tries, heard_at = :heard_at WHERE provider = :provider AND verb = :verb"
+)
+_JUDGED = """
+UPDATE notice_proof SET outcome = :outcome, detail = :detail, ended_at = :ended_at, proven_at = :proven_at,
+    proven_by = :proven_by
+WHERE provider = :provider AND verb = :verb AND heard_at = :heard_at
+"""
 _PIN = "UPDATE notice_delivery SET passed = 1, provider = :provider WHERE id = :id AND state = 'pending'"
 _SEEN = "SELECT state, reason, provider, acknowledged_at FROM notice_delivery WHERE id = :id"
 _ASK = """
@@ -154,6 +162,32 @@ class ProofTables:
             code=proof.code,
             tries=proof.tries,
             heard_at=proof.heard_at,
+            proven_at=proof.proven_at,
+            proven_by=proof.proven_by,
+        )
+
+    def heard(self, tx: Transaction, proof: Proof) -> None:
+        """Keep that its code was given back, or how often a wrong one was."""
+        tx.add(
+            _HEARD,
+            expect=1,
+            provider=proof.provider,
+            verb=proof.verb,
+            tries=proof.tries,
+            heard_at=proof.heard_at,
+        )
+
+    def judged(self, tx: Transaction, proof: Proof) -> None:
+        """Keep what came of it; a `Conflict` where another test has begun, or its code was given back meanwhile."""
+        tx.add(
+            _JUDGED,
+            expect=1,
+            provider=proof.provider,
+            verb=proof.verb,
+            heard_at=proof.heard_at,
+            outcome=proof.outcome.value,
+            detail=proof.detail,
+            ended_at=proof.ended_at,
             proven_at=proof.proven_at,
             proven_by=proof.proven_by,
         )

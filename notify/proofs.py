@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from belltower import log
 from belltower.clock import SECOND, Clock, Instant
-from belltower.errors import NotFound, Refused, StoreError, WrongState
+from belltower.errors import Conflict, NotFound, Refused, StoreError, WrongState
 from belltower.ids import DeliveryId, FactId, Ids, IncidentId, NoticeId, PersonId, VerbId, fact_about
 from belltower.incident.entry import Draft
 from belltower.incident.facts import ChannelTested, Fact, Mode, NoticeOrdered
@@ -201,7 +201,7 @@ class Proofs:
             now = self._clock.now()
             proof = replace(proof, heard_at=now) if right else replace(proof, tries=proof.tries + 1)
             tx = Transaction()
-            self._tables.keep(tx, proof)
+            self._tables.heard(tx, proof)
             await self._tables.database.submit(tx)
             if not right:
                 raise WrongState("That is not the code in the last test of this channel.")
@@ -221,9 +221,11 @@ class Proofs:
             await self._answer(asked)
         now = self._clock.now()
         for proof in (await self._tables.all()).values():
-            if proof.outcome is not Proven.PROVEN and now - proof.tested_at < _LATE:
-                async with self._one_at_a_time:
-                    await self._judge(proof)
+            if _open(proof, now):
+                async with self._one_at_a_time:  # who waits for it may have proven it: read again
+                    again = (await self._tables.all()).get(proof.provider)
+                    if again is not None and _open(again, now):
+                        await self._judge(again)
 
     async def _answer(self, asked: Asked) -> None:
         now = self._clock.now()
@@ -329,7 +331,7 @@ class Proofs:
         if outcome is Proven.PROVEN:
             after = replace(after, proven_at=now, proven_by=detail)
         tx = Transaction()
-        self._tables.keep(tx, after)
+        self._tables.judged(tx, after)
         fact = ChannelTested(
             provider=proof.provider,
             channel=provider.channel.name,
@@ -340,7 +342,10 @@ class Proofs:
         )
         # What was told and has not landed is told again as the same fact.
         told = fact_about(proof.delivery, str(proof.ended_at), outcome.value, detail)
-        await self._commit(tx, told, fact, now)
+        try:
+            await self._commit(tx, told, fact, now)
+        except Conflict:  # what was judged does not stand any more: the next look sees what does
+            return None
         _log.info("channel_tested", provider=proof.provider, outcome=outcome.value)
         return after
 
@@ -369,6 +374,11 @@ class Proofs:
             return Person(id=TESTED, name="Channel test", contacts=(contact,)), contact
         own = next((one for one in person.contacts if one.kind.value == kind), None)
         return (person, own) if own is not None else None
+
+
+def _open(proof: Proof, now: Instant) -> bool:
+    """Whether something may still come of it."""
+    return proof.outcome is not Proven.PROVEN and now - proof.tested_at < _LATE
 
 
 def _nowhere(wanted: Sequence[Provider]) -> str:

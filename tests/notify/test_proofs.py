@@ -10,11 +10,12 @@ import pytest
 from msgspec.structs import replace
 
 from belltower.clock import SECOND, Instant
-from belltower.errors import NotFound, StoreError, WrongState
+from belltower.errors import Conflict, NotFound, StoreError, WrongState
 from belltower.ids import DeliveryId, Ids, NoticeId, PersonId, VerbId
 from belltower.incident.facts import ChannelTested, Mode, NoticePlanned
 from belltower.store import Transaction, open_database
 from belltower.values import Secret
+from gateway.migration import DESK
 from notify.channels.channel import Refused as Refusal
 from notify.channels.channel import Settled, Uncertain
 from notify.delivery import Evidence, State
@@ -382,3 +383,50 @@ async def test_an_ill_disk_is_told_once_what_came_of_a_test(
         facts = [fact for fact in await running.facts() if isinstance(fact, ChannelTested)]
 
     assert [("cell", "proven")] == [(fact.provider, fact.outcome) for fact in facts]
+
+
+async def test_a_code_given_back_while_the_loop_looks_stays_proven(
+    options: DeskOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop has read it before, waits for its turn, and then its two minutes are over: it is proven all the same."""
+    channels = [Provider(channel=Answering("email"), given_name="mail")]
+    async with (
+        asyncio.timeout(20),
+        desk(options, school=site(staff(2)), channels=channels) as running,
+    ):
+        proofs = running.room.proofs
+        await proofs.test(verb(running), RUTH, "mail")
+        await running.is_settled(1)
+        (standing,) = await proofs.standing()
+        assert standing.proof is not None
+        async with asyncio.TaskGroup() as group, proofs._one_at_a_time:
+            heard = group.create_task(proofs.heard("mail", standing.proof.code))
+            await asyncio.sleep(0)
+            group.create_task(proofs.look())
+            while len(proofs._one_at_a_time._waiters or ()) < 2:  # noqa: ASYNC110 - nothing else says that it waits
+                await asyncio.sleep(0.01)
+            monkeypatch.setattr("notify.proofs.WITHIN", 0)
+        await proofs.look()
+        (standing,) = await proofs.standing()
+
+    assert standing.proof is not None
+    assert (Proven.PROVEN, Proven.PROVEN) == (heard.result().outcome, standing.proof.outcome)
+
+
+async def test_what_was_judged_before_a_code_came_is_not_kept(options: DeskOptions) -> None:
+    """Nor is what was judged of a test in whose place there is another: whoever judged it may be another process."""
+    database = await open_database(f"sqlite://{options.database}")
+    await database.migrate(DESK)
+    tables = ProofTables(database=database)
+    tx = Transaction()
+    tables.keep(tx, replace(BEGUN, heard_at=AT))
+    await database.submit(tx)
+    for stale in (BEGUN, replace(BEGUN, verb=VerbId("vrb_0"), heard_at=AT)):
+        tx = Transaction()
+        tables.judged(tx, replace(stale, outcome=Proven.ACCEPTED))
+        with pytest.raises(Conflict):
+            await database.submit(tx)
+    kept = (await tables.all())["cell"]
+    await database.close()
+
+    assert replace(BEGUN, heard_at=AT) == kept
