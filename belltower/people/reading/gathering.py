@@ -26,6 +26,7 @@ from belltower.people.roster import (
     SchoolKey,
 )
 
+_MOST_DATES = 65_536
 _MAILBOX = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+")
 
 
@@ -45,6 +46,7 @@ class Gathering:
         # In which row each human was met first.
         self.rows: dict[HumanKey, tuple[str, int]] = {}
         self._day_first = mapping.dates is DateOrder.DAY_FIRST
+        self._dates: dict[str, date] = {}
 
     def add_school(self, school: School, row: int, column: str) -> None:
         """Keep a school; a second one of its id that says otherwise is a fault."""
@@ -87,8 +89,11 @@ class Gathering:
         """The date in a cell; None, and a fault, where it is none."""
         if not text:
             return None
+        known = self._dates.get(text)
+        if known is not None:
+            return known
         try:
-            return read_date(text, day_first=self._day_first)
+            found = read_date(text, day_first=self._day_first)
         except ValueError:
             shape = "".join("9" if one.isdecimal() else "A" if one.isalpha() else one for one in text[:20])
             self.findings.fault(
@@ -99,6 +104,9 @@ class Gathering:
                 'write 2012-05-31 or 5/31/2012; for 31/5/2012 set dates = "day-first" in a mapping',
             )
             return None
+        if len(self._dates) < _MOST_DATES:
+            self._dates[text] = found
+        return found
 
     def yes(self, text: str, file: str, row: int, column: str) -> bool:
         """Whether a cell says yes; a fault where it says neither."""

@@ -82,9 +82,11 @@ def _one_apart(one: str, other: str) -> bool:
         one, other = other, one
     if len(other) - len(one) > 1:
         return False
-    at = next(
-        (at for at, (left, right) in enumerate(zip(one, other, strict=False)) if left != right), len(one)
-    )
+    at = 0
+    for left, right in zip(one, other, strict=False):
+        if left != right:
+            break
+        at += 1
     return one[at + (len(one) == len(other)) :] == other[at + 1 :]
 
 

@@ -27,6 +27,7 @@ from belltower.people.roster import (
     Table,
 )
 
+_MOST_ALIKE = 65_536
 _Role = tuple[str, bool, str]
 """A role, whether it is the primary one, and at which school."""
 
@@ -54,6 +55,8 @@ class OneRosterReader:
         self._known_classes = {one.key for one in in_force.classes} if in_force and deltas else set()
         # Plain tuples throughout: the collector lets go of them, and so does not halt the loop for hundreds of thousands.
         self._roles: dict[str, tuple[_Role, ...]] = {}
+        self._kinds: dict[tuple[tuple[_Role, ...], str], tuple[frozenset[str], HumanKind | None]] = {}
+        self._named: dict[tuple[str, ...], tuple[SchoolKey, ...]] = {}
         self._role_sets: dict[frozenset[str], frozenset[str]] = {}
         self._births: dict[str, date | None] = {}
         self._terms: dict[str, tuple[date | None, date | None]] = {}
@@ -184,13 +187,16 @@ class OneRosterReader:
         return (min(begins) if begins else None), (max(ends) if ends else None)
 
     def _read_roles(self) -> None:
+        alone: dict[_Role, tuple[_Role, ...]] = {}
         for file, row, _, (_, user, kind, role, school) in self._rows("roles"):
             word = role.casefold()
             if kind_of(word) is None and not word.startswith("ext:"):
                 self._unknown_role(file, row)
                 continue
             found = (word, kind.casefold() == "primary", school)
-            self._roles[user] = (*self._roles.get(user, ()), found)
+            before = self._roles.get(user)
+            # One tuple for all whose only role it is.
+            self._roles[user] = alone.setdefault(found, (found,)) if before is None else (*before, found)
 
     def _read_demographics(self) -> None:
         for file, row, _, (key, birth) in self._rows("demographics"):
@@ -216,12 +222,10 @@ class OneRosterReader:
             human_key = HumanKey(f"user/{key}")
             known = self._known.get(human_key)
             rows = self._roles.get(key, ())
-            roles = frozenset(word for word, _, _ in rows)
-            if role:
-                roles |= {word.casefold() for word in read_list(role)}
+            roles, kind = self._understood(rows, role)
             if not roles and known is not None:
                 roles = known.roles
-            kind = kind_of_all(roles, next((word for word, primary, _ in rows if primary), role.casefold()))
+                kind = kind_of_all(roles, role.casefold())
             if kind is None:
                 if role:
                     self._unknown_role(file, row)
@@ -235,7 +239,7 @@ class OneRosterReader:
                     "give it its role",
                 )
                 kind = HumanKind.CONTACT
-            named = (main_school, *read_list(orgs), *(school for _, _, school in rows))
+            named = (main_school, *read_list(orgs), *[school for _, _, school in rows])
             if known is not None and not any(named):
                 named = known.schools
             human = Human(
@@ -254,7 +258,7 @@ class OneRosterReader:
                 if sms or phone
                 else (),
                 emails=into.emails(email, file, row, "email"),
-                roles=self._role_sets.setdefault(roles, roles),
+                roles=roles,
                 number=number,
                 active=active,
                 file=file,
@@ -275,7 +279,22 @@ class OneRosterReader:
                     column="agentSourcedIds",
                 )
 
+    def _understood(self, rows: tuple[_Role, ...], role: str) -> tuple[frozenset[str], HumanKind | None]:
+        """What a user's roles are, and what they make of them; remembered, since thousands have the same."""
+        found = self._kinds.get((rows, role))
+        if found is None:
+            roles = frozenset(word for word, _, _ in rows) | {word.casefold() for word in read_list(role)}
+            roles = self._role_sets.setdefault(roles, roles)
+            primary = next((word for word, primary, _ in rows if primary), role.casefold())
+            found = roles, kind_of_all(roles, primary)
+            if len(self._kinds) < _MOST_ALIKE:
+                self._kinds[rows, role] = found
+        return found
+
     def _schools(self, named: tuple[str, ...], file: str, row: int) -> tuple[SchoolKey, ...]:
+        known = self._named.get(named)
+        if known is not None:
+            return known
         schools = self._into.schools
         found = []
         for one in dict.fromkeys(named):
@@ -287,7 +306,11 @@ class OneRosterReader:
                 self._into.unknown_reference(
                     file, row, "orgSourcedIds", target="orgs.csv", present="orgs" in self._sheets
                 )
-        return tuple(found)
+        keys = tuple(found)
+        # Where a school is unknown each row is told of it.
+        if len(self._named) < _MOST_ALIKE and set(keys) >= {one for one in named if one}:
+            self._named[named] = keys
+        return keys
 
     def _unknown_role(self, file: str, row: int) -> None:
         self._findings.fault(

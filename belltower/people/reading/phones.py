@@ -12,6 +12,8 @@ NORTH_AMERICA = frozenset({"US", "CA", "PR", "GU", "VI", "AS", "MP"})
 
 # Area code and exchange begin with 2 to 9; N11 are services; N9X, 37X, 96X and 555 are no area codes.
 _PLAN = re.compile(r"(?!\d11|\d9\d|37\d|96\d|555)[2-9]\d{2}(?!\d11)[2-9]\d{6}")
+# How nearly all of them are written; the plan still has to bear the number out.
+_USUAL = re.compile(r"(\+1|1)?[ .\-]?\(?([2-9][0-9]{2})\)?[ .\-]?([0-9]{3})[ .\-]?([0-9]{4})")
 _SIGNS = re.compile(r"[\s().\-/\u00a0\u2010-\u2015\u202a-\u202e\u2066-\u2069]+")
 _EXTENSION = re.compile(r"(?:x|ext\.?|extension|#)\s*\d{1,7}\s*$", re.IGNORECASE)
 _LONGEST = 60
@@ -24,6 +26,9 @@ def read_phone(text: str, *, region: str = "US", sms: bool = False) -> Phone:
 
 
 def _e164(text: str, region: str) -> str:
+    usual = _USUAL.fullmatch(text)
+    if usual is not None and (region in NORTH_AMERICA or usual[1] == "+1"):
+        return _in_plan(usual[2] + usual[3] + usual[4])
     bare = _SIGNS.sub("", _EXTENSION.sub("", text[:_LONGEST]))
     abroad = bare.startswith("+")
     digits = bare.removeprefix("+")
