@@ -30,6 +30,12 @@ STEPS = (
         );
         """,
     ),
+    # From now on the code of a test stands as its mark: a test in clear is sent again.
+    Step(
+        room="notify.proofs",
+        number=2,
+        sql="UPDATE notice_proof SET code = ''; UPDATE notice_proof_order SET code = '' WHERE answer <> ''",
+    ),
 )
 
 TEMPLATE = "test"
@@ -69,7 +75,7 @@ VALUES (:verb, :at, :provider, :code, :by, '') ON CONFLICT DO NOTHING
 _ASKED = """
 SELECT verb, asked_at, provider, code, by_person FROM notice_proof_order WHERE answer = '' ORDER BY asked_at LIMIT 20
 """
-_ANSWER = "UPDATE notice_proof_order SET answer = :answer WHERE verb = :verb"
+_ANSWER = "UPDATE notice_proof_order SET answer = :answer, code = '' WHERE verb = :verb"
 _FORGET = "DELETE FROM notice_proof_order WHERE asked_at < :before"
 
 
@@ -102,7 +108,7 @@ class Proof(Struct, frozen=True, kw_only=True):
     detail: str = ""
     # When the outcome was last another one; 0: it has none yet.
     ended_at: Instant = Instant(0)
-    # What stands in the message, and is given back by whoever has read it.
+    # Mark of what stands in the message, and is given back by whoever has read it: nobody else knows it.
     code: str = ""
     # How often a wrong one was given.
     tries: int = 0

@@ -197,7 +197,8 @@ class Proofs:
                 raise NotFound("No test of this channel waits for its code. Send one.")
             if proof.tries >= _MOST_TRIES:
                 raise WrongState("Too many wrong codes were given. Send another test.")
-            right = hmac.compare_digest(proof.code.encode(), code.strip().encode())
+            given = self._mark(proof.delivery, code.strip())
+            right = hmac.compare_digest(proof.code.encode(), given.encode())
             now = self._clock.now()
             proof = replace(proof, heard_at=now) if right else replace(proof, tries=proof.tries + 1)
             tx = Transaction()
@@ -262,7 +263,7 @@ class Proofs:
             mode=Mode.EXERCISE,
             template=TEMPLATE,
             audience="",
-            slots={"code": code},
+            slots={},  # and no code: facts can be read by more than have read the message
             by=by,
             routine=True,
         )
@@ -276,7 +277,7 @@ class Proofs:
             urgency=1,
             ordered_at=now,
         )
-        slots = slots_of(order, ordered, site)
+        slots = slots_of(replace(order, slots={"code": code}), ordered, site)
         # What plans notices finds the row, and nobody else to tell.
         rule = AudienceRule(people=frozenset({TESTED}))
         snapshot = Snapshot(
@@ -308,7 +309,7 @@ class Proofs:
                 delivery=delivery,
                 by=by,
                 tested_at=now,
-                code=code,
+                code=self._mark(delivery, code),
                 proven_at=last.proven_at if last is not None else Instant(0),
                 proven_by=last.proven_by if last is not None else "",
             ),
@@ -355,6 +356,9 @@ class Proofs:
         draft: Draft = Draft(id=id_, at=now, subject=fact.notice, fact=fact)
         if await self._journal.commit(tx, [draft]) is Durability.UNRECORDED:
             raise StoreError("the test could not be written down")
+
+    def _mark(self, delivery: DeliveryId, code: str) -> str:
+        return self._deliveries.addresses.mark("code", f"{delivery} {code}")
 
     def _address(self, provider: Provider) -> str:
         contact = self._contact(provider)
