@@ -11,6 +11,8 @@ from belltower.clock import Instant, SystemClock
 from belltower.errors import NotFound
 from belltower.ids import Ids
 from belltower.people.grant import ADMINISTRATOR, STAFF, Role
+from belltower.people.store import RosterStore
+from belltower.people.vault import Vault, read_ring
 from belltower.store import Database, Transaction, open_beside, open_database
 from gateway.settings import Settings
 from gateway.site_roles import roles_in
@@ -21,6 +23,8 @@ from gateway.web.store import Invitation
 
 FIRST = "first-sign-in.url"
 """The file in the state folder that holds the one-time link until the first account exists."""
+
+_NAMED = 20
 
 
 @asynccontextmanager
@@ -45,6 +49,23 @@ def roles_of(settings: Settings) -> Mapping[str, Role]:
     return roles_in(settings.site.folder)
 
 
+async def check_schools(settings: Settings, schools: Collection[str]) -> None:
+    """Raises `NotFound` for a key that no school of the roster in force has; it says which there are."""
+    known: dict[str, str] = {}
+    if schools and settings.people_keys.exists():
+        async with _beside(settings) as database:
+            roster = RosterStore(database=database, vault=Vault(ring=read_ring(settings.people_keys)))
+            await roster.open()
+            known = {str(one.key): one.name for one in await roster.schools()}
+    for school in sorted(set(schools) - known.keys()):
+        named = [f"{key} ({name})" for key, name in sorted(known.items())]
+        more = [f"{len(named) - _NAMED} more"] if len(named) > _NAMED else []
+        raise NotFound(
+            f'there is no school "{school}" in the roster; '
+            + (f"known: {', '.join([*named[:_NAMED], *more])}" if named else "none is in force yet")
+        )
+
+
 @asynccontextmanager
 async def grants_beside(settings: Settings) -> AsyncIterator[Grants]:
     """Who may do what, to be seen and changed. Raises `NotFound` before the desk lane has ever run."""
@@ -57,10 +78,11 @@ async def invite(settings: Settings, role: str = "", schools: Collection[str] = 
     """A new one-time link and what it brings, for these schools or everywhere; links never used before are void.
 
     Without a role the first account is its administrator, and every later one is staff. Raises `NotFound` before the
-    desk lane has ever run, and for a role that the site package does not know.
+    desk lane has ever run, and for a role that the site package, or a school that the roster does not know.
     """
     if role and role not in (known := roles_of(settings)):
         raise NotFound(f"there is no role {role}; known: {', '.join(sorted(known))}")
+    await check_schools(settings, schools)
     token = base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("=")
     now = SystemClock().now()
     async with _beside(settings) as database:

@@ -66,8 +66,11 @@ def give(who: str, role: str, schools: tuple[str, ...], config: Path, *, as_json
       belltower accounts give tom office --school 0042 --school 0043
     """
     from belltower.people.grant import Grant
+    from gateway.cli.journal_reading import settings_of
+    from gateway.invitation import check_schools
 
     async def giving(grants: Grants, person: PersonId) -> None:
+        await check_schools(settings_of(config), schools)
         await grants.give(Grant(person=person, role=role, schools=frozenset(schools)))
 
     _change(config, who, giving, as_json=as_json)

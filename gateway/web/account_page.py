@@ -109,10 +109,7 @@ class AccountPage:
         return await self._page(request, session)
 
     async def _page(self, request: web.Request, session: Session, link: str = "") -> web.Response:
-        try:
-            schools = await self._schools()
-        except StoreError:  # the roster's keys are lost, perhaps: who may sign in does not hang on them
-            schools = {}
+        schools = await self._known_schools()
         every = [self._view(one, session, schools) for one in await self._grants.listed()]
         values = {
             "link": link,
@@ -122,6 +119,12 @@ class AccountPage:
             "schools": sorted(schools.items(), key=lambda each: each[1]),
         }
         return self._pages.page(request, "accounts.html", values, session)
+
+    async def _known_schools(self) -> Mapping[str, str]:
+        try:
+            return await self._schools()
+        except StoreError:  # the roster's keys are lost, perhaps: who may sign in does not hang on them
+            return {}
 
     def _view(self, one: Listed, session: Session, schools: Mapping[str, str]) -> AccountView:
         lines = [
@@ -215,13 +218,18 @@ class AccountPage:
         return role
 
     async def _schools_of(self, form: MultiDictProxy[Any]) -> frozenset[str]:
-        """The schools that were ticked; none: everywhere."""
-        given = frozenset(str(each) for each in form.getall("school", []))
-        if given - (await self._schools()).keys():
+        """The schools that were ticked; none: everywhere, where that was chosen or there is nothing to choose."""
+        given, where = frozenset(str(each) for each in form.getall("school", [])), form.get("where")
+        schools = await self._known_schools()
+        if given - schools.keys():
             raise NotFound("There is no such school in the roster.")
-        if form.get("where") == "schools" and not given:
+        if where == "everywhere" and given:
+            raise web.HTTPBadRequest(
+                text="Schools are ticked, and Everywhere is chosen. Choose one of both: nothing was given."
+            )
+        if where != "everywhere" and not given and (where or len(schools) > 1):
             raise web.HTTPBadRequest(text="Choose the schools, or everywhere.")
-        return given if form.get("where") == "schools" else frozenset()
+        return given
 
 
 def _person(request: web.Request) -> PersonId:

@@ -6,22 +6,54 @@ import asyncio
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
-from belltower.clock import Instant
+from belltower.clock import Instant, SystemClock
 from belltower.errors import BelltowerError, NotFound, NotPermitted
 from belltower.ids import PersonId
+from belltower.people.generator import generate
 from belltower.people.grant import Grant
+from belltower.people.roster import School, SchoolKey
+from belltower.people.taking import Taking
 from belltower.store import Transaction, open_database
 from gateway import settings as rooms
 from gateway.cli import commands
 from gateway.cli.roster_taking import known
+from gateway.rosters import open_rosters
 from gateway.web import grant_store, store
 from gateway.web.store import Account
 from tests.gateway.cli.house import house
 
 RUTH, TOM = PersonId("per_00000000000000000000000001"), PersonId("per_00000000000000000000000002")
+
+
+SCHOOLS = {"0041": "Linden", "0042": "Oak"}
+
+
+async def schooled(config: Path) -> None:
+    """A roster of two schools is in force."""
+    settings = rooms.load(config, secrets=False)
+    settings.people_keys.parent.mkdir(parents=True, exist_ok=True)
+    database = await open_database(f"sqlite://{settings.state.desk_database}")
+    taking = Taking(store=await open_rosters(database, settings.people_keys), clock=SystemClock())
+    schools = tuple(School(key=SchoolKey(key), name=name) for key, name in SCHOOLS.items())
+    ready = await taking.prepare(
+        await taking.look(msgspec.structs.replace(generate(seed=1, students=2), schools=schools)),
+        incident_open=False,
+    )
+    tx = Transaction()
+    taking.settle(tx, ready, incident_open=False)
+    await database.submit(tx)
+    await database.close()
+
+
+def _nobody() -> Transaction:
+    tx = Transaction()
+    for table in ("web_account", "web_grant"):
+        tx.add(f"DELETE FROM {table}")
+    return tx
 
 
 async def desk(config: Path, *steps: tuple[str, ...]) -> list[tuple[int, list[object], str]]:
@@ -31,6 +63,7 @@ async def desk(config: Path, *steps: tuple[str, ...]) -> list[tuple[int, list[ob
     database = await open_database(f"sqlite://{path}")
     await database.migrate(store.STEPS)
     tx = Transaction()
+    await database.submit(_nobody())
     for person, name in ((RUTH, "Ruth Adler"), (TOM, "Tom Birch")):
         made = Account(person=person, sign_in=name.split()[0].casefold(), name=name, password="none")
         store.add_account(tx, made, Instant(1))
@@ -50,12 +83,29 @@ async def desk(config: Path, *steps: tuple[str, ...]) -> list[tuple[int, list[ob
     return said
 
 
+def test_a_school_that_no_roster_knows_is_named_and_gives_nothing(tmp_path: Path) -> None:
+    """A role for a school by a wrong key would be for nobody; what is known is said."""
+    config = house(tmp_path)
+    words = [("accounts", "give", "tom", "office", "--school", "42"), ("invite", "--school", "42")]
+    before = asyncio.run(desk(config, *words))
+    asyncio.run(schooled(config))
+    mistyped, invited, listed = asyncio.run(desk(tmp_path / "config.toml", *words, ("accounts", "list")))
+
+    assert [77] * 4 == [code for code, _, _ in (*before, mistyped, invited)]
+    assert {'there is no school "42" in the roster; none is in force yet'} == {said for _, _, said in before}
+    assert {'there is no school "42" in the roster; known: 0041 (Linden), 0042 (Oak)'} == {
+        said for _, _, said in (mistyped, invited)
+    }
+    assert [] == next(one["roles"] for one in listed[1] if one["sign_in"] == "tom")
+
+
 def test_accounts_are_listed_and_given_roles(tmp_path: Path) -> None:
     """By sign-in name or id; the site package's own role too; the last administrator stays; faults exit with 77."""
     config = house(tmp_path)
     (config.parent / "site" / "roles.toml").write_text(
         '[front-desk]\nrights = ["notice-write"]\n', encoding="utf-8"
     )
+    asyncio.run(schooled(config))
     listed, given, taken, closed, last, wizard, nobody, invited, strange = asyncio.run(
         desk(
             config,

@@ -133,6 +133,39 @@ async def test_a_role_taken_away_counts_at_once_and_is_written_down(house: House
     ] == facts
 
 
+async def test_whoever_ticks_schools_gives_nothing_everywhere(house: House) -> None:
+    """Neither is chosen before a person chooses; both at once, or none, is refused and gives nothing."""
+    async with noticing(house, adult(1)) as school, living(house) as address, browser() as ruth:
+        school.roster.schools = {"s1": "Lindenhof School", "s2": "Nord Primary"}
+        form = form_token(await enter(ruth, address, house))
+        mei = await account(house, "Mei Lin")
+        html = await page(ruth, f"{address}/accounts")
+
+        async def give(**fields: str) -> tuple[int, list[str]]:
+            status, _ = await send(ruth, address, f"/accounts/{mei}/give", form=form, role="office", **fields)
+            return status, (await roles(house))["Mei Lin"]
+
+        given = [
+            await give(**fields)
+            for fields in (
+                {"where": "everywhere", "school": "s1"},
+                {},
+                {"where": "schools"},
+                {"where": "schools", "school": "s9"},
+                {"where": "schools", "school": "s2"},
+                {"school": "s1"},
+                {"where": "everywhere"},
+            )
+        ]
+        invited, _ = await send(ruth, address, "/accounts/invite", form=form, role="office", where="everywhere",
+                                school="s1")  # fmt: skip
+
+    assert 6 == len(re.findall(r'type="radio" name="where" value="\w+" required>', html))
+    assert [400, 400, 400, 404, 200, 200, 200] == [status for status, _ in given]
+    assert [[]] * 4 + [["office['s2']"], ["office['s1']"], ["office"]] == [had for _, had in given]
+    assert 400 == invited
+
+
 async def test_a_link_holds_only_while_whoever_made_it_may_hand_on_what_it_brings(house: House) -> None:
     """Used, the fact names them; void once their role is taken or their account closed, and for good by the latter."""
     async with living(house) as address, browser() as ruth, browser() as tom, browser() as mei:
