@@ -12,6 +12,7 @@ from belltower.ids import DeliveryId, IncidentId, NoticeId, PersonId
 from belltower.store import CHUNK, Priority, SQLValue, Transaction
 from notify.audience import AudienceRule
 from notify.delivery_rows import PAGE, Ordered, Rows, Words
+from notify.sealing import seal_notice
 
 ADD_DELIVERY = """
 INSERT INTO notice_delivery (id, notice, revision, incident, person, channel, address, state, reason, provider_id,
@@ -140,6 +141,7 @@ class Planning(Rows):
 
     async def attempted(self, notice: NoticeId) -> AsyncIterator[Sequence[Attempted]]:
         """Everybody to whom something of this notice may have gone, whatever became of it."""
+        await seal_notice(self._database, self.addresses, notice)
         revision, channel, address = 0, "", ""
         while True:
             rows = await self._database.read(

@@ -43,12 +43,13 @@ _HOUR = 3_600 * SECOND
 _URGENT_FOR = 2 * _HOUR
 _ANSWERABLE_FOR = 7 * 24 * _HOUR
 
-# By the newest notices, for their ids sort by time: an address has one row in each of them.
+# By the newest notices, for their ids sort by time: an address has one row in each of them. In clear: what an older
+# program left, until it is sealed.
 _ANSWERED = """
 SELECT d.id, d.notice, d.incident, d.person, n.urgency
 FROM (SELECT notice, revision, urgency, ordered_at FROM notice ORDER BY notice DESC LIMIT 200) n
 JOIN notice_delivery d ON d.notice = n.notice AND d.revision = n.revision AND d.channel = :channel
-    AND d.address = :address
+    AND d.address IN (:mark, :clear)
 WHERE n.ordered_at > :since AND d.attempts > 0
 ORDER BY CASE WHEN n.urgency = 0 AND n.ordered_at > :urgent_since THEN 0 ELSE 1 END, n.ordered_at DESC, n.notice DESC
 LIMIT 1
@@ -145,7 +146,8 @@ class ReplyTables:
         rows = await self._database.read(
             _ANSWERED,
             channel=channel,
-            address=self._addresses.mark(channel, address),
+            mark=self._addresses.mark(channel, address),
+            clear=address,
             since=now - _ANSWERABLE_FOR,
             urgent_since=now - _URGENT_FOR,
         )

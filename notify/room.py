@@ -9,7 +9,7 @@ from random import Random
 
 from msgspec import Struct
 
-from belltower.clock import Clock
+from belltower.clock import SECOND, Clock, Instant
 from belltower.ids import Ids, NoticeId, StreamName
 from belltower.incident.facts import Fact
 from belltower.journal import Journal
@@ -49,6 +49,9 @@ from notify.unreported import Unreported
 
 # Behind every id of a notice.
 _AFTER_ALL = "~"
+
+_WORKED_WITH = 24 * 3_600 * SECOND
+"""For how long a notice is answered, escalated and looked at, whatever became of its deliveries."""
 
 
 class Progress(Struct, frozen=True, kw_only=True):
@@ -105,6 +108,7 @@ class NotifyRoom:
         self._resolve_within = resolve_within
         self._resolve_every = resolve_every
         self._ask_every = ask_every
+        self._owes_sealing = False
         self._database = database
         # The senders of each kind of address, in their order.
         self._rows: dict[str, list[Sender]] = {}
@@ -197,7 +201,8 @@ class NotifyRoom:
 
     async def open(self) -> None:
         """Bring the tables up to date."""
-        await self.tables.migrate()
+        await self.tables.migrate(since=Instant(self._clock.now() - _WORKED_WITH))
+        self._owes_sealing = await self.tables.owes_sealing()
         await self.replies.migrate()
         await self.escalation.open()
         await self.drafts.migrate()
@@ -209,6 +214,8 @@ class NotifyRoom:
     def run(self, crew: Crew) -> list[asyncio.Task[None]]:
         """Start everything; all of it mends itself. The tasks are for whoever wants to stop before the crew does."""
         tasks = [crew.mendable("notify.ledger", self.ledger.run)]
+        if self._owes_sealing:
+            tasks.append(crew.mendable("notify.sealing", self.tables.seal_rest))
         rows = self._rows
         for provider in self._providers:
             row = rows.setdefault(provider.channel.name, [])

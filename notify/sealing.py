@@ -1,15 +1,20 @@
-"""Seals the addresses that an older program left in clear, before anybody works with them.
+"""Seals the addresses that an older program left in clear: those that are still worked with before anything else.
 
-Some rows at a time, each time a commit: a kill loses nothing, and the next start goes on. When all are sealed the
-files are written anew, for an overwritten row can still be found in them.
+The others are sealed while notices leave; whoever looks for one of them meanwhile looks for it in clear too. Some rows
+at a time, each time a commit: a kill loses nothing, and the next start goes on. When all are sealed the files are
+written anew, for an overwritten row can still be found in them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from belltower import log
+from belltower.clock import Instant
 from belltower.errors import StoreError
+from belltower.ids import NoticeId
 from belltower.store import Database, Priority, Transaction
 from notify.addresses import TABLE, Addresses
 from notify.standing import prefix
@@ -17,9 +22,27 @@ from notify.standing import prefix
 _log = log.get("notify")
 
 _AT_ONCE = 1_000
+_BESIDE_OTHERS = 100
+
+_QUIET_EVERY = 1.0
+_PATIENCE = 3_600
 
 _CLEAR = """
 SELECT id, channel, address FROM notice_delivery WHERE sealed_with = '' AND id > :id ORDER BY id LIMIT :count
+"""
+
+_CLEAR_OF = """
+SELECT id, channel, address FROM notice_delivery WHERE notice = :notice AND sealed_with = '' LIMIT :count
+"""
+
+_WORKED_WITH = """
+SELECT notice FROM notice_delivery WHERE sealed_with = '' AND (state IN ('pending', 'sending') OR asking = 1)
+UNION SELECT notice FROM notice WHERE ordered_at >= :since
+"""
+
+_UNDER_WAY = """
+SELECT 1 FROM notice_delivery WHERE state = 'pending' AND channel > ''
+UNION ALL SELECT 1 FROM notice_delivery WHERE lease <> '' LIMIT 1
 """
 
 _COUNT = "SELECT COUNT(*) FROM notice_delivery WHERE sealed_with = ''"
@@ -54,36 +77,78 @@ async def owed(database: Database) -> bool:
 
 async def seal_clear(database: Database, addresses: Addresses, *, told: Progress = silent) -> int:
     """Seal every address that stands in clear; how many. Raises `StoreError`."""
+    done = await _seal_all(database, addresses, _AT_ONCE, told)
+    if await database.read("SELECT 1 FROM notice_scrubbing"):
+        await _scrub(database)
+    return done
+
+
+async def seal_first(database: Database, addresses: Addresses, *, since: Instant) -> None:
+    """Seal those of every notice that is still on its way or was ordered `since` then. Raises `StoreError`."""
+    if not await database.read(_CLEAR, id="", count=1):
+        return
+    for (notice,) in await database.read(_WORKED_WITH, since=since):
+        await _seal_of(database, addresses, NoticeId(notice))
+
+
+async def seal_notice(database: Database, addresses: Addresses, notice: NoticeId) -> None:
+    """Seal those of one notice, if there are any. Raises `StoreError`."""
+    if await database.read(_CLEAR, id="", count=1):
+        await _seal_of(database, addresses, notice)
+
+
+async def seal_rest(database: Database, addresses: Addresses, *, quiet_every: float = _QUIET_EVERY) -> None:
+    """Seal all that is left beside work that goes on, and write the files anew when nothing is to be sent.
+
+    That is waited for, an hour at most: nobody else writes meanwhile. Raises `StoreError`.
+    """
+    await _seal_all(database, addresses, _BESIDE_OTHERS, silent)
+    for _ in range(_PATIENCE):
+        if not await database.read(_UNDER_WAY):
+            break
+        await asyncio.sleep(quiet_every)
+    if await database.read("SELECT 1 FROM notice_scrubbing"):
+        await _scrub(database)
+
+
+async def _seal_of(database: Database, addresses: Addresses, notice: NoticeId) -> None:
+    while rows := await database.read(_CLEAR_OF, notice=notice, count=_AT_ONCE):
+        await _seal(database, addresses, rows)
+
+
+async def _seal_all(database: Database, addresses: Addresses, at_once: int, told: Progress) -> int:
     of = int((await database.read(_COUNT))[0][0])
     done, after = 0, ""
     if of:
         _log.info("addresses_to_seal", count=of)
-    while of and (rows := await database.read(_CLEAR, id=after, count=_AT_ONCE)):
+    while of and (rows := await database.read(_CLEAR, id=after, count=at_once)):
         after = rows[-1][0]
-        sealed = addresses.seal((id_, address) for id_, _, address in rows)
-        tx = Transaction()
-        tx.add(_OWED)
-        tx.rows(
-            _SEAL,
-            [
-                {
-                    "id": id_,
-                    "channel": channel,
-                    "mark": (mark := addresses.mark(channel, address)),
-                    "other": f"{mark}.{id_}",
-                    "sealed": one,
-                    "sealed_with": addresses.current,
-                    "prefix": prefix(channel, address),
-                }
-                for (id_, channel, address), one in zip(rows, sealed, strict=True)
-            ],
-        )
-        await database.submit(tx, priority=Priority.BULK)
+        await _seal(database, addresses, rows)
         done += len(rows)
         told(done, of)
-    if await database.read("SELECT 1 FROM notice_scrubbing"):
-        await _scrub(database)
     return done
+
+
+async def _seal(database: Database, addresses: Addresses, rows: Sequence[tuple[Any, ...]]) -> None:
+    sealed = addresses.seal((id_, address) for id_, _, address in rows)
+    tx = Transaction()
+    tx.add(_OWED)
+    tx.rows(
+        _SEAL,
+        [
+            {
+                "id": id_,
+                "channel": channel,
+                "mark": (mark := addresses.mark(channel, address)),
+                "other": f"{mark}.{id_}",
+                "sealed": one,
+                "sealed_with": addresses.current,
+                "prefix": prefix(channel, address),
+            }
+            for (id_, channel, address), one in zip(rows, sealed, strict=True)
+        ],
+    )
+    await database.submit(tx, priority=Priority.BULK)
 
 
 async def _scrub(database: Database) -> None:

@@ -31,7 +31,11 @@ JOIN notice n ON n.notice = t.notice AND n.revision = t.revision
 WHERE t.notice = :notice AND t.revision = :revision AND t.channel = :channel AND t.language = :language
 """
 
-_KNOWN_IDS = "SELECT provider_id FROM notice_delivery WHERE address = :address AND channel = :channel AND provider_id <> ''"
+# In clear: what an older program left, until it is sealed.
+_KNOWN_IDS = """
+SELECT provider_id FROM notice_delivery
+WHERE address IN (:mark, :clear) AND channel = :channel AND provider_id <> ''
+"""
 
 
 class Settling(Rows):
@@ -88,5 +92,7 @@ class Settling(Rows):
     async def known_ids(self, delivery: Delivery) -> set[str]:
         """The provider's ids of all our messages to this address."""
         mark = self.addresses.mark(delivery.channel, delivery.address)
-        rows = await self._database.read(_KNOWN_IDS, address=mark, channel=delivery.channel)
+        rows = await self._database.read(
+            _KNOWN_IDS, mark=mark, clear=delivery.address, channel=delivery.channel
+        )
         return {row[0] for row in rows}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from belltower.clock import Instant
 from notify import order_store
 from notify.counting_store import COUNTED, COUNTED_AT_ONCE, Counting
 from notify.delivery_rows import STEPS, Ordered, Words
 from notify.leasing_store import Leased, Leasing, Waiting
 from notify.planning_store import ADD_DELIVERY, ADD_PERSON, Attempted, Planning
-from notify.sealing import seal_clear
+from notify.sealing import owed, seal_first, seal_rest
 from notify.settling_store import Settling
 
 __all__ = [
@@ -24,12 +27,27 @@ __all__ = [
     "Words",
 ]
 
+_EVER = Instant(0)
+
 
 class DeliveryTables(Planning, Leasing, Settling, Counting):
     """The rows behind every promise this room makes."""
 
-    async def migrate(self) -> None:
-        """Create or bring up to date the tables; addresses that an older program left in clear are sealed."""
+    async def migrate(self, *, since: Instant = _EVER) -> None:
+        """Create or bring up to date the tables.
+
+        Addresses that an older program left in clear are sealed, of notices that are still on their way or were ordered
+        `since` then; the others by `seal_rest`.
+        """
         await self._database.migrate(STEPS)
         await self._database.migrate(order_store.STEPS)
-        await seal_clear(self._database, self.addresses)
+        await seal_first(self._database, self.addresses, since=since)
+
+    async def owes_sealing(self) -> bool:
+        """Whether `seal_rest` has anything to do."""
+        return await owed(self._database)
+
+    async def seal_rest(self) -> None:
+        """Seal what is left in clear, and never end. Raises `StoreError`."""
+        await seal_rest(self._database, self.addresses)
+        await asyncio.Event().wait()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from belltower.ids import NoticeId, PersonId
+from belltower.clock import Instant
+from belltower.ids import DeliveryId, IncidentId, NoticeId, PersonId
 from belltower.incident.facts import Mode
 from belltower.people.person import Contact, ContactKind, Person
 from belltower.people.vault import KeyRing, Vault, new_ring
@@ -16,8 +17,10 @@ from belltower.store import Database, open_database
 from notify.addresses import UNREADABLE, Addresses, same
 from notify.channels.channel import Later, Uncertain
 from notify.channels.inbox import Incoming
+from notify.delivery import Delivery
 from notify.provider import Provider
-from notify.sealing import owed, seal_clear
+from notify.reply_tables import ReplyTables
+from notify.sealing import owed, seal_clear, seal_rest
 from notify.standing import prefix
 from notify.store import STEPS, DeliveryTables
 from tests.notify.test_correction import Keeps
@@ -188,6 +191,7 @@ async def test_what_an_older_program_left_in_clear_is_sealed_however_often_it_is
                 await seal_clear(database, addresses, told=kills(at))
         assert await owed(database)
         await tables.migrate()
+        await seal_clear(database, addresses)
         assert not await owed(database)
         rows = await database.read(
             "SELECT id, channel, address, sealed, sealed_with, prefix FROM notice_delivery ORDER BY id"
@@ -207,6 +211,100 @@ async def test_what_an_older_program_left_in_clear_is_sealed_however_often_it_is
     first, second = (row[2] for row in rows[2_500:])
     assert f"{first}.dlv_twice1" == second
     assert [] == files_with(tmp_path, "@home", "1408666000")
+
+
+async def left(database: Database) -> dict[str, int]:
+    """How many deliveries stand in clear, by notice."""
+    rows = await database.read(
+        "SELECT notice, COUNT(*) FROM notice_delivery WHERE sealed_with = '' GROUP BY notice"
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+async def test_what_is_still_worked_with_is_sealed_first_and_the_rest_is_found_in_clear_until_it_is(
+    engine: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Pending or of late; what is over waits, its answers and its corrections do not."""
+    url = (
+        f"sqlite://{tmp_path}/desk.db"
+        if engine == "sqlite"
+        else request.getfixturevalue("postgres").database()
+    )
+    database, vault = await older(url, 6), Vault(ring=RING)
+    tables = DeliveryTables(database=database, addresses=Addresses(vault=vault))
+    replies = ReplyTables(database=database, vault=vault)
+    try:
+        await database.migrate(STEPS)
+        await replies.migrate()
+        async with database.begin() as tx:
+            tx.add(
+                "UPDATE notice_delivery SET state = 'delivered', attempts = 1, provider_id = id"
+                " WHERE notice <> 'ntc_0'"
+            )
+            for notice, ordered_at in (("ntc_1", 1_000), ("ntc_9", 2_000)):
+                tx.add(
+                    "INSERT INTO notice (notice, revision, incident, template, place, mode, urgency, ordered_at)"
+                    " VALUES (:notice, 1, '', 'staff-notice', '', 'actual', 0, :ordered_at)",
+                    notice=notice,
+                    ordered_at=ordered_at,
+                )
+        await tables.migrate(since=Instant(2_000))
+        before = await left(database)
+        again = Delivery(
+            id=DeliveryId("dlv_again"),
+            notice=NoticeId("ntc_7"),
+            revision=1,
+            incident=IncidentId(""),
+            person=PersonId("p3"),
+            channel="sms",
+            address="+14086660003",
+        )
+        known = await tables.known_ids(again)
+        answered = await replies.answered("sms", "+14086660003", now=Instant(2_000))
+        gone_to = {one.address async for page in tables.attempted(NoticeId("ntc_1")) for one in page}
+        after = await left(database)
+    finally:
+        await database.close()
+
+    assert ({"ntc_1": 3}, {}) == (before, after)
+    assert {"dlv_00003"} == known
+    assert answered is not None
+    assert "dlv_00003" == answered.delivery
+    assert {"Mailbox1@home.example", "+14086660003", "Mailbox5@home.example"} == gone_to
+
+
+async def test_the_rest_is_sealed_and_scrubbed_beside_a_desk_that_sends(tmp_path: Path) -> None:
+    """Once nothing is to be sent, no file holds an address in clear."""
+    options = DeskOptions(database=str(tmp_path / "desk.db"), people=2, kinds=("sms",))
+    database = await older(f"sqlite://{options.database}", 250)
+    async with database.begin() as tx:
+        tx.add("UPDATE notice_delivery SET state = 'delivered'")
+    await database.close()
+    sms = Keeps()
+    async with desk(options, channels=[Provider(channel=sms)]) as running:
+        await running.is_ordered(order(1))
+        async with asyncio.timeout(15):
+            while len(sms.sent) < 2 or await owed(running.database):  # noqa: ASYNC110 - rows ring no bell
+                await asyncio.sleep(0.01)
+        assert [] == files_with(tmp_path, "@home", "14086660")
+
+
+async def test_the_files_are_written_anew_when_nothing_is_to_be_sent(tmp_path: Path) -> None:
+    """Or after an hour; the rows are sealed at once."""
+    database = await older(f"sqlite://{tmp_path}/desk.db", 2)
+    await database.migrate(STEPS)
+    try:
+        async with asyncio.timeout(15), asyncio.TaskGroup() as both:
+            both.create_task(seal_rest(database, Addresses(vault=Vault(ring=RING)), quiet_every=0.01))
+            while await left(database):  # noqa: ASYNC110 - rows ring no bell
+                await asyncio.sleep(0.01)
+            assert await owed(database)
+            async with database.begin() as tx:
+                tx.add("UPDATE notice_delivery SET state = 'delivered'")
+        assert not await owed(database)
+    finally:
+        await database.close()
 
 
 async def test_a_notice_of_which_rows_stand_is_planned_no_second_time(tmp_path: Path) -> None:
