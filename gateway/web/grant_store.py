@@ -37,7 +37,13 @@ _LISTED = """
 SELECT a.person, a.sign_in, a.name, a.made_at, a.closed_at,
     (SELECT count(*) FROM web_session s WHERE s.person = a.person AND s.expires_at > :at),
     (SELECT max(s.seen_at) FROM web_session s WHERE s.person = a.person)
-FROM web_account a ORDER BY a.name, a.person
+FROM web_account a{only} ORDER BY a.name, a.person
+"""
+_EVERY = _LISTED.format(only="")
+_ONE = _LISTED.format(only=" WHERE a.person = :person")
+_HOLDERS = """
+SELECT a.name, g.person, g.role, g.school FROM web_grant g JOIN web_account a ON a.person = g.person
+WHERE a.closed_at IS NULL AND g.role IN ({roles}) ORDER BY a.name, a.person
 """
 
 
@@ -71,21 +77,45 @@ async def listed(database: Database, at: Instant) -> list[Listed]:
     grants: dict[PersonId, list[Grant]] = {}
     for grant in grants_of(_rows(await database.read("SELECT person, role, school FROM web_grant"))):
         grants.setdefault(grant.person, []).append(grant)
-    return [
-        Listed(
-            person=PersonId(person),
-            sign_in=sign_in,
-            name=name,
-            made_at=made_at,
-            closed_at=closed_at,
-            sessions=sessions,
-            seen_at=seen_at,
-            grants=tuple(grants.get(person, ())),
-        )
-        for person, sign_in, name, made_at, closed_at, sessions, seen_at in await database.read(
-            _LISTED, at=at
-        )
-    ]
+    rows = await database.read(_EVERY, at=at)
+    return [_listed(row, tuple(grants.get(row[0], ()))) for row in rows]
+
+
+async def one(database: Database, person: PersonId, at: Instant) -> Listed | None:
+    """The account of this person, as in `listed`."""
+    rows = await database.read(_ONE, at=at, person=person)
+    grants = await database.read(
+        "SELECT person, role, school FROM web_grant WHERE person = :person", person=person
+    )
+    return _listed(rows[0], grants_of(_rows(grants))) if rows else None
+
+
+def _listed(row: tuple[Any, ...], grants: tuple[Grant, ...]) -> Listed:
+    person, sign_in, name, made_at, closed_at, sessions, seen_at = row
+    return Listed(
+        person=PersonId(person),
+        sign_in=sign_in,
+        name=name,
+        made_at=made_at,
+        closed_at=closed_at,
+        sessions=sessions,
+        seen_at=seen_at,
+        grants=grants,
+    )
+
+
+async def holders(database: Database, roles: Sequence[str]) -> list[tuple[str, tuple[Grant, ...]]]:
+    """Who may sign in and has one of these roles anywhere, by name: their names, and these roles of theirs."""
+    if not roles:
+        return []
+    wanted = {f"role{n}": role for n, role in enumerate(roles)}
+    sql = _HOLDERS.format(roles=", ".join(f":{name}" for name in wanted))
+    named: dict[str, str] = {}
+    given: dict[str, list[tuple[PersonId, str, str]]] = {}
+    for name, person, role, school in await database.read(sql, **wanted):
+        named[person] = name
+        given.setdefault(person, []).append((PersonId(person), role, school))
+    return [(name, grants_of(given[person])) for person, name in named.items()]
 
 
 async def others_manage(database: Database, person: PersonId, roles: Sequence[str]) -> bool:

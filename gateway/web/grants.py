@@ -40,14 +40,10 @@ class Grants:
     async def refused(self, right: Right, schools: Collection[str] | None, has: Reach) -> NotPermitted:
         """The error for somebody who has the right in `has` only: it names those who have it where it is asked for."""
         try:
-            listed = await self.listed()
+            having = await grant_store.holders(self._database, roles_with(right, self.roles))
         except StoreError:
-            listed = []
-        holders = [
-            one.name
-            for one in listed
-            if one.closed_at is None and reach(one.grants, self.roles, right).covers(schools)
-        ]
+            having = []
+        holders = [name for name, grants in having if reach(grants, self.roles, right).covers(schools)]
         more = [f"{len(holders) - _NAMED} more"] if len(holders) > _NAMED else []
         return NotPermitted(refusal(right, self.roles, [*holders[:_NAMED], *more], elsewhere=bool(has)))
 
@@ -122,7 +118,7 @@ class Grants:
         return ended
 
     async def _account(self, person: PersonId, *, closed: bool = False) -> Listed:
-        one = next((one for one in await self.listed() if one.person == person), None)
+        one = await grant_store.one(self._database, person, self._clock.now())
         if one is None:
             raise NotFound("There is no such account.")
         if closed != (one.closed_at is not None):

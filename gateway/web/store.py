@@ -61,6 +61,11 @@ STEPS = [
     ),
     # NULL: made at the command line, or before this step.
     Step(room="web", number=3, sql="ALTER TABLE web_invitation ADD COLUMN made_by TEXT"),
+    Step(
+        room="web",
+        number=4,
+        sql="CREATE INDEX web_session_person ON web_session (person, expires_at)",
+    ),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Who is left when accounts change: in both databases, and while another process changes them too."""
+"""Roles in both databases: somebody is left who gives them, and a refusal is as cheap as a question."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ from pathlib import Path
 import pytest
 
 from belltower.clock import Instant, SystemClock
-from belltower.errors import Refused
+from belltower.errors import NotPermitted, Refused
 from belltower.ids import Ids, PersonId
-from belltower.people.grant import ADMINISTRATOR, SHIPPED, Grant
-from belltower.store import Transaction, open_beside, open_database
+from belltower.people.grant import ADMINISTRATOR, SHIPPED, Grant, Right
+from belltower.store import (
+    Database,
+    PostgresDatabase,
+    SQLValue,
+    Transaction,
+    open_beside,
+    open_database,
+)
 from gateway.web import grant_store, store
 from gateway.web.grants import Grants
 from gateway.web.store import Account, Invitation
@@ -83,3 +90,63 @@ async def test_a_closed_account_leaves_no_link_that_it_made(lane_and_beside) -> 
 
     assert (Invitation(role="staff", made_by=TOM), None) == held[0]
     assert (Invitation(role="staff"), Invitation(role="staff")) == held[1]
+
+
+async def test_a_refusal_reads_who_may_and_no_session(
+    lane_and_beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names the open accounts that may do it there, by name; a thousand browsers make it no slower."""
+    lane, _ = lane_and_beside
+    clock = SystemClock()
+    grants = Grants(database=lane, roles=SHIPPED, clock=clock, ids=Ids(clock=clock))
+    mei, ada = PersonId("per_00000000000000000000000003"), PersonId("per_00000000000000000000000004")
+    tx = Transaction()
+    for person, name in ((mei, "mei"), (ada, "ada")):
+        store.add_account(tx, Account(person=person, sign_in=name, name=name, password="none"), Instant(1))
+    for grant in (
+        Grant(person=RUTH, role=ADMINISTRATOR),
+        Grant(person=TOM, role="office", schools=frozenset({"s1", "s2"})),
+        Grant(person=TOM, role="liaison", schools=frozenset({"s3"})),
+        Grant(person=mei, role="office", schools=frozenset({"s2"})),
+        Grant(person=ada, role="office"),
+    ):
+        grant_store.add_grant(tx, grant, Instant(1))
+    grant_store.close_account(tx, ada, Instant(2))
+    await lane.submit(tx)
+    asked: list[str] = []
+    read = type(lane).read
+
+    async def reading(self: Database, sql: str, /, **params: SQLValue) -> list[tuple]:
+        asked.append(sql)
+        return await read(self, sql, **params)
+
+    monkeypatch.setattr(type(lane), "read", reading)
+    said = []
+    for right, schools in (
+        (Right.PEOPLE_CHANGE, {"s1"}),
+        (Right.PEOPLE_SEE, {"s3"}),
+        (Right.PEOPLE_SEE, set()),
+    ):
+        with pytest.raises(NotPermitted) as refused:
+            await grants.allowed(mei, right, schools)
+        said.append(str(refused.value).rpartition(" Now: ")[2])
+    read_then = list(asked)
+    one = await grant_store.one(lane, TOM, clock.now())
+
+    assert ["ruth, tom.", "ruth, tom.", "ruth."] == said
+    assert [] == [sql for sql in read_then if "web_session" in sql]
+    assert one == next(each for each in await grants.listed() if each.person == TOM)
+    assert await grant_store.one(lane, PersonId("per_none"), clock.now()) is None
+
+
+async def test_the_list_of_accounts_finds_each_ones_browsers_by_their_index(lane_and_beside) -> None:
+    """Accounts times sessions is too much for a district."""
+    lane, _ = lane_and_beside
+    if isinstance(lane, PostgresDatabase):  # few rows are read as they lie, whatever indices there are
+        rows = await lane.read("SELECT indexdef FROM pg_indexes WHERE indexname = 'web_session_person'")
+        assert "(person, expires_at)" in rows[0][0]
+        return
+    plan = [row[3] for row in await lane.read("EXPLAIN QUERY PLAN " + grant_store._EVERY, at=1)]
+
+    assert 2 == sum("web_session_person" in step for step in plan)
+    assert [] == [step for step in plan if "SCAN s" in step or "AUTOMATIC" in step]
