@@ -41,7 +41,7 @@ TABLES: tuple[SealedTable, ...] = (
     SealedTable(name="people_hand", key=("subject", "field"), fields=("body",)),
     SealedTable(name="people_word", key=("word",), fields=("body",)),
     SealedTable(name="people_doubt", key=("doubt",), fields=("body",)),
-    SealedTable(name=disclosure_tables.OPENED, key=("id",), fields=("body",)),
+    SealedTable(name=disclosure_tables.OPENED, key=("id",), fields=("body", "meant")),
     SealedTable(name=disclosure_tables.GIVEN, key=("batch", "number"), fields=("body",)),
     SealedTable(name="notice_reply", key=("id",), fields=("text",), named=False),
     SealedTable(name="notice_browser", key=("mark",), fields=("address",), named=False),

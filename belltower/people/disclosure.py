@@ -111,7 +111,7 @@ class Disclosure(Struct, frozen=True, kw_only=True):
     asked: Asked
     # Of an exercise: nothing of anybody leaves by it.
     exercise: bool
-    # As the selection was when it was opened.
+    # As the selection was when it was opened. Empty where the register was not asked for the whole of it.
     students: tuple[PersonId, ...]
     # Where they were then, first of all: who may do anything with it has the right in all of these.
     schools: tuple[str, ...]
@@ -125,6 +125,8 @@ class Disclosure(Struct, frozen=True, kw_only=True):
     # "": nobody; the time or the incident's end closed it.
     closed_by: PersonId = PersonId("")
     closed_why: str = ""
+    # How many students are meant.
+    count: int = 0
 
     def is_open(self, now: Instant) -> bool:
         """Whether anything may leave by it. Its time ends it even where nobody could write that down."""

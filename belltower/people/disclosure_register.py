@@ -71,6 +71,11 @@ class Sheet(Struct, frozen=True, kw_only=True):
     rows: Sequence[Row]
 
 
+class _Meant(Struct, frozen=True, kw_only=True):
+    students: tuple[PersonId, ...]
+    alike: frozenset[PersonId]
+
+
 class _GivenBody(Struct, frozen=True, kw_only=True):
     student: PersonId
     others: tuple[PersonId, ...]
@@ -78,6 +83,7 @@ class _GivenBody(Struct, frozen=True, kw_only=True):
 
 
 _disclosure = msgspec.json.Decoder(Disclosure)
+_meant = msgspec.json.Decoder(_Meant)
 _given = msgspec.json.Decoder(_GivenBody)
 
 LookAtIncident = Callable[[IncidentId], Awaitable[IncidentKnown | None]]
@@ -111,9 +117,8 @@ class Register:
         Raises:
             Refused: something is missing, nobody is meant or too many, the incident is not open, `by` may not.
         """
-        known = await self.find(disclosure_of(verb))
-        if known is not None:
-            return known
+        if await self.find(disclosure_of(verb)) is not None:
+            return await self.whole(disclosure_of(verb))
         wrong = faults(asked)
         if wrong:
             raise Refused(" ".join(wrong))
@@ -133,6 +138,7 @@ class Register:
             opened_at=now,
             opened_by=by,
             until=until(now, asked.minutes),
+            count=len(meant.students),
         )
         tx = Transaction()
         tx.add(
@@ -140,13 +146,14 @@ class Register:
             id=made.id,
             incident=asked.incident,
             exercise=int(incident.exercise),
-            students=len(made.students),
+            students=made.count,
             fields=" ".join(in_order(asked.fields)),
             basis=asked.basis.value,
             opened_at=now,
             opened_by=by,
             ends_at=made.until,
-            body=self._sealed(made),
+            body=self._sealed(made.id, "body", structs.replace(made, students=(), alike=frozenset())),
+            meant=self._sealed(made.id, "meant", _Meant(students=made.students, alike=made.alike)),
             sealed_with=self._vault.current,
         )
         await self._database.submit(tx)
@@ -170,7 +177,7 @@ class Register:
         In an exercise the rows say so and nothing else. Raises `NotFound`, `NotPermitted`, `WrongState` where it is
         not open any more.
         """
-        known = await self.get(disclosure)
+        known = await self.whole(disclosure)
         students = known.students[start : start + count]
         await self._allowed(by, Right.PEOPLE_DISCLOSE, known.schools)
         incident = await self._incident(known.asked.incident)
@@ -225,23 +232,34 @@ class Register:
     # -- reading
 
     async def find(self, disclosure: DisclosureId) -> Disclosure | None:
-        """The disclosure; None: there is none."""
+        """The disclosure, without its students; None: there is none."""
         rows = await self._database.read(tables.GET, id=disclosure)
         return self._opened(rows[0]) if rows else None
 
     async def get(self, disclosure: DisclosureId) -> Disclosure:
-        """The disclosure. Raises `NotFound`."""
+        """The disclosure, without its students. Raises `NotFound`."""
         known = await self.find(disclosure)
         if known is None:
             raise NotFound("There is no such disclosure.")
         return known
 
+    async def whole(self, disclosure: DisclosureId) -> Disclosure:
+        """The disclosure with all its students, which may be very many. Raises `NotFound`."""
+        rows = await self._database.read(tables.MEANT, id=disclosure)
+        if not rows:
+            raise NotFound("There is no such disclosure.")
+        known = await self.get(disclosure)
+        if rows[0][0] is None:  # of an older program
+            return known
+        meant = _meant.decode(self._vault.open(tables.OPENED, disclosure, "meant", bytes(rows[0][0])))
+        return structs.replace(known, students=meant.students, alike=meant.alike)
+
     async def last(self, limit: int) -> list[Disclosure]:
-        """Those opened last, the newest first."""
+        """Those opened last, the newest first, without their students."""
         return [self._opened(row) for row in await self._database.read(tables.LAST, limit=limit)]
 
     async def of_incident(self, incident: IncidentId) -> list[Disclosure]:
-        """Every one of an incident, in the order in which they were opened."""
+        """Every one of an incident, in the order in which they were opened, without their students."""
         rows = await self._database.read(tables.OF_INCIDENT, incident=incident)
         return [self._opened(row) for row in rows]
 
@@ -266,14 +284,18 @@ class Register:
 
     # -- rows
 
-    def _sealed(self, made: Disclosure) -> bytes:
-        return self._vault.seal(tables.OPENED, made.id, "body", _json(made))
+    def _sealed(self, disclosure: DisclosureId, field: str, of: Disclosure | _Meant) -> bytes:
+        return self._vault.seal(tables.OPENED, disclosure, field, _json(of))
 
     def _opened(self, row: tuple[Any, ...]) -> Disclosure:
-        ident, closed_at, closed_by, closed_why, sealed = row
+        ident, closed_at, closed_by, closed_why, students, sealed = row
         made = _disclosure.decode(self._vault.open(tables.OPENED, ident, "body", bytes(sealed)))
         return structs.replace(
-            made, closed_at=Instant(closed_at), closed_by=PersonId(closed_by), closed_why=closed_why
+            made,
+            closed_at=Instant(closed_at),
+            closed_by=PersonId(closed_by),
+            closed_why=closed_why,
+            count=students,
         )
 
     def _given(self, row: tuple[Any, ...]) -> Given:

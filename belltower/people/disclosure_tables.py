@@ -41,19 +41,22 @@ STEPS = (
         CREATE INDEX disclosure_given_found ON disclosure_given (found_by);
         """,
     ),
+    # Whose records are meant lies apart from `body`, so that lists are read without it; of older rows it is in `body`.
+    Step(room="disclosure", number=2, sql="ALTER TABLE disclosure ADD COLUMN meant BYTEA"),
 )
 
 _LINE = "id, incident, exercise, students, fields, basis, opened_by, ends_at, closed_by, closed_why"
-_COLUMNS = "id, closed_at, closed_by, closed_why, body"
+_COLUMNS = "id, closed_at, closed_by, closed_why, students, body"
 
 ADD = """
 INSERT INTO disclosure (id, incident, exercise, students, fields, basis, opened_at, opened_by, ends_at, closed_at,
-    closed_by, closed_why, told, close_told, body, sealed_with)
+    closed_by, closed_why, told, close_told, body, meant, sealed_with)
 VALUES (:id, :incident, :exercise, :students, :fields, :basis, :opened_at, :opened_by, :ends_at, 0, '', '', 0, 0, :body,
-    :sealed_with)
+    :meant, :sealed_with)
 ON CONFLICT DO NOTHING
 """
 GET = f"SELECT {_COLUMNS} FROM disclosure WHERE id = :id"  # noqa: S608 - our own names, here and below
+MEANT = "SELECT meant FROM disclosure WHERE id = :id"
 LAST = f"SELECT {_COLUMNS} FROM disclosure ORDER BY opened_at DESC, id DESC LIMIT :limit"  # noqa: S608
 OF_INCIDENT = f"SELECT {_COLUMNS} FROM disclosure WHERE incident = :incident ORDER BY opened_at, id"  # noqa: S608
 STANDING = f"SELECT {_LINE} FROM disclosure WHERE closed_at = 0 ORDER BY ends_at, id"  # noqa: S608

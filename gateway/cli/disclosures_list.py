@@ -64,7 +64,7 @@ async def _listed(settings: Settings) -> list[dict[str, Any]]:
                 "opened": desk.time(one.opened_at),
                 "opened_by": one.opened_by,
                 "until": desk.time(one.until),
-                "students": len(one.students),
+                "students": one.count,
                 "agency": one.asked.recipient.agency,
                 "function": one.asked.recipient.function,
                 "basis": one.asked.basis.value,

@@ -236,14 +236,14 @@ class DisclosurePages:
             "rows": rows,
             "first": start + 1,
             "last": after,
-            "next": after if after < len(known.students) else 0,
-            "at_once": min(_ROWS, len(known.students)),
+            "next": after if after < known.count else 0,
+            "at_once": min(_ROWS, known.count),
         }
         return self._pages.page(request, "disclosure.html", values, session)
 
     async def _rows(self, request: web.Request) -> web.Response:
         known, session = await self._may(request)
-        start = _start((await request.post()).get("from", "0"), len(known.students))
+        start = _start((await request.post()).get("from", "0"), known.count)
         sheet = await self._register.give(known.id, Way.SHOWN, session.person, start=start, count=_ROWS)
         _log.info("disclosure_shown", disclosure=known.id, person=session.person, students=len(sheet.rows))
         rows = []
@@ -321,7 +321,7 @@ class DisclosurePages:
             ground=BASES[asked.basis],
             threat=asked.threat,
             fields="; ".join(FIELDS[field] for field in in_order(asked.fields)),
-            students=len(known.students),
+            students=known.count,
             opened=f"{self._day(known.opened_at)} by {self._names.person(known.opened_by)}",
         )
 
@@ -335,8 +335,9 @@ class DisclosurePages:
 
     async def _few(self, known: Disclosure) -> list[MeantLine]:
         """Who they are, where they are so few that a person looks at each."""
-        if len(known.students) > _NAMED:
+        if known.count > _NAMED:
             return []
+        known = await self._register.whole(known.id)
         return [
             MeantLine(
                 name=called(one.human),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -24,7 +25,7 @@ from belltower.people.roster import (
     Relation,
     SchoolKey,
 )
-from belltower.people.vault import Vault
+from belltower.people.vault import Unreadable, Vault
 from belltower.people.word_store import KnownWord
 from belltower.store import Transaction, open_database
 from tests.belltower.people.disclosing import DISTRICT, NOBODY, RING, RUTH, THREAT, Desk
@@ -334,16 +335,16 @@ async def test_the_register_is_sealed_and_its_keys_are_turned(tmp_path) -> None:
     await desk.register.give(opened.id, Way.EXPORTED, RUTH)
     turned = RING.turned()
     sealed = [
-        SealedTable(name=tables.OPENED, key=("id",), fields=("body",)),
+        SealedTable(name=tables.OPENED, key=("id",), fields=("body", "meant")),
         SealedTable(name=tables.GIVEN, key=("batch", "number"), fields=("body",)),
     ]
     became = await Resealing(database=database, vault=Vault(ring=turned), tables=sealed).reseal(
         lambda _table, _count: None
     )
     reduced = Desk(database, Vault(ring=turned.reduced()))
-    read = await reduced.register.get(opened.id)
+    read = await reduced.register.whole(opened.id)
     lines = await reduced.register.given_of(opened.students[0])
-    rows = await database.read("SELECT id, incident, fields, opened_by, body FROM disclosure")
+    rows = await database.read("SELECT id, incident, fields, opened_by, body, meant FROM disclosure")
     given = await database.read("SELECT batch, body FROM disclosure_given")
     await database.close()
     raw = b"".join(path.read_bytes() for path in tmp_path.iterdir())
@@ -377,3 +378,36 @@ async def test_a_name_much_like_anothers_is_marked(one: Desk) -> None:
     ]
 
     assert [set(named[0].students), set(), set()] == [set(each.alike) for each in named]
+
+
+async def test_lists_are_read_without_the_students(one: Desk) -> None:
+    """However many each is about: their ids stay sealed, and only their number is told."""
+    verb = one.ids.verb()
+    opened = await one.register.open(verb, await one.asked(), RUTH)
+    again = await one.register.open(verb, await one.asked(), RUTH)
+    listed = [*await one.register.last(5), *await one.register.of_incident(opened.asked.incident)]
+    async with one.store.database.begin() as tx:  # nobody could open them now
+        tx.add("UPDATE disclosure SET meant = :octets", octets=b"spoilt")
+
+    assert [(opened.id, (), len(opened.students))] * 2 == [
+        (each.id, each.students, each.count) for each in listed
+    ]
+    assert opened == again
+    assert [opened.id] == [each.id for each in await one.register.last(5)]
+    assert opened.count == (await one.register.get(opened.id)).count
+    with pytest.raises(Unreadable):
+        await one.register.whole(opened.id)
+
+
+async def test_the_students_of_an_older_disclosure_are_read_from_its_body(one: Desk) -> None:
+    """Until now they stood there."""
+    opened = await one.register.open(one.ids.verb(), await one.asked(), RUTH)
+    body = one.store.vault.seal(
+        tables.OPENED, opened.id, "body", msgspec.json.encode(replace(opened, count=0))
+    )
+    async with one.store.database.begin() as tx:
+        tx.add("UPDATE disclosure SET meant = NULL, body = :body", body=body)
+    sheet = await one.register.give(opened.id, Way.EXPORTED, RUTH)
+
+    assert opened == await one.register.whole(opened.id)
+    assert opened.students == tuple(each.student for each in sheet.rows)

@@ -69,7 +69,7 @@ async def test_it_is_opened_shown_exported_and_ended(house: House) -> None:
         ) as answer:
             exported, headers = await answer.text("utf-8-sig"), answer.headers
         record = await page(session, f"{address}{path}/record.csv")
-        student = (await register.last(1))[0].students[0]
+        student = (await register.whole((await register.last(1))[0].id)).students[0]
         of_student = await page(session, f"{address}/disclosures/students/{student}/record.csv")
         of_incident = await page(session, f"{address}/disclosures/incidents/{pressed.id}/record.csv")
         _, ended = await send(session, address, f"{path}/close", form=form)
@@ -100,7 +100,7 @@ async def test_a_student_is_brought_from_elsewhere_by_id(house: House) -> None:
         await enter(session, address, house)
         pressed = await known(house)
         _, path = await opened(session, address, pressed.id)
-        student = (await register.last(1))[0].students[0]
+        student = (await register.whole((await register.last(1))[0].id)).students[0]
         html = await page(session, f"{address}/disclosures/new?students={student}")
         _, again = await opened(session, address, pressed.id, students=student)
         both = await page(session, address + again)
