@@ -39,6 +39,7 @@ async def _beside(settings: Settings) -> AsyncIterator[Database]:
             )
         database = open_beside(settings.state.desk_database)
     try:
+        await database.migrate(store.STEPS)
         yield database
     finally:
         await database.close()

@@ -37,7 +37,10 @@ _PAPERS = ("guardian-form", "court-order", "state-custody", "restraining-order")
 _MAY = ("yes", "no", "conditional")
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _by = click.option(
-    "--by", metavar="PERSON", required=True, help="Who does it: an id of people.toml or an account."
+    "--by",
+    metavar="PERSON",
+    required=True,
+    help="Who does it: the id of an account that may, or of people.toml while there is none.",
 )
 _adult = click.option("--adult", metavar="PERSON", default="", help="The adult of a link: for may_collect.")
 _person = click.argument("person")

@@ -66,24 +66,32 @@ async def _taken(take: Take, settings: Settings) -> tuple[dict[str, Any], int]:
 
 
 async def known(settings: Settings, person: str, right: str = "roster-approve") -> None:
-    """Whoever acts is somebody: of the site package's people, or with an account that has the right.
+    """Whoever acts is somebody: with an account that has the right, or of the site package's people.
 
-    Raises `NotFound`, and `NotPermitted` for an account that may not.
+    The latter have no rights: they let a roster through, and do the rest only until there is an account. Raises
+    `NotFound`, and `NotPermitted` for whoever may not.
     """
     from belltower.errors import NotFound
     from belltower.ids import PersonId
-    from belltower.people.grant import Right
+    from belltower.people.grant import Reach, Right
     from gateway import site_package
     from gateway.invitation import grants_beside
 
-    if person in site_package.load(settings.site.folder).people:
+    asked = Right(right)
+    named = person in site_package.load(settings.site.folder).people
+    if named and asked is Right.ROSTER_APPROVE:
         return None
     with suppress(NotFound):  # no desk has ever run here
         async with grants_beside(settings) as grants:
-            if any(one.person == person for one in await grants.listed()):
-                return await grants.allowed(PersonId(person), Right(right))
+            accounts = [one.person for one in await grants.listed()]
+            if person in accounts:
+                return await grants.allowed(PersonId(person), asked)
+            if named and accounts:
+                raise await grants.refused(asked, (), Reach())
+    if named:
+        return None
     raise NotFound(
-        f"--by {person}: neither the site package nor the accounts know this person; give an id of people.toml"
+        f"--by {person}: neither the site package nor the accounts know this person; belltower accounts list shows the ids"
     )
 
 

@@ -10,10 +10,11 @@ import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
-from belltower.clock import SystemClock
-from belltower.errors import NotFound, Refused
+from belltower.clock import Instant, SystemClock
+from belltower.errors import NotFound, NotPermitted, Refused
 from belltower.ids import PersonId
 from belltower.people.generator import generate
+from belltower.people.grant import Grant
 from belltower.people.roster import HumanKind, Roster
 from belltower.people.taking import Taking
 from belltower.store import open_database
@@ -21,7 +22,11 @@ from gateway import migration
 from gateway import settings as settings_file
 from gateway.cli.people import command
 from gateway.cli.roster_review import command as review
+from gateway.cli.roster_taking import known
 from gateway.rosters import open_rosters
+from gateway.web import grant_store
+from gateway.web import store as web_store
+from gateway.web.store import Account
 from tests.gateway.cli.house import house
 
 DISTRICT = generate(seed=5, students=6)
@@ -99,6 +104,39 @@ def test_an_order_is_written_down_decides_and_is_ended(config: Path) -> None:
         ask(config, *order, "--by", "nobody")
     with pytest.raises(Refused, match="two letters"):
         ask(config, "search", "x")
+
+
+def test_an_id_of_the_site_package_writes_no_order_once_there_are_accounts(config: Path) -> None:
+    """It brings no right: whoever has an account needs the right to change records, and nobody acts without one."""
+    people = asyncio.run(take(config, DISTRICT))
+    link = next(one for one in DISTRICT.links if one.adult == MOTHER.key)
+    student, mother = people[link.student], people[MOTHER.key]
+    order = ("collect", student, "--adult", mother, "--paper", "court-order", "--says", "no")
+    ruth, tom = PersonId("per_00000000000000000000000001"), PersonId("per_00000000000000000000000002")
+
+    async def accounts() -> None:
+        database = await open_database(settings_file.load(config, secrets=frozenset()).desk_url)
+        async with database.begin() as tx:
+            for person, name, role in ((ruth, "Ruth Adler", "office"), (tom, "Tom Birch", "liaison")):
+                made = Account(person=person, sign_in=name[:3].casefold(), name=name, password="none")
+                web_store.add_account(tx, made, Instant(1))
+                grant_store.add_grant(tx, Grant(person=person, role=role), Instant(1))
+        await database.close()
+
+    (before,) = ask(config, *order, "--by", "p01")
+    asyncio.run(accounts())
+    for by in ("p01", tom):
+        for words in (order, ("end-collect", before["record"]), ("set", mother, "emails", "x@example.org")):
+            with pytest.raises(NotPermitted, match="change people's records here.* Now: Ruth Adler"):
+                ask(config, *words, "--by", by)
+    with pytest.raises(NotFound, match="neither the site package"):
+        ask(config, *order, "--by", "p00")
+    (after,) = ask(config, *order, "--by", ruth)
+    (shown,) = ask(config, "show", student)
+    records = next(one["records"] for one in shown["collecting"] if one["person"] == mother)
+
+    assert {before["record"], after["record"]} == set(records)
+    asyncio.run(known(settings_file.load(config, secrets=frozenset()), "p01"))
 
 
 def test_contacts_that_may_be_the_same_person_are_listed_and_answered(config: Path) -> None:
