@@ -8,6 +8,7 @@ written down for each student: 34 CFR 99.31(a)(10), 99.36 and 99.32(a)(5).
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import date
 from enum import StrEnum
 from typing import NewType
 
@@ -144,6 +145,9 @@ class Given(Struct, frozen=True, kw_only=True):
     way: Way
     at: Instant
     by: PersonId
+    # What they went by then, and their birth date: the roster forgets who has left. "" and None: it stands nowhere.
+    name: str = ""
+    born: date | None = None
 
 
 def disclosure_of(verb: VerbId) -> DisclosureId:

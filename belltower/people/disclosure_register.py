@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -80,6 +81,9 @@ class _GivenBody(Struct, frozen=True, kw_only=True):
     student: PersonId
     others: tuple[PersonId, ...]
     fields: tuple[Field, ...]
+    # Not in older lines.
+    name: str = ""
+    born: date | None = None
 
 
 _disclosure = msgspec.json.Decoder(Disclosure)
@@ -220,7 +224,11 @@ class Register:
         for number, one in enumerate(rows):
             if not number % _PAGE:
                 await asyncio.sleep(0)
-            body = _json(_GivenBody(student=one.student, others=one.others, fields=one.fields))
+            body = _json(
+                _GivenBody(
+                    student=one.student, others=one.others, fields=one.fields, name=one.name, born=one.born
+                )
+            )
             yield {
                 "batch": batch.id,
                 "number": number,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 
 from msgspec import Struct
 
@@ -33,6 +34,9 @@ class Row(Struct, frozen=True, kw_only=True):
     fields: tuple[Field, ...]
     # Whose addresses stand in it.
     others: tuple[PersonId, ...] = ()
+    # For the register, whatever the recipient reads.
+    name: str = ""
+    born: date | None = None
 
 
 class Around(Struct, frozen=True, kw_only=True):
@@ -71,7 +75,14 @@ def row(known: KnownHuman, around: Around, fields: Iterable[Field]) -> Row:
         if any(part):
             holding.append(field)
         cells += part
-    return Row(student=known.id, cells=tuple(cells), fields=tuple(holding), others=others)
+    return Row(
+        student=known.id,
+        cells=tuple(cells),
+        fields=tuple(holding),
+        others=others,
+        name=called(known.human),
+        born=known.human.birth_date,
+    )
 
 
 def blank(student: PersonId, fields: Iterable[Field]) -> Row:

@@ -127,8 +127,8 @@ class Papers:
         return (
             self._time(line.at),
             line.student,
-            called(human.human) if human is not None else "",
-            self._eligible(human, line.at),
+            line.name or (called(human.human) if human is not None else ""),
+            self._eligible(line, human),
             asked.recipient.agency,
             asked.recipient.function,
             BASES[asked.basis],
@@ -143,11 +143,11 @@ class Papers:
             MARKING,
         )
 
-    def _eligible(self, known: KnownHuman | None, at: Instant) -> str:
-        born = known.human.birth_date if known is not None else None
+    def _eligible(self, line: Given, known: KnownHuman | None) -> str:
+        born = line.born or (known.human.birth_date if known is not None else None)
         if born is None:
             return "not known"
-        return "yes" if _years(born, aware(at).astimezone(self._zone).date()) >= _AGE else "no"
+        return "yes" if _years(born, aware(line.at).astimezone(self._zone).date()) >= _AGE else "no"
 
     def _time(self, at: Instant) -> str:
         return aware(at).astimezone(self._zone).isoformat(timespec="seconds")

@@ -6,12 +6,22 @@ import asyncio
 import csv
 import io
 import re
+from datetime import date
+from zoneinfo import ZoneInfo
 
 import aiohttp
+from msgspec.structs import replace
 
 from belltower.incident.facts import Mode
+from belltower.people.disclosure import Field, Way
 from belltower.people.roster import HumanKind
+from belltower.people.safety import Approval
+from belltower.people.taking import Taking
+from belltower.store import Transaction, open_database
+from gateway.web.disclosure_papers import Papers
 from gateway.web.store import open_incidents
+from tests.belltower.people.disclosing import DISTRICT as LEAVERS
+from tests.belltower.people.disclosing import RUTH, Desk
 from tests.gateway.web.disclosing import DISTRICT, disclosing
 from tests.gateway.web.granting import become
 from tests.gateway.web.house import House, Pressed, form_token, living
@@ -182,3 +192,41 @@ async def test_in_an_exercise_the_page_says_so_and_shows_nobody(house: House) ->
     assert "no record of anybody leaves" in html
     assert "<dd>exercise</dd>" in shown
     assert f"<dd>{STUDENTS[0].family}</dd>" not in shown
+
+
+async def test_the_record_names_a_student_who_has_left(tmp_path) -> None:
+    """34 CFR 99.32: it is kept with the file for as long as there is one. Name and age are those of when it was given."""
+    database = await open_database(f"sqlite://{tmp_path}/desk.db")
+    district = replace(
+        LEAVERS, humans=tuple(replace(one, birth_date=date(2010, 5, 4)) for one in LEAVERS.humans)
+    )
+    desk = await Desk(database).load(district)
+    asked = await desk.asked(fields=frozenset({Field.LOCATION}))
+    made = await desk.register.open(desk.ids.verb(), asked, RUTH)
+    sheet = await desk.register.give(made.id, Way.EXPORTED, RUTH)
+    gone = sheet.rows[0].student
+    human = (await desk.store.human(gone)).human
+    papers = Papers(register=desk.register, roster=desk.store, name=str, zone=ZoneInfo("America/Chicago"))
+    before = [line async for some in papers.of_student(gone) for line in some]
+
+    without = replace(
+        district,
+        humans=tuple(one for one in district.humans if one.key != human.key),
+        enrolments=tuple(one for one in district.enrolments if one.human != human.key),
+        links=tuple(one for one in district.links if one.student != human.key),
+    )
+    taking = Taking(store=desk.store, clock=desk.clock)
+    comparison = await taking.look(without)
+    approval = Approval(by=RUTH, fingerprint=comparison.diff.fingerprint)
+    ready = await taking.prepare(comparison, incident_open=False, approval=approval)
+    tx = Transaction()
+    taking.settle(tx, ready, incident_open=False)
+    await database.submit(tx)
+    left = [one.id for one in await desk.store.known([gone])]
+    after = [line async for some in papers.of_student(gone) for line in some]
+    await database.close()
+
+    assert [] == left
+    assert before == after
+    assert f"{human.given} {human.family}" in after[0]
+    assert "no" == after[0][3]
