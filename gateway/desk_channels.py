@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from belltower.clock import SECOND, Clock, Instant
 from belltower.ids import IncidentId, NoticeId, PersonId, PlaceId, UnitId, VerbId
 from belltower.incident.entry import Entry
@@ -42,10 +44,20 @@ def notice_site(
     roster: RosterPeople | None = None,
     told: Callable[[Mapping[PersonId, Person]], Mapping[PersonId, Person]] = lambda people: people,
 ) -> NoticeSite:
-    """The site package as notices see it; `told` adds the browsers in which people asked to be told."""
+    """The site package as notices see it; `told` adds the browsers in which people asked to be told.
+
+    Who is no one of the package and was added for a browser of theirs is of this campus too.
+    """
+    people = told(site.people)
+    if site.schools:
+        people = {
+            id_: person if person.schools else replace(person, schools=site.schools)
+            for id_, person in people.items()
+        }
     return NoticeSite(
         school=site.name,
-        people=told(site.people),
+        schools=site.schools,
+        people=people,
         places=site.places,
         audiences=site.audiences,
         wording=site.wording,

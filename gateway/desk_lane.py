@@ -45,6 +45,7 @@ from gateway.grant_journal import GrantJournal
 from gateway.intake.devices.health import Devices
 from gateway.invitation import FIRST
 from gateway.keys import lost_keys
+from gateway.own_schools import OwnSchools
 from gateway.rosters import RosterDesk, open_rosters
 from gateway.settings import Settings, WebSettings
 from gateway.signing import open_signer
@@ -140,6 +141,7 @@ class DeskLane:
             await browsers.open()
             proof = proving(rosters.vault)
             reached = RosterPeople(store=rosters)
+            own_schools = OwnSchools(own=site.schools, store=rosters, people=reached)
             noticed = partial(
                 notice_site,
                 site,
@@ -199,7 +201,10 @@ class DeskLane:
                     deliveries=notices.tables, replies=notices.replies, board=board, clock=clock
                 ),
                 lane=lambda: structs.replace(
-                    follower.state(channels_pausing=notices.troubles(), faults=faults),
+                    follower.state(
+                        channels_pausing=notices.troubles(),
+                        faults=(*faults, own_schools.fault) if own_schools.fault else faults,
+                    ),
                     promised=promised(notices),
                 ),
                 ids=ids,
@@ -267,6 +272,7 @@ class DeskLane:
                 notices.run(crew)
                 crew.mendable("rosters", roster_desk.run)
                 crew.mendable("rosters' staff", reached.keep)
+                crew.mendable("own schools", own_schools.run)
                 crew.mendable("disclosures", disclosing.run)
                 crew.mendable("disclosures' ends", disclosing.attend)
                 crew.mendable("grants", GrantJournal(journal=journal).run)

@@ -1,6 +1,6 @@
 """The site package: one folder that holds all a campus's box needs to work alone.
 
-    site.toml        id, name, campus, timezone, telephone, position; [address]; [[building]]; [[place]]
+    site.toml        id, name, campus, timezone, schools, telephone, position; [address]; [[building]]; [[place]]
     units.toml       [[unit]] number, place, bearer, heartbeat
     people.toml      [[person]] id, name, roles, places; [[person.contact]]
     response.toml    what an alarm, an action, an acknowledgement and a closing set off
@@ -79,6 +79,8 @@ class SitePackage(Struct, frozen=True, kw_only=True):
     name: str
     campus: str
     timezone: str
+    # The schools of this campus, by the roster's keys; none named: the one that the roster has.
+    schools: frozenset[str] = frozenset()
     # Where it is on earth, for the documents that links send.
     on_earth: Campus
     # The first 12 hex digits of the SHA-256 of its content.
@@ -121,6 +123,7 @@ class _Site(Struct, frozen=True, kw_only=True):
     name: str
     campus: str = ""
     timezone: str = "UTC"
+    schools: frozenset[str] = frozenset()
     telephone: str = ""
     position: tuple[float, float] | None = None
     address: Civic = Civic()
@@ -236,6 +239,7 @@ class _Loader:
             name=site.name,
             campus=site.campus,
             timezone=site.timezone,
+            schools=site.schools,
             on_earth=Campus(
                 id=site.id,
                 name=site.name,
@@ -248,7 +252,7 @@ class _Loader:
             places=places,
             units=records,
             foreign=foreign,
-            people=staff,
+            people={id_: replace(person, schools=site.schools) for id_, person in staff.items()},
             authorisers=authorisers,
             roles=roles,
             response=response,
@@ -307,6 +311,8 @@ class _Loader:
         _check_id(reader, "id", site.id)
         if not site.name.strip():
             reader.fault("name", "empty; write the school's name as people know it")
+        if not all(key and key == key.strip() for key in site.schools):
+            reader.fault("schools", "a key is empty or has blanks around it; write it as the roster does")
         try:
             ZoneInfo(site.timezone)
         except (KeyError, ValueError, OSError):

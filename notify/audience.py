@@ -29,7 +29,8 @@ class AudienceRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     In TOML: `all-staff = { roles = ["staff"] }`, `here = { roles = ["staff"], within = "building" }`,
     `families-7b = { roles = ["guardian"], classes = ["7b"] }`. A guardian has the places, classes and schools of the
-    children. Who works here and has no school in any list belongs to all.
+    children. Who works here and has no school in any list belongs to all. Staff, where no school is named, are those of
+    the schools of this campus.
     """
 
     # Any one of these; empty: any role of the school's own people.
@@ -60,13 +61,14 @@ class AudienceRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return self.everyone or not self.roles or bool(self.roles - FROM_ROSTER)
 
 
-def concerned(rule: AudienceRule) -> frozenset[str] | None:
+def concerned(rule: AudienceRule, own: frozenset[str] = frozenset()) -> frozenset[str] | None:
     """Whose right to tell these people is asked for: that of these schools, of all where it is empty; None: of any.
 
-    A grant for one school lets tell its families, where the rule names it, and the staff.
+    A grant for one school lets tell its families, where the rule names it, and its staff: where the rule names no
+    school, that is the staff of `own`, the schools of this campus. Without either it is whoever works here.
     """
     if not rule.asks_roster:
-        return None
+        return (own if rule.everyone else rule.schools or own) or None
     return frozenset() if rule.everyone else rule.schools
 
 

@@ -134,7 +134,7 @@ class Composer:
             return known
         site = self._site()
         rule = self._rule(choice, site)
-        await self._allowed(by, Right.NOTICE_WRITE, concerned(rule))
+        await self._allowed(by, Right.NOTICE_WRITE, self.concerned(rule))
         self._check(choice, rule, site)
         now = self._clock.now()
         order = NoticeOrdered(
@@ -160,6 +160,10 @@ class Composer:
         await self._journal.database.submit(tx)
         _log.info("notice_drafted", notice=id_, people=draft.counted.people)
         return draft
+
+    def concerned(self, rule: AudienceRule) -> frozenset[str] | None:
+        """Whose right to tell the people of this rule is asked for on this campus; see `audience.concerned`."""
+        return concerned(rule, self._site().schools)
 
     async def get(self, draft: NoticeId) -> Draft:
         """The draft as it stands."""
@@ -209,7 +213,7 @@ class Composer:
         """Send it; where it takes two, ask for the second person. `seen` is the count that `by` has looked at."""
         draft = await self._of(id_, by, Right.NOTICE_SEND)
         if draft.never_alone:
-            await self._allowed(by, Right.SITE_CHANGE, concerned(draft.rule))
+            await self._allowed(by, Right.SITE_CHANGE, self.concerned(draft.rule))
         if draft.state in (DraftState.SENT, DraftState.WAITING):
             return draft
         draft = await self._fresh(draft, seen, by, Right.NOTICE_SEND)
@@ -262,6 +266,7 @@ class Composer:
         rule = self._site().audiences.get(audience)
         if rule is None:
             raise NotFound("There is no such audience in the site package.")
+        await self._allowed(by, Right.NOTICE_SEND, self.concerned(rule))
         if rule.asks_roster:
             raise WrongState(
                 "A test goes to the school's own people, never to families. Choose another group."
@@ -304,7 +309,7 @@ class Composer:
     async def _of(self, id_: NoticeId, by: PersonId, right: Right) -> Draft:
         """The draft, for somebody who has the right to its audience."""
         draft = await self.get(id_)
-        await self._allowed(by, right, concerned(draft.rule))
+        await self._allowed(by, right, self.concerned(draft.rule))
         return draft
 
     async def _waiting(self, id_: NoticeId, by: PersonId, right: Right) -> Draft:
@@ -328,7 +333,7 @@ class Composer:
                 "Its audience means families now, and did not when it was written. Write it again."
             )
         if rule != draft.rule:
-            await self._allowed(by, right, concerned(rule))
+            await self._allowed(by, right, self.concerned(rule))
         self._check_text(draft.order, rule)
         await self._check_incident(draft.order)
         order = (await self._placed(draft)).order

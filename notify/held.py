@@ -80,7 +80,7 @@ class Held:
         kept = await order_of(self._database, notice)
         if kept is None:
             raise NotFound("There is no such notice.")
-        await self._allowed(by, Right.NOTICE_SEND, concerned(await self._rule(kept)))
+        await self._allowed(by, Right.NOTICE_SEND, concerned(await self._rule(kept), self._site().schools))
         async with self._one_at_a_time:
             if send:
                 await self._check(kept)

@@ -47,6 +47,8 @@ class NoticeSite(Struct, frozen=True, kw_only=True):
     roster: Roster | None = None
     # Who works here by the roster; None: only those of the site package do.
     roster_staff: RosterStaff | None = None
+    # The schools of this campus, by the roster's keys: whose staff is meant where a rule names no school.
+    schools: frozenset[str] = frozenset()
     # What people read whose own language is not known.
     language: str = "en"
     # IANA name of the zone in which people read times.

@@ -37,13 +37,18 @@ class RosterPeople:
     async def staff(self, schools: Collection[str]) -> Sequence[Person]:
         """Those who work at these schools; where none is named, at the one school whose staff the roster has.
 
-        Of several schools, and none named, it is nobody: an alarm is no other school's. Raises `StoreError`.
+        Who is at no school in any list belongs to each that is named. Of several schools, and none named, it is nobody:
+        an alarm is no other school's. Raises `StoreError`.
         """
         everybody = list((await self._everybody()).values())
         if schools:
-            return [one for one in everybody if one.schools & set(schools)]
-        several = len(frozenset().union(*(one.schools for one in everybody))) > 1
+            return [one for one in everybody if not one.schools or one.schools & set(schools)]
+        several = len(await self.schools_of_staff()) > 1
         return [] if several else everybody
+
+    async def schools_of_staff(self) -> frozenset[str]:
+        """The keys of all schools at which somebody works. Raises `StoreError`."""
+        return frozenset().union(*(one.schools for one in (await self._everybody()).values()))
 
     def called(self, person: PersonId) -> str:
         """The name of somebody who works here, as far as it was read lately; "" for anybody else."""

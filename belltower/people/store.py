@@ -85,7 +85,7 @@ class RosterStore:
 
     async def schools(self) -> list[School]:
         """Every school, and what is above them."""
-        return [school(row) for row in await self._select(Kept.SCHOOL, "1 = 1")]
+        return await schools_in_force(self.database)
 
     async def classes(self) -> list[SchoolClass]:
         """Every class."""
@@ -274,6 +274,12 @@ class RosterStore:
     ) -> list[tuple[Any, ...]]:
         at = await self.in_force() if revision is None else revision
         return await self.database.read(select(kept, where), revision=at, **params)
+
+
+async def schools_in_force(database: Database) -> list[School]:
+    """As `RosterStore.schools`, which no key is needed for. Raises `StoreError`, where there are no tables too."""
+    at = int((await database.read(IN_FORCE))[0][0])
+    return [school(row) for row in await database.read(select(Kept.SCHOOL, "1 = 1"), revision=at)]
 
 
 def _under(layer: Layer, known: KnownLink) -> KnownLink:

@@ -229,6 +229,21 @@ def _unheard(package: SitePackage) -> str:
     )
 
 
+def _own_schools(settings: Settings, package: SitePackage) -> str:
+    """Whether the campus's schools are not the roster's; "" too where that cannot be seen from here: the desk says it."""
+    import asyncio
+
+    from belltower.errors import StoreError
+    from gateway.own_schools import seen
+
+    if settings.desk.database or not settings.state.desk_database.is_file():
+        return ""
+    try:
+        return asyncio.run(seen(settings.desk_url, package.schools))
+    except StoreError:
+        return ""
+
+
 def _remarks(settings: Settings, package: SitePackage, *, without_secrets: bool) -> list[str]:
     from gateway.site_wording import void_approvals
     from hardware.unit_record import Bearer
@@ -257,6 +272,8 @@ def _remarks(settings: Settings, package: SitePackage, *, without_secrets: bool)
         )
     if unheard := _unheard(package):
         remarks.append(unheard)
+    if unlike := _own_schools(settings, package):
+        remarks.append(unlike)
     response = package.response
     named = {*response.panic.outputs, *response.medical.outputs}
     named.update(*response.outputs.values())

@@ -211,7 +211,7 @@ def make_web(
     ledger = None
     if notices is not None:
         pages.notices = True
-        pages.drafts = notices.composer.drafts
+        pages.composer = notices.composer
         pages.reader = lambda request, notice: require_reader(request, notices, notice)
         ledger = Ledger(
             room=notices,

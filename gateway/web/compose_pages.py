@@ -23,7 +23,6 @@ from gateway.web.render import Renderer
 from gateway.web.store import Session
 from gateway.web.stream import Fanout, event
 from gateway.web.view import day
-from notify.audience import concerned
 from notify.compose import Changed
 from notify.draft import REASONS, TEST_GROUP, Draft, DraftState
 from notify.family_sites import ALWAYS_TWO
@@ -159,7 +158,7 @@ class ComposePages:
         draft = await self._composer.get(_id(request))
         if draft.state is DraftState.SENT:
             raise web.HTTPSeeOther(f"/notices/{draft.id}")
-        await require_any(request, NOTICE_HANDS, concerned(draft.rule))
+        await require_any(request, NOTICE_HANDS, self._composer.concerned(draft.rule))
         (view,) = await self.views([draft], session.person)
         site = self._room.site()
         loads = {kind: Load(*load) for kind, load in draft.counted.loads.items()}
@@ -187,7 +186,7 @@ class ComposePages:
 
     def _can(self, request: web.Request, session: Session, draft: Draft) -> dict[str, bool]:
         """What the page offers; the composer is the lock."""
-        schools = concerned(draft.rule)
+        schools = self._composer.concerned(draft.rule)
         write, send, second = (may(request, session, right, schools) for right in NOTICE_HANDS)
         moves = not draft.never_alone or may(request, session, Right.SITE_CHANGE, schools)
         return {"write": write, "send": send and moves, "second": second}

@@ -32,7 +32,7 @@ async def schools_of(room: NoticeRoom, notice: NoticeId) -> frozenset[str] | Non
     draft = await room.composer.drafts.get(notice)
     rule = draft.rule if draft is not None else await room.notify.tables.rule_of(notice)
     if rule is not None:
-        return concerned(rule)
+        return concerned(rule) if rule.asks_roster else None
     listed = await room.reports.notice(notice)
     to_families = listed is not None and readers(listed.template) is Readers.FAMILIES
     return frozenset() if to_families else None

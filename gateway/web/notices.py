@@ -13,7 +13,6 @@ from gateway.web.ledger_view import title
 from gateway.web.pages import Pages
 from gateway.web.permits import NOTICE_HANDS, may
 from gateway.web.render import Renderer
-from notify.audience import concerned
 
 SHOWN = 50
 """How many notices are listed."""
@@ -57,7 +56,10 @@ class NoticePages:
                 [
                     draft
                     for draft in await drafts.open(SHOWN)
-                    if any(may(request, session, right, concerned(draft.rule)) for right in NOTICE_HANDS)
+                    if any(
+                        may(request, session, right, self._room.composer.concerned(draft.rule))
+                        for right in NOTICE_HANDS
+                    )
                 ],
                 session.person,
             ),

@@ -29,9 +29,8 @@ from gateway.web.stream import Fanout, written
 from gateway.web.told import TOLD, still_told, taken_back
 from gateway.web.view import ACTIONS, REASONS, calls_told, card, notice_block, reasons, recipients, unread
 from hardware.codecs.unit_room import MAX_TEXT
-from notify.audience import concerned
+from notify.compose import Composer
 from notify.draft import Counted, DraftState
-from notify.draft_tables import DraftTables
 
 _log = log.get("web")
 
@@ -77,8 +76,8 @@ class Pages:
         self.corrections = False
         # Whether browsers can be told.
         self.push = False
-        # Notices that are not sent yet; None: there are none here.
-        self.drafts: DraftTables | None = None
+        # Knows the notices that are not sent yet; None: there are none here.
+        self.composer: Composer | None = None
         # Who may read what became of a notice.
         self.reader: Callable[[web.Request, NoticeId], Awaitable[Session]] = _reader
 
@@ -200,13 +199,15 @@ class Pages:
         self, request: web.Request, session: Session, incident: IncidentId
     ) -> list[tuple[str, str, Counted]]:
         """What waits for somebody like them to send it, of this incident: id, title and whom it would reach."""
-        drafts = await self.drafts.open(_DRAFTS_LOOKED_AT) if self.drafts is not None else []
+        composer = self.composer
+        if composer is None:
+            return []
         return [
             (draft.id, spoken_name(draft.order.template), draft.counted)
-            for draft in drafts
+            for draft in await composer.drafts.open(_DRAFTS_LOOKED_AT)
             if draft.order.incident == incident
             and draft.state is DraftState.OPEN
-            and may(request, session, Right.NOTICE_SEND, concerned(draft.rule))
+            and may(request, session, Right.NOTICE_SEND, composer.concerned(draft.rule))
         ]
 
     async def _notice(self, request: web.Request) -> web.Response:

@@ -276,3 +276,18 @@ def test_a_faulty_role_is_named_with_its_mend(site: Path) -> None:
     assert {"nurse", "coach"} == {line.removeprefix("site/roles.toml: ").split(".")[0] for line in found[4:]}
     with pytest.raises(SettingsError, match="has every right"):
         roles_in(site)
+
+
+def test_its_own_people_bear_the_schools_of_the_campus(site: Path) -> None:
+    """None where none is named; a key that is no key is a fault."""
+    assert {frozenset()} == {one.schools for one in load(site).people.values()}
+
+    edit(site / "site.toml", "telephone =", 'schools = ["east", "west"]\ntelephone =')
+    package = load(site)
+    assert {"east", "west"} == package.schools
+    assert {package.schools} == {one.schools for one in package.people.values()}
+
+    edit(site / "site.toml", '"west"', '" "')
+    assert [
+        "site/site.toml: schools: a key is empty or has blanks around it; write it as the roster does"
+    ] == faults(site)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from belltower.errors import StoreError
 from belltower.ids import PersonId, VerbId
 from belltower.people.person import Contact, ContactKind, Person
-from notify.audience import AudienceRule, matches
+from notify.audience import AudienceRule, concerned, matches
 from notify.compose import Choice
 from notify.provider import Provider
 from notify.staff import of_roster
@@ -45,7 +45,7 @@ class Staff:
         self.asked.append(frozenset(schools))
         if self.broken:
             raise StoreError("the roster cannot be read")
-        return self.people
+        return [one for one in self.people if not schools or one.schools & set(schools)]
 
 
 SAME_NUMBER = works(1, "+15550000100", "other@school.example")
@@ -110,3 +110,79 @@ async def test_a_rule_reads_of_the_roster_whom_it_can_mean(rule: AudienceRule, i
     found = [one async for page in of_roster(school, rule) for one in page]
 
     assert ids == {one.id for one in found if matches(rule, one, at=None, places={})}
+
+
+HERE, TOGETHER, THERE = (
+    works(5, "+15550000501", school="east"),
+    works(6, "+15550000502", school="west"),
+    works(7, "+15550000503", school="north"),
+)
+GUARDS = works(8, "+15550000504", roles=("guardian",), school="north")
+STAFF = frozenset({"staff"})
+
+
+@pytest.mark.parametrize(
+    ("rule", "ids"),
+    [
+        (AudienceRule(roles=STAFF), {"r5", "r6"}),
+        (AudienceRule(everyone=True), {"r5", "r6"}),
+        (AudienceRule(roles=STAFF, schools=frozenset({"west"})), {"r6"}),
+        (AudienceRule(roles=STAFF, schools=frozenset({"north"})), {"r7"}),
+        (AudienceRule(roles=STAFF | {"guardian"}), {"r5", "r6", "r8"}),
+    ],
+)
+async def test_staff_of_a_rule_that_names_no_school_are_those_of_this_campus(
+    rule: AudienceRule, ids: set[str]
+) -> None:
+    """Of a roster with several; families are all, as they were."""
+    people = (HERE, TOGETHER, THERE, GUARDS)
+    school = replace(
+        site({}, RosterOf(*people)),
+        roster_staff=Staff(HERE, TOGETHER, THERE),
+        schools=frozenset({"east", "west"}),
+    )
+
+    found = [one async for page in of_roster(school, rule) for one in page]
+
+    assert ids == {one.id for one in found if matches(rule, one, at=None, places={})}
+
+
+async def test_who_works_at_two_schools_is_told_as_either(options: DeskOptions) -> None:
+    """The site package knows them as its own: a rule of the other school means them as the roster has them."""
+    sms = Carrier()
+    both = replace(works(9, "+15550000100"), schools=frozenset({"east", "north"}))
+    own = {id_: replace(one, schools=frozenset({"east"})) for id_, one in staff(2, kinds=("sms",)).items()}
+    school = replace(
+        site(own, audiences={"north": AudienceRule(roles=STAFF, schools=frozenset({"north"}))}),
+        roster_staff=Staff(both, THERE),
+        schools=frozenset({"east"}),
+    )
+    async with desk(options, school=school, channels=[Provider(channel=sms)]) as running:
+        await running.is_ordered(order(1, audience="all-staff"))
+        await running.is_settled(2)
+        ours = {row.person for row in await running.rows()}
+        await running.is_ordered(order(2, audience="north"))
+        await running.is_settled(4)
+        theirs = {row.person for row in await running.rows() if row.notice == "ntc_002"}
+
+    assert {"p0", "p1"} == ours
+    assert {"r9", "r7"} == theirs
+
+
+@pytest.mark.parametrize(
+    ("rule", "own", "schools"),
+    [
+        (AudienceRule(roles=STAFF), (), None),
+        (AudienceRule(roles=STAFF), ("east", "west"), {"east", "west"}),
+        (AudienceRule(everyone=True), ("east",), {"east"}),
+        (AudienceRule(roles=STAFF, schools=frozenset({"north"})), (), {"north"}),
+        (AudienceRule(roles=STAFF, schools=frozenset({"north"})), ("east",), {"north"}),
+        (AudienceRule(roles=frozenset({"guardian"})), ("east",), set()),
+        (AudienceRule(roles=STAFF | {"guardian"}, schools=frozenset({"east"})), (), {"east"}),
+    ],
+)
+def test_a_rule_concerns_the_schools_whose_staff_and_families_it_means(
+    rule: AudienceRule, own: Collection[str], schools: set[str] | None
+) -> None:
+    """Where neither rule nor campus names a school, staff are whoever works here: a grant of any school is enough."""
+    assert schools == concerned(rule, frozenset(own))

@@ -710,3 +710,13 @@ def test_the_subject_of_a_correction_says_which_message_was_wrong(
     named = texts.subject.partition(": ")[2].partition(mistake)[0]
 
     assert named.casefold() in texts.form("sms").casefold()
+
+
+@pytest.mark.parametrize(("language", "mistake"), [("en", " was a mistake"), ("es", " fue un error")])
+def test_the_general_correction_says_which_message_was_wrong(language: str, mistake: str) -> None:
+    """W18: in every form in which it is heard or read whole."""
+    texts = DRAFTS.languages[language].templates["families-correction"]
+    named = texts.subject.partition(": ")[2].partition(mistake)[0]
+
+    assert all(named in texts.form(kind) for kind in ("sms", "voice", "body", "push", "paging"))
+    assert not any(word in texts.subject for word in ("last", "anterior"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from belltower.errors import NotPermitted, Refused
 from belltower.ids import IncidentId, PersonId, VerbId
@@ -201,6 +202,8 @@ async def test_a_grant_for_one_school_tells_its_own_families_and_the_staff(house
         "a class": AudienceRule(roles={"guardian"}, classes={"7b"}),
         "everyone": AudienceRule(roles={"guardian"}, schools={"s1"}, everyone=True),
         "staff": AudienceRule(roles={"staff"}),
+        "our staff": AudienceRule(roles={"staff"}, schools={"s1"}),
+        "their staff": AudienceRule(roles={"staff"}, schools={"s2"}),
     }
     async with (
         noticing(house, adult(1), families=(adult(2, role="guardian"),)) as school,
@@ -235,6 +238,7 @@ async def test_a_grant_for_one_school_tells_its_own_families_and_the_staff(house
     assert '<option value="lindenhof">' in form
     assert {
         "ours": True, "theirs": False, "all": False, "a class": False, "everyone": False, "staff": True,
+        "our staff": True, "their staff": False,
     } == may  # fmt: skip
     assert {"theirs": 403, "staff": 200} == read
     assert (False, True) == (drafts["theirs"].id in listed, drafts["staff"].id in listed)
@@ -272,3 +276,28 @@ async def test_a_page_of_an_incident_reads_no_fact_anew(
     assert [] == read
     assert [True, False] == ["Call off" in html for html in pages]
     assert [303, 403] == answers
+
+
+async def test_on_a_campus_of_several_schools_a_grant_for_one_writes_to_no_staff_of_others(
+    house: House,
+) -> None:
+    """Staff where no school is named are those of the campus: that takes all of its schools."""
+    everywhere = AudienceRule(roles={"staff"})
+    async with noticing(house, adult(1)) as school, living(house) as address, browser() as session:
+        school.site = replace(school.site, schools=frozenset({"s1", "s2"}))
+        await enter(session, address, house)
+        may = {}
+        for n, schools in enumerate((("s1",), ("s1", "s2"), ()), start=70):
+            person = await become(house, "office", *schools)
+            try:
+                draft = await school.composer.write(
+                    verb(n), Choice(template=text("staff"), rule=everywhere), person
+                )
+                may[schools] = "may"
+            except NotPermitted as refused:
+                may[schools] = "for your own schools only" in str(refused)
+        await become(house, "office", "s1")
+        listed = await page(session, f"{address}/notices")
+
+    assert {("s1",): True, ("s1", "s2"): "may", (): "may"} == may
+    assert draft.id not in listed
