@@ -95,10 +95,16 @@ class Snapshot:
         # The same by the address's mark, of what an earlier life has planned.
         self._recalled: dict[tuple[str, str], tuple[DeliveryId, PersonId]] = {}
         self._words: dict[tuple[str, str], Words | None] = {}
-        self.people = 0
+        # Everybody counted, and whether there is an address to reach them at.
+        self._counted: dict[PersonId, bool] = {}
         self.deliveries = 0
         self.unsendable = 0
         self.unreachable = 0
+
+    @property
+    def people(self) -> int:
+        """How many people are meant, each once, by however many addresses and for whatever reasons."""
+        return len(self._counted)
 
     def recall(self, channel: str, mark: str, delivery: DeliveryId, person: PersonId) -> None:
         """An earlier life has planned this already."""
@@ -118,12 +124,10 @@ class Snapshot:
         """Everybody to whom what this notice corrects may have gone, at the same address."""
         batch = Batch()
         for one in attempted:
+            self._count(one.person, reached=bool(one.address))
             if not one.address:
-                self.people += 1
-                self.unreachable += 1
                 batch.others.append(self._other(one.person, "", UNREADABLE))
             elif not self._known(batch, one.channel, one.address, one.person):
-                self.people += 1
                 # What was sent in another language because theirs had no text bears both, as `en-x-vi`.
                 language = one.language.partition("-x-")[2] or one.language
                 self._address(batch, one.channel, one.address, one.person, language)
@@ -139,16 +143,23 @@ class Snapshot:
         return batch
 
     def _person(self, batch: Batch, person: Person) -> None:
-        self.people += 1
         contacts: tuple[Contact, ...] = addresses(self.rule, person)
+        self._count(person.id, reached=bool(contacts))
         if not contacts:
-            self.unreachable += 1
             batch.others.append(self._other(person.id, "", "no_address"))
         language = person.language or self._language
         for contact in contacts:
             channel = contact.kind.value
             if not self._known(batch, channel, contact.address, person.id):
                 self._address(batch, channel, contact.address, person.id, language)
+
+    def _count(self, person: PersonId, *, reached: bool) -> None:
+        before = self._counted.get(person)
+        self._counted[person] = reached or bool(before)
+        if before is None:
+            self.unreachable += not reached
+        elif reached and not before:
+            self.unreachable -= 1
 
     def _known(self, batch: Batch, channel: str, address: str, person: PersonId) -> bool:
         """Whether the address has its delivery; it may be somebody else's too."""

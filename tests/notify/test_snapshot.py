@@ -74,3 +74,36 @@ def test_a_correction_is_wanted_in_the_readers_language_and_not_in_the_one_that_
     snapshot(asked).add_attempted(told)
 
     assert ["vi", "es"] == asked
+
+
+def test_who_was_told_at_three_addresses_is_one_of_the_people_meant() -> None:
+    """A draft that names three times the people it goes to asks for a second person where none is needed."""
+    told = [
+        Attempted(channel=channel, address=address, person=PersonId("g1"), language="es")
+        for channel, address in (("sms", "+15550101"), ("sms", "+15550102"), ("email", "mom@home.example"))
+    ]
+    snap = snapshot([])
+
+    snap.add_attempted(told)
+    snap.add([guardian(1, "mom@home.example"), guardian(2, "mom@home.example")])
+
+    assert (2, 3, 0) == (snap.people, snap.deliveries, snap.unreachable)
+
+
+def test_who_was_told_at_somebody_elses_address_is_one_of_the_people_meant() -> None:
+    """Two people who share a telephone are two; who has one address that cannot be read is reached by another."""
+    told = [
+        Attempted(channel="sms", address=address, person=PersonId(person), language="es")
+        for person, address in (
+            ("g1", "+15550101"),
+            ("g2", "+15550101"),
+            ("g3", ""),
+            ("g4", ""),
+            ("g4", "+15550104"),
+        )
+    ]
+    snap = snapshot([])
+
+    snap.add_attempted(told)
+
+    assert (4, 2, 1) == (snap.people, snap.deliveries, snap.unreachable)
