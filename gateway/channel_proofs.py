@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from belltower.clock import Instant
 from belltower.errors import NotFound, Refused, StoreError, Unreachable
-from belltower.store import Database, Transaction, open_beside, open_database
+from belltower.store import Transaction
+from gateway.beside import desk_database
 from gateway.settings import Settings
 from notify.proof_tables import PROVEN_FOR, Asked, Proof, ProofTables, Proven
 from notify.proofs import UNPROVABLE
@@ -38,17 +39,8 @@ KINDS = {
 @asynccontextmanager
 async def proofs_of(settings: Settings) -> AsyncIterator[ProofTables]:
     """The desk's rows, whether or not its lane runs. Raises `NotFound` where there is no desk yet."""
-    database: Database
-    if settings.desk.database:
-        database = await open_database(settings.desk_url)
-    elif settings.state.desk_database.is_file():
-        database = open_beside(settings.state.desk_database)
-    else:
-        raise NotFound(f"{settings.state.desk_database}: there is no desk yet; start it with: belltower run")
-    try:
+    async with desk_database(settings) as database:
         yield ProofTables(database=database)
-    finally:
-        await database.close()
 
 
 def to_prove(settings: Settings) -> dict[str, str]:

@@ -13,7 +13,8 @@ from belltower.ids import Ids
 from belltower.people.grant import ADMINISTRATOR, STAFF, Role
 from belltower.people.store import RosterStore
 from belltower.people.vault import Vault, read_ring
-from belltower.store import Database, Transaction, open_beside, open_database
+from belltower.store import Database, Transaction
+from gateway.beside import desk_database
 from gateway.settings import Settings
 from gateway.site_roles import roles_in
 from gateway.web import store
@@ -29,20 +30,10 @@ _NAMED = 20
 
 @asynccontextmanager
 async def _beside(settings: Settings) -> AsyncIterator[Database]:
-    """The desk's database, while its lane may be writing. Raises `NotFound` before the lane has ever run."""
-    if settings.desk.database:
-        database = await open_database(settings.desk_url)
-    else:
-        if not settings.state.desk_database.is_file():
-            raise NotFound(
-                f"{settings.state.desk_database}: there is no desk yet; start it with: belltower run"
-            )
-        database = open_beside(settings.state.desk_database)
-    try:
+    """The desk's database with the tables of accounts. Raises `NotFound` before the lane has ever run."""
+    async with desk_database(settings) as database:
         await database.migrate(store.STEPS)
         yield database
-    finally:
-        await database.close()
 
 
 def roles_of(settings: Settings) -> Mapping[str, Role]:

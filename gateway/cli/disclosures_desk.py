@@ -26,7 +26,7 @@ from belltower.people.store import RosterStore
 from belltower.people.vault import Vault, read_ring
 from belltower.store import Database
 from gateway import site_package
-from gateway.cli.beside import desk_database
+from gateway.beside import desk_database
 from gateway.disclosing import incident_known
 from gateway.settings import Settings
 from gateway.web import store as web_store

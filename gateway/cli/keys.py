@@ -160,7 +160,7 @@ def forget(config: Path, *, as_json: bool) -> None:
 async def _keys(config: Path) -> AsyncIterator[Keys]:
     """The keys of the settings' desk database, beside the lane that may be running."""
     from belltower.errors import NotFound
-    from belltower.store import open_beside, open_database
+    from gateway.beside import desk_database
     from gateway.cli.journal_reading import settings_of
     from gateway.keys import Keys
 
@@ -169,11 +169,5 @@ async def _keys(config: Path) -> AsyncIterator[Keys]:
         raise NotFound(
             f"key ring {settings.people_keys}: not there; the desk lane makes it when it first starts"
         )
-    if settings.desk.database:
-        database = await open_database(settings.desk_url)
-    else:
-        database = open_beside(settings.state.desk_database)
-    try:
+    async with desk_database(settings) as database:
         yield Keys(database=database, key_ring=settings.people_keys)
-    finally:
-        await database.close()

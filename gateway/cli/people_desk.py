@@ -19,25 +19,14 @@ async def at_the_desk(
 
     Raises `NotFound`: there is no desk yet, or `by` is nobody; `NotPermitted`.
     """
-    from belltower.errors import NotFound
     from belltower.people.store import RosterStore
     from belltower.people.vault import Vault, read_ring
-    from belltower.store import open_beside, open_database
+    from gateway.beside import desk_database
     from gateway.cli.journal_reading import settings_of
     from gateway.cli.roster_taking import known
 
     settings = settings_of(config)
     if by:
         await known(settings, by, right)
-    if settings.desk.database:
-        database = await open_database(settings.desk_url)
-    else:
-        if not settings.state.desk_database.is_file() or not settings.people_keys.exists():
-            raise NotFound(
-                f"{settings.state.desk_database}: there is no desk yet; start it with: belltower run"
-            )
-        database = open_beside(settings.state.desk_database)
-    try:
+    async with desk_database(settings) as database:
         return await work(RosterStore(database=database, vault=Vault(ring=read_ring(settings.people_keys))))
-    finally:
-        await database.close()

@@ -117,21 +117,16 @@ async def _in_force(settings: Settings, revision: int) -> bool:
     """Whether the desk lane, the one who writes its journal, puts it in force while we look."""
     from belltower.people.store import RosterStore
     from belltower.people.vault import open_vault
-    from belltower.store import open_beside, open_database
+    from gateway.beside import desk_database
 
-    if settings.desk.database:
-        database = await open_database(settings.desk_url)
-    else:
-        database = open_beside(settings.state.desk_database)
-    store = RosterStore(database=database, vault=open_vault(settings.people_keys))
-    try:
-        async with asyncio.timeout(IN_FORCE_WITHIN):
-            while await store.in_force() < revision:  # noqa: ASYNC110 - another process rings no bell
-                await asyncio.sleep(0.5)
-    except TimeoutError:
-        return False
-    finally:
-        await database.close()
+    async with desk_database(settings) as database:
+        store = RosterStore(database=database, vault=open_vault(settings.people_keys))
+        try:
+            async with asyncio.timeout(IN_FORCE_WITHIN):
+                while await store.in_force() < revision:  # noqa: ASYNC110 - another process rings no bell
+                    await asyncio.sleep(0.5)
+        except TimeoutError:
+            return False
     return True
 
 

@@ -1,4 +1,4 @@
-"""The desk's database, opened beside its lane, for one thing that a person does at the command line."""
+"""The desk's database, opened beside its lane, for one thing that a person does at the command line. Nobody else opens it so."""
 
 from __future__ import annotations
 
