@@ -18,7 +18,7 @@ from belltower.errors import Unreachable
 from belltower.people.person import ContactKind
 from gateway.training.others import Others
 from gateway.training.scene import CARRIER_FAULTS, COUNTY_FAULTS, Scene, School, scene
-from gateway.web.guard import HEADERS
+from gateway.web.guard import HEADERS, form_of
 from gateway.web.render import Asset, assets
 
 _HERE = Path(__file__).parent
@@ -134,7 +134,7 @@ class Training:
 
     async def press(self, request: web.Request) -> web.Response:
         """Press a unit's button."""
-        form = await request.post()
+        form = await form_of(request)
         unit, kind = str(form.get("unit", "")), str(form.get("kind", "panic"))
         if not _UNIT.fullmatch(unit) or kind not in ("panic", "medical"):
             raise web.HTTPBadRequest(text="There is no such button.")
@@ -142,14 +142,14 @@ class Training:
 
     async def acknowledge(self, request: web.Request) -> web.Response:
         """Answer as the telecommunicator."""
-        number = str((await request.post()).get("number", ""))
+        number = str((await form_of(request)).get("number", ""))
         if not number.isascii() or not number.isdigit() or len(number) > 9:
             raise web.HTTPBadRequest(text="There is no such call.")
         return await self._do(self._others.acknowledge(int(number)))
 
     async def answer(self, request: web.Request) -> web.Response:
         """Write back from somebody's phone."""
-        form = await request.post()
+        form = await form_of(request)
         number, text = str(form.get("number", "")).strip(), str(form.get("text", "")).strip()
         if not _NUMBER.fullmatch(number) or not 0 < len(text) <= _LONGEST:
             raise web.HTTPBadRequest(text="Choose a phone that has received a text, and write an answer.")
@@ -157,7 +157,7 @@ class Training:
 
     async def faults(self, request: web.Request) -> web.Response:
         """Let something go wrong, or right again."""
-        form = await request.post()
+        form = await form_of(request)
         county, carrier = str(form.get("county", "")), str(form.get("carrier", ""))
         if county not in COUNTY_FAULTS or carrier not in CARRIER_FAULTS:
             raise web.HTTPBadRequest(text="There is no such fault.")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Awaitable, Callable, Collection
 
 from aiohttp import hdrs, web
+from aiohttp.http import HttpProcessingError
 from aiohttp.typedefs import Middleware
+from multidict import MultiDictProxy
 
 from belltower import log
 from belltower.errors import NotFound, NotPermitted, Refused, StoreError, Unreachable
@@ -14,6 +17,18 @@ from gateway.web.passwords import Busy
 from gateway.web.sessions import Sessions
 
 _log = log.get("web")
+
+# No text in the charset it names, no such charset, parts that break off, headers that are none, a way of packing that
+# is unknown or was not used.
+_UNREADABLE = (
+    ValueError,
+    LookupError,
+    AssertionError,
+    RuntimeError,
+    EOFError,
+    zlib.error,
+    HttpProcessingError,
+)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ErrorPage = Callable[[web.Request, int, str, str], web.Response]
@@ -99,13 +114,21 @@ def guard(
         expected = public_origin or f"{request.scheme}://{request.host}"
         if origin is None or origin != expected:
             raise web.HTTPForbidden(text="This form was not sent from a page of ours.")
-        form = await request.post()
+        form = await form_of(request)
         token = form.get("form", "")
         if not isinstance(token, str) or not sessions.form_is_ours(request, token):
             raise web.HTTPForbidden(text="This form is too old. Go back, reload the page and send it again.")
         return await handler(request)
 
     return [headers, errors, ours]
+
+
+async def form_of(request: web.Request) -> MultiDictProxy[str | bytes | bytearray | web.FileField]:
+    """The form that was sent; a page may ask for it again. What is no form raises `HTTPBadRequest`."""
+    try:
+        return await request.post()
+    except _UNREADABLE as error:
+        raise web.HTTPBadRequest(text="This form cannot be read.") from error
 
 
 def whole_seconds(seconds: float) -> str:

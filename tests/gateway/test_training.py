@@ -65,6 +65,18 @@ async def test_forms_from_elsewhere_and_nonsense_are_refused(address: str, path:
     assert [403, 403, 403, 400] == answers
 
 
+async def test_a_form_that_is_no_text_is_refused(address: str) -> None:
+    """It is the sender's fault, and is answered as one."""
+    headers = {"Origin": address, "Content-Type": "application/x-www-form-urlencoded"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(address + "/press", data=b"unit=\xff", headers=headers) as answer,
+    ):
+        text = await answer.text()
+
+    assert (400, "This form cannot be read.") == (answer.status, text)
+
+
 async def test_a_press_on_a_silent_simulator_says_that_it_did_not_answer(address: str) -> None:
     """Nothing is pretended."""
     async with aiohttp.ClientSession() as session:

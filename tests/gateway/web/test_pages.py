@@ -149,6 +149,38 @@ async def test_a_form_from_elsewhere_is_refused(house: House) -> None:
     assert [] == house.asked
 
 
+async def test_a_form_that_cannot_be_read_is_refused_before_anything_is_asked(house: House) -> None:
+    """Octets of no text, a charset that there is none of, and parts that are none: never a fault of ours."""
+    plain, parts = "application/x-www-form-urlencoded", "multipart/form-data"
+    bad = [
+        (plain, b"form=\xff\xfe"),
+        (plain + "; charset=nope", b"form=x"),
+        (plain + "; charset=hex", b"form=x"),
+        (parts, b"form=x"),
+        (parts + "; boundary=b", b""),
+        (parts + "; boundary=b", b"no part at all"),
+        (parts + "; boundary=b", b"--b\r\n\r\nno name\r\n--b--\r\n"),
+        (parts + "; boundary=b", b"--b\r\nno header\r\n\r\nx\r\n--b--\r\n"),
+        (parts + "; boundary=b", _part(b"Content-Type: text/plain; charset=nope")),
+        (parts + "; boundary=b", _part(b"Content-Transfer-Encoding: nope")),
+        (parts + "; boundary=b", _part(b"Content-Type: multipart/mixed; boundary=c")),
+        (parts + "; boundary=b", _part(b"")[:-8]),
+    ]
+    said = []
+    async with living(house) as address, browser() as session:
+        for kind, body in bad:
+            headers = {"Origin": address, "Content-Type": kind}
+            async with session.post(address + "/sign-in", data=body, headers=headers) as answer:
+                said.append((answer.status, "This form cannot be read." in await answer.text()))
+
+    assert [(400, True)] * len(bad) == said
+
+
+def _part(header: bytes) -> bytes:
+    """A form of one field whose part bears that header."""
+    return b'--b\r\nContent-Disposition: form-data; name="form"\r\n' + header + b"\r\n\r\nx\r\n--b--\r\n"
+
+
 async def test_ordering_an_action_twice_under_one_verb_does_it_once(house: House) -> None:
     """The form carries its verb's id, made with the page."""
     async with living(house) as address, browser() as session:
