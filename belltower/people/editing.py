@@ -33,7 +33,13 @@ class Paper(Struct, frozen=True, kw_only=True):
     # Monday is 0; empty: every day.
     weekdays: frozenset[int] = frozenset()
     sealed: bool = False
+    # A restraining order is so whatever stands here.
     restraining: bool = False
+
+    @property
+    def keeps_away(self) -> bool:
+        """Whether it keeps the adult away from the student."""
+        return self.restraining or self.source is LinkSource.RESTRAINING_ORDER
 
 
 class Editing:
@@ -211,7 +217,7 @@ def _link(student: PersonId, adult: PersonId, paper: Paper) -> Link:
         ends=paper.ends,
         weekdays=paper.weekdays,
         sealed=paper.sealed,
-        restraining=paper.restraining,
+        restraining=paper.keeps_away,
     )
 
 
@@ -222,7 +228,7 @@ def _possible(paper: Paper) -> None:
         )
     if paper.begins is not None and paper.ends is not None and paper.ends < paper.begins:
         raise Refused("It ends before it begins: look at the two dates.")
-    if paper.restraining and paper.may_collect is MayCollect.YES:
+    if paper.keeps_away and paper.may_collect is MayCollect.YES:
         raise Refused("A restraining order never lets the same adult collect: choose no, or conditional.")
     if any(
         len(one) > LONGEST or not one.isprintable() for one in (paper.order_reference, paper.restrictions)

@@ -190,7 +190,7 @@ def unset(config: Path, person: str, field: str, adult: str, by: str, *, as_json
 @click.option("--reference", default="", help="Where the paper lies; never its text.")
 @click.option("--read", "restrictions", default="", help="What somebody has to read in it.")
 @click.option("--restraining", is_flag=True, help="It keeps this adult away from the student.")
-@click.option("--sealed", is_flag=True, help="Only few may see that it exists.")
+@click.option("--sealed", is_flag=True, help="Only few may see that it exists, and write it.")
 @_by
 @config_option
 @json_option
@@ -201,7 +201,7 @@ def collect(config: Path, student: str, by: str, *, as_json: bool, **given: Any)
     Example:
       belltower people collect per_01.. --adult per_02.. --paper guardian-form --says yes --day mon --by p01
     """
-    word = asyncio.run(_edit(config, by, lambda hands: _collect(hands, student, by, given)))
+    word = asyncio.run(_edit(config, by, lambda hands: _collect(hands, student, by, given, config)))
     _done({"student": student, "record": word, "done": "collect"}, as_json=as_json)
 
 
@@ -217,7 +217,7 @@ def end_collect(config: Path, record: str, by: str, *, as_json: bool) -> None:
     Example:
       belltower people end-collect vrb_01.. --by p01
     """
-    asyncio.run(_edit(config, by, lambda hands: _end(hands, record, by)))
+    asyncio.run(_edit(config, by, lambda hands: _end(hands, record, by, config)))
     _done({"record": record, "done": "end-collect"}, as_json=as_json)
 
 
@@ -357,10 +357,12 @@ async def _unset(hands: Editing, person: str, field: str, adult: str, by: str) -
     await hands.unset(_verb(), whom, name, by=_id(by), adult=other)
 
 
-async def _collect(hands: Editing, student: str, by: str, given: dict[str, Any]) -> str:
+async def _collect(hands: Editing, student: str, by: str, given: dict[str, Any], config: Path) -> str:
     from belltower.people.editing import Paper
     from belltower.people.roster import LinkSource, MayCollect
 
+    if given["sealed"]:
+        await _may_see_sealed(config, by)
     paper = Paper(
         source=LinkSource(given["paper"]),
         may_collect=MayCollect(given["says"]),
@@ -382,8 +384,18 @@ async def _collect(hands: Editing, student: str, by: str, given: dict[str, Any])
     )
 
 
-async def _end(hands: Editing, record: str, by: str) -> None:
+async def _end(hands: Editing, record: str, by: str, config: Path) -> None:
+    word = await hands.store.words.get(record)
+    if word is not None and word.link.sealed:
+        await _may_see_sealed(config, by)
     await hands.end_word(_verb(), record, by=_id(by))
+
+
+async def _may_see_sealed(config: Path, by: str) -> None:
+    from gateway.cli.journal_reading import settings_of
+    from gateway.cli.roster_taking import known
+
+    await known(settings_of(config), by, "people-disclose")
 
 
 def _of(person: str, field: str, adult: str) -> tuple[PersonId, HandField, PersonId | None]:

@@ -350,7 +350,7 @@ def _paper(form: MultiDictProxy[Any], *, sealed: bool) -> Paper:
             ends=iso_day(text("ends")),
             weekdays=frozenset(int(str(one)) for one in form.getall("day", [])),
             sealed=sealed,
-            restraining="restraining" in form or text("source") == LinkSource.RESTRAINING_ORDER,
+            restraining="restraining" in form,
         )
     except ValueError:
         raise Refused("Choose the paper and what it says; write days as year-month-day.") from None

@@ -157,12 +157,13 @@ async def test_an_adult_whom_no_roster_knows_has_a_name_of_their_own(memory) -> 
     """A court names people whom the school's system does not."""
     await take(memory, DISTRICT)
     link = (await memory.links_of(await somebody(memory)))[0]
-    paper = Paper(source=LinkSource.RESTRAINING_ORDER, may_collect=MayCollect.NO, restraining=True)
+    paper = Paper(source=LinkSource.RESTRAINING_ORDER, may_collect=MayCollect.NO)
     await editing(memory).put_word("vrb_1", link.student, paper, by=RUTH, adult_name=" Rex  Doe ")
 
     (word,) = await memory.words.of(link.student)
     assert "Rex Doe" == word.adult_name
     assert word.adult.startswith("per_")
+    assert word.link.restraining
 
 
 async def test_what_cannot_be_is_refused_with_what_to_write(memory) -> None:  # noqa: F811
@@ -191,6 +192,10 @@ async def test_what_cannot_be_is_refused_with_what_to_write(memory) -> None:  # 
     )
     with pytest.raises(Refused, match="ends before"):
         await hands.put_word("vrb_1", student, paper, by=RUTH, adult_name="Rex Doe")
+    order = Paper(source=LinkSource.RESTRAINING_ORDER, may_collect=MayCollect.YES)
+    with pytest.raises(Refused, match="never lets the same adult collect"):
+        await hands.put_word("vrb_1", student, order, by=RUTH, adult_name="Rex Doe")
+    assert [] == await memory.words.of(student)
     assert {} == (await memory.hands.layer()).fields
 
 

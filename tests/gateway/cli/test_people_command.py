@@ -30,6 +30,7 @@ from gateway.web.store import Account
 from tests.gateway.cli.house import house
 
 DISTRICT = generate(seed=5, students=6)
+RUTH, TOM, MEI = (PersonId(f"per_{number:026}") for number in (1, 2, 3))
 MOTHER = next(one for one in DISTRICT.humans if one.kind is HumanKind.GUARDIAN and one.emails)
 
 
@@ -53,6 +54,21 @@ async def take(config: Path, roster: Roster) -> dict[str, PersonId]:
 def config(tmp_path: Path) -> Path:
     """The settings of a school."""
     return house(tmp_path)
+
+
+async def accounts(config: Path) -> None:
+    """Ruth of the office, Tom who speaks with the police, and Mei who has every right."""
+    database = await open_database(settings_file.load(config, secrets=frozenset()).desk_url)
+    async with database.begin() as tx:
+        for person, name, role in (
+            (RUTH, "Ruth Adler", "office"),
+            (TOM, "Tom Birch", "liaison"),
+            (MEI, "Mei Lin", "administrator"),
+        ):
+            made = Account(person=person, sign_in=name[:3].casefold(), name=name, password="none")
+            web_store.add_account(tx, made, Instant(1))
+            grant_store.add_grant(tx, Grant(person=person, role=role), Instant(1))
+    await database.close()
 
 
 def ask(config: Path, *words: object, of: object = command) -> list[dict]:
@@ -112,22 +128,13 @@ def test_an_id_of_the_site_package_writes_no_order_once_there_are_accounts(confi
     link = next(one for one in DISTRICT.links if one.adult == MOTHER.key)
     student, mother = people[link.student], people[MOTHER.key]
     order = ("collect", student, "--adult", mother, "--paper", "court-order", "--says", "no")
-    ruth, tom = PersonId("per_00000000000000000000000001"), PersonId("per_00000000000000000000000002")
-
-    async def accounts() -> None:
-        database = await open_database(settings_file.load(config, secrets=frozenset()).desk_url)
-        async with database.begin() as tx:
-            for person, name, role in ((ruth, "Ruth Adler", "office"), (tom, "Tom Birch", "liaison")):
-                made = Account(person=person, sign_in=name[:3].casefold(), name=name, password="none")
-                web_store.add_account(tx, made, Instant(1))
-                grant_store.add_grant(tx, Grant(person=person, role=role), Instant(1))
-        await database.close()
+    ruth, tom = RUTH, TOM
 
     (before,) = ask(config, *order, "--by", "p01")
-    asyncio.run(accounts())
+    asyncio.run(accounts(config))
     for by in ("p01", tom):
         for words in (order, ("end-collect", before["record"]), ("set", mother, "emails", "x@example.org")):
-            with pytest.raises(NotPermitted, match="change people's records here.* Now: Ruth Adler"):
+            with pytest.raises(NotPermitted, match="change people's records here.* Now: .*Ruth Adler"):
                 ask(config, *words, "--by", by)
     with pytest.raises(NotFound, match="neither the site package"):
         ask(config, *order, "--by", "p00")
@@ -137,6 +144,25 @@ def test_an_id_of_the_site_package_writes_no_order_once_there_are_accounts(confi
 
     assert {before["record"], after["record"]} == set(records)
     asyncio.run(known(settings_file.load(config, secrets=frozenset()), "p01"))
+
+
+def test_what_is_sealed_is_written_and_ended_by_those_only_who_may_see_that_it_exists(config: Path) -> None:
+    """As on the page: the right to change records is not enough."""
+    people = asyncio.run(take(config, DISTRICT))
+    link = next(one for one in DISTRICT.links if one.adult == MOTHER.key)
+    order = ("collect", people[link.student], "--adult", people[MOTHER.key], "--paper", "court-order")
+    asyncio.run(accounts(config))
+    (sealed,) = ask(config, *order, "--says", "no", "--sealed", "--by", MEI)
+    (plain,) = ask(config, *order, "--says", "no", "--by", RUTH)
+
+    for words in ((*order, "--says", "no", "--sealed"), ("end-collect", sealed["record"])):
+        with pytest.raises(NotPermitted, match="give records to people outside"):
+            ask(config, *words, "--by", RUTH)
+    ask(config, "end-collect", plain["record"], "--by", RUTH)
+    (shown,) = ask(config, "show", people[link.student])
+    records = next(one["records"] for one in shown["collecting"] if one["person"] == people[MOTHER.key])
+    assert [sealed["record"]] == records
+    ask(config, "end-collect", sealed["record"], "--by", MEI)
 
 
 def test_contacts_that_may_be_the_same_person_are_listed_and_answered(config: Path) -> None:
