@@ -33,15 +33,17 @@ def command(config: Path, *, as_json: bool) -> None:
       belltower status --config config.toml --json
 
     Exits with 69 when no alarm lane answers, 1 when something is not in order: a link lost or not heard yet, a unit
-    silent, a journal that cannot keep what happens, one found damaged within the last day, or a part that is not as it
-    was set up. A way to the PSAP that no `belltower psap test` has proven for 31 days is named too, in
+    silent, a journal that cannot keep what happens, one found damaged within the last day, a part that is not as it
+    was set up, or a desk lane whose page does not answer on this machine: without it no notice leaves. A way to the PSAP that no `belltower psap test` has proven for 31 days is named too, in
     the title as well, and so is a channel of notices that no `belltower notify test` has; that alone exits with 0.
     """
     from gateway import settings as rooms
+    from gateway.cli import desk_answer
     from gateway.control import ControlClient
 
     settings = rooms.load(config, secrets=False)
     status = asyncio.run(ControlClient(path=settings.state.control).look())
+    silence = desk_answer.silence(settings.desk.web)
     channels = _channels(config)
     wrong = (
         status.links_lost
@@ -52,13 +54,15 @@ def command(config: Path, *, as_json: bool) -> None:
         or status.trouble
         or status.put_aside
         or status.faults
+        or silence
     )
     troubled = bool(wrong) or not all(status.links.values())
     if as_json:
-        emit({**msgspec.to_builtins(status), "channels": channels})
+        emit({**msgspec.to_builtins(status), "channels": channels, "desk_silent": silence})
     else:
         rows = [
             ("lane", f"{status.lane} {status.version}"),
+            ("desk lane", f"DOES NOT RUN: {silence}" if silence else "answers"),
             ("site revision", status.revision),
             (
                 "journal",

@@ -1,0 +1,123 @@
+"""`belltower status` beside lanes that answer and lanes that do not."""
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiohttp import web
+
+from belltower.clock import Instant
+from gateway.control import ControlServer, Status
+from gateway.tls import server_context
+from tests.gateway.cli.house import belltower, house
+from tests.hardware.mqtt.certificate import write_certificate
+
+
+async def nothing(_: int) -> AsyncIterator[object]:
+    """No entries."""
+    for entries in ():
+        yield entries
+
+
+@asynccontextmanager
+async def alarm_lane(config: Path) -> AsyncIterator[None]:
+    """An alarm lane in order, as far as its control socket says."""
+    status = Status(
+        lane="alarm",
+        stream="alarm",
+        revision="r",
+        version="0",
+        head=0,
+        open_incidents=0,
+        links_lost={},
+        links={},
+        units_lost=(),
+        units=0,
+        trouble="",
+        drill_until=Instant(0),
+        drill_places=(),
+        counts={},
+    )
+    control = ControlServer(
+        path=config.parent / "var" / "control.sock", follow=nothing, verbs={}, status=lambda: status
+    )
+    serving = asyncio.get_running_loop().create_task(control.run())
+    try:
+        await asyncio.wait_for(control.ready.wait(), 5)
+        yield
+    finally:
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+
+
+async def health(request: web.Request) -> web.Response:
+    """As the desk's page says it, or as another program might."""
+    return web.Response(text=request.app[SAID])
+
+
+SAID = web.AppKey("said", str)
+
+
+@asynccontextmanager
+async def page(said: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """What answers where the desk's page should be; gives its port."""
+    app = web.Application()
+    app[SAID] = said
+    app.router.add_get("/health", health)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+async def status(config: Path, *words: str) -> tuple[int, str]:
+    """The command beside what runs."""
+    done = await asyncio.to_thread(belltower, "status", "--config", config, *words)
+    return done.returncode, " ".join(done.stdout.split())
+
+
+def told(config: Path, desk: str) -> Path:
+    """The house with its desk's page as `desk` says."""
+    config.write_text(f"{config.read_text(encoding='utf-8')}\n[desk.web]\n{desk}\n", encoding="utf-8")
+    return config
+
+
+async def test_a_desk_lane_that_answers_is_in_order(tmp_path: Path) -> None:
+    """In clear and under TLS, whatever name its certificate has."""
+    write_certificate(tmp_path, "belltower.example")
+    tls = server_context(tmp_path / "certificate.pem", tmp_path / "key.pem")
+    pair = 'certificate = "certificate.pem"\nprivate_key = "key.pem"'
+    text = house(tmp_path).read_text(encoding="utf-8")
+
+    async with alarm_lane(tmp_path / "config.toml"), page("ok\n") as clear, page("ok\n", tls) as sealed:
+        plain = await status(told(tmp_path / "config.toml", f"port = {clear}"))
+        (tmp_path / "config.toml").write_text(text, encoding="utf-8")
+        private = await status(told(tmp_path / "config.toml", f"port = {sealed}\n{pair}"), "--json")
+
+    assert 0 == plain[0]
+    assert plain[1].startswith("In order")
+    assert "desk lane answers" in plain[1]
+    assert (0, "") == (private[0], json.loads(private[1])["desk_silent"])
+
+
+async def test_a_desk_lane_that_does_not_run_is_trouble(tmp_path: Path) -> None:
+    """Also where another program has its port: no notice leaves, so that is not in order."""
+    config = house(tmp_path)
+
+    async with alarm_lane(config):
+        async with page("hello") as port:
+            other = await status(told(config, f"port = {port}"))
+        gone = await status(config)
+        machine = await status(config, "--json")
+
+    assert (1, 1, 1) == (other[0], gone[0], machine[0])
+    assert gone[1].startswith("In trouble")
+    assert f"desk lane DOES NOT RUN: nothing answers on port {port}" in gone[1]
+    assert f"desk lane DOES NOT RUN: on port {port} something else answers" in other[1]
+    assert json.loads(machine[1])["desk_silent"].startswith("nothing answers")
