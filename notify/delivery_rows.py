@@ -93,12 +93,21 @@ STEPS = (
         number=4,
         sql="ALTER TABLE notice ADD COLUMN released_at BIGINT NOT NULL DEFAULT 0;",
     ),
+    Step(
+        room="notify",
+        number=5,
+        sql="""
+        ALTER TABLE notice ADD COLUMN deciding TEXT NOT NULL DEFAULT '';
+        CREATE INDEX notice_deciding ON notice (notice, revision) WHERE deciding <> '';
+        """,
+    ),
 )
 """`notice_person` holds the people of the snapshot whom no delivery of their own names: those who share an address
 with somebody (`delivery`), and those whom nothing reaches (`reason`). `notice_words` holds the filled texts, `notice_rule` the audiences that stand in no
 site package. `notice_delivery.address` is the address's mark, `sealed` the address itself under the key `sealed_with`,
 which is "" in rows that an older program wrote: there the address stands in clear until `sealing.py` has
-been there. `notice.released_at` is when a person had sent what was held as too late; 0: nobody did. `notice_scrubbing` has a row while what was clear may still be found in the files."""
+been there. `notice.released_at` is when a person had sent what was held as too late; 0: nobody did.
+`notice.deciding` says what was decided of what is still held: "released" or "left"; "": nothing, or all of it is done. `notice_scrubbing` has a row while what was clear may still be found in the files."""
 
 PAGE = 1_000
 """Rows of one query."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from belltower import log
 from belltower.clock import Clock
@@ -25,12 +25,20 @@ _log = log.get("notify")
 
 _PAGE = 1_000
 
+RELEASED = "released"
+"""Why a delivery is pending that was held before."""
+
 # Whole pages of the index, so that a page is short however few of its rows are held.
 _ROWS = """
 SELECT channel, address, id, state, reason FROM notice_delivery
 WHERE notice = :notice AND revision = :revision AND (channel, address) > (:channel, :address)
 ORDER BY channel, address LIMIT :count
 """
+_LOOK = 5.0
+"""Seconds between looks whether a decision was begun and not ended."""
+
+_DECIDING = "UPDATE notice SET deciding = :reason WHERE notice = :notice AND revision = :revision"
+_DECIDED = "SELECT notice, revision, deciding FROM notice WHERE deciding <> '' ORDER BY notice, revision"
 _RELEASED_AT = "UPDATE notice SET released_at = :at WHERE notice = :notice AND revision = :revision"
 _DECIDE = """
 UPDATE notice_delivery SET state = :state, reason = :reason, due_at = 0, passed = 0
@@ -68,13 +76,21 @@ class Held:
     async def send(self, notice: NoticeId, by: PersonId) -> int:
         """Have what is held of the notice sent after all; how many that are. Asking twice sends once.
 
-        A kill in between leaves the rest held. Raises `Refused`: `by` may not, or it is not to be said any more.
+        A kill in between leaves the rest to `run`. Raises `Refused`: `by` may not, or it is not to be said any more.
         """
         return await self._decide(notice, by, send=True)
 
     async def leave(self, notice: NoticeId, by: PersonId) -> int:
         """Leave what is held of the notice unsent for good. Raises `Refused`: `by` may not."""
         return await self._decide(notice, by, send=False)
+
+    async def run(self) -> None:
+        """For ever: carry out the rest of what was decided, where a kill or the disk came in between."""
+        while True:
+            async with self._one_at_a_time:
+                for notice, revision, reason in await self._database.read(_DECIDED):
+                    await self._carry_out(NoticeId(notice), revision, reason)
+            await asyncio.sleep(_LOOK)
 
     async def _decide(self, notice: NoticeId, by: PersonId, *, send: bool) -> int:
         kept = await order_of(self._database, notice)
@@ -84,6 +100,10 @@ class Held:
         async with self._one_at_a_time:
             if send:
                 await self._check(kept)
+            begun = {(row[0], row[1]): row[2] for row in await self._database.read(_DECIDED)}
+            reason = begun.get((kept.order.notice, kept.order.revision))
+            if reason is not None:
+                await self._carry_out(kept.order.notice, kept.order.revision, reason)
             return await self._write(kept, by, send=send)
 
     async def _check(self, kept: KeptOrder) -> None:
@@ -98,11 +118,14 @@ class Held:
 
     async def _write(self, kept: KeptOrder, by: PersonId, *, send: bool) -> int:
         order, now = kept.order, self._clock.now()
-        pages = [page async for page in self._held(kept) if page]
+        pages = [page async for page in self._held(order.notice, order.revision) if page]
         count = sum(map(len, pages))
         if not count:
             return 0
+        reason = RELEASED if send else LEFT
         tx = Transaction()
+        tx.add(_DECIDING, reason=reason, notice=order.notice, revision=order.revision)
+        tx.rows(_DECIDE, _rows(pages[0], reason))
         if send:
             tx.add(_RELEASED_AT, at=now, notice=order.notice, revision=order.revision)
         decided = HeldDecided(
@@ -116,25 +139,36 @@ class Held:
         fact = Draft(id=self._ids.fact(), at=now, subject=order.incident or order.notice, fact=decided)
         if await self._journal.commit(tx, [fact]) is Durability.UNRECORDED:
             raise StoreError("who decided could not be written down")
-        state, reason = (State.PENDING, "released") if send else (State.REFUSED, LEFT)
-        for page in pages:
-            tx = Transaction()
-            tx.rows(_DECIDE, [(state.value, reason, id_) for id_ in page])
-            await self._database.submit(tx, priority=Priority.BULK)
-        self._tally.forget(order.notice, order.revision)
-        self._bell()
+        await self._carry_out(order.notice, order.revision, reason)
         _log.info("held_decided", notice=order.notice, person=by, sent=send, count=count)
         return count
 
-    async def _held(self, kept: KeptOrder) -> AsyncIterator[list[DeliveryId]]:
+    async def _carry_out(self, notice: NoticeId, revision: int, reason: str) -> None:
+        async for page in self._held(notice, revision):
+            if page:
+                tx = Transaction()
+                tx.rows(_DECIDE, _rows(page, reason))
+                await self._database.submit(tx, priority=Priority.BULK)
+        tx = Transaction()
+        tx.add(_DECIDING, reason="", notice=notice, revision=revision)
+        await self._database.submit(tx, priority=Priority.BULK)
+        self._tally.forget(notice, revision)
+        self._bell()
+
+    async def _held(self, notice: NoticeId, revision: int) -> AsyncIterator[list[DeliveryId]]:
         channel = address = ""
         while rows := await self._database.read(
             _ROWS,
-            notice=kept.order.notice,
-            revision=kept.order.revision,
+            notice=notice,
+            revision=revision,
             channel=channel,
             address=address,
             count=_PAGE,
         ):
             channel, address = rows[-1][:2]
             yield [DeliveryId(row[2]) for row in rows if (row[3], row[4]) == (State.REFUSED, TOO_LATE)]
+
+
+def _rows(page: Sequence[DeliveryId], reason: str) -> list[tuple[str, str, str]]:
+    state = State.PENDING if reason == RELEASED else State.REFUSED
+    return [(state.value, reason, id_) for id_ in page]

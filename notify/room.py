@@ -276,6 +276,7 @@ class NotifyRoom:
         tasks.append(crew.mendable("notify.promises", self.promises.run))
         tasks.append(crew.mendable("notify.neighbours", self.neighbours.follow))
         tasks.append(crew.mendable("notify.proofs", self.proofs.run))
+        tasks.append(crew.mendable("notify.held", self.held.run))
         tasks.append(crew.mendable("notify.ready", self.readying.follow))
         tasks.append(crew.mendable("notify.readying", self.readying.run))
         return tasks

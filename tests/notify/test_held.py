@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 
 from belltower.clock import Instant
-from belltower.errors import NotFound, NotPermitted, WrongState
+from belltower.errors import NotFound, NotPermitted, StoreError, WrongState
 from belltower.ids import NoticeId, PersonId
 from belltower.incident.facts import HeldDecided, Mode
 from belltower.people.grant import nobody
-from notify.channels.channel import Settled
 from notify.provider import Pace, Provider
 from tests.notify.test_providers import Carrier
 from tests.peers.desk import DeskOptions, desk, order, staff
@@ -91,23 +90,56 @@ async def test_what_does_not_stand_any_more_is_not_sent_late(options: DeskOption
         assert [] == await decided(running)
 
 
-async def test_a_kill_after_the_word_leaves_the_rest_held_and_asking_again_sends_it(
-    options: DeskOptions,
+@pytest.mark.parametrize(("send", "became"), [(True, "accepted"), (False, "refused")])
+async def test_a_kill_after_the_word_leaves_nothing_held_and_no_second_word(
+    options: DeskOptions, monkeypatch: pytest.MonkeyPatch, send: bool, became: str
 ) -> None:
-    """The word is written first; what was not released by then still stands as held."""
-    sent: list[str] = []
-    async with desk(options, people=staff(4, kinds=("sms",)), channels=provider(Carrier())) as running:
+    """The word and its first rows are one commit; the rest is done after the next start, by nobody's word but that."""
+    monkeypatch.setattr("notify.held._PAGE", 2)
+    people = staff(7, kinds=("sms",))
+    async with desk(options, people=people, channels=provider(Carrier())) as running:
         await running.is_ordered(order(), at=late(running))
-        await running.is_settled(4)
-        rows = await running.rows()
-        async with running.database.begin() as tx:  # what a kill in the middle leaves
-            tx.add("UPDATE notice SET released_at = :at", at=running.clock.now())
-            tx.add("UPDATE notice_delivery SET state = 'pending', due_at = 0 WHERE id = :id", id=rows[0].id)
-    channel = Carrier(lambda message: sent.append(message.address) or Settled())
-    async with desk(options, people=staff(4, kinds=("sms",)), channels=provider(channel)) as running:
-        await running.is_settled(4)
-        assert 1 == len(sent)
-        assert 3 == await running.room.held.send(FIRST, RUTH)
-        await running.is_settled(4)
+        await running.is_settled(7)
+        held = running.room.held
 
-    assert 4 == len(sent) == len(set(sent))
+        async def killed(*_given: object) -> None:
+            raise StoreError("killed")
+
+        monkeypatch.setattr(held, "_carry_out", killed)
+        with pytest.raises(StoreError, match="killed"):
+            await (held.send if send else held.leave)(FIRST, RUTH)
+        begun = [row for row in await running.rows() if row.reason != "too_late"]
+    assert 2 == len(begun)
+
+    channel = Carrier()
+    async with desk(options, people=people, channels=provider(channel)) as running:
+        async with asyncio.timeout(20):
+            while "too_late" in {row.reason for row in await running.rows()}:  # noqa: ASYNC110 - its own loop works
+                await asyncio.sleep(0.05)
+        await running.is_settled(7)
+        assert 0 == await running.room.held.send(FIRST, RUTH)
+        rows = await running.rows()
+        words = [(one.sent, one.deliveries) for one in await decided(running)]
+        deciding = await running.database.read("SELECT deciding FROM notice")
+
+    assert [(send, 7)] == words
+    assert {became} == {row.state for row in rows}
+    assert [("",)] == deciding
+    assert len(channel.asked) == len(set(channel.asked))
+
+
+async def test_a_second_word_before_the_rest_is_done_ends_the_first(
+    options: DeskOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever presses first is written down; the other finds nothing held."""
+    monkeypatch.setattr("notify.held._PAGE", 2)
+    async with desk(options, people=staff(5, kinds=("sms",)), channels=provider(Carrier())) as running:
+        await running.is_ordered(order(), at=late(running))
+        await running.is_settled(5)
+        held = running.room.held
+        async with held._one_at_a_time, running.database.begin() as tx:  # what a kill in the middle leaves
+            tx.add("UPDATE notice SET deciding = 'left'")
+
+        assert 0 == await held.send(FIRST, RUTH)
+        assert {("refused", "left")} == {(row.state, row.reason) for row in await running.rows()}
+        assert [] == await decided(running)
