@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from collections.abc import AsyncIterator
@@ -31,6 +32,7 @@ from belltower.people.roster import (
     SchoolClass,
     SchoolKey,
 )
+from belltower.people.search import NameIndex
 from belltower.people.store import RosterStore
 from belltower.people.taking import Taking
 from belltower.people.vault import Vault, new_ring
@@ -212,6 +214,33 @@ async def test_near_identical_names_of_one_school_warn_wherever_one_is_picked(
     assert "born 7 Jan 2015, grade 06" in html
     _, html = await ruth.get(f"/people/{await known(school, 'student/6')}")
     assert "Nearly the same name" not in html
+
+
+async def test_the_loop_turns_between_any_two_of_a_long_list(
+    ruth: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them is compared with a whole school: nothing else of the desk waits for all of them."""
+    turns: list[int] = [0]
+    seen: list[int] = []
+    close_to = NameIndex.close_to
+
+    def counted(index: NameIndex, person: PersonId) -> list[PersonId]:
+        seen.append(turns[0])
+        return close_to(index, person)
+
+    async def turning() -> None:
+        while True:
+            turns[0] += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(NameIndex, "close_to", counted)
+    async with asyncio.TaskGroup() as group:
+        beside = group.create_task(turning())
+        _, html = await ruth.post("/people", name="keller")
+        beside.cancel()
+
+    assert len(found_in(html)) == len(seen) > 1
+    assert sorted(set(seen)) == seen
 
 
 async def test_a_record_names_where_everything_is_from_and_what_was_changed_by_hand(
