@@ -66,6 +66,8 @@ class SMTPChannel:
                 while not await self._tried(letter):
                     letter = Letter(sender=self._sender, recipient=recipient, data=data)
         except (TimeoutError, OSError, UnicodeError) as error:
+            if letter.answered:  # in the very turn of the loop in which the time was up
+                return _answer(letter.taken.result())
             reason = "timeout" if isinstance(error, TimeoutError) else type(error).__name__
             if letter.exposed:
                 return Uncertain(reason=f"no_answer:{reason}")

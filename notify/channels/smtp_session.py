@@ -53,6 +53,11 @@ class Letter:
         self.exposed = False
         """Whether the whole of it has left and the final answer has not come: only then nobody knows."""
 
+    @property
+    def answered(self) -> bool:
+        """Whether the server has said how far it came."""
+        return self.taken.done() and not self.taken.cancelled() and self.taken.exception() is None
+
     def settle(self, taken: Taken) -> None:
         """So far it came."""
         self.exposed = False

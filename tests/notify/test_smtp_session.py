@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import time
 from base64 import b64decode
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from belltower.errors import Malformed, Uncertain, Unreachable
 from belltower.ids import DeliveryId, NoticeId
-from notify.channels.channel import Message
+from notify.channels.channel import Message, Settled
 from notify.channels.smtp import SMTPChannel
 from notify.channels.smtp_replies import Replies, Reply
 from notify.channels.smtp_session import Letter, SMTPSession, Taken
@@ -28,6 +29,16 @@ FROM, TO, MAIL = b"bell@school.example", b"a@b.example", b"Subject: x\r\n\r\nhel
 
 def letter(data: bytes = MAIL) -> Letter:
     return Letter(sender=FROM, recipient=TO, data=data)
+
+
+def mail(n: int = 1) -> Message:
+    return Message(
+        delivery=DeliveryId(f"dlv_{n}"),
+        notice=NoticeId("ntc_1"),
+        revision=1,
+        address=f"p{n}@school.example",
+        body="Help has been asked for.\n",
+    )
 
 
 @given(
@@ -229,24 +240,38 @@ async def test_of_many_mails_over_connections_that_break_each_is_sent_once_or_un
         )
         channel = SMTPChannel(settings=settings)
         await channel.open()
-        answers = await asyncio.gather(
-            *(
-                channel.send(
-                    Message(
-                        delivery=DeliveryId(f"dlv_{n}"),
-                        notice=NoticeId("ntc_1"),
-                        revision=1,
-                        address=f"p{n}@school.example",
-                        body="Help has been asked for.\n",
-                    )
-                )
-                for n in range(60)
-            )
-        )
+        answers = await asyncio.gather(*(channel.send(mail(n)) for n in range(60)))
         await channel.close()
 
     assert 60 == len(set(taken)) == len(taken)
     assert Counter({"Settled": 60 - 8, "Uncertain": 8}) == Counter(type(one).__name__ for one in answers)
+
+
+async def test_an_answer_in_the_turn_in_which_the_time_is_up_is_an_answer() -> None:
+    """A loop that was held up finds both at once. A mail that was taken must not be tried again."""
+    limit = 0.3
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail\r\n")
+        await reader.readline()
+        writer.write(b"250-mail\r\n250 PIPELINING\r\n")
+        await reader.readuntil(b"DATA\r\n")
+        writer.write(b"250 fine\r\n250 fine\r\n354 go on\r\n")
+        await reader.readuntil(b"\r\n.\r\n")
+        writer.write(b"250 taken\r\n")
+        time.sleep(limit)  # noqa: ASYNC251 - the loop is held up
+        await reader.read()
+
+    async with peer(behave) as port:
+        settings = SMTPSettings(
+            host="localhost", port=port, from_="bell@school.example", security="none", timeout=limit
+        )
+        channel = SMTPChannel(settings=settings)
+        await channel.open()
+        answer = await channel.send(mail())
+        await channel.close()
+
+    assert Settled(reason="smtp:250") == answer
 
 
 async def test_only_after_the_final_dot_does_nobody_know() -> None:
