@@ -154,6 +154,10 @@ def read_ring(path: Path) -> KeyRing:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             raw = file.read(1 << 16)
+    except FileNotFoundError as error:
+        raise SettingsError(
+            f"key ring {path}: not there; take it from the backup (where there never was one, the desk lane makes it at its start)"
+        ) from error
     except OSError as error:
         raise SettingsError(f"key ring {path}: {error.strerror}") from error
     if mode & (stat.S_IRWXG | stat.S_IRWXO):

@@ -158,16 +158,11 @@ def forget(config: Path, *, as_json: bool) -> None:
 
 @asynccontextmanager
 async def _keys(config: Path) -> AsyncIterator[Keys]:
-    """The keys of the settings' desk database, beside the lane that may be running."""
-    from belltower.errors import NotFound
+    """The keys of the settings' desk database, beside the lane that may be running. Raises `NotFound`, `SettingsError`."""
     from gateway.beside import desk_database
     from gateway.cli.journal_reading import settings_of
     from gateway.keys import Keys
 
     settings = settings_of(config)
-    if not settings.people_keys.exists():
-        raise NotFound(
-            f"key ring {settings.people_keys}: not there; the desk lane makes it when it first starts"
-        )
     async with desk_database(settings) as database:
         yield Keys(database=database, key_ring=settings.people_keys)

@@ -17,7 +17,8 @@ async def at_the_desk(
 ) -> T:
     """Do `work` with the rosters of a settings file: `by` is whoever acts, and has `right`; "" for nobody.
 
-    Raises `NotFound`: there is no desk yet, or `by` is nobody; `NotPermitted`.
+    Raises `NotFound`: there is no desk yet, or `by` is nobody; `NotPermitted`; `SettingsError`: the key ring
+    is not there.
     """
     from belltower.people.store import RosterStore
     from belltower.people.vault import Vault, read_ring

@@ -7,11 +7,12 @@ import json
 from pathlib import Path
 
 import pytest
+from click import Command
 from click.testing import CliRunner
 from msgspec.structs import replace
 
 from belltower.clock import Instant, SystemClock
-from belltower.errors import NotFound, NotPermitted, Refused
+from belltower.errors import NotFound, NotPermitted, Refused, SettingsError
 from belltower.ids import PersonId
 from belltower.people.generator import generate
 from belltower.people.grant import Grant
@@ -20,6 +21,7 @@ from belltower.people.taking import Taking
 from belltower.store import open_database
 from gateway import migration
 from gateway import settings as settings_file
+from gateway.cli.keys import command as keys
 from gateway.cli.people import command
 from gateway.cli.roster_review import command as review
 from gateway.cli.roster_taking import known
@@ -183,3 +185,21 @@ def test_contacts_that_may_be_the_same_person_are_listed_and_answered(config: Pa
 
     ask(config, one["question"], "keep", "--by", "p01", of=review)
     assert [] == ask(config, of=review)
+
+
+@pytest.mark.parametrize(
+    ("words", "of"),
+    [(("search", "Adler"), command), ((), review), (("list",), keys), (("turn",), keys)],
+    ids=["people search", "roster review", "keys list", "keys turn"],
+)
+def test_a_lost_key_ring_is_asked_for_from_the_backup(
+    config: Path, words: tuple[str, ...], of: Command
+) -> None:
+    """Before there was a desk that is said; with one, not that there is none."""
+    with pytest.raises(NotFound, match="there is no desk yet"):
+        ask(config, *words, of=of)
+    asyncio.run(take(config, DISTRICT))
+    settings_file.load(config, secrets=frozenset()).people_keys.unlink()
+
+    with pytest.raises(SettingsError, match=r"people\.keys: not there; take it from the backup"):
+        ask(config, *words, of=of)
