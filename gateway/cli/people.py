@@ -335,6 +335,7 @@ def _pair(pair: Pair, found: PersonRecord) -> dict[str, Any]:
         "outside": pair.word.outside,
         "sealed": pair.sealed,
         "close": pair.close,
+        "read_both": pair.read_both,
         "link": None
         if link is None
         else {

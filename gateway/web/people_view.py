@@ -63,6 +63,7 @@ _VERDICTS = {
     Says.NOTHING: ("unknown", "Nobody has said: counts as no"),
 }
 _ASK = "Do not release: ask the director"
+_READ_BOTH = "Not without a person who reads both records"
 _ONLY_STUDENTS = frozenset({HandField.GRADE})
 
 
@@ -211,6 +212,8 @@ def pair_view(pair: Pair, found: PersonRecord, names: Names, zone: tzinfo, *, se
     """One student and one adult; of what is sealed only the verdict, but for who may see that it exists."""
     hidden = pair.sealed and not sealed_shown
     stage, verdict = _VERDICTS[pair.word.says]
+    if pair.read_both:
+        verdict = _READ_BOTH
     if hidden:
         verdict = _ASK if pair.word.says is not Says.YES else verdict
     papers = [

@@ -291,6 +291,32 @@ async def test_a_paper_decides_until_its_last_day_and_then_a_person_reads_it(
     assert "Nobody has said: counts as no" in html
 
 
+async def test_a_yes_beside_the_no_of_nearly_the_same_name_is_for_a_person_who_reads_both(
+    ruth: Visitor, school: House
+) -> None:
+    """P15, P22: on the student's record and on the adult's; who is somebody else keeps theirs."""
+    ana, rosa = await known(school, "student/1"), await known(school, "contact/9")
+    at = f"/people/{ana}"
+    form = {"source": "guardian-form", "may_collect": "yes"}
+    await ruth.post(f"{at}/collecting", at, adult=rosa, **form)
+    await ruth.post(f"{at}/collecting", at, adult_name="Rex Doe", **form)
+    _, html = await ruth.get(at)
+    assert 2 == html.count("<b>May collect today</b>")
+
+    order = {"source": "court-order", "may_collect": "no"}
+    await ruth.post(f"{at}/collecting", at, adult_name="Rosa Nunez", **order)
+    _, html = await ruth.get(at)
+    assert (1, 1, 1) == tuple(
+        html.count(f"<b>{verdict}</b>")
+        for verdict in ("May collect today", "Not without a person who reads both records", "May not collect")
+    )
+    _, html = await ruth.get(f"/people/{rosa}")
+    assert "<b>Not without a person who reads both records</b>" in html
+    assert "May collect today" not in html
+    assert 1 == html.count("<b>Not without")
+    assert "Rex Doe" not in html
+
+
 async def test_a_sealed_order_is_a_verdict_without_a_reason_for_all_but_few(
     ruth: Visitor, school: House
 ) -> None:
