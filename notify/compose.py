@@ -348,6 +348,8 @@ class Composer:
             raise Changed(
                 f"The audience has changed: {seen} people when you looked, {now} now. Nothing was sent: look again."
             )
+        if not now:
+            raise WrongState("Nobody is meant by its audience. Nothing was sent: write it for others.")
         return fresh
 
     async def _placed(self, draft: Draft) -> Placed:

@@ -13,7 +13,7 @@ from belltower.clock import Clock
 from belltower.errors import NotPermitted, Refused
 from belltower.ids import Ids, IncidentId, NoticeId, PersonId, VerbId
 from belltower.people.grant import Right
-from gateway.web.compose_view import DraftView, chosen, draft_view, lists, spoken_forecast
+from gateway.web.compose_view import DraftView, chosen, draft_view, lists, spoken_forecast, unknown
 from gateway.web.desk import Names
 from gateway.web.ledger import NoticeRoom
 from gateway.web.live import Live
@@ -139,8 +139,12 @@ class ComposePages:
     async def _write(self, request: web.Request) -> web.Response:
         session = await require(request, Right.NOTICE_WRITE, None)
         form = await request.post()
+        choice = chosen(form, self._clock.now())
+        schools, classes = await self._room.roster.schools_and_classes()
+        if fault := unknown(choice.rule, schools=schools, classes=classes):
+            return await self._form(request, session, fault, status=409)
         try:
-            draft = await self._composer.write(verb(form), chosen(form, self._clock.now()), session.person)
+            draft = await self._composer.write(verb(form), choice, session.person)
         except NotPermitted:
             raise
         except Refused as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
 
@@ -186,6 +186,18 @@ def chosen(form: MultiDictProxy[Any], now: Instant) -> Choice:
         routine=bool(form.get("routine")),
         families_of_exercise=bool(form.get("of_exercise")),
     )
+
+
+def unknown(rule: AudienceRule, *, schools: Collection[str], classes: Collection[str]) -> str:
+    """What the rule names that there is not, and so would mean nobody; "" where there is all of it."""
+    for word, named, known in (
+        ("role", rule.roles, ROLES),
+        ("school", rule.schools, schools),
+        ("class", rule.classes, classes),
+    ):
+        if lost := sorted(named - set(known)):
+            return f'There is no {word} "{lost[0][:64]}" in the lists. Choose again: nothing was written.'
+    return ""
 
 
 def _rule(form: MultiDictProxy[Any]) -> AudienceRule:

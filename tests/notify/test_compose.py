@@ -84,6 +84,17 @@ async def test_an_audience_that_changed_by_more_than_a_tenth_is_looked_at_again(
         assert 1 == len(await it.ordered())
 
 
+async def test_a_notice_that_means_nobody_is_not_sent(options: DeskOptions) -> None:
+    """Whoever sends it believes that somebody reads it: a class that is gone, or that never was."""
+    async with writing(options, guardian(1)) as it:
+        draft = await it.draft(rule=AudienceRule(roles=frozenset({"guardian"}), classes=frozenset({"nope"})))
+        with pytest.raises(WrongState, match="Nobody is meant"):
+            await it.composer.ask(draft.id, RUTH, seen=0)
+        ordered = await it.ordered()
+
+    assert (0, []) == (draft.counted.people, ordered)
+
+
 @pytest.mark.parametrize(
     ("seen", "now", "again"),
     [(100, 110, False), (100, 111, True), (100, 90, False), (100, 89, True), (0, 1, True), (0, 0, False)],

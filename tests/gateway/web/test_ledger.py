@@ -137,6 +137,25 @@ async def test_families_are_called_by_the_rosters_names(house: House) -> None:
     assert "Gil Guardian" in html
 
 
+@pytest.mark.parametrize("named", [{"role": "nope"}, {"class": "nope"}, {"school": "nope"}])
+async def test_a_notice_is_written_for_nobody_that_there_is_not(house: House, named: dict[str, str]) -> None:
+    """A key that stands in no list would be an audience that means nobody; the form comes back and says which."""
+    fields = {"template": "families-notice", "audience": "own:", "role": "guardian"} | named
+    async with (
+        noticing(house, families=(adult(1, role="guardian"),)),
+        living(house) as address,
+        browser() as session,
+    ):
+        form = form_token(await enter(session, address, house))
+        verb = "vrb_" + "0" * 26
+        status, html = await send(session, address, "/notices/new", form=form, verb=verb, **fields)
+        written = await house.notices.composer.drafts.open(9)
+
+    (word,) = named
+    assert (409, True) == (status, f"There is no {word} &#34;nope&#34; in the lists." in html)
+    assert [] == written
+
+
 async def test_what_cannot_be_read_is_never_an_empty_ledger(house: House) -> None:
     """W15: the page says that it cannot read; so does the list, and the file does not begin."""
     async with noticing(house, *STAFF) as school:
