@@ -6,10 +6,14 @@ import asyncio
 import json
 from pathlib import Path
 
+import pytest
+
 from belltower.people.generator import Form, generate, write
 from belltower.tasks import Crew
 from gateway import settings as settings_file
 from gateway import site_package
+from gateway.cli import roster_taking
+from gateway.cli.roster_taking import Take, taken
 from gateway.desk_lane import DeskLane
 from tests.gateway.cli.house import belltower, house
 
@@ -68,10 +72,13 @@ async def test_a_roster_comes_in_force_beside_the_running_desk_and_one_that_take
     assert (77, True) == (nobody.returncode, "--by xx" in nobody.stderr)
 
 
-def test_before_the_desk_has_ever_run_it_is_written_and_waits(tmp_path: Path) -> None:
+def test_before_the_desk_has_ever_run_it_is_written_and_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The key ring is made; the desk lane puts it in force when it starts."""
-    config = house(tmp_path)
-    code, said = told(config, export(tmp_path, "small.zip", students=3))
+    monkeypatch.setattr(roster_taking, "IN_FORCE_WITHIN", 0.5)
+    take = Take(config=house(tmp_path), path=export(tmp_path, "small.zip", students=3), source="sis")
+    said, code = taken(take)
 
     assert (0, 1, False) == (code, said["revision"], said["in_force"])
     assert (tmp_path / "var" / "people.keys").exists()
