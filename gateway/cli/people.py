@@ -129,13 +129,21 @@ def show(config: Path, person: str, *, as_json: bool) -> None:
         click.echo(f"  {written['written']}: from {_origin(written['from'])}")
     table(
         "Who may collect today" if told["kind"] == "student" else "Whom they may collect today",
-        ("person", "name", "verdict", "on the word of", "records"),
+        ("person", "name", "verdict", "on the word of"),
         [
-            (one["person"], one["name"], one["says"].upper(), one["source"] or "", ", ".join(one["records"]))
+            (
+                one["person"],
+                one["name"],
+                "READ BOTH" if one["read_both"] else one["says"].upper(),
+                one["source"] or "",
+            )
             for one in told["collecting"]
         ],
-        whole=("person", "records"),
+        whole=("person", "verdict"),
     )
+    records = [(record, one["name"]) for one in told["collecting"] for record in one["records"]]
+    if records:
+        table("Written down by hand", ("record", "of"), records, whole=("record",))
 
 
 @command.command("set")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -165,6 +167,34 @@ def test_what_is_sealed_is_written_and_ended_by_those_only_who_may_see_that_it_e
     records = next(one["records"] for one in shown["collecting"] if one["person"] == people[MOTHER.key])
     assert [sealed["record"]] == records
     ask(config, "end-collect", sealed["record"], "--by", MEI)
+
+
+def test_a_verdict_stands_whole_in_a_narrow_terminal_with_each_record_below(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """80 columns, ids of 30 letters, two records of one adult, and another adult of nearly the same name."""
+    people = asyncio.run(take(config, DISTRICT))
+    link = next(one for one in DISTRICT.links if one.adult == MOTHER.key)
+    student, mother = people[link.student], people[MOTHER.key]
+    written = ("collect", student, "--paper", "guardian-form", "--by", "p01", "--says")
+    records = [ask(config, *written, "yes", "--adult", mother)[0]["record"] for _ in range(2)]
+    ask(config, *written, "yes", "--adult-name", "Rex Doe")
+    ask(config, *written, "no", "--adult-name", f"{MOTHER.given} {MOTHER.family}")
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr(sys, "stdout", screen := Terminal())
+    command.main(["show", student, "--config", str(config)], standalone_mode=False)
+    lines = screen.getvalue().splitlines()
+
+    assert [] == [line for line in lines if len(line.rstrip()) > 80]
+    assert 1 == sum(mother in line and "READ BOTH" in line for line in lines)
+    assert {"YES", "NO"} <= {word for line in lines for word in line.split()}
+    assert [1, 1] == [sum(record in line for line in lines) for record in records]
 
 
 def test_contacts_that_may_be_the_same_person_are_listed_and_answered(config: Path) -> None:
