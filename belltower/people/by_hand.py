@@ -23,6 +23,8 @@ MANY = 8
 """Telephone numbers, or mailboxes, that one person may have by hand."""
 LONGEST = 200
 """Letters of the longest value."""
+OLDEST = 120
+"""Years that nobody is older than."""
 
 
 class HandField(StrEnum):
@@ -143,21 +145,23 @@ def overruled(before: Human | Link, after: Human | Link, fields: Fields) -> tupl
     )
 
 
-def checked(name: HandField, values: Sequence[str], *, region: str = "US") -> tuple[list[str], list[str]]:
+def checked(
+    name: HandField, values: Sequence[str], *, today: date, region: str = "US"
+) -> tuple[list[str], list[str]]:
     """The values as they are kept, and telephone numbers in E.164 too. Raises `Refused`, saying what to write."""
     given = [" ".join(unicodedata.normalize("NFC", one).split()) for one in values]
     given = list(dict.fromkeys(one for one in given if one))
     if any(len(one) > LONGEST or not one.isprintable() for one in given):
         raise Refused(f"{name.value}: write at most {LONGEST} letters, without control characters.")
     if len(given) > (MANY if name in LISTS else 1):
-        raise Refused(f"{name.value}: write at most {MANY if name in LISTS else 1}.")
+        raise Refused(f"{name.value}: write {f'at most {MANY} values' if name in LISTS else 'one value'}.")
     match name:
         case HandField.PHONES:
             return given, _e164(given, region)
         case HandField.EMAILS:
             _mailboxes(given)
         case HandField.BIRTH_DATE:
-            _day(given)
+            _born(given, today)
         case HandField.MAY_COLLECT:
             if given and given[0] not in set(MayCollect):
                 raise Refused("may_collect: write yes, no or conditional.")
@@ -188,9 +192,13 @@ def _mailboxes(given: Iterable[str]) -> None:
             raise Refused(f"emails: {one!r} is no mailbox; write name@place.example.")
 
 
-def _day(given: Sequence[str]) -> None:
-    try:
-        for one in given:
-            date.fromisoformat(one)
-    except ValueError:
-        raise Refused("birth_date: write year-month-day, 2015-03-09.") from None
+def _born(given: Iterable[str], today: date) -> None:
+    for one in given:
+        try:
+            born = date.fromisoformat(one)
+        except ValueError:
+            raise Refused("birth_date: write year-month-day, 2015-03-09.") from None
+        if born > today:
+            raise Refused(f"birth_date: {one} is still to come; look at the year.")
+        if (born.year + OLDEST, born.month, born.day) < (today.year, today.month, today.day):
+            raise Refused(f"birth_date: {one} is more than {OLDEST} years ago; look at the year.")

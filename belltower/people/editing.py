@@ -7,7 +7,7 @@ from datetime import date
 
 from msgspec import Struct
 
-from belltower.clock import Clock
+from belltower.clock import Clock, aware
 from belltower.errors import Conflict, NotFound, Refused, WrongState
 from belltower.ids import Ids, PersonId, VerbId
 from belltower.people.by_hand import LONGEST, HandField, HandValue, checked, pair, said
@@ -65,7 +65,7 @@ class Editing:
 
         Raises `NotFound`, and `Refused` for a value that cannot be.
         """
-        given, e164 = checked(name, values, region=self._region)
+        given, e164 = checked(name, values, today=aware(self._clock.now()).date(), region=self._region)
         loaded = await self._loaded(person, name, adult)
         subject = _subject(person, adult)
         value = HandValue(

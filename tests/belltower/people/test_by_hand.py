@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from belltower.errors import NotFound, Refused
 from belltower.ids import Ids, PersonId
-from belltower.people.by_hand import HandField
+from belltower.people.by_hand import HandField, checked
 from belltower.people.collecting import Says, collecting
 from belltower.people.editing import Editing, Paper
 from belltower.people.person import ContactKind
@@ -167,7 +167,7 @@ async def test_an_adult_whom_no_roster_knows_has_a_name_of_their_own(memory) -> 
 
 
 async def test_what_cannot_be_is_refused_with_what_to_write(memory) -> None:  # noqa: F811
-    """A telephone number that is none, a mailbox that is none, a person whom nobody knows."""
+    """A telephone number or a mailbox that is none, a birth date of nobody (it is 1 January 1970), a person whom nobody knows."""
     await take(memory, DISTRICT)
     person, hands = await somebody(memory), editing(memory)
     for name, values, why in (
@@ -175,12 +175,17 @@ async def test_what_cannot_be_is_refused_with_what_to_write(memory) -> None:  # 
         (HandField.EMAILS, ["nobody"], "no mailbox"),
         (HandField.BIRTH_DATE, ["3/9/2015"], "year-month-day"),
         (HandField.FAMILY, [" "], "needs a name"),
-        (HandField.LANGUAGE, ["es", "en"], "at most 1"),
+        (HandField.BIRTH_DATE, ["1970-01-02"], "still to come"),
+        (HandField.BIRTH_DATE, ["1849-12-31"], "more than 120 years ago"),
+        (HandField.LANGUAGE, ["es", "en"], "write one value"),
+        (HandField.EMAILS, [f"{one}@example.org" for one in range(9)], "at most 8 values"),
         (HandField.GIVEN, ["A\x00"], "control characters"),
         (HandField.MAY_COLLECT, ["yes"], "of a student and an adult"),
     ):
         with pytest.raises(Refused, match=why):
             await hands.set("vrb_1", person, name, values, by=RUTH)
+    for day in ("1850-01-01", "1970-01-01"):
+        assert ([day], []) == checked(HandField.BIRTH_DATE, [day], today=date(1970, 1, 1))
     with pytest.raises(NotFound):
         await hands.set("vrb_1", PersonId("per_0"), HandField.GIVEN, ["A"], by=RUTH)
     student = (await memory.links_of(person))[0].student
