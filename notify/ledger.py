@@ -93,6 +93,10 @@ class Ledger:
         while len(known) > _REMEMBERED:
             known.popitem(last=False)
 
+    def meet(self, deliveries: Iterable[Delivery]) -> None:
+        """Rows as the store has them, which lags behind while the disk is ill: what is known of a row already stays."""
+        self.remember([one for one in deliveries if one.id not in self._known])
+
     def note(self, evidence: Evidence, *, due_at: Instant | None = None) -> None:
         """Write this down soon. A kill before that leaves the row as it is, which says less, never more."""
         self._learned.append(_Learned(evidence=evidence, due_at=due_at or _AT_ONCE))

@@ -496,7 +496,7 @@ class Sender:
                     return  # the store lags behind the ledger; the next look begins again
                 seen.update(one.id for one in some)
                 self._at("sender.dropping")
-                self._ledger.remember(some)
+                self._ledger.meet(some)
                 await asyncio.gather(
                     *(
                         self._ledger.learn(Evidence(delivery=one.id, state=state, reason=reason))

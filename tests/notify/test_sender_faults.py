@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from belltower.errors import StoreError
+from belltower.incident.facts import DeliverySettled
 from belltower.store import SQLValue
 from belltower.values import Secret
 from gateway.carrier_records import ACCOUNT, TOKEN
 from notify.channels.channel import Later, Message, Settled
 from notify.channels.smtp import SMTPChannel
 from notify.channels.twilio_sms import TwilioSMS
+from notify.delivery import Evidence, State
 from notify.provider import Pace, Provider
 from notify.settings import SMTPSettings, TwilioSettings
 from tests.invariants import Taken, i4, i5, settled_honestly
@@ -141,6 +143,34 @@ async def test_r19_what_is_superseded_is_cancelled_and_nothing_goes_backward(
                 load.deliveries for state, load in counts["sms"].items() if state.value == "superseded"
             )
             assert states[f"ntc_00{n}", "superseded"] == superseded
+
+
+async def test_rows_that_an_ill_disk_shows_late_are_neither_counted_nor_told_twice(
+    options: DeskOptions,
+) -> None:
+    """What was learned stands in the spool; the rows, read again meanwhile, still say pending."""
+    options.kinds, options.pace = ("sms",), Pace(per_second=0.05)
+    async with desk(options) as running:
+        ledger, tables = running.room.ledger, running.room.tables
+        await running.is_ordered(order())
+        pending: list[str] = []
+
+        async def most_wait() -> bool:
+            pending[:] = [row.id for row in await running.rows() if row.state == "pending"]
+            return len(pending) >= 8
+
+        await becomes(most_wait, within=10)
+        late = await tables.of(pending)
+        await ledger.counts("ntc_001", 1)
+        for _ in range(2):
+            ledger.meet(late.values())
+            for one in pending:
+                await ledger.learn(Evidence(delivery=one, state=State.SUPERSEDED, reason="ntc_002"))
+
+        counts = (await ledger.counts("ntc_001", 1))["sms"]
+        told = [fact.delivery for fact in await running.facts() if isinstance(fact, DeliverySettled)]
+        assert len(pending) == counts[State.SUPERSEDED].deliveries
+        assert all(1 == told.count(one) for one in pending)
 
 
 @pytest.mark.parametrize(
