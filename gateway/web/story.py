@@ -68,6 +68,8 @@ class Tally(Struct, frozen=True, kw_only=True):
     people: int = 0
     deliveries: int = 0
     unreachable: int = 0
+    # Of the deliveries: that nothing is set up for.
+    unsendable: int = 0
     # (channel, outcome) and how many deliveries stand there now.
     counts: dict[tuple[str, Outcome], int] = {}
 
@@ -581,7 +583,12 @@ class Story:
         if tally is None or tally.planned:
             return set()
         self.tallies[fact.notice] = replace(
-            tally, planned=True, people=fact.people, deliveries=fact.deliveries, unreachable=fact.unreachable
+            tally,
+            planned=True,
+            people=fact.people,
+            deliveries=fact.deliveries,
+            unreachable=fact.unreachable,
+            unsendable=fact.unsendable,
         )
         messages = fact.deliveries - fact.unsendable
         title = f"{spoken_template(tally.template)}: {fact.people} people, {messages} messages to send"

@@ -118,9 +118,11 @@ class NoticeBlock(Struct, frozen=True, kw_only=True):
     audience: str
     planned: bool
     people: int
-    deliveries: int
+    # That somebody can send.
+    messages: int
     silent: int
     unreachable: int
+    unsendable: int
     counts: Sequence[CountView]
     answers: AnswersView
 
@@ -276,9 +278,10 @@ def notice_block(tally: Tally, answers: Answers | None = None) -> NoticeBlock:
         audience=tally.audience.replace("-", " "),
         planned=tally.planned,
         people=tally.people,
-        deliveries=tally.deliveries,
+        messages=tally.deliveries - tally.unsendable,
         silent=tally.silent,
         unreachable=tally.unreachable,
+        unsendable=tally.unsendable,
         answers=counted(answers),
         counts=[
             CountView(

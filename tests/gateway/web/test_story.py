@@ -358,6 +358,28 @@ def test_what_is_unknown_is_never_counted_as_delivered() -> None:
     assert Stage.UNKNOWN is story.steps["delivery:ntc_1:sms:uncertain"].stage
 
 
+def test_what_nobody_can_send_is_no_message_of_the_incidents_page_either() -> None:
+    """Its line and the line of the story say one number."""
+    telling = pressed()
+    ordered = facts.NoticeOrdered(
+        notice="ntc_1",
+        revision=1,
+        incident=INCIDENT,
+        mode=Mode.ACTUAL,
+        template="staff-alarm",
+        audience="all-staff",
+        slots={},
+    )
+    planned = facts.NoticePlanned(notice="ntc_1", revision=1, people=90, deliveries=119, unsendable=23)
+    telling.say(1, ordered, "desk")
+    telling.say(1, planned, "desk")
+    story = telling.story()
+    block = notice_block(story.tallies["ntc_1"])
+
+    assert (96, 23, 119) == (block.messages, block.unsendable, block.silent)
+    assert "90 people, 96 messages to send" in story.steps["planned:ntc_1"].title
+
+
 def test_a_correction_stands_at_the_top_and_says_whether_it_was_read_back() -> None:
     """The right place before the wrong one; the line asks for the telephone until somebody has read it back."""
     telling = pressed().sent(0.1).human(5)
