@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b32encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from itertools import takewhile
@@ -22,9 +22,11 @@ from belltower.incident.told import Readers, clearing, clears, correcting, corre
 from belltower.journal import Durability, Journal
 from belltower.people.grant import Allowed, Right, nobody
 from belltower.store import Database, Transaction
+from notify.concerning import concerns
 from notify.family_sites import FamilySites
 from notify.order_store import KeptOrder, order_of, orders_of
 from notify.planner import bookmark
+from notify.site import NoticeSite
 from notify.store import DeliveryTables
 from notify.wording import about_site
 
@@ -108,6 +110,7 @@ class Corrections:
         streams: Sequence[StreamName],
         tables: DeliveryTables,
         sites: FamilySites,
+        site: Callable[[], NoticeSite],
         allowed: Allowed = nobody,
         clock: Clock,
         ids: Ids,
@@ -117,6 +120,7 @@ class Corrections:
         self._streams = streams
         self._tables = tables
         self._sites = sites
+        self._site = site
         self._allowed = allowed
         self._clock = clock
         self._ids = ids
@@ -126,12 +130,17 @@ class Corrections:
         self._ordered: dict[NoticeId, KeptOrder] = {}
 
     async def correct(self, verb: VerbId, notice: NoticeId, by: PersonId) -> None:
-        """Take the notice back. Raises NotFound, WrongState where it was taken back or is a correction itself."""
+        """Take the notice back. Raises NotFound, WrongState where it was taken back or is a correction itself.
+
+        A notice of an incident is taken back by whoever ends incidents in any school; another by whose right its people are.
+        """
         await self._may(by)
         async with self._one_at_a_time:
             wrong = await order_of(self._database, notice)
             if wrong is None:
                 raise NotFound("There is no such notice, or it is not planned yet.")
+            if not wrong.order.incident:
+                await self._may(by, await concerns(wrong.order, self._site(), self._tables))
             ordered = correction(wrong.order, notice=_named(verb), by=by)
             told = await self._told(wrong.order)
             if any(order.notice == ordered.notice for order in told):
@@ -159,12 +168,12 @@ class Corrections:
                     orders.append((ordered, _most_telling(own)))
             await self._order(orders)
 
-    async def _may(self, by: PersonId) -> None:
-        """Whoever says that an incident is over, or sends notices, in any school. Raises `NotPermitted`."""
+    async def _may(self, by: PersonId, schools: frozenset[str] | None = None) -> None:
+        """Whoever says that an incident is over, or sends notices: in any school, or in these. Raises `NotPermitted`."""
         try:
-            await self._allowed(by, Right.INCIDENT_CLOSE, None)
+            await self._allowed(by, Right.INCIDENT_CLOSE, schools)
         except NotPermitted:
-            await self._allowed(by, Right.NOTICE_SEND, None)
+            await self._allowed(by, Right.NOTICE_SEND, schools)
 
     async def _told(self, wrong: NoticeOrdered) -> list[NoticeOrdered]:
         """Everything ordered where this notice was."""

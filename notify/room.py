@@ -194,6 +194,7 @@ class NotifyRoom:
             streams=(stream, journal.stream),
             tables=self.tables,
             sites=self.sites,
+            site=site,
             allowed=allowed,
             clock=clock,
             ids=ids,

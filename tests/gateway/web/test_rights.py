@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
@@ -242,6 +243,34 @@ async def test_a_grant_for_one_school_tells_its_own_families_and_the_staff(house
     } == may  # fmt: skip
     assert {"theirs": 403, "staff": 200} == read
     assert (False, True) == (drafts["theirs"].id in listed, drafts["staff"].id in listed)
+
+
+async def test_a_grant_for_one_school_takes_back_nothing_that_other_families_were_told(house: House) -> None:
+    """What bears no incident is taken back by whose right its people are, as it is written by them."""
+    families = {
+        "all": AudienceRule(roles={"guardian"}),
+        "ours": AudienceRule(roles={"guardian"}, schools={"s1"}),
+    }
+    done = {}
+    async with (
+        noticing(house, adult(1), families=(adult(2, role="guardian"),), **families) as school,
+        living(house) as address,
+        browser() as session,
+    ):
+        await enter(session, address, house)
+        person = await become(house, "office", "s1")
+        for n, audience in enumerate(families, start=1):
+            notice = await school.order(n, audience=audience, template="families-notice")
+            async with asyncio.timeout(20):
+                while await house.notices.reports.notice(notice) is None:  # noqa: ASYNC110 - rows ring no bell
+                    await asyncio.sleep(0.02)
+            try:
+                await school.room.corrections.correct(verb(n), notice, person)
+                done[audience] = True
+            except NotPermitted:
+                done[audience] = False
+
+    assert {"all": False, "ours": True} == done
 
 
 async def test_a_page_of_an_incident_reads_no_fact_anew(
