@@ -19,6 +19,7 @@ from notify.settings import CHANNELS
 
 _TAKEN_WITHIN = 15.0
 _LOOK_EVERY = 0.25
+_NO_TABLE = ("no such table", "does not exist")
 
 KINDS = {
     "smtp": "email",
@@ -56,6 +57,13 @@ async def known(settings: Settings) -> dict[str, Proof]:
         return await tables.all()
 
 
+def check_named(settings: Settings, channel: str) -> None:
+    """Raises `NotFound` for a channel that the settings do not have; it says which they have."""
+    if channel not in settings.channels:
+        known = ", ".join(sorted(settings.channels)) or "none"
+        raise NotFound(f"There is no channel {channel!a} in the settings; known: {known}.")
+
+
 def public(proof: Proof | None) -> Proof | None:
     """What programs are told: the code is for whoever has read the message."""
     return replace(proof, code="") if proof is not None else None
@@ -90,6 +98,8 @@ async def ask(tables: ProofTables, asked: Asked) -> list[str]:
     try:
         await tables.database.submit(tx)
     except StoreError as error:
+        if not any(words in str(error) for words in _NO_TABLE):
+            raise
         raise NotFound(
             "this desk is older than tests of channels: start it once, or belltower migrate"
         ) from error

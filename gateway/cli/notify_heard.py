@@ -40,10 +40,14 @@ def command(channel: str, code: str, config: Path, *, as_json: bool) -> None:
 
 async def _heard(settings: Settings, channel: str, code: str) -> None:
     from belltower.clock import SystemClock
+    from belltower.errors import WrongState
     from belltower.ids import Ids
-    from gateway.channel_proofs import ask, proofs_of
+    from gateway.channel_proofs import ask, check_named, proofs_of
     from notify.proof_tables import Asked
 
+    check_named(settings, channel)
+    if not (code.strip().isascii() and code.strip().isdigit()):
+        raise WrongState("That is not the code in the last test of this channel: it is a number.")
     clock = SystemClock()
     async with proofs_of(settings) as tables:
         await ask(tables, Asked(verb=Ids(clock=clock).verb(), at=clock.now(), provider=channel, code=code))

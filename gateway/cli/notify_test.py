@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,14 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Send a marked test by every channel and wait for what comes back.")
 @click.option("--channel", default="", help="Only this one, NAME as in [notify.channels.NAME].")
-@click.option("--wait", type=float, default=60.0, show_default=True, help="Seconds to wait for all of them.")
-@click.option("--by", default="", help="Who tests: the id of a person of the site package.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0, max=86_400),
+    default=60.0,
+    show_default=True,
+    help="Seconds to wait for all of them.",
+)
+@click.option("--by", default="", help="Who tests: a person of the site package or of the accounts.")
 @config_option
 @json_option
 def command(*, channel: str, wait: float, by: str, config: Path, as_json: bool) -> None:
@@ -38,6 +45,8 @@ def command(*, channel: str, wait: float, by: str, config: Path, as_json: bool) 
     from gateway.channel_proofs import public
     from gateway.cli.journal_reading import settings_of
 
+    if math.isnan(wait):  # which is in every range
+        raise click.BadParameter("want a number of seconds", param_hint="--wait")
     found = asyncio.run(_test(settings_of(config), channel, by, wait))
     if as_json:
         for proof in found.values():
@@ -52,9 +61,15 @@ def command(*, channel: str, wait: float, by: str, config: Path, as_json: bool) 
 async def _test(settings: Settings, channel: str, by: str, wait: float) -> Mapping[str, Proof]:
     from belltower.clock import SystemClock
     from belltower.ids import Ids, PersonId
-    from gateway.channel_proofs import ask, outcomes, proofs_of
+    from gateway import site_package
+    from gateway.channel_proofs import ask, check_named, outcomes, proofs_of
+    from gateway.cli.roster_taking import known
     from notify.proof_tables import Asked, Proven
 
+    if channel:
+        check_named(settings, channel)
+    if by and by not in site_package.load(settings.site.folder).people:
+        await known(settings, by, "notice-send")
     clock = SystemClock()
     asked = Asked(
         verb=Ids(clock=clock).verb(), at=clock.now(), provider=channel, by=PersonId(by) if by else None

@@ -2,7 +2,11 @@
 
 import asyncio
 import json
+import os
+import sqlite3
 from pathlib import Path
+
+import pytest
 
 from belltower.ids import DeliveryId
 from notify.delivery import Evidence, State
@@ -48,7 +52,7 @@ async def test_a_test_asked_for_outside_is_sent_by_the_running_desk(tmp_path: Pa
         options, school=site(staff(2)), channels=[Provider(channel=sms, given_name="sms")]
     ) as running:
         never = await run("notify", "channels", "--config", config)
-        waited = await run("notify", "test", "--config", config, "--wait", "0.1", "--by", "p1", "--json")
+        waited = await run("notify", "test", "--config", config, "--wait", "0.1", "--by", "p01", "--json")
         (row,) = await running.rows()
         wrong = await run("notify", "heard", "sms", "0", "--config", config)
         await running.room.ledger.learn(Evidence(delivery=DeliveryId(row.id), state=State.DELIVERED))
@@ -61,12 +65,15 @@ async def test_a_test_asked_for_outside_is_sent_by_the_running_desk(tmp_path: Pa
     assert (1, 1) == (never[0], never[1].count("NEVER PROVEN"))
     assert 1 == waited[0]
     told = json.loads(waited[1])
-    assert ("sms", "waiting", "p1", "") == (told["provider"], told["outcome"], told["by"], told["code"])
+    assert ("sms", "waiting", "p01", "") == (told["provider"], told["outcome"], told["by"], told["code"])
     assert (77, "That is not the code in the last test of this channel.\n") == (wrong[0], wrong[2])
     lines = [json.loads(line) for line in proven[1].splitlines()]
     assert [("sms", "sms", False)] == [(line["channel"], line["kind"], line["stale"]) for line in lines]
     assert ("its receipt came", "") == (lines[0]["proof"]["proven_by"], lines[0]["proof"]["code"])
-    assert (77, "There is no such channel in the settings.\n") == (strange[0], strange[2])
+    assert (77, "There is no channel 'smoke' in the settings; known: sms, wall.\n") == (
+        strange[0],
+        strange[2],
+    )
     assert 1 == len(sms.sent)
 
 
@@ -78,3 +85,29 @@ async def test_without_a_desk_nothing_is_tested(tmp_path: Path) -> None:
 
     assert 77 == code
     assert "there is no desk yet" in error
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("test", "--by", "nobody"), 77, "--by nobody: neither"),
+        (("test", "--wait", "-5"), 2, "-5"),
+        (("test", "--wait", "nan"), 2, "want a number of seconds"),
+        (("test", "--channel", "nope"), 77, "no channel 'nope' in the settings; known: sms, wall."),
+        (("heard", "nope", "1234"), 77, "no channel 'nope' in the settings; known: sms, wall."),
+        (("heard", "sms", b"\xff"), 77, "it is a number"),
+        (("heard", "sms", "1234"), 77, "this desk is older"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_asked(
+    tmp_path: Path, words: tuple[str | bytes, ...], code: int, says: str
+) -> None:
+    """Only a desk without the table of tests is an older one."""
+    config = settings(tmp_path)
+    (tmp_path / "var").mkdir(exist_ok=True)
+    sqlite3.connect(tmp_path / "var" / "desk.db").execute("PRAGMA user_version = 0").connection.close()
+
+    done = belltower("notify", words[0], "--config", config, *map(os.fsdecode, words[1:]))
+
+    assert code == done.returncode
+    assert says in " ".join(done.stderr.split())
