@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -40,6 +40,8 @@ class Opened(Struct, frozen=True, kw_only=True):
     database: Database
     register: Register
     papers: Papers
+    roster: RosterStore
+    incident: Callable[[IncidentId], Awaitable[IncidentKnown | None]]
     ids: Ids
     zone: ZoneInfo
     now: Instant
@@ -95,6 +97,8 @@ async def opened(settings: Settings) -> AsyncIterator[Opened]:
             papers=Papers(
                 register=register, roster=roster, name=lambda person: names.get(person, person), zone=zone
             ),
+            roster=roster,
+            incident=known,
             ids=ids,
             zone=zone,
             now=clock.now(),

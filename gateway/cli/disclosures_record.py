@@ -40,6 +40,7 @@ def command(
 async def _record(
     settings: Settings, student: str, incident: str, disclosure: str, output: Path | None, *, as_json: bool
 ) -> None:
+    from belltower.errors import NotFound
     from belltower.ids import IncidentId, PersonId
     from belltower.people.disclosure import DisclosureId
     from gateway.cli.disclosures_desk import lines_of, opened, write_out
@@ -47,9 +48,17 @@ async def _record(
 
     async with opened(settings) as desk:
         if student:
-            lines = desk.papers.of_student(PersonId(student))
+            person = PersonId(student)
+            # One who has left the roster is known by what was given of them.
+            if not await desk.roster.known([person]) and not await desk.register.given_of(person):
+                raise NotFound(f"--student {student}: neither the roster nor the register knows this person")
+            lines = desk.papers.of_student(person)
         elif incident:
             of = await desk.register.of_incident(IncidentId(incident))
+            if not of and await desk.incident(IncidentId(incident)) is None:
+                raise NotFound(
+                    f"--incident {incident}: neither the journal nor the register knows this incident"
+                )
             lines = desk.papers.of_disclosures(of)
         else:
             lines = desk.papers.of_disclosures([await desk.register.get(DisclosureId(disclosure))])

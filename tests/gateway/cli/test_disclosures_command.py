@@ -218,3 +218,16 @@ def test_killed_while_it_writes_the_register_has_every_row_that_left(config: Pat
 
     assert set(left) <= kept
     assert one["students"] == len(kept)
+
+
+@pytest.mark.parametrize("of", ["--student", "--incident"])
+def test_no_record_is_written_of_whom_nobody_knows(config: Path, tmp_path: Path, of: str) -> None:
+    """P14: an empty legal record would say that nothing was ever given; of somebody known it says so."""
+    file = tmp_path / "record.csv"
+
+    wrong = belltower("disclosures", "record", "-c", config, of, "x", "--output", file)
+    known = belltower("disclosures", "record", "-c", config, "--incident", INCIDENT, "--json")
+
+    assert (77, False) == (wrong.returncode, file.exists())
+    assert f"{of} x: neither the" in wrong.stderr
+    assert 0 == known.returncode
