@@ -40,7 +40,7 @@ _by = click.option(
     "--by",
     metavar="PERSON",
     required=True,
-    help="Who does it: the id of an account that may, or of people.toml while there is none.",
+    help="Who does it: the sign-in name or id of an account that may, or an id of people.toml while there is none.",
 )
 _adult = click.option("--adult", metavar="PERSON", default="", help="The adult of a link: for may_collect.")
 _person = click.argument("person")
@@ -164,7 +164,7 @@ def set_(
       belltower people set per_01.. family Núñez --by p01
       belltower people set per_01.. may_collect no --adult per_02.. --by p01
     """
-    asyncio.run(_edit(config, by, lambda hands: _set(hands, person, field, values, adult, by)))
+    asyncio.run(_edit(config, by, lambda hands, by: _set(hands, person, field, values, adult, by)))
     _done({"person": person, "field": field, "done": "set"}, as_json=as_json)
 
 
@@ -182,7 +182,7 @@ def unset(config: Path, person: str, field: str, adult: str, by: str, *, as_json
     Example:
       belltower people unset per_01.. phones --by p01
     """
-    asyncio.run(_edit(config, by, lambda hands: _unset(hands, person, field, adult, by)))
+    asyncio.run(_edit(config, by, lambda hands, by: _unset(hands, person, field, adult, by)))
     _done({"person": person, "field": field, "done": "unset"}, as_json=as_json)
 
 
@@ -209,7 +209,7 @@ def collect(config: Path, student: str, by: str, *, as_json: bool, **given: Any)
     Example:
       belltower people collect per_01.. --adult per_02.. --paper guardian-form --says yes --day mon --by p01
     """
-    word = asyncio.run(_edit(config, by, lambda hands: _collect(hands, student, by, given, config)))
+    word = asyncio.run(_edit(config, by, lambda hands, by: _collect(hands, student, by, given, config)))
     _done({"student": student, "record": word, "done": "collect"}, as_json=as_json)
 
 
@@ -225,7 +225,7 @@ def end_collect(config: Path, record: str, by: str, *, as_json: bool) -> None:
     Example:
       belltower people end-collect vrb_01.. --by p01
     """
-    asyncio.run(_edit(config, by, lambda hands: _end(hands, record, by, config)))
+    asyncio.run(_edit(config, by, lambda hands, by: _end(hands, record, by, config)))
     _done({"record": record, "done": "end-collect"}, as_json=as_json)
 
 
@@ -238,22 +238,26 @@ def _origin(origin: dict[str, Any]) -> str:
     return f"{origin['source']}{file}, load {origin['load']}"
 
 
-async def _at_desk(config: Path, work: Callable[[RosterStore], Awaitable[T]], *, by: str = "") -> T:
+async def _at_desk(config: Path, work: Callable[[RosterStore], Awaitable[T]]) -> T:
     from gateway.cli.people_desk import at_the_desk
 
-    return await at_the_desk(config, work, by=by, right="people-change")
+    return await at_the_desk(config, work)
 
 
-async def _edit(config: Path, by: str, work: Callable[[Editing], Awaitable[T]]) -> T:
+async def _edit(config: Path, by: str, work: Callable[[Editing, PersonId], Awaitable[T]]) -> T:
     from belltower.clock import SystemClock
     from belltower.ids import Ids
     from belltower.people.editing import Editing
+    from gateway.cli.journal_reading import settings_of
+    from gateway.cli.roster_taking import known
+
+    who = await known(settings_of(config), by, "people-change")
 
     def with_hands(store: RosterStore) -> Awaitable[T]:
         clock = SystemClock()
-        return work(Editing(store=store, clock=clock, ids=Ids(clock=clock)))
+        return work(Editing(store=store, clock=clock, ids=Ids(clock=clock)), who)
 
-    return await _at_desk(config, with_hands, by=by)
+    return await _at_desk(config, with_hands)
 
 
 async def _search(store: RosterStore, name: str, school: str, school_class: str) -> list[dict[str, Any]]:
@@ -356,17 +360,19 @@ def _pair(pair: Pair, found: PersonRecord) -> dict[str, Any]:
     }
 
 
-async def _set(hands: Editing, person: str, field: str, values: Sequence[str], adult: str, by: str) -> None:
+async def _set(
+    hands: Editing, person: str, field: str, values: Sequence[str], adult: str, by: PersonId
+) -> None:
     whom, name, other = _of(person, field, adult)
-    await hands.set(_verb(), whom, name, values, by=_id(by), adult=other)
+    await hands.set(_verb(), whom, name, values, by=by, adult=other)
 
 
-async def _unset(hands: Editing, person: str, field: str, adult: str, by: str) -> None:
+async def _unset(hands: Editing, person: str, field: str, adult: str, by: PersonId) -> None:
     whom, name, other = _of(person, field, adult)
-    await hands.unset(_verb(), whom, name, by=_id(by), adult=other)
+    await hands.unset(_verb(), whom, name, by=by, adult=other)
 
 
-async def _collect(hands: Editing, student: str, by: str, given: dict[str, Any], config: Path) -> str:
+async def _collect(hands: Editing, student: str, by: PersonId, given: dict[str, Any], config: Path) -> str:
     from belltower.people.editing import Paper
     from belltower.people.roster import LinkSource, MayCollect
 
@@ -387,17 +393,17 @@ async def _collect(hands: Editing, student: str, by: str, given: dict[str, Any],
         _verb(),
         _id(student),
         paper,
-        by=_id(by),
+        by=by,
         adult=_id(given["adult"]) if given["adult"] else None,
         adult_name=given["adult_name"],
     )
 
 
-async def _end(hands: Editing, record: str, by: str, config: Path) -> None:
+async def _end(hands: Editing, record: str, by: PersonId, config: Path) -> None:
     word = await hands.store.words.get(record)
     if word is not None and word.link.sealed:
         await _may_see_sealed(config, by)
-    await hands.end_word(_verb(), record, by=_id(by))
+    await hands.end_word(_verb(), record, by=by)
 
 
 async def _may_see_sealed(config: Path, by: str) -> None:

@@ -49,11 +49,7 @@ def command(config: Path, question: str | None, answer: str | None, by: str, *, 
     if question is None:
         _list(asyncio.run(at_the_desk(config, listed)), as_json=as_json)
         return
-    asyncio.run(
-        at_the_desk(
-            config, lambda store: _answer(store, question, str(answer), by), by=by, right="roster-approve"
-        )
-    )
+    asyncio.run(_said(config, question, str(answer), by))
     emit({"question": question, "answer": answer}) if as_json else click.echo(
         f"Written down: {answer}. The desk does it."
     )
@@ -86,15 +82,21 @@ def _person(human: Human) -> dict[str, Any]:
     }
 
 
-async def _answer(store: RosterStore, question: str, answer: str, by: str) -> None:
+async def _said(config: Path, question: str, answer: str, by: str) -> None:
     from belltower.clock import SystemClock
-    from belltower.ids import Ids, PersonId
+    from belltower.ids import Ids
     from belltower.people.doubt import Answer
+    from gateway.cli.journal_reading import settings_of
+    from gateway.cli.people_desk import at_the_desk
+    from gateway.cli.roster_taking import known
 
+    who = await known(settings_of(config), by)
     clock = SystemClock()
-    await store.doubts.answer(
-        Ids(clock=clock).verb(), question, Answer(answer), by=PersonId(by), at=clock.now()
-    )
+
+    async def answered(store: RosterStore) -> None:
+        await store.doubts.answer(Ids(clock=clock).verb(), question, Answer(answer), by=who, at=clock.now())
+
+    await at_the_desk(config, answered)
 
 
 def _list(found: Sequence[dict[str, Any]], *, as_json: bool) -> None:

@@ -12,6 +12,7 @@ import click
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    from belltower.ids import PersonId
     from belltower.people.apart import Outcome, Stage
     from gateway.settings import Settings
 
@@ -47,8 +48,7 @@ async def _taken(take: Take, settings: Settings) -> tuple[dict[str, Any], int]:
     from belltower.people.apart import Job, import_apart
     from belltower.people.safety import Approval
 
-    if take.approve:
-        await known(settings, take.by)
+    by = await known(settings, take.by) if take.approve else PersonId("")
     await _key_ring(settings)
     job = Job(
         database=settings.desk_url,
@@ -57,7 +57,7 @@ async def _taken(take: Take, settings: Settings) -> tuple[dict[str, Any], int]:
         source=take.source,
         mapping=str(take.mapping.absolute()) if take.mapping else "",
         look_only=take.look_only,
-        approval=Approval(by=PersonId(take.by), fingerprint=take.approve) if take.approve else None,
+        approval=Approval(by=by, fingerprint=take.approve) if take.approve else None,
     )
     with _Bars() as bars:
         outcome = await import_apart(job, told=bars.told)
@@ -65,8 +65,8 @@ async def _taken(take: Take, settings: Settings) -> tuple[dict[str, Any], int]:
     return _said(outcome, in_force=in_force), _exit_code(outcome)
 
 
-async def known(settings: Settings, person: str, right: str = "roster-approve") -> None:
-    """Whoever acts is somebody: with an account that has the right, or of the site package's people.
+async def known(settings: Settings, person: str, right: str = "roster-approve") -> PersonId:
+    """Whoever acts is somebody: of the site package's people, or with an account (by id or sign-in name) that has the right.
 
     The latter have no rights: they let a roster through, and do the rest only until there is an account. Raises
     `NotFound`, and `NotPermitted` for whoever may not.
@@ -80,18 +80,21 @@ async def known(settings: Settings, person: str, right: str = "roster-approve") 
     asked = Right(right)
     named = person in site_package.load(settings.site.folder).people
     if named and asked is Right.ROSTER_APPROVE:
-        return None
+        return PersonId(person)
     with suppress(NotFound):  # no desk has ever run here
         async with grants_beside(settings) as grants:
-            accounts = [one.person for one in await grants.listed()]
-            if person in accounts:
-                return await grants.allowed(PersonId(person), asked)
+            accounts = await grants.listed()
+            folded = person.strip().casefold()
+            if found := [one.person for one in accounts if person == one.person or folded == one.sign_in]:
+                await grants.allowed(found[0], asked)
+                return found[0]
             if named and accounts:
                 raise await grants.refused(asked, (), Reach())
     if named:
-        return None
+        return PersonId(person)
     raise NotFound(
-        f"--by {person}: neither the site package nor the accounts know this person; belltower accounts list shows the ids"
+        f"--by {person}: neither the site package nor the accounts know this person; give an id of people.toml,"
+        " or a sign-in name or id of belltower accounts list"
     )
 
 

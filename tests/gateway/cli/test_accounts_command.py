@@ -143,8 +143,7 @@ async def test_a_held_roster_is_let_through_by_an_account_that_may(tmp_path: Pat
     await desk(config)
     settings = rooms.load(config, secrets=False)
 
-    await known(settings, RUTH)
-    await known(settings, "p01")
+    assert [RUTH, RUTH, "p01"] == [await known(settings, by) for by in (RUTH, "ruth", "p01")]
     with pytest.raises(
         NotPermitted, match="let a held roster through here. These roles may: administrator. Now: Ruth"
     ):

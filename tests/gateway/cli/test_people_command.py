@@ -132,7 +132,7 @@ def test_an_id_of_the_site_package_writes_no_order_once_there_are_accounts(confi
     link = next(one for one in DISTRICT.links if one.adult == MOTHER.key)
     student, mother = people[link.student], people[MOTHER.key]
     order = ("collect", student, "--adult", mother, "--paper", "court-order", "--says", "no")
-    ruth, tom = RUTH, TOM
+    tom = TOM
 
     (before,) = ask(config, *order, "--by", "p01")
     asyncio.run(accounts(config))
@@ -142,10 +142,13 @@ def test_an_id_of_the_site_package_writes_no_order_once_there_are_accounts(confi
                 ask(config, *words, "--by", by)
     with pytest.raises(NotFound, match="neither the site package"):
         ask(config, *order, "--by", "p00")
-    (after,) = ask(config, *order, "--by", ruth)
+    (after,) = ask(config, *order, "--by", "Rut")
+    ask(config, "set", mother, "emails", "x@example.org", "--by", "rut")
     (shown,) = ask(config, "show", student)
     records = next(one["records"] for one in shown["collecting"] if one["person"] == mother)
 
+    (hers,) = ask(config, "show", mother)
+    assert RUTH == hers["fields"]["emails"]["by_hand"]["by"]
     assert {before["record"], after["record"]} == set(records)
     asyncio.run(known(settings_file.load(config, secrets=frozenset()), "p01"))
 
