@@ -347,12 +347,14 @@ def test_the_commands_list_turn_drop_and_forget(tmp_path: Path, monkeypatch: pyt
     asyncio.run(fill())
 
     listed = run(belltower, ["keys", "list", "-c", str(config)], catch_exceptions=False).output
+    fresh = run(belltower, ["keys", "drop", "-c", str(config)], catch_exceptions=False).output
     told = run(belltower, ["keys", "turn", "--json", "-c", str(config)], catch_exceptions=False).output
     shown = run(belltower, ["keys", "list", "--json", "-c", str(config)], catch_exceptions=False).output
     dropped = run(
         belltower, ["keys", "drop", "--now", "--json", "-c", str(config)], catch_exceptions=False
     ).output
 
+    assert "There is only the current key.\n" == fresh
     assert re.search(r"(?s)k1 +seals .*notice_delivery 3", listed)
     assert {"sealed": 3, "unreadable": 0} == json.loads(told)["rows"]["notice_delivery"]
     assert [("k1", False), ("k2", True)] == [
