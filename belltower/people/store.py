@@ -203,11 +203,12 @@ class RosterStore:
         return {PersonId(row[1]): schools_of(row) for row in rows}
 
     async def names_of(self, persons: Sequence[PersonId]) -> dict[PersonId, str]:
-        """What each of these is called, as far as the roster in force knows them."""
-        rows, layer = (
-            await self._among(Kept.PERSON, "ident", persons, await self.in_force()),
-            await self.hands.layer(),
-        )
+        """What each of these is called, by the roster in force; who left with it, by the one before, while it is kept."""
+        revision = await self.in_force()
+        rows = await self._among(Kept.PERSON, "ident", persons, revision)
+        if left := sorted(set(persons) - {PersonId(row[1]) for row in rows}):
+            rows += await self._among(Kept.PERSON, "ident", left, revision - 1)
+        layer = await self.hands.layer()
         return {PersonId(row[1]): addressed(self.vault, row, layer.of(row[1]))[0] for row in rows}
 
     async def whole(self, source: str) -> Roster:

@@ -17,6 +17,7 @@ from belltower.journal import Journal, SpoolFile
 from belltower.people.by_hand import HandField
 from belltower.people.editing import Editing
 from belltower.people.generator import generate
+from belltower.people.safety import Approval
 from belltower.people.store import RosterStore
 from belltower.people.taking import Taking
 from belltower.people.vault import Vault, new_ring
@@ -87,6 +88,34 @@ async def test_a_roster_that_is_ready_comes_in_force_with_its_fact(journal: Jour
     assert 1 == await store.in_force()
     told = repr(entries[0].fact)
     assert not [one.family for one in district.humans if one.family in told]
+
+
+async def test_who_left_with_a_load_is_still_called_by_name(journal: Journal) -> None:
+    """What they were told stands in its ledger under their name, not under an id, until the load after."""
+    store = RosterStore(database=journal._database, vault=Vault(ring=new_ring()))
+    await store.open()
+    clock = SystemClock()
+    taking = Taking(store=store, clock=clock)
+
+    async def no_incidents() -> list[str]:
+        return []
+
+    desk = RosterDesk(taking=taking, journal=journal, open_incidents=no_incidents, clock=clock)
+    first = generate(seed=1, students=10)
+    await taking.prepare(await taking.look(first), incident_open=False)
+    await desk.look()
+    names = await store.names_of([known.id async for page in store.humans() for known in page])
+    second = generate(seed=1, students=4)
+    comparison = await taking.look(second)
+    approval = Approval(fingerprint=comparison.diff.fingerprint, by="per_ruth")
+    await taking.prepare(comparison, incident_open=False, approval=approval)
+    await desk.look()
+    known = {known.id async for page in store.humans() for known in page}
+
+    assert 2 == await store.in_force()
+    left = {person: name for person, name in names.items() if person not in known}
+    assert left
+    assert left == await store.names_of(list(left))
 
 
 async def test_what_was_changed_by_hand_becomes_a_fact_without_a_value(journal: Journal) -> None:
