@@ -601,6 +601,15 @@ def _notices(reader: Reader, notify: Any) -> NoticeSettings:
     own = (
         {key: value for key, value in notify.items() if key != "channels"} if isinstance(notify, dict) else {}
     )
+    tests = own.get("test_to")
+    if isinstance(tests, dict):
+        faulty = {key for key, to in tests.items() if not _can_be_tested(key, to)}
+        for key in sorted(faulty):
+            reader.fault(
+                f"notify.test_to.{key}",
+                'want text: an address of the school\'s own, such as "+15550100199" or "it@school.example", or the id of a person',
+            )
+        own["test_to"] = {key: to for key, to in tests.items() if key not in faulty}
     taken = reader.take(NoticeSettings, own, "notify") or NoticeSettings()
     channels = notify.get("channels", {}) if isinstance(notify, dict) else {}
     known = {*ContactKind, *(channels if isinstance(channels, dict) else ())}
@@ -610,6 +619,18 @@ def _notices(reader: Reader, notify: Any) -> NoticeSettings:
             f"is neither a channel of [notify.channels] nor a kind of address; use one of {', '.join(sorted(known))}",
         )
     return taken
+
+
+def _can_be_tested(key: str, to: object) -> bool:
+    """Whether a test can go there: an address of that kind, or what may be the id of a person."""
+    if not isinstance(to, str) or not 0 < len(to) <= 320:
+        return False
+    shape = {
+        "sms": r"\+[1-9]\d{4,14}|[^\W\d][\w.-]*",
+        "voice": r"\+[1-9]\d{4,14}|[^\W\d][\w.-]*",
+        "email": r"[^\s@]+@[^\s@]+|[^\W\d][\w.-]*",
+    }.get(key)
+    return shape is None or re.fullmatch(shape, to) is not None
 
 
 def _channels(reader: Reader, notify: Any, links: Mapping[str, Any]) -> dict[str, Any]:

@@ -411,3 +411,15 @@ zones = {{ nowhere = 3, b204 = 4 }}
     said = settings(tmp_path, text).unplaced({PlaceId("b204")})
 
     assert ("psap.links.station.zones.nowhere: the site package has no place nowhere",) == said
+
+
+@pytest.mark.parametrize("to", ["3", '""', '"555-0100"', '"no mail"', '["+15550100199"]'])
+@pytest.mark.parametrize("key", ["sms", "email"])
+def test_where_tests_go_must_be_an_address_or_a_person(tmp_path: Path, key: str, to: str) -> None:
+    """The key and its mend are named; a number, a mailbox and the id of a person are taken."""
+    text = MINIMAL + "[notify]\ntest_to = { %s }\n"
+    settings(tmp_path, text % 'sms = "+15550100199", voice = "p01", email = "it@school.example"')
+
+    (fault,) = faults(tmp_path, text % f"{key} = {to}")
+
+    assert f"notify.test_to.{key}: want text: an address of the school's own" in fault
