@@ -48,9 +48,20 @@ def load_roles(reader: Reader) -> dict[str, Role]:
             reader.fault(name, "has every right and stays as it is; give another name to a smaller role")
         elif not _NAME.fullmatch(name):
             reader.fault(name, 'a role is written as "front-desk": small letters, digits and dashes')
+        elif not _has_form(table):
+            reader.fault(
+                name, 'a role is a table: [front-desk], and in it rights = ["notice-write", "people-see"]'
+            )
         elif (taken := reader.take(_Role, table, name)) is not None:
             roles[name] = Role(name=name, rights=_rights(reader, name, taken.rights))
     return roles
+
+
+def _has_form(table: object) -> bool:
+    if not isinstance(table, dict):
+        return False
+    rights = table.get("rights")
+    return not isinstance(rights, list) or all(isinstance(right, str) for right in rights)
 
 
 def _rights(reader: Reader, name: str, written: tuple[str, ...]) -> frozenset[Right]:
