@@ -58,6 +58,12 @@ _REASONS = {
 }
 
 
+def spoken_language(tag: str) -> str:
+    """A text's language as people read it: what stood in for another bears both, as `en-x-hmn`."""
+    said, _, wanted = tag.partition("-x-")
+    return f"{said}, with the interpreter's line for {wanted}" if wanted else said
+
+
 class CountView(Struct, frozen=True, kw_only=True):
     """One count with its mark: the icon's stage, the number, the word."""
 

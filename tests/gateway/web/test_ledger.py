@@ -3,6 +3,8 @@
 import asyncio
 import csv
 import io
+import re
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -45,6 +47,36 @@ async def test_the_page_says_who_is_not_reached_and_why(house: House) -> None:
     assert "No Phone" in html
     assert "have no address at all" in html
     assert f'href="/notices/{notice}"' in listed
+
+
+async def test_what_stood_in_for_another_language_is_said_in_words(house: House) -> None:
+    """No code of ours: who read it, and in which language it was."""
+    family = adult(2, role="guardian", language="hmn")
+    rule = AudienceRule(roles=frozenset({"guardian"}))
+    async with (
+        noticing(house, families=(family,), families_all=rule) as school,
+        living(house) as address,
+        browser() as session,
+    ):
+        await enter(session, address, house)
+        school.site = replace(school.site, phone="+15550100")
+        notice = await school.order(audience="families_all", template="families-notice")
+        await school.settled(notice, 1)
+        html = await page(session, f"{address}/notices/{notice}")
+
+    assert "<span>en, with the interpreter&#39;s line for hmn</span>" in html
+    assert "<span>en-x-" not in html
+
+
+def test_no_dot_stands_between_links_that_wrap() -> None:
+    """Each link of a page is a line of its own on a telephone, and a dot between them another."""
+    templates = Path(ledger.__file__).parent / "templates"
+
+    assert [] == [
+        path.name
+        for path in templates.glob("*.html")
+        if re.search(r"</a>[^<]*(\{%[^%]*%\})? · <a", path.read_text())
+    ]
 
 
 async def test_what_nobody_can_send_is_said_so_and_not_counted_as_written(house: House) -> None:
@@ -130,6 +162,7 @@ async def test_families_are_called_by_the_rosters_names(house: House) -> None:
         browser() as session,
     ):
         await enter(session, address, house)
+        school.site = replace(school.site, phone="+15550100")
         notice = await school.order(audience="families_all")
         await school.settled(notice, 1)
         html = await page(session, f"{address}/notices/{notice}")
