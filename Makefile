@@ -11,8 +11,8 @@ BIN := .venv/bin
 SYSTEM := gammu kamailio kamailio-tls-modules sip-tester mosquitto mosquitto-clients direwolf libhamlib-utils espeak-ng ffmpeg baresip-core socat chromium fonts-dejavu-core postgresql gcc libc6-dev
 # What `make test` tries of the 200 simulated days and of the 20 seeds at each point of death; `make soak` tries all.
 SOME := SIM_SEEDS=40 BELLTOWER_KILL_SEEDS=3
-# Files or options for pytest: make test TESTS=tests/gateway
-TESTS :=
+# Files or options for pytest: make test TESTS=tests/gateway. The long ones first, so that none is left over for the end.
+TESTS := tests/stories tests/sim tests
 # pytest exits with 5 when none of the tests asked for bears the mark.
 NONE = [ $$? -eq 5 ]
 

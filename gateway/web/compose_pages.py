@@ -130,8 +130,6 @@ class ComposePages:
             "family_site": await self.family_site(),
             "given": {name: [str(value) for value in given.getall(name)] for name in given},
             "fault": fault,
-            # Even one school is to be chosen by whoever may tell families of no other.
-            "bound": not reach.everywhere,
             "verb": self._ids.verb(),
         }
         return self._pages.page(request, "notice_new.html", values, session, status=status)

@@ -62,6 +62,9 @@ class SocatCable:
             process.wait()
             assert process.stderr is not None
             process.stderr.close()
+            # As a port that is pulled: behind its name there would soon be somebody else's terminal.
+            for end in (self.near, self.far):
+                end.unlink(missing_ok=True)
 
     def freeze(self) -> None:
         """Stop socat: the line stays, but nothing moves."""

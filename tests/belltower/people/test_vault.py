@@ -109,7 +109,7 @@ def test_a_ring_never_shows_a_key() -> None:
 @pytest.mark.parametrize(
     ("text", "mode", "says"),
     [
-        (None, 0o600, "No such file"),
+        (None, 0o600, "take it from the backup"),
         ('{"current":"k1","keys":{"k1":"%s"},"marking":"%s"}', 0o640, "chmod 600"),
         ("{", 0o600, "not a key ring"),
         ("\xff", 0o600, "not a key ring"),
