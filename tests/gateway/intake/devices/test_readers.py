@@ -76,7 +76,7 @@ async def test_a_button_on_an_input_and_a_duress_code_call_for_help(bench: Bench
     counted = bench.counts
     async with served(bench, cable, lines):
         with peripheral(cable.far, 5, KEY) as device:
-            await until(lambda: bench.room.states.of("keypad").heard, within=8)
+            await until(lambda: bench.room.states.of("keypad").heard, within=30)
             await until(lambda: bench.room.states.of("desk").heard, within=5)
             device.say("card")
             device.say("keys 1234#")
@@ -111,7 +111,7 @@ async def test_what_is_reported_when_the_channel_opens_was_found_so(bench: Bench
     async with served(bench, cable):
         with peripheral(cable.far, 5, KEY) as device:
             device.say("inputs 0010")
-            await until(lambda: bench.counts["trouble_found_active"], within=8)
+            await until(lambda: bench.counts["trouble_found_active"], within=30)
             device.say("inputs 0000")
             device.say("inputs 0010")
             await until(lambda: bench.counts["device_presses"], within=5)
