@@ -39,7 +39,6 @@ from gateway.alarm_follower import AlarmFollower, AlarmVerbs
 from gateway.alert_watch import AlertWatch
 from gateway.control import ControlClient
 from gateway.desk_channels import DeskNotices, LaneOutputs, SiteNames, notice_site, promised
-from gateway.desk_roster import DeskRoster
 from gateway.disclosing import DisclosureDesk, incident_known
 from gateway.grant_journal import GrantJournal
 from gateway.intake.devices.health import Devices
@@ -257,7 +256,7 @@ class DeskLane:
                     composer=notices.composer(drilling=follower.drilling),
                     reports=Reports(database=database, addresses=notices.tables.addresses),
                     site=noticed,
-                    roster=DeskRoster(store=rosters),
+                    roster=reached,
                 ),
                 corrections=notices.corrections,
                 people=rosters,

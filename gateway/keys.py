@@ -27,7 +27,7 @@ from belltower.people.vault import (
     write_ring,
 )
 from belltower.store import Database
-from notify import browsers, reply_tables
+from notify import browsers, meant, reply_tables
 from notify import store as notify_store
 from notify.addresses import LOST
 
@@ -46,6 +46,7 @@ TABLES: tuple[SealedTable, ...] = (
     SealedTable(name="notice_reply", key=("id",), fields=("text",), named=False),
     SealedTable(name="notice_browser", key=("mark",), fields=("address",), named=False),
     SealedTable(name="notice_delivery", key=("id",), fields=("sealed",)),
+    SealedTable(name=meant.TABLE, key=("notice", "revision"), fields=(meant.FIELD,)),
 )
 """Everything that lies sealed in the desk's database; a test finds what is missing here."""
 
@@ -62,6 +63,7 @@ SELECT sealed_with FROM notice_delivery WHERE sealed_with <> '' AND sealed_with 
 _PATIENCE = 3_600 * SECOND
 
 _FORGET = "UPDATE notice_delivery SET sealed = NULL, sealed_with = :lost WHERE sealed_with = :key"
+_FORGET_MEANT = "DELETE FROM notice_meant WHERE sealed_with = :key"
 
 
 async def open_keys(database: Database, key_ring: Path) -> Vault:
@@ -79,6 +81,7 @@ async def open_keys(database: Database, key_ring: Path) -> Vault:
         reply_tables.STEPS,
         browsers.STEPS,
         notify_store.STEPS,
+        meant.STEPS,
     ):
         await database.migrate(steps)
     needed = any([(await database.read(asked))[0][0] for asked in _MUST_OPEN])
@@ -224,6 +227,7 @@ class Keys:
         for key in gone.keys() - ring.keys.keys():
             async with self._database.begin() as tx:
                 tx.add(_FORGET, lost=LOST, key=key)
+                tx.add(_FORGET_MEANT, key=key)
         return gone
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection
 
 from belltower import log
-from belltower.people.reach import RosterPeople
+from belltower.people.reach import SCHOOL, RosterPeople
 from belltower.people.store import RosterStore, schools_in_force
 from belltower.store import open_database
 
@@ -14,9 +14,6 @@ _log = log.get("site")
 
 _LOOK = 30.0
 _NAMED = 8
-
-SCHOOL = "school"
-"""The kind of what is a school and not above one."""
 
 
 def amiss(own: Collection[str], *, several: Collection[str], known: Collection[str]) -> str:

@@ -29,37 +29,37 @@ class Addresses:
     """Marks, seals and opens the addresses of deliveries."""
 
     def __init__(self, *, vault: Vault) -> None:
-        self._vault = vault
+        self.vault = vault
         self._markers: dict[str, Marker] = {}
 
     @property
     def current(self) -> str:
         """Id of the key that seals."""
-        return self._vault.current
+        return self.vault.current
 
     def mark(self, channel: str, address: str) -> str:
         """What the address is found by: equal for all ways to write it."""
         marker = self._markers.get(channel)
         if marker is None:
-            marker = self._markers[channel] = self._vault.marker(f"to.{channel}")
+            marker = self._markers[channel] = self.vault.marker(f"to.{channel}")
         return marker(same(channel, address).encode())
 
     def seal(self, given: Iterable[tuple[str, str]]) -> list[bytes]:
         """Sealed addresses, each for the row of its delivery."""
-        return self._vault.seal_many(TABLE, FIELD, ((id_, address.encode()) for id_, address in given))
+        return self.vault.seal_many(TABLE, FIELD, ((id_, address.encode()) for id_, address in given))
 
     def open(self, delivery: str, sealed: bytes | None) -> str:
         """The address; "" where it cannot be read, for its key is lost."""
         if sealed is None:
             return ""
         try:
-            return self._vault.open(TABLE, delivery, FIELD, sealed).decode()
+            return self.vault.open(TABLE, delivery, FIELD, sealed).decode()
         except Unreadable:
             return ""
 
     def open_all(self, given: Iterable[tuple[str, bytes | None]]) -> list[str]:
         """As `open`, of many deliveries."""
-        open_one = self._vault.opener(TABLE, FIELD)
+        open_one = self.vault.opener(TABLE, FIELD)
         opened: list[str] = []
         for delivery, sealed in given:
             try:

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from itertools import islice
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from belltower import log
 from belltower.clock import Clock, Instant, aware
 from belltower.ids import Ids, PersonId, PlaceId, StreamName
@@ -26,7 +28,7 @@ from belltower.journal import UNPLACED, Durability, Journal
 from belltower.people.person import ContactKind
 from belltower.store import CHUNK, Transaction
 from floorplans.place import spoken
-from notify import order_store
+from notify import meant, order_store
 from notify.audience import AudienceRule
 from notify.ledger import At, nowhere
 from notify.segments import segments
@@ -127,6 +129,7 @@ class Planner:
         if entry.position != UNPLACED:
             self._journal.keep_bookmark(tx, bookmark(self._stream), entry.position)
         self._at("planner.before_commit")
+        await self._keep_meant(tx, order, snapshot, site)
         await self._record(tx, [self._planned(order, snapshot)])
         self._at("planner.after_commit")
         self._count(order, last)
@@ -157,6 +160,13 @@ class Planner:
         async for channel, mark, id_, person in self._tables.planned(order.notice, order.revision):
             snapshot.recall(channel, mark, id_, person)
         return snapshot
+
+    async def _keep_meant(
+        self, tx: Transaction, order: NoticeOrdered, snapshot: Snapshot, site: NoticeSite
+    ) -> None:
+        said = await meant.meant_now(snapshot.rule, order.audience, site, told_before=bool(order.corrects))
+        said = replace(said, people=snapshot.people, unreachable=snapshot.unreachable)
+        meant.keep(tx, self._tables.addresses.vault, order.notice, order.revision, said)
 
     async def _rule(self, order: NoticeOrdered, site: NoticeSite) -> AudienceRule:
         if not order.audience:

@@ -14,6 +14,7 @@ from belltower.incident.facts import Mode
 from belltower.store import Database
 from notify.addresses import Addresses
 from notify.delivery import State
+from notify.meant import Meant, kept
 from notify.proof_tables import TEMPLATE
 from notify.standing import Counts, Row, Standing
 from notify.store import Words
@@ -121,6 +122,10 @@ class Reports:
         return [
             Words(channel=row[0], language=row[1], body=hide("····", row[2]), subject=row[3]) for row in rows
         ]
+
+    async def meant(self, listed: Listed) -> Meant | None:
+        """For whom it was when it was planned; None: an older program planned it, or its key is lost."""
+        return await kept(self._database, self._addresses.vault, listed.notice, listed.revision)
 
     async def lines(self, listed: Listed) -> AsyncIterator[Sequence[Line]]:
         """Every delivery, by channel, in no order that tells anything of the addresses."""

@@ -26,6 +26,10 @@ class Roster(Protocol):
         """Another number whenever anybody in it is another. Raises `StoreError`."""
         ...
 
+    async def schools_and_classes(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """The names of schools and of classes, by the keys that audiences use. Raises `StoreError`."""
+        ...
+
 
 class RosterStaff(Protocol):
     """Those of a roster who work at schools."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from belltower.clock import Instant
-from notify import order_store
+from notify import meant, order_store
 from notify.counting_store import COUNTED, COUNTED_AT_ONCE, Counting
 from notify.delivery_rows import STEPS, Ordered, Words
 from notify.leasing_store import Leased, Leasing, Waiting
@@ -41,6 +41,7 @@ class DeliveryTables(Planning, Leasing, Settling, Counting):
         """
         await self._database.migrate(STEPS)
         await self._database.migrate(order_store.STEPS)
+        await self._database.migrate(meant.STEPS)
         await seal_first(self._database, self.addresses, since=since)
 
     async def owes_sealing(self) -> bool:

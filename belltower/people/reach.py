@@ -17,6 +17,10 @@ from belltower.people.store import RosterStore
 _KEPT_FOR = 20.0
 
 
+SCHOOL = "school"
+"""The kind of what is a school and not above one."""
+
+
 class RosterPeople:
     """Everybody of the roster in force who is active, in the order of their ids."""
 
@@ -28,6 +32,19 @@ class RosterPeople:
     async def version(self) -> int:
         """Another number whenever somebody is another, by a load or by hand."""
         return await self._store.version()
+
+    async def names(self, people: Collection[PersonId]) -> Mapping[PersonId, str]:
+        """What these are called, as far as the roster in force says. Raises `StoreError`."""
+        return await self._store.names_of(list(people)) if people else {}
+
+    async def schools_and_classes(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """The names of schools and of classes, by the keys that audiences use; what is above schools is none."""
+        schools = {str(one.key): one.name for one in await self._store.schools() if one.kind == SCHOOL}
+        classes = {
+            str(one.key): f"{one.title} ({schools[one.school]})" if one.school in schools else one.title
+            for one in await self._store.classes()
+        }
+        return schools, classes
 
     async def people(self) -> AsyncIterator[Sequence[Person]]:
         """All of them, some hundreds at a time, all of one revision. Raises `StoreError`."""

@@ -27,6 +27,7 @@ from notify.compose import Changed
 from notify.draft import REASONS, TEST_GROUP, Draft, DraftState
 from notify.family_sites import ALWAYS_TWO
 from notify.forecast import Load
+from notify.meant import named
 
 TOPIC = "notices"
 """Of the list, for live screens."""
@@ -75,16 +76,23 @@ class ComposePages:
 
     async def views(self, drafts: list[Draft], reader: PersonId) -> list[DraftView]:
         """Drafts for the list."""
-        _, classes = await self._room.roster.schools_and_classes()
-        source = self._room.site().wording.source.language
+        site = self._room.site()
+        schools, classes = await self._room.roster.schools_and_classes() if drafts else ({}, {})
         return [
             draft_view(
                 draft,
+                meant=named(
+                    draft.rule,
+                    draft.order.audience,
+                    places=site.places,
+                    schools=schools,
+                    classes=classes,
+                    told_before=bool(draft.order.corrects),
+                ),
                 names=self._names,
                 reader=reader,
                 zone=self._renderer.zone,
-                source=source,
-                classes=classes,
+                source=site.wording.source.language,
             )
             for draft in drafts
         ]

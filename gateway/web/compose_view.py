@@ -20,6 +20,7 @@ from notify.audience import AudienceRule
 from notify.compose import Choice
 from notify.draft import REASONS, Draft, DraftState, wide
 from notify.forecast import Forecast
+from notify.meant import Meant
 from notify.permitted import by_hand
 from notify.wording import Phase, SitePhase, WordingSet, families, for_families, site_text
 
@@ -49,6 +50,7 @@ _SITE_PHASES = {
     SitePhase.WAIT: "please wait where you are",
 }
 _OWN = "own:"
+_LISTED = 6
 _MINUTE = 60 * SECOND
 
 
@@ -223,14 +225,14 @@ def _all(form: MultiDictProxy[Any], name: str) -> Iterator[str]:
 
 
 def draft_view(
-    draft: Draft, *, names: Names, reader: PersonId, zone: tzinfo, source: str, classes: Mapping[str, str]
+    draft: Draft, *, meant: Meant, names: Names, reader: PersonId, zone: tzinfo, source: str
 ) -> DraftView:
     """The draft as `reader` sees it."""
     counted = draft.counted
     return DraftView(
         id=draft.id,
         title=spoken_name(draft.order.template),
-        audience=spoken_audience(draft, names, classes),
+        audience=spoken_audience(meant),
         exercise=draft.order.mode is Mode.EXERCISE,
         waiting=draft.state is DraftState.WAITING,
         people=counted.people,
@@ -267,20 +269,19 @@ def draft_view(
     )
 
 
-def spoken_audience(draft: Draft, names: Names, classes: Mapping[str, str]) -> str:
-    """Whom the draft is for, in words."""
-    named = draft.order.audience.replace("-", " ") or _spoken_rule(draft, names, classes)
-    return f"{named}, and everybody who was told before" if draft.order.corrects else named
+def spoken_audience(meant: Meant) -> str:
+    """For whom a notice is, in words."""
+    named = meant.audience.replace("-", " ") or _spoken_rule(meant)
+    return f"{named}, and everybody who was told before" if meant.told_before else named
 
 
-def _spoken_rule(draft: Draft, names: Names, classes: Mapping[str, str]) -> str:
-    rule = draft.rule
+def _spoken_rule(meant: Meant) -> str:
+    rule = meant.rule
     who = ", ".join(ROLES.get(role, role).lower() for role in sorted(rule.roles)) or "everybody"
-    of = sorted(classes.get(one, one) for one in rule.classes)
     narrowed = [
-        f"of {', '.join(of[:6])}{f' and {len(of) - 6} more classes' if len(of) > 6 else ''}" if of else "",
-        f"at {', '.join(sorted(names.place(place) for place in rule.places))}" if rule.places else "",
-        f"of {len(rule.schools)} school{'' if len(rule.schools) == 1 else 's'}" if rule.schools else "",
+        _listed("of", rule.classes, meant.classes, "classes"),
+        _listed("at", rule.places, meant.places, "places"),
+        _listed("of", rule.schools, meant.schools, "schools"),
         f"who read {', '.join(sorted(rule.languages))}" if rule.languages else "",
         "who are on site" if rule.on_site else "",
         f"by {', '.join(CHANNELS.get(kind.value, kind.value).lower() for kind in sorted(rule.channels))}"
@@ -288,6 +289,18 @@ def _spoken_rule(draft: Draft, names: Names, classes: Mapping[str, str]) -> str:
         else "",
     ]
     return " ".join([who, *filter(None, narrowed)])
+
+
+def _listed(word: str, keys: Collection[str], called: Mapping[str, str], more: str) -> str:
+    said = sorted(called.get(key, key) for key in keys)
+    rest = f" and {len(said) - _LISTED} more {more}" if len(said) > _LISTED else ""
+    return f"{word} {', '.join(said[:_LISTED])}{rest}" if said else ""
+
+
+def spoken_counted(meant: Meant) -> str:
+    """How many people it came to, in words."""
+    people = f"{meant.people} {'person' if meant.people == 1 else 'people'}"
+    return f"{people}, {meant.unreachable} of them without an address" if meant.unreachable else people
 
 
 def spoken_forecast(found: Forecast) -> str:

@@ -8,13 +8,20 @@ from typing import Protocol
 
 from aiohttp import web
 from msgspec import Struct
+from msgspec.structs import replace
 
 from belltower import log
 from belltower.clock import SECOND, Clock, Instant, aware
 from belltower.errors import NotFound, StoreError
 from belltower.ids import Ids, NoticeId, PersonId
 from gateway.web.cells import MARK, Cells
-from gateway.web.compose_view import spoken_alone, spoken_audience, spoken_forecast, spoken_seconds
+from gateway.web.compose_view import (
+    spoken_alone,
+    spoken_audience,
+    spoken_counted,
+    spoken_forecast,
+    spoken_seconds,
+)
 from gateway.web.desk import Names
 from gateway.web.ledger_view import (
     CHANNELS,
@@ -37,6 +44,7 @@ from gateway.web.view import wall
 from notify.compose import Composer
 from notify.delivery import State
 from notify.draft import Draft, DraftState
+from notify.meant import meant_now
 from notify.readying import BY
 from notify.reports import Listed, Reports
 from notify.room import NotifyRoom
@@ -274,21 +282,37 @@ class Ledger:
             "spoken": CHANNELS,
             "language": spoken_language,
             "planned": bool(listed.revision),
-            "who": await self._who(written),
+            "meant": await self._meant(listed, written),
+            "who": self._who(written),
             "correctable": self._pages.corrections and bool(listed.revision) and not listed.superseded_by,
             "decidable": found is not None and found.held > 0 and not listed.superseded_by,
             "verb": self._ids.verb(),
         }
         return self._pages.page(request, "ledger.html", values, session)
 
-    async def _who(self, written: Draft | None) -> Mapping[str, str]:
-        """Who had it sent, who let it go, and to whom; nothing where the response plan or another page ordered it."""
+    async def _meant(self, listed: Listed, written: Draft | None) -> Mapping[str, str]:
+        """For whom it was when it was planned: no later roster changes that.
+
+        Before it is planned, and where an older program planned it, what somebody wrote, as things are called now.
+        """
+        meant = await self._room.reports.meant(listed)
+        if meant is None and written is not None:
+            now = await meant_now(
+                written.rule,
+                written.order.audience,
+                self._room.site(),
+                told_before=bool(written.order.corrects),
+            )
+            counted = written.counted
+            meant = replace(now, people=counted.people, unreachable=counted.unreachable)
+        return {"audience": spoken_audience(meant), "counted": spoken_counted(meant)} if meant else {}
+
+    def _who(self, written: Draft | None) -> Mapping[str, str]:
+        """Who had it sent, and who let it go; nothing where the response plan or another page ordered it."""
         if written is None or written.state is not DraftState.SENT:
             return {}
-        _, classes = await self._room.roster.schools_and_classes()
         name = self._names.person
         return {
-            "audience": spoken_audience(written, self._names, classes),
             "by": name(written.asked_by or written.made_by),
             "second": name(written.second) if written.second is not None else "",
             "alone": spoken_alone(written.alone) if written.alone else "",

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from belltower.clock import SECOND, Instant, SystemClock
 from belltower.errors import NotFound, SettingsError, WrongState
+from belltower.ids import NoticeId
 from belltower.incident.facts import Reply
 from belltower.people.generator import generate
 from belltower.people.resealing import Resealing
@@ -23,6 +24,9 @@ from gateway import migration
 from gateway.cli.commands import belltower
 from gateway.keys import TABLES, KeyCount, Keys, lost_keys, open_keys, turned
 from notify.addresses import Addresses
+from notify.audience import AudienceRule
+from notify.meant import Meant
+from notify.meant import keep as keep_meant
 from notify.reply_tables import ReplyTables
 from notify.store import DeliveryTables
 from tests.gateway.cli.house import house
@@ -87,6 +91,7 @@ async def filled(database: Database, vault: Vault, deliveries: int = 700) -> Non
             mark=mark,
             told=told,
         )
+        keep_meant(tx, vault, NoticeId("ntc_1"), 1, Meant(audience="staff", rule=AudienceRule()))
         ReplyTables(database=database, vault=vault).add(
             tx, "rpl_1", None, "sms", Reply.TEXT, "the gym", Instant(1)
         )

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from belltower.people.reach import RosterPeople
 from belltower.people.roster import School, SchoolClass
-from gateway.desk_roster import DeskRoster
 
 
 class Kept:
@@ -25,6 +25,6 @@ async def test_what_is_above_the_schools_is_not_offered_as_one() -> None:
     """A grant or an audience for the district would mean nobody: nobody is enrolled there."""
     kept: Any = Kept()
 
-    assert ({"s": "Lindenhof School"}, {"7b": "7 b (Lindenhof School)"}) == await DeskRoster(
+    assert ({"s": "Lindenhof School"}, {"7b": "7 b (Lindenhof School)"}) == await RosterPeople(
         store=kept
     ).schools_and_classes()

@@ -1,0 +1,106 @@
+"""For whom a sent notice was: said as it was when it was sent, whatever is loaded later."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import apsw
+from msgspec.structs import replace
+
+from belltower.ids import NoticeId, VerbId
+from belltower.people.generator import generate
+from belltower.people.reach import RosterPeople
+from belltower.people.roster import HumanKind, Roster
+from belltower.people.vault import Vault, new_ring
+from gateway.web.compose_view import spoken_audience, spoken_counted
+from notify.audience import AudienceRule
+from notify.compose import Choice
+from notify.meant import Meant, keep, kept
+from notify.provider import Provider
+from notify.reports import Reports
+from tests.belltower.people.test_taking import inline, take, without
+from tests.peers.desk import DeskOptions, desk, site
+from tests.peers.writing import NOW, RUTH, Takes
+
+DISTRICT = generate(seed=3, students=60)
+ONE, *_ = DISTRICT.classes
+OF_ONE = AudienceRule(
+    roles=frozenset({"guardian"}), classes=frozenset(one.key for one in DISTRICT.classes[:4])
+)
+
+
+def renamed(roster: Roster, year: int) -> Roster:
+    """As it is a year later: every class and school has another name, and a guardian in five has left."""
+    guardians = [one.key for one in roster.of_kind(HumanKind.GUARDIAN)]
+    return replace(
+        without(roster, set(guardians[::5])),
+        classes=tuple(
+            replace(one, title=f"Year {year} {number}") for number, one in enumerate(roster.classes)
+        ),
+        schools=tuple(replace(one, name=f"{one.name} {year}") for one in roster.schools),
+    )
+
+
+async def test_three_loads_later_a_sent_notice_is_for_whom_it_was(tmp_path: Path) -> None:
+    """The names of classes and schools, and how many they were, stay; what is written now has the new ones."""
+    store = inline(apsw.Connection(":memory:"))
+    await store.open()
+    await take(store, DISTRICT)
+    said: list[tuple[str, str]] = []
+    options = DeskOptions(database=str(tmp_path / "desk.db"))
+    school = site({}, RosterPeople(store=store))
+    async with desk(options, school=school, channels=[Provider(channel=Takes())]) as running:
+        reports = Reports(database=running.database, addresses=running.room.tables.addresses)
+        composer = running.room.composer(drilling=lambda: False)
+
+        async def sent(verb: str) -> NoticeId:
+            draft = await composer.write(VerbId(verb), Choice(template=NOW, rule=OF_ONE), RUTH)
+            await composer.ask(draft.id, RUTH, seen=draft.counted.people)
+            async with asyncio.timeout(60):
+                while await reports.notice(draft.id) is None or await meant(draft.id) is None:  # noqa: ASYNC110 - rows ring no bell
+                    await asyncio.sleep(0.02)
+            return draft.id
+
+        async def meant(notice: NoticeId) -> Meant | None:
+            listed = await reports.notice(notice)
+            return await reports.meant(listed) if listed is not None else None
+
+        async def spoken(notice: NoticeId) -> tuple[str, str]:
+            found = await meant(notice)
+            assert found is not None
+            return spoken_audience(found), spoken_counted(found)
+
+        first = await sent("vrb_" + "1" * 26)
+        said.append(await spoken(first))
+        roster = DISTRICT
+        for year in (1, 2, 3):
+            roster = renamed(roster, year)
+            assert await take(store, roster, approve=True)
+            said.append(await spoken(first))
+        after = await spoken(await sent("vrb_" + "2" * 26))
+        rows = await running.database.read("SELECT meant FROM notice_meant")
+    await store.database.close()
+
+    (before,) = set(said)
+    assert ONE.title in before[0]
+    assert "Year" not in before[0]
+    assert "Year 3" in after[0]
+    assert before[1] != after[1]
+    assert not any(ONE.title.encode() in sealed or b"guardian" in sealed for (sealed,) in rows)
+
+
+async def test_for_whom_it_was_is_kept_once_and_opens_only_under_its_keys(tmp_path: Path) -> None:
+    """Planned again after a kill it says the same; without the keys it is not known, and nothing fails."""
+    vault, other = Vault(ring=new_ring()), Vault(ring=new_ring(number=2))
+    notice = NoticeId("ntc_1")
+    async with desk(DeskOptions(database=str(tmp_path / "desk.db")), channels=[]) as running:
+        for people in (1, 2):
+            async with running.database.begin() as tx:
+                keep(tx, vault, notice, 1, Meant(audience="staff", rule=AudienceRule(), people=people))
+        found = await kept(running.database, vault, notice, 1)
+        lost = await kept(running.database, other, notice, 1)
+
+    assert found is not None
+    assert 1 == found.people
+    assert lost is None
