@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -10,12 +11,14 @@ from msgspec.structs import replace
 
 from belltower.clock import Instant
 from belltower.errors import NotFound, Refused, StoreError, Unreachable
+from belltower.ids import PersonId
+from belltower.people.person import ContactKind, Person
 from belltower.store import Transaction
 from gateway.beside import desk_database
 from gateway.settings import Settings
 from notify.proof_tables import PROVEN_FOR, Asked, Proof, ProofTables, Proven
-from notify.proofs import UNPROVABLE
-from notify.settings import CHANNELS
+from notify.proofs import ELSEWHERE, UNPROVABLE
+from notify.settings import CHANNELS, AppriseSettings
 
 _TAKEN_WITHIN = 15.0
 _LOOK_EVERY = 0.25
@@ -37,6 +40,56 @@ KINDS = {
 """The kind of address that each kind of channel serves."""
 
 
+_NUMBER = (re.compile(r"\+[1-9][0-9]{6,14}"), 'a number in E.164 such as "+15550100199"')
+_SHAPES = {
+    "sms": _NUMBER,
+    "voice": _NUMBER,
+    "email": (re.compile(r"[^@\s<>]+@[^@\s<>]+"), 'a mailbox such as "it@school.example"'),
+}
+
+
+def misplaced_tests(settings: Settings, people: Mapping[PersonId, Person]) -> list[str]:
+    """Where tests of channels cannot go, and what could stand there instead. What stands there is not repeated.
+
+    The value of a key of `[notify] test_to` is an address of that kind, or the id of a person who has one.
+    """
+    kinds = {kind.value: kind.value for kind in ContactKind} | _kinds(settings)
+    return [
+        f"notify.test_to.{key}: {wrong}"
+        for key, to in settings.notices.test_to.items()
+        if (wrong := _misplaced(kinds.get(key, ""), to, people.get(PersonId(to)), settings))
+    ]
+
+
+def _misplaced(kind: str, to: str, person: Person | None, settings: Settings) -> str:
+    """Why a test cannot go there; "" where it can."""
+    if kind in ELSEWHERE:
+        return (
+            "loudspeakers and signs are tested beside their devices, by: belltower outputs test; take it out"
+        )
+    if kind == ContactKind.PUSH:  # which browsers somebody has stands in no file
+        return (
+            ""
+            if person is not None
+            else "a browser is tested by the id of its owner, a person of the site package"
+        )
+    if person is not None:
+        has = any(contact.kind.value == kind for contact in person.contacts)
+        return "" if has else f"that person has no address of the kind {kind} in the site package"
+    if kind == ContactKind.CHAT:
+        rooms = sorted(
+            room
+            for one in settings.channels.values()
+            if isinstance(one, AppriseSettings)
+            for room in one.rooms
+        )
+        return "" if to in rooms else f"no room of this name; there are {', '.join(rooms) or 'none'}"
+    shape, meant = _SHAPES.get(kind, (None, ""))
+    if shape is None or shape.fullmatch(to):
+        return ""
+    return f"neither {meant} nor the id of a person of the site package who has one"
+
+
 @asynccontextmanager
 async def proofs_of(settings: Settings) -> AsyncIterator[ProofTables]:
     """The desk's rows, whether or not its lane runs. Raises `NotFound` where there is no desk yet."""
@@ -46,9 +99,12 @@ async def proofs_of(settings: Settings) -> AsyncIterator[ProofTables]:
 
 def to_prove(settings: Settings) -> dict[str, str]:
     """The channels that tests can prove, each with the kind of address it serves."""
+    return {name: kind for name, kind in _kinds(settings).items() if kind not in UNPROVABLE}
+
+
+def _kinds(settings: Settings) -> dict[str, str]:
     names = {record: name for name, record in CHANNELS.items()}
-    kinds = {name: KINDS[names[type(one)]] for name, one in settings.channels.items()}
-    return {name: kind for name, kind in kinds.items() if kind not in UNPROVABLE}
+    return {name: KINDS[names[type(one)]] for name, one in settings.channels.items()}
 
 
 async def known(settings: Settings) -> dict[str, Proof]:

@@ -37,6 +37,7 @@ from gateway import alarm_follower, kept_site, process
 from gateway import settings as settings_file
 from gateway.alarm_follower import AlarmFollower, AlarmVerbs
 from gateway.alert_watch import AlertWatch
+from gateway.channel_proofs import misplaced_tests
 from gateway.control import ControlClient
 from gateway.desk_channels import DeskNotices, LaneOutputs, SiteNames, notice_site, promised
 from gateway.disclosing import DisclosureDesk, incident_known
@@ -107,7 +108,9 @@ class DeskLane:
             signer, unsigned = open_signer(
                 settings.state.signing_key, clock=clock, notes=settings.state.folder / "desk-checkpoints.txt"
             )
-            faults = (*self._faults, f"at the desk {unsigned}") if unsigned else self._faults
+            faults = (*self._faults, *misplaced_tests(settings, site.people))
+            if unsigned:
+                faults = (*faults, f"at the desk {unsigned}")
             journal: Journal[Fact] = Journal(
                 database=database,
                 stream=STREAM,

@@ -36,6 +36,7 @@ def command(config: Path, site: Path | None, *, without_secrets: bool, as_json: 
     """
     from gateway import settings as rooms
     from gateway import site_package
+    from gateway.channel_proofs import misplaced_tests
     from gateway.device_wires import device_keys
     from gateway.intake.devices.wires import unwired
     from gateway.switch_wires import device_output_faults
@@ -70,6 +71,7 @@ def command(config: Path, site: Path | None, *, without_secrets: bool, as_json: 
         loose = unwired(foreign.devices.values(), profiles=foreign.profiles, ways=ways, keys=keys)
         faults += [f"{config}: {line}" for line in (*settings.unplaced(package.places), *loose)]
         faults += [f"{config}: {line}" for line in device_output_faults(settings, foreign)]
+        faults += [f"{config}: {line}" for line in misplaced_tests(settings, package.people)]
         faults += [f"{folder}/devices.toml: {line}" for line in shared_users(settings, package)]
         faults += [f"{folder}/response.toml: {line}" for line in not_told_apart(settings, package.response)]
     if faults and as_json:
