@@ -114,7 +114,7 @@ def verbs_offered(
     async def room_texts(verb: VerbId, args: dict[str, Any]) -> str:
         del verb
         incident = IncidentId(args["incident"])
-        said = [text for text in await verbs.texts() if text.incident == incident]
+        said = [text for text in await verbs.texts.living() if text.incident == incident]
         return msgspec.json.encode(said[-_TEXTS_READ:]).decode()
 
     async def test_links(verb: VerbId, args: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from belltower.incident import facts
 from belltower.incident.facts import Action, AlarmKind, Fact
 from belltower.incident.fold import Incident, NoticeView
 from belltower.incident.told import put_right
+from belltower.incident.updates import cancellations
 from belltower.people.person import ContactKind
 from belltower.values import Seconds
 
@@ -210,21 +211,6 @@ def on_closed(incident: Incident, by: PersonId, reason: str, *, plan: ResponsePl
 def silenced(incident: Incident) -> list[facts.OutputOrdered]:
     """The orders that end all that is switched on for this incident."""
     return [_output(name, incident, on=False) for name, output in incident.outputs.items() if output.on]
-
-
-def cancellations(incident: Incident, *, by: PersonId) -> list[facts.UpdateOrdered]:
-    """A cancellation of every call that is not being cancelled already."""
-    return [
-        facts.UpdateOrdered(
-            call=call.id,
-            incident=incident.id,
-            update=max(call.updates, default=0) + 1,
-            kind=facts.UpdateKind.CANCEL,
-            by=by,
-        )
-        for call in incident.calls.values()
-        if call.number and not call.cancelling
-    ]
 
 
 def _output(

@@ -10,26 +10,26 @@ the journal spools or relays the very same facts (law 2), so the decision stands
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 
 from belltower.clock import SECOND, Clock, Instant
-from belltower.errors import NotFound, StoreError, WrongState
-from belltower.ids import AlarmId, CallId, Ids, IncidentId, LinkName, PersonId, PlaceId, UnitId, VerbId
-from belltower.incident import facts, plan, store
+from belltower.errors import WrongState
+from belltower.ids import AlarmId, CallId, Ids, IncidentId, PersonId, PlaceId, UnitId, VerbId
+from belltower.incident import facts, plan, store, updates
 from belltower.incident.drilling import ABORTED_REAL, ENDED, OVER, Drilling, RunningDrill
-from belltower.incident.entry import Draft, Entry
-from belltower.incident.facts import Action, AlarmKind, Fact, Mode, UpdateKind
+from belltower.incident.entry import Entry
+from belltower.incident.facts import Action, AlarmKind, Fact, Mode
 from belltower.incident.fold import Incident, fold
+from belltower.incident.once import Once
+from belltower.incident.pen import Pen
 from belltower.incident.plan import ResponsePlan
+from belltower.incident.standing import Standing
+from belltower.incident.texts import Texts
 from belltower.journal import Durability, Journal
 from belltower.store import Database, Transaction
-
-JOIN_WITHIN = 3600 * SECOND
-"""A new alarm joins an open incident of its mode and kind whose last alarm is at most this old."""
 
 EXERCISE_OVER = "exercise-over"
 """The reason for closing that only an exercise has."""
@@ -39,10 +39,6 @@ PROOF = "proof"
 
 RECENT = 600 * SECOND
 """An incident closed this long ago may still have calls or units to attend to after a restart."""
-
-_CLOSED_KEPT = 64
-_TEXTS_AT_HAND = 1_000
-_VERBS_KEPT = 7 * 24 * 3600 * SECOND
 
 
 class Raised(Struct, frozen=True):
@@ -80,15 +76,11 @@ class Verbs:
         self.response = response
         self._drilling = Drilling(keys=drill_keys, campus=campus, clock=clock)
         self._foretell = foretell
-        self._incidents: dict[IncidentId, Incident] = {}
-        # Closed lately: what was said of their calls may still be read back.
-        self._closed: OrderedDict[IncidentId, Incident] = OrderedDict()
-        self._counters: dict[str, int] = {}
-        self._results: dict[VerbId, str] = {}
-        self._underway: dict[VerbId, asyncio.Future[Durability]] = {}
+        self._standing = Standing()
+        self._pen = Pen(journal=journal, standing=self._standing, clock=clock, ids=ids)
+        self._once = Once(database=database, clock=clock)
+        self.texts = Texts(database=database, pen=self._pen, clock=clock, ids=ids)
         self._attended = 0
-        # Those of late, for when the disk cannot be read.
-        self._texts: OrderedDict[str, store.KeptText] = OrderedDict()
 
     async def open(self) -> list[Entry]:
         """Load what stood when the last process ended.
@@ -96,27 +88,24 @@ class Verbs:
         Returns the facts of all incidents that are open or were closed within `RECENT`, in order.
         """
         await self._database.migrate(store.STEPS)
-        self._counters = await store.counters(self._database)
+        await self._pen.open(self._database)
         self._attended = self._journal.head
         owed: list[Entry] = []
         since = Instant(self._clock.now() - RECENT)
         for incident in await store.current_incidents(self._database, since):
             entries = await self._journal.of(incident)
-            folded = fold(incident, entries)
-            self._hold(folded)
+            self._standing.hold(fold(incident, entries))
             owed += entries
         await self._drilling.open(self._database)
         for entry in self._journal.waiting:
             self._recall(entry)
-        owed = sorted(owed, key=lambda entry: entry.position) + self._journal.waiting
-        texts = await store.texts(self._database, Instant(self._clock.now() - store.TEXTS_KEPT))
-        self._texts.update((text.text, text) for text in texts[-_TEXTS_AT_HAND:])
-        return owed
+        await self.texts.open()
+        return sorted(owed, key=lambda entry: entry.position) + self._journal.waiting
 
     @property
     def incidents(self) -> Mapping[IncidentId, Incident]:
         """Every open incident, as decided so far."""
-        return self._incidents
+        return self._standing.open
 
     @property
     def drill(self) -> RunningDrill | None:
@@ -129,33 +118,16 @@ class Verbs:
 
     def observe(self, entry: Entry) -> None:
         """Take in a fact, our own or another room's; facts already taken in change nothing."""
-        if not entry.subject:
-            return
-        incident = IncidentId(entry.subject)
-        known = self._incidents.get(incident) or self._closed.get(incident)
-        if known is None:
-            if not isinstance(entry.fact, facts.AlarmRaised):
-                return
-            known = Incident(id=incident)
-        self._hold(known.apply(entry))
-
-    def _hold(self, incident: Incident) -> None:
-        if incident.open:
-            self._incidents[incident.id] = incident
-            return
-        self._incidents.pop(incident.id, None)
-        self._closed[incident.id] = incident
-        if len(self._closed) > _CLOSED_KEPT:
-            self._closed.popitem(last=False)
+        self._standing.observe(entry)
 
     async def attend(self) -> None:
         """Follow the journal for ever: take facts in, and order what follows from other rooms' facts."""
-        for incident in list(self._incidents.values()):
+        for incident in list(self.incidents.values()):
             self._follow_up(incident)  # a process may have died between the answer and the orders
         async for entry in self._journal.follow(after=self._attended):
             self.observe(entry)
             if isinstance(entry.fact, facts.TelecommunicatorAcknowledged):
-                standing = self._incidents.get(entry.fact.incident)
+                standing = self.incidents.get(entry.fact.incident)
                 if standing is not None:
                     self._follow_up(standing)
 
@@ -164,17 +136,11 @@ class Verbs:
         if incident.acknowledged:
             orders = plan.on_acknowledged(incident, plan=self.response, ids=self._ids)
             if orders:
-                self._commit(Transaction(), incident.id, orders)
+                self._pen.write(Transaction(), incident.id, orders)
 
     def _recall(self, entry: Entry) -> None:
         """Take in a fact that only the spool holds, and the numbers it used up."""
-        match entry.fact:
-            case facts.IncidentOpened(number=number):
-                self._counters["incident"] = max(number, self._counters.get("incident", 0))
-            case facts.CallOrdered(number=number):
-                self._counters["call"] = max(number, self._counters.get("call", 0))
-            case _:
-                pass
+        self._pen.recall(entry.fact)
         self._drilling.recall(entry.fact)
         self.observe(entry)
 
@@ -207,16 +173,21 @@ class Verbs:
         now = self._clock.now()
         running = self._drilling.running_at(place, building) if exercise else None
         mode = Mode.ACTUAL if running is None else Mode.EXERCISE
-        drafts: list[Fact] = []
-        aborted = running is None and self.drill is not None
-        if aborted:
-            drafts.append(self._drilling.end(tx, ABORTED_REAL))
-        alarm = self._ids.alarm()
         drilled = running.authorisation if running is not None else ""
-        incident = self._joinable(mode, kind, drilled)
+        aborted = running is None and self.drill is not None
+        drafts: list[Fact] = [self._drilling.end(tx, ABORTED_REAL)] if aborted else []
+        alarm = self._ids.alarm()
+        incident = self._standing.joinable(mode, kind, drilled, now)
         first = incident is None
         if incident is None:
-            incident = Incident(id=self._ids.incident(), mode=mode, kind=kind, drill=drilled)
+            incident = Incident(
+                id=self._ids.incident(),
+                number=self._pen.number(tx, "incident"),
+                mode=mode,
+                kind=kind,
+                drill=drilled,
+            )
+            store.opened(tx, incident.id, incident.number, now)
         known = incident.buildings.get(building)
         raised = facts.AlarmRaised(
             alarm=alarm,
@@ -236,38 +207,32 @@ class Verbs:
             unproven=unproven,
         )
         drafts.append(raised)
-        if first:
-            number = self._next(tx, "incident")
-            incident = Incident(id=incident.id, number=number, mode=mode, kind=kind, drill=drilled)
-            drafts.append(
-                facts.IncidentOpened(
-                    incident=incident.id, alarm=alarm, mode=mode, number=number, drill=drilled
-                )
+        drafts.append(
+            facts.IncidentOpened(
+                incident=incident.id, alarm=alarm, mode=mode, number=incident.number, drill=drilled
             )
-            store.opened(tx, incident.id, number, now)
-        else:
-            drafts.append(
-                facts.AlarmJoined(incident=incident.id, alarm=alarm, building=building, number=raised.number)
-            )
+            if first
+            else facts.AlarmJoined(incident=incident.id, alarm=alarm, building=building, number=raised.number)
+        )
         orders = plan.on_alarm(
             raised,
             incident,
             first_of_incident=first,
             plan=self.response if running is None else self.response.rehearsing(running.action),
             ids=self._ids,
-            call_number=self._counters.get("call", 0) + 1,
+            call_number=self._pen.next("call"),
             exercise_accepted=running is not None and running.psap_accepted,
         )
         for order in orders:
             if isinstance(order, facts.CallOrdered):
-                self._next(tx, "call")
+                self._pen.number(tx, "call")
                 if self._foretell is not None:
                     self._foretell(order, now)
         if verb is not None:
-            store.done(tx, verb, now, incident.id)
+            self._once.answer(tx, verb, incident.id)
         if also is not None:
             drafts.append(also(incident.id))
-        durability = self._commit(tx, incident.id, [*drafts, *orders], at=now)
+        durability = self._pen.write(tx, incident.id, [*drafts, *orders], at=now)
         if aborted:
             self._silence_exercises()
         return Raised(alarm, incident.id, mode, durability)
@@ -280,9 +245,9 @@ class Verbs:
         Raises NotFound when the incident is not open, WrongState when it is an exercise whose drill is over or is about
         another action.
         """
-        if (before := await self._before(verb)) is not None:
+        if (before := await self._once.before(verb)) is not None:
             return before
-        standing = self._standing(incident)
+        standing = self._standing.required(incident)
         if standing.mode is Mode.EXERCISE:
             self._drilling.permit(standing, action)
         orders = plan.on_action(standing, action, places, plan=self.response, ids=self._ids)
@@ -294,9 +259,9 @@ class Verbs:
 
         Raises NotFound when the incident is not open, WrongState when it is an exercise whose drill is over.
         """
-        if (before := await self._before(verb)) is not None:
+        if (before := await self._once.before(verb)) is not None:
             return before
-        standing = self._standing(incident)
+        standing = self._standing.required(incident)
         if standing.mode is Mode.EXERCISE and (
             self.drill is None or self.drill.authorisation != standing.drill
         ):
@@ -310,9 +275,9 @@ class Verbs:
 
         Raises NotFound when it is not open, WrongState when `reason` says that a real one was an exercise.
         """
-        if (before := await self._before(verb)) is not None:
+        if (before := await self._once.before(verb)) is not None:
             return before
-        standing = self._standing(incident)
+        standing = self._standing.required(incident)
         if reason == EXERCISE_OVER and standing.mode is not Mode.EXERCISE:
             raise WrongState("this incident is not an exercise; choose another reason to close it")
         orders = plan.on_closed(standing, by, reason, plan=self.response, ids=self._ids)
@@ -327,12 +292,12 @@ class Verbs:
         It counts only once a telecommunicator has read it back. A press after it is a new incident. Raises NotFound
         when the incident is not open, WrongState when there is no call that is not being cancelled already.
         """
-        if (before := await self._before(verb)) is not None:
+        if (before := await self._once.before(verb)) is not None:
             return before
-        updates = plan.cancellations(self._standing(incident), by=by)
-        if not updates:
+        cancelled = updates.cancellations(self._standing.required(incident), by=by)
+        if not cancelled:
             raise WrongState("there is no call to cancel, or it is being cancelled already")
-        return await self._do(verb, incident, updates, "ordered")
+        return await self._do(verb, incident, cancelled, "ordered")
 
     async def correct_call(
         self, *, verb: VerbId, call: CallId, place: PlaceId, building: str, by: PersonId
@@ -341,22 +306,10 @@ class Verbs:
 
         Raises NotFound when no open incident has this call, WrongState when it is being cancelled.
         """
-        if (before := await self._before(verb)) is not None:
+        if (before := await self._once.before(verb)) is not None:
             return before
-        incident = next((each for each in self._incidents.values() if call in each.calls), None)
-        if incident is None or not incident.calls[call].number:
-            raise NotFound("no open incident has such a call")
-        if incident.calls[call].cancelling:
-            raise WrongState("this call is being cancelled")
-        update = facts.UpdateOrdered(
-            call=call,
-            incident=incident.id,
-            update=max(incident.calls[call].updates, default=0) + 1,
-            kind=UpdateKind.PLACE,
-            place=place,
-            building=building,
-            by=by,
-        )
+        incident = self._standing.of_call(call)
+        update = updates.correction(incident, incident.calls[call], place=place, building=building, by=by)
         return await self._do(verb, incident.id, [update], "ordered")
 
     async def note_read_back(
@@ -367,33 +320,19 @@ class Verbs:
         Raises NotFound when the incident is not open and was not closed lately, WrongState when nothing is left to
         be read back.
         """
-        if (before := await self._before(verb)) is not None:
+        if (before := await self._once.before(verb)) is not None:
             return before
-        known = self._incidents.get(incident) or self._closed.get(incident)
-        if known is None:
-            raise NotFound("there is no such open incident")
-        noted = [
-            facts.UpdateReadBack(
-                call=call.id,
-                incident=incident,
-                update=call.unread,
-                link=LinkName("telephone"),
-                by=operator,
-                noted_by=by,
-            )
-            for call in known.calls.values()
-            if call.unread
-        ]
+        noted = updates.read_back(self._standing.known(incident), noted_by=by, operator=operator)
         if not noted:
             raise WrongState("there is no cancellation or correction that was not read back")
         return await self._do(verb, incident, noted, "noted")
 
     async def test_links(self, *, verb: VerbId, by: PersonId | None) -> str:
         """Order a marked test down every link; returns its number."""
-        if (before := await self._before(verb)) is not None:
+        if (before := await self._once.before(verb)) is not None:
             return before
         tx = Transaction()
-        number = self._next(tx, "test")
+        number = self._pen.number(tx, "test")
         key = self._ids.fact()[-8:]
         order = facts.LinkTestOrdered(test=number, key=key, by=by)
         return await self._do(verb, None, [order], str(number), tx, subject=PROOF)
@@ -410,22 +349,17 @@ class Verbs:
         exercise: bool = False,
     ) -> str:
         """A person's own alarm, from a screen or the command line; returns the incident's id."""
-        if (before := await self._before(verb)) is not None:
+        if (before := await self._once.before(verb)) is not None:
             return before
         raised = self.raise_alarm(
             kind=kind, place=place, building=building, path=path, exercise=exercise, person=by, verb=verb
         )
-        self._remember(verb, raised.incident)
-        self._underway[verb] = raised.durability
-        try:
-            await raised.durability
-        finally:
-            del self._underway[verb]
+        await self._once.written(verb, raised.durability)
         return raised.incident
 
     async def begin_drill(self, *, verb: VerbId, token: str) -> str:
         """Open a drill window; returns the authorisation's id. Raises NotVerified, or WrongState if one is open."""
-        if (before := await self._before(verb)) is not None:
+        if (before := await self._once.before(verb)) is not None:
             return before
         tx = Transaction()
         authorisation, written = self._drilling.begin(tx, token)
@@ -433,7 +367,7 @@ class Verbs:
 
     async def end_drill(self, *, verb: VerbId) -> str:
         """End the running drill; returns "ended". Raises WrongState when none is running."""
-        if (before := await self._before(verb)) is not None:
+        if (before := await self._once.before(verb)) is not None:
             return before
         tx = Transaction()
         reason = ENDED if self.drill is not None else OVER
@@ -448,7 +382,7 @@ class Verbs:
         while True:
             await self._drilling.closed()
             tx = Transaction()
-            self._commit(tx, None, [self._drilling.end(tx, OVER)])
+            self._pen.write(tx, None, [self._drilling.end(tx, OVER)])
             self._silence_exercises()
 
     async def drills(self) -> list[store.KeptDrill]:
@@ -457,24 +391,15 @@ class Verbs:
 
     def _silence_exercises(self) -> None:
         """No exercise is heard longer than its drill."""
-        for incident in list(self._incidents.values()):
+        for incident in list(self.incidents.values()):
             if incident.mode is Mode.EXERCISE and (orders := plan.silenced(incident)):
-                self._commit(Transaction(), incident.id, orders)
+                self._pen.write(Transaction(), incident.id, orders)
 
     def record(
         self, *written: Fact, incident: IncidentId | None = None, tx: Transaction | None = None
     ) -> asyncio.Future[Durability]:
         """Write down facts of the lane itself; rows gathered in `tx` land with them."""
-        return self._commit(tx or Transaction(), incident, written)
-
-    def hear_text(
-        self, unit: UnitId, words: str, *, incident: IncidentId | None, tx: Transaction
-    ) -> asyncio.Future[Durability]:
-        """Keep what a room says in its own words, and write down that it did."""
-        text = self._kept_text(unit, words, incident, upward=True)
-        store.keep_text(tx, text)
-        heard = facts.TextHeard(unit=unit, text=text.text, incident=incident)
-        return self._commit(tx, incident, [heard])
+        return self._pen.write(tx or Transaction(), incident, written)
 
     async def send_text(
         self,
@@ -486,54 +411,11 @@ class Verbs:
         by: PersonId | None,
     ) -> str:
         """Show a short text on these units; returns "ordered"."""
-        if (before := await self._before(verb)) is not None:
+        if (before := await self._once.before(verb)) is not None:
             return before
         tx = Transaction()
-        ordered: list[Fact] = []
-        for unit in units:
-            text = self._kept_text(unit, words, incident, upward=False)
-            store.keep_text(tx, text)
-            ordered.append(facts.TextOrdered(unit=unit, text=text.text, incident=incident, by=by))
+        ordered = self.texts.ordered(tx, units, words, incident=incident, by=by)
         return await self._do(verb, incident, ordered, "ordered", tx)
-
-    def _kept_text(
-        self, unit: UnitId, words: str, incident: IncidentId | None, *, upward: bool
-    ) -> store.KeptText:
-        text = store.KeptText(
-            text=f"txt_{self._ids.fact()[4:]}",
-            said_at=self._clock.now(),
-            incident=incident,
-            unit=unit,
-            upward=upward,
-            words=words,
-        )
-        self._texts[text.text] = text
-        while len(self._texts) > _TEXTS_AT_HAND:
-            self._texts.popitem(last=False)
-        return text
-
-    async def texts(self) -> list[store.KeptText]:
-        """Every text that still lives, oldest first."""
-        since = Instant(self._clock.now() - store.TEXTS_KEPT)
-        try:
-            kept = {text.text: text for text in await store.texts(self._database, since)}
-        except StoreError:
-            kept = {}  # what is at hand is better than nothing
-        kept |= {name: text for name, text in self._texts.items() if text.said_at >= since}
-        return sorted(kept.values(), key=lambda text: (text.said_at, text.text))
-
-    def text_at_hand(self, text: str) -> store.KeptText | None:
-        """One of the texts of late."""
-        return self._texts.get(text)
-
-    async def forget_old_texts(self) -> None:
-        """Drop texts whose day is over."""
-        tx = Transaction()
-        before = Instant(self._clock.now() - store.TEXTS_KEPT)
-        store.forget_texts(tx, before)
-        for name in [name for name, text in self._texts.items() if text.said_at < before]:
-            del self._texts[name]
-        await self._database.submit(tx)
 
     def page_room(self, incident: Incident, output: str, place: PlaceId) -> None:
         """Let a paging zone say the ordered action, unless it does so already or belongs to a drill that is over."""
@@ -543,80 +425,7 @@ class Verbs:
             return
         orders = plan.on_not_reached(incident, output, place)
         if orders:
-            self._commit(Transaction(), incident.id, orders)
-
-    async def forget_old_verbs(self) -> None:
-        """Drop remembered verbs that nobody will repeat any more."""
-        tx = Transaction()
-        store.forget_verbs(tx, Instant(self._clock.now() - _VERBS_KEPT))
-        await self._database.submit(tx)
-
-    def _joinable(self, mode: Mode, kind: AlarmKind, drilled: str) -> Incident | None:
-        now = self._clock.now()
-        for incident in reversed(self._incidents.values()):
-            # Whoever presses after a cancellation is not part of what was cancelled.
-            same = (incident.mode, incident.kind, incident.drill) == (mode, kind, drilled)
-            if same and not incident.withdrawn:
-                # A clock that stepped back makes the age negative: that joins too.
-                return incident if now - incident.last_alarm_at <= JOIN_WITHIN else None
-        return None
-
-    def _standing(self, incident: IncidentId) -> Incident:
-        standing = self._incidents.get(incident)
-        if standing is None:
-            raise NotFound("there is no such open incident")
-        return standing
-
-    def _next(self, tx: Transaction, name: str) -> int:
-        value = self._counters.get(name, 0) + 1
-        self._counters[name] = value
-        store.count(tx, name, value)
-        return value
-
-    def _commit(
-        self,
-        tx: Transaction,
-        incident: IncidentId | None,
-        written: Sequence[Fact],
-        *,
-        at: Instant | None = None,
-        subject: str = "",
-    ) -> asyncio.Future[Durability]:
-        now = self._clock.now() if at is None else at
-        subject = incident or subject
-        drafts = [Draft(id=self._ids.fact(), at=now, subject=subject, fact=fact) for fact in written]
-        durability = self._journal.commit(tx, drafts)
-        for draft in drafts:
-            self.observe(
-                Entry(
-                    stream=self._journal.stream,
-                    position=0,
-                    id=draft.id,
-                    at=draft.at,
-                    subject=draft.subject,
-                    fact=draft.fact,
-                )
-            )
-        return durability
-
-    async def _before(self, verb: VerbId) -> str | None:
-        """What the verb answered when it was asked before; None if it never was, as far as can be read."""
-        if verb not in self._results:
-            try:
-                before = await store.result_of(self._database, verb)
-            except StoreError:
-                before = None  # an alarm is not held up by a disk
-            # Asked twice at the same time, the other asking may have been done while we read.
-            if verb not in self._results:
-                return before
-        if (underway := self._underway.get(verb)) is not None:
-            await underway
-        return self._results[verb]
-
-    def _remember(self, verb: VerbId, result: str) -> None:
-        self._results[verb] = result
-        while len(self._results) > 10_000:
-            del self._results[next(iter(self._results))]
+            self._pen.write(Transaction(), incident.id, orders)
 
     async def _do(
         self,
@@ -629,12 +438,6 @@ class Verbs:
         subject: str = "",
     ) -> str:
         tx = tx or Transaction()
-        store.done(tx, verb, self._clock.now(), result)
-        self._remember(verb, result)
-        durability = self._commit(tx, incident, written, subject=subject)
-        self._underway[verb] = durability
-        try:
-            durable = await durability
-        finally:
-            del self._underway[verb]
+        self._once.answer(tx, verb, result)
+        durable = await self._once.written(verb, self._pen.write(tx, incident, written, subject=subject))
         return f"{result}; it could not be written down" if durable is Durability.UNRECORDED else result

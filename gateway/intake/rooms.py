@@ -129,7 +129,7 @@ class RoomUnits:
 
     async def _forget_texts(self) -> None:
         while True:
-            await self._verbs.forget_old_texts()
+            await self._verbs.texts.forget_old()
             await asyncio.sleep(_TEXTS_EVERY)
 
     def _take(self, entry: Entry) -> bool:
@@ -322,7 +322,7 @@ class RoomUnits:
         """Write down what the room says, with the rows in `tx`."""
         incident = self._about(frame, same_class=False)
         if isinstance(said, Text):
-            return self._verbs.hear_text(unit.record.id, clean(said.words), incident=incident, tx=tx)
+            return self._verbs.texts.hear(unit.record.id, clean(said.words), incident=incident, tx=tx)
         return self._verbs.record(self.status(unit, said, incident), incident=incident, tx=tx)
 
     def _about(self, frame: UnitFrame, *, same_class: bool) -> IncidentId | None:
@@ -355,7 +355,7 @@ class RoomUnits:
             return
 
     def _tell_text(self, unit: KnownUnit, text: str, incident: IncidentId | None) -> None:
-        kept = self._verbs.text_at_hand(text)
+        kept = self._verbs.texts.at_hand(text)
         number = self._numbers[unit.record.id] = self._numbers.get(unit.record.id, 0) % 0xFFFF + 1
         if kept is None:
             self._texts[unit.record.id].popleft()

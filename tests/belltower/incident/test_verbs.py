@@ -19,7 +19,8 @@ from belltower.incident.encoding import FactEncoding
 from belltower.incident.facts import Action, AlarmKind, Fact, Mode
 from belltower.incident.fold import fold
 from belltower.incident.plan import NoticePlan, Response, ResponsePlan
-from belltower.incident.verbs import JOIN_WITHIN, Raised, Verbs
+from belltower.incident.standing import JOIN_WITHIN
+from belltower.incident.verbs import Raised, Verbs
 from belltower.journal import Durability, Journal, SpoolFile
 from belltower.store import Flush, InlineDatabase, SQLiteEngine
 from belltower.store.faults import DiskFull

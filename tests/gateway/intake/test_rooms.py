@@ -375,7 +375,7 @@ async def test_a_text_lies_in_a_row_and_its_fact_names_the_row(school: School) -
     await school.receive(frame(Text(number=1, words="Ann\u202e Lee\nis missing"), counter=5))
 
     (heard,) = await school.written(facts.TextHeard)
-    (kept,) = await school.verbs.texts()
+    (kept,) = await school.verbs.texts.living()
     assert (heard.text, incident, True, "Ann Lee is missing") == (
         kept.text,
         kept.incident,
@@ -390,9 +390,9 @@ async def test_texts_live_for_a_day(school: School) -> None:
     await school.begun()
     await school.receive(frame(Text(number=1, words="x"), counter=5))
     school.clock.now = lambda: Instant((1_000_000 + 86_401) * SECOND)  # type: ignore[method-assign]
-    await school.verbs.forget_old_texts()
+    await school.verbs.texts.forget_old()
 
-    assert [] == await school.verbs.texts()
+    assert [] == await school.verbs.texts.living()
     assert [] == list(school.connection.execute("SELECT * FROM incident_text"))
 
 
