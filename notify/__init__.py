@@ -28,7 +28,7 @@
       └ draft_tables.py   drafts as rows
     escalating.py     nothing arrived, nobody answers: other ways, other people, the list to go to; escalation.py: pure
     neighbours.py     a room that no unit reaches: whoever is nearest calls it
-    family_sites.py   where families go: one record, changed by two; proofs.py: tests of channels, proof_tables.py
+    family_sites.py   where families go: one record, changed by two; proofs.py: tests of channels; codes.py, proof_tables.py
     correction.py     takes a notice back, or tells its end, to a superset (order_store.py keeps every order)
     held.py           what came too late, sent or left on a person's word
     readying.py       the draft for families at an ordered action; promises.py: the next update that they wait for

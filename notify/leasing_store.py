@@ -7,6 +7,7 @@ from msgspec import Struct
 from belltower.clock import Instant
 from belltower.errors import StoreError
 from belltower.ids import NoticeId
+from notify.codes import filled
 from notify.delivery import Delivery, State
 from notify.delivery_rows import COLUMNS, Rows
 
@@ -156,7 +157,7 @@ class Leasing(Rows):
                     parts=parts,
                 ),
                 subject=subject,
-                body=body,
+                body=filled(body, self.addresses.vault, id_),
                 ordered_at=ordered_at,
                 superseded_by=superseded_by,
                 template=template,

@@ -11,7 +11,6 @@ import hmac
 from base64 import b32encode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import sha256
-from random import Random
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -26,6 +25,7 @@ from belltower.journal import Durability, Journal
 from belltower.people.person import Contact, ContactKind, Person
 from belltower.store import Transaction
 from notify.audience import AudienceRule
+from notify.codes import code_of, hidden
 from notify.delivery import State
 from notify.planner import slots_of, words_of
 from notify.proof_tables import PROVEN_FOR, TEMPLATE, Asked, Proof, ProofTables, Proven, Seen
@@ -56,7 +56,6 @@ UNPROVABLE = ELSEWHERE | {"console"}
 _LATE = 7 * 86_400 * SECOND
 _APART = 15 * SECOND
 _MOST_TRIES = 5
-_CODE_DIGITS = 4
 _LOOK_EVERY = 1.0
 _ARRIVED = frozenset({State.DELIVERED, State.READ})
 
@@ -128,7 +127,6 @@ class Proofs:
         tally: Tally,
         clock: Clock,
         ids: Ids,
-        random: Random,
         bell: Callable[[], None],
     ) -> None:
         """`test_to` has an address, or the id of a person, by a provider's name or a kind of address."""
@@ -142,7 +140,6 @@ class Proofs:
         self._tally = tally
         self._clock = clock
         self._ids = ids
-        self._random = random
         self._bell = bell
         self._one_at_a_time = asyncio.Lock()
 
@@ -255,7 +252,8 @@ class Proofs:
     ) -> None:
         """One commit: the order, its texts, its row for this provider and no other, and that it waits."""
         now, site = self._clock.now(), self._site()
-        code = f"{self._random.randrange(10**_CODE_DIGITS):0{_CODE_DIGITS}}"
+        delivery = self._ids.delivery()
+        code = code_of(self._deliveries.addresses.vault, delivery)
         order = NoticeOrdered(
             notice=_named(verb, provider.name),
             revision=1,
@@ -288,16 +286,16 @@ class Proofs:
             served=frozenset({contact.kind.value}),
             language=site.language,
             render=lambda kind, language: words_of(order, site, slots, kind, language),
-            new_id=lambda _channel, _mark: self._ids.delivery(),
+            new_id=lambda _channel, _mark: delivery,
             stops=await self._stops(),
             mark=self._deliveries.addresses.mark,
         )
         batch = snapshot.add_contacts([(person, contact)])
-        delivery = DeliveryId(str(batch.rows[0][0]))
+        words = [replace(one, body=hidden(one.body, code)) for one in batch.words]
         tx = Transaction()
         self._deliveries.add_notice(tx, ordered)
         self._deliveries.add_rule(tx, order.notice, rule)
-        self._deliveries.add_words(tx, order.notice, 1, batch.words)
+        self._deliveries.add_words(tx, order.notice, 1, words)
         self._deliveries.add_rows(tx, batch.rows, batch.others)
         self._tables.pin(tx, delivery, provider.name)
         self._tables.keep(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, cast
 
@@ -13,9 +12,9 @@ from belltower.ids import DeliveryId, IncidentId, NoticeId, PersonId
 from belltower.incident.facts import Mode
 from belltower.store import Database
 from notify.addresses import Addresses
+from notify.codes import masked
 from notify.delivery import State
 from notify.meant import Meant, kept
-from notify.proof_tables import TEMPLATE
 from notify.standing import Counts, Row, Standing
 from notify.store import Words
 
@@ -61,9 +60,6 @@ _WORDS = """
 SELECT channel, language, body, subject FROM notice_words
 WHERE notice = :notice AND revision = :revision ORDER BY channel, language
 """
-
-
-_CODE = re.compile(r"(?<![\d:])\d(?: ?\d){3}(?![\d:])")
 
 
 class Listed(Struct, frozen=True, kw_only=True):
@@ -116,12 +112,9 @@ class Reports:
         return _listed(rows[0]) if rows else None
 
     async def words(self, listed: Listed) -> list[Words]:
-        """The filled texts, for each channel and language; a test's without its code, which proves that one has it."""
+        """The filled texts, for each channel and language; a test's without its code."""
         rows = await self._database.read(_WORDS, notice=listed.notice, revision=listed.revision)
-        hide = _CODE.sub if listed.template == TEMPLATE else _as_it_is
-        return [
-            Words(channel=row[0], language=row[1], body=hide("····", row[2]), subject=row[3]) for row in rows
-        ]
+        return [Words(channel=row[0], language=row[1], body=masked(row[2]), subject=row[3]) for row in rows]
 
     async def meant(self, listed: Listed) -> Meant | None:
         """For whom it was when it was planned; None: an older program planned it, or its key is lost."""
@@ -229,7 +222,3 @@ def _line(row: Sequence[Any], address: str) -> Line:
         language=row[10],
         parts=row[11],
     )
-
-
-def _as_it_is(_instead: str, text: str) -> str:
-    return text

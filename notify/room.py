@@ -185,7 +185,6 @@ class NotifyRoom:
             tally=self.ledger.tally,
             clock=clock,
             ids=ids,
-            random=random,
             bell=self.ring,
         )
         self.corrections = Corrections(

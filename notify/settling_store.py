@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from belltower.clock import Instant
 from belltower.ids import DeliveryId
 from belltower.store import Statement, Transaction
+from notify.codes import filled
 from notify.delivery import Delivery
 from notify.delivery_rows import COLUMNS, Rows
 
@@ -87,7 +88,7 @@ class Settling(Rows):
             language=delivery.language,
         )
         subject, body, ordered_at, template = rows[0] if rows else ("", "", 0, "")
-        return subject, body, Instant(ordered_at), template
+        return subject, filled(body, self.addresses.vault, delivery.id), Instant(ordered_at), template
 
     async def known_ids(self, delivery: Delivery) -> set[str]:
         """The provider's ids of all our messages to this address."""

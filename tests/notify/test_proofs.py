@@ -440,7 +440,7 @@ async def test_what_was_judged_before_a_code_came_is_not_kept(options: DeskOptio
 
 
 async def test_w16_the_code_stands_nowhere_but_in_the_message(options: DeskOptions) -> None:
-    """Not in a fact, not in the row that waits for it, nor in what was given back."""
+    """Not in a fact, not in the row that waits for it, nor in what was given back, nor in the text that is kept."""
     mail = Answering("email")
     async with desk(
         options, school=site(staff(2)), channels=[Provider(channel=mail, given_name="mail")]
@@ -459,8 +459,29 @@ async def test_w16_the_code_stands_nowhere_but_in_the_message(options: DeskOptio
         (ordered,) = [fact for fact in await running.facts() if isinstance(fact, NoticeOrdered)]
         kept = await tables.database.read("SELECT code FROM notice_proof")
         given = await tables.database.read("SELECT code FROM notice_proof_order")
+        ((text,),) = await tables.database.read("SELECT body FROM notice_words")
 
     assert {} == ordered.slots
     assert code not in kept[0][0]
     assert kept[0][0]
     assert [("",)] == given
+    assert "code is" in text
+    assert code not in text
+    assert code == code_in(mail)
+
+
+async def test_a_later_life_of_the_desk_knows_the_same_code(options: DeskOptions) -> None:
+    """It follows from the id of the delivery and the keys: there is nothing to be lost with the process."""
+    mail = Answering("email")
+    given = [Provider(channel=mail, given_name="mail")]
+    async with desk(options, school=site(staff(2)), channels=given) as running:
+        await running.room.proofs.test(verb(running), RUTH, "mail")
+        await running.is_settled(1)
+        ((id_, *_),) = await running.rows()
+    async with desk(options, school=site(staff(2)), channels=given) as running:
+        delivery = (await running.room.tables.of([id_]))[id_]
+        _, body, _, _ = await running.room.tables.text(delivery)
+        proven = await running.room.proofs.heard("mail", code_in(mail))
+
+    assert mail.sent[-1][1] == body
+    assert Proven.PROVEN is proven.outcome
