@@ -178,7 +178,7 @@ class Snapshot:
         self._seen.setdefault(channel, {})[same(channel, address)] = (id_, person)
         self.deliveries += 1
         self.unsendable += channel not in self._served
-        words = self._said(batch, channel, language)
+        words = self._said(batch, channel, language) if channel in self._served else None
         reason = self._unsendable(channel, address, words)
         if reason:
             batch.unsendable.append(Unsendable(delivery=id_, person=person, channel=channel, reason=reason))
@@ -195,7 +195,8 @@ class Snapshot:
                 _REFUSED if reason else _PENDING,
                 reason,
                 ordered.urgency,
-                words.language if words is not None else "",
+                # Of what nobody can send no text is written; what corrects it asks for the reader's language.
+                words.language if words is not None else language if reason == NO_CHANNEL else "",
                 words.parts if words is not None else 1,
                 mark,
             )

@@ -93,6 +93,7 @@ async def test_what_nobody_can_send_is_said_so_and_not_counted_as_written(house:
     assert '<span class="mono">1</span> messages written' in html
     assert '<b class="mono">1</b> nobody can send it' in html
     assert "Where most fails" not in html
+    assert "<summary><b>Chat rooms</b>" not in html
 
 
 async def test_r21_what_is_held_has_two_buttons_and_a_press_sends_it(house: House) -> None:
