@@ -14,6 +14,12 @@ import sys
 from contextlib import suppress
 from typing import Protocol
 
+if "rich" not in sys.modules:
+    # structlog loads it to draw tracebacks, which we do not; it would be a seventh of a lane's start after a kill.
+    sys.modules["rich"] = None  # type: ignore[assignment]
+    import structlog
+
+    del sys.modules["rich"]
 import structlog
 
 _LONGEST_LINE = select.PIPE_BUF

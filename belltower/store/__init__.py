@@ -5,7 +5,7 @@
     sqlite_engine.py  SQLiteEngine: applies a group to a connection, synchronously
     sqlite.py         SQLiteDatabase: the engine in a writer thread, WAL, full sync, ballast
     inline.py         InlineDatabase: the engine on the event loop, for simulated time and disks
-    postgres.py       PostgresDatabase: the same contract over asyncpg
+    postgres.py       PostgresDatabase: the same contract over asyncpg; loaded when such a URL is opened
     faults.py         what a database can suffer: DiskFull DiskFailed Damaged Overloaded Unavailable Taken
 
 A `Transaction` is gathered in memory and handed to the writer, which commits many at once with one full sync; alarms
@@ -25,7 +25,6 @@ from belltower.store.database import Anchor, Database, Done, Progress, Step
 from belltower.store.faults import Damaged, DiskFailed, DiskFull, Overloaded, Taken, Unavailable
 from belltower.store.inline import Flush, InlineDatabase
 from belltower.store.opening import open_beside, open_database, write_beside
-from belltower.store.postgres import PostgresDatabase
 from belltower.store.sqlite import SQLiteDatabase
 from belltower.store.sqlite_engine import SQLiteEngine
 from belltower.store.statement import CHUNK, Late, Params, Priority, Rows, SQLValue, Statement, Transaction
@@ -43,7 +42,6 @@ __all__ = [
     "Late",
     "Overloaded",
     "Params",
-    "PostgresDatabase",
     "Priority",
     "Progress",
     "Rows",

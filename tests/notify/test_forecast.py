@@ -239,7 +239,7 @@ async def test_the_ladder_and_the_list_of_replies_ask_by_a_partial_index(
     async with desk(options, people={}, channels=[Provider(channel=Carrier())]) as running:
         steps = [step for *_, step in await running.database.read(f"EXPLAIN QUERY PLAN {sql}", **named)]
 
-    assert [step for step in steps if step.startswith("SEARCH") and index in step]
+    assert [step for step in steps if step.startswith("SEARCH") and index in step], steps
     assert [] == [step for step in steps if step.startswith("SCAN")]
 
 

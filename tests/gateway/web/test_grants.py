@@ -13,12 +13,12 @@ from belltower.ids import Ids, PersonId
 from belltower.people.grant import ADMINISTRATOR, SHIPPED, Grant, Right
 from belltower.store import (
     Database,
-    PostgresDatabase,
     SQLValue,
     Transaction,
     open_beside,
     open_database,
 )
+from belltower.store.postgres import PostgresDatabase
 from gateway.web import grant_store, store
 from gateway.web.grants import Grants
 from gateway.web.store import Account, Invitation
