@@ -25,6 +25,8 @@ class Reason(StrEnum):
     CONTACTS = "contacts"
     EMPTY = "empty"
     FROZEN = "frozen"
+    # What was approved is another diff.
+    APPROVAL = "approval"
 
 
 class Stop(Struct, frozen=True, kw_only=True):
@@ -87,6 +89,18 @@ def stops(diff: Diff, *, incident_open: bool) -> tuple[Stop, ...]:
 
 
 def held_up(diff: Diff, *, incident_open: bool, approval: Approval | None = None) -> tuple[Stop, ...]:
-    """What still holds this load up, given what was approved."""
-    approved = approval is not None and approval.fingerprint == diff.fingerprint
-    return tuple(one for one in stops(diff, incident_open=incident_open) if one.final or not approved)
+    """What still holds this load up, given what was approved. An approval of another diff holds it up by itself."""
+    found = stops(diff, incident_open=incident_open)
+    if approval is None:
+        return found
+    if approval.fingerprint == diff.fingerprint:
+        return tuple(one for one in found if one.final)
+    return (*found, _of_another(diff, approval)) if diff else found
+
+
+def _of_another(diff: Diff, approval: Approval) -> Stop:
+    return Stop(
+        reason=Reason.APPROVAL,
+        message=f"the approval is of {approval.fingerprint}, and this diff is {diff.fingerprint}: the export, or the roster in"
+        " force, is not the one that was looked at; look at this diff, and approve it by its own fingerprint",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from datetime import date
 from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from belltower.people.roster import Roster
 
 _SHOWN = 20
+_FINGERPRINT = re.compile(r"[0-9a-f]{24}")
 
 
 @click.command(
@@ -109,6 +111,12 @@ def command(
     """
     if bool(approve) != bool(by):
         raise click.UsageError("--approve and --by go together: which diff, and who approves it")
+    approve = approve.strip().lower()
+    if approve and not _FINGERPRINT.fullmatch(approve):
+        raise click.BadParameter(
+            "is no fingerprint: copy the 24 figures that the import prints where it waits for a person",
+            param_hint="--approve",
+        )
     if config is not None or not dry_run:
         if against is not None:
             raise click.UsageError("--against goes with --dry-run, and without --config")

@@ -31,14 +31,17 @@ _ZIP = b"PK\x03\x04"
 _EMPTY_ZIP = b"PK\x05\x06"
 _PACKED = (_ZIP, b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 _PIECE = 1 << 18
+# Of an entry in an archive's directory.
+_ENTRY = b"PK\x01\x02"
+_MOST_ENTRIES = 20_000
 
 
 class BadArchive(Malformed):
     """A load that is not opened at all; `what` is the reason, `mend` the way out."""
 
     def __init__(self, file: str, what: str, mend: str) -> None:
-        super().__init__(f"{file}: {what}; {mend}")
-        self.file = file
+        super().__init__(f"{_shown(file)}: {what}; {mend}")
+        self.file = _shown(file)
         self.what = what
         self.mend = mend
 
@@ -82,7 +85,7 @@ class Package:
                             "export fewer schools at a time",
                         )
                     yield piece
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
             raise BadArchive(
                 file, f"is damaged in the archive ({type(error).__name__})", "export it again"
             ) from None
@@ -126,7 +129,9 @@ def open_package(path: Path) -> Package:
         elif _is_zip(path):
             package = _zip(path)
         else:
-            package = Package(name=path.name, openers={path.name: lambda: path.open("rb")})
+            openers: dict[str, Callable[[], IO[bytes]]] = {}
+            _add(openers, path.name, path.name, lambda: path.open("rb"))
+            package = Package(name=path.name, openers=openers)
     except OSError as error:
         raise BadArchive(
             path.name or str(path), f"cannot be read ({error.strerror})", "give the path of the export"
@@ -161,8 +166,11 @@ def _folder(path: Path) -> Package:
 
 
 def _zip(path: Path) -> Package:
+    octets = _bounded(path)
+    if octets.count(_ENTRY) > _MOST_ENTRIES:
+        raise BadArchive(path.name, "has a directory without end", "pack the files of the export only")
     try:
-        archive = zipfile.ZipFile(io.BytesIO(_bounded(path)))
+        archive = zipfile.ZipFile(io.BytesIO(octets))
         entries = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise BadArchive(path.name, f"is no sound ZIP ({error})", "export it again") from None
@@ -197,18 +205,16 @@ def _refuse_unsafe(entry: zipfile.ZipInfo) -> None:
     name = entry.orig_filename
     parts = name.replace("\\", "/").split("/")
     if name.startswith(("/", "\\")) or ".." in parts or ":" in parts[0] or "\x00" in name:
-        raise BadArchive(
-            _shown(name), "has a path that leads out of the archive", "pack it again, files only"
-        )
+        raise BadArchive(name, "has a path that leads out of the archive", "pack it again, files only")
     if stat.S_ISLNK(entry.external_attr >> 16):
-        raise BadArchive(_shown(name), "is a symbolic link", "pack the file itself")
+        raise BadArchive(name, "is a symbolic link", "pack the file itself")
     if entry.flag_bits & _ENCRYPTED:
-        raise BadArchive(_shown(name), "is encrypted", "pack it without a password and send it over SFTP")
+        raise BadArchive(name, "is encrypted", "pack it without a password and send it over SFTP")
     if entry.compress_type not in _DEFLATED:
-        raise BadArchive(_shown(name), "is packed in an unusual way", "pack it with deflate, as ZIP does")
+        raise BadArchive(name, "is packed in an unusual way", "pack it with deflate, as ZIP does")
     if entry.file_size > MOST_OCTETS:
         raise BadArchive(
-            _shown(name),
+            name,
             f"expands to more than {MOST_OCTETS // 1_000_000} MB",
             "export fewer schools at a time",
         )
@@ -223,11 +229,11 @@ def _add(
     openers: dict[str, Callable[[], IO[bytes]]], name: str, shown: str, opener: Callable[[], IO[bytes]]
 ) -> None:
     if name.casefold().endswith(_NESTED):
-        raise BadArchive(_shown(shown), "is an archive within the load", "put its files in by themselves")
+        raise BadArchive(shown, "is an archive within the load", "put its files in by themselves")
+    if not name.isprintable():
+        raise BadArchive(shown, "has a name that cannot be printed", "name it as its format says")
     if any(name.casefold() == one.casefold() for one in openers):
-        raise BadArchive(_shown(shown), "is there twice", "keep the one that counts")
+        raise BadArchive(shown, "is there twice", "keep the one that counts")
     if len(openers) >= MOST_FILES:
-        raise BadArchive(
-            _shown(shown), f"is one of more than {MOST_FILES} files", "leave out what is no roster"
-        )
+        raise BadArchive(shown, f"is one of more than {MOST_FILES} files", "leave out what is no roster")
     openers[name] = opener

@@ -88,10 +88,16 @@ def match(header: Sequence[str], layout: Layout, file: str, findings: Findings) 
         bare = plain(name)
         if len(bare) < _LONG:
             continue
-        nearest = [want for key, want in by_plain.items() if want not in at and within(bare, key, _NEAR)]
-        if len(nearest) == 1:
-            at[nearest[0]] = index
-            _near(findings, file, name, nearest[0])
+        near = [want for key, want in by_plain.items() if within(bare, key, _NEAR)]
+        free = [want for want in near if want not in at]
+        if len(free) == 1:
+            at[free[0]] = index
+            _near(findings, file, name, free[0])
+        elif near:
+            what = f'the column may be meant for "{near[0]}" too, and is not read'
+            findings.review_once(
+                "header", file, 1, name[:80], what, "keep the one that counts, by its right name"
+            )
     missing = [name for name in layout.wanted if name in layout.required and name not in at]
     for name in missing:
         findings.fault(

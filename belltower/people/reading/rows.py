@@ -6,7 +6,6 @@ looked through once for its encoding and once for its rows, so memory holds one 
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 from collections.abc import Callable, Iterator
@@ -16,19 +15,16 @@ from msgspec import Struct
 
 from belltower.people.reading.archive import Package
 from belltower.people.reading.columns import Layout, match
+from belltower.people.reading.encoding import LONGEST_LINE, encoding_of
 from belltower.people.reading.faults import Findings
 
 MOST_ROWS = 3_000_000
 """Rows of one file."""
 
-LONGEST_LINE = 1 << 20
-"""Octets of a line."""
-
 _MOST_COLUMNS = 500
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _REPORT_EVERY = 2000
-# Octets that mean nothing in Windows-1252.
-_UNDEFINED = bytes([0x81, 0x8D, 0x8F, 0x90, 0x9D])
+# What the csv module says of it.
+_TOO_LONG = "field larger"
 
 Progress = Callable[[int], None]
 """Told how many octets were read since it was told before."""
@@ -48,7 +44,7 @@ class Sheet(Struct, frozen=True, kw_only=True):
 
 def open_sheet(package: Package, file: str, findings: Findings) -> Sheet | None:
     """The file's header; None, and a fault, where it is not CSV text."""
-    encoding = _encoding(package, file, findings)
+    encoding = encoding_of(package, file, findings)
     if encoding is None:
         return None
     with io.TextIOWrapper(package.open(file), encoding=encoding, errors="replace", newline="") as text:
@@ -122,6 +118,8 @@ def read_rows(
                 break
             except csv.Error as error:
                 _not_csv(sheet, row, error, findings)
+                if _TOO_LONG in str(error):
+                    break
                 continue
             if row <= sheet.skipped + 1:
                 continue
@@ -184,7 +182,10 @@ def _fits(sheet: Sheet, row: int, cells: list[str], width: int, last_needed: int
 
 def _not_csv(sheet: Sheet, row: int, error: csv.Error, findings: Findings) -> None:
     text = str(error)
-    if "field larger" in text or "unexpected end" in text:
+    if _TOO_LONG in text:
+        what = "a cell is longer than 128 KiB, as where quotes are not closed; nothing behind it is read"
+        mend = 'shorten the cell, or close its quotes; write a quote within quotes as ""'
+    elif "unexpected end" in text:
         what, mend = "a quoted cell does not end", 'close the quotes; write a quote within quotes as ""'
     else:
         what, mend = f"the row is no CSV ({text})", 'write a quote within quotes as ""'
@@ -195,83 +196,3 @@ def _delimiter(line: str) -> str:
     if "," in line:
         return ","
     return "\t" if "\t" in line else ";" if ";" in line else ","
-
-
-def _encoding(package: Package, file: str, findings: Findings) -> str | None:
-    """UTF-8 with or without BOM, UTF-16 with one, else Windows-1252; None, and a fault, for anything else."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    line = 1
-    run = 0
-    seen = 0
-    first_bad: tuple[int, int, int] | None = None
-    head = b""
-    for piece in package.pieces(file):
-        if not seen:
-            head = piece[:4]
-            if head.startswith(_UTF16):
-                findings.review("encoding", file, 1, "", "the file is UTF-16", "export it in UTF-8")
-                return _utf16(package, file, findings)
-        nul = piece.find(b"\x00")
-        if nul >= 0:
-            at = line + piece.count(b"\n", 0, nul)
-            findings.fault(
-                file, at, "1", f"octet {seen + nul} is NUL: this is no text", "export it as CSV in UTF-8"
-            )
-            return None
-        if first_bad is None:
-            try:
-                decoder.decode(piece)
-            except UnicodeDecodeError as error:
-                # What the decoder had kept of the piece before stands in front.
-                kept = len(error.object) - len(piece)
-                at = max(0, error.start - kept)
-                first_bad = (
-                    seen + error.start - kept,
-                    error.object[error.start],
-                    line + piece.count(b"\n", 0, at),
-                )
-        if first_bad is not None:
-            undefined = next((octet for octet in _UNDEFINED if octet in piece), None)
-            if undefined is not None:
-                at = line + piece.count(b"\n", 0, piece.index(undefined))
-                findings.fault(
-                    file,
-                    at,
-                    "1",
-                    f"octet 0x{undefined:02x} is neither UTF-8 nor Windows-1252",
-                    "export the file in UTF-8",
-                )
-                return None
-        breaks = piece.count(b"\n")
-        line += breaks
-        run = len(piece) - piece.rfind(b"\n") if breaks or b"\r" in piece else run + len(piece)
-        if run > LONGEST_LINE:
-            findings.fault(
-                file, line, "1", "the line is longer than 1 MiB", "export it as CSV, one record a line"
-            )
-            return None
-        seen += len(piece)
-    if first_bad is None and decoder.getstate()[0]:
-        half = decoder.getstate()[0]
-        first_bad = (seen - len(half), half[0], line)
-    if first_bad is not None:
-        offset, octet, at = first_bad
-        findings.review(
-            "encoding",
-            file,
-            at,
-            "",
-            f"octet {offset} (0x{octet:02x}) is not UTF-8; the file is read as Windows-1252",
-            "export the file in UTF-8",
-        )
-        return "cp1252"
-    return "utf-8-sig"
-
-
-def _utf16(package: Package, file: str, findings: Findings) -> str | None:
-    try:
-        package.octets_of(file).decode("utf-16")
-    except UnicodeDecodeError as error:
-        findings.fault(file, 1, "1", f"octet {error.start} is no UTF-16", "export the file in UTF-8")
-        return None
-    return "utf-16"

@@ -2,6 +2,7 @@
 
 import stat
 import zipfile
+from random import Random
 
 import pytest
 
@@ -69,6 +70,47 @@ def test_a_damaged_archive_is_named(tmp_path):
 
     with pytest.raises(BadArchive):
         open_package(path)
+
+
+def _damage_archives(folder_, turns, seed):
+    """Archives cut short and with changed octets: each is read, or refused by name."""
+    random = Random(seed)
+    whole = packed(folder_ / "load.zip", ONEROSTER_12).read_bytes()
+    for turn in range(turns):
+        octets = bytearray(whole)
+        for _ in range(random.randrange(4)):
+            octets[random.randrange(len(octets))] = random.randrange(256)
+        (folder_ / "load.zip").write_bytes(octets[: random.choice((None, random.randrange(len(octets))))])
+        found = reading(folder_ / "load.zip")
+
+        assert found.roster is not None or found.faults[0].mend, turn
+
+
+def test_any_archive_cut_short_or_changed_is_read_or_refused(tmp_path):
+    """P9: nothing that the ZIP format can be broken in is raised."""
+    _damage_archives(tmp_path, 300, seed=8)
+
+
+@pytest.mark.soak
+def test_many_archives_cut_short_or_changed_are_read_or_refused(tmp_path):
+    """The same for long."""
+    _damage_archives(tmp_path, 100_000, seed=9)
+
+
+def test_an_archive_of_nothing_but_a_directory_is_refused_before_it_is_read(tmp_path):
+    """P9: a thousand octets of entry for every one of the load would fill the memory."""
+    (tmp_path / "load.zip").write_bytes(b"PK\x03\x04" + b"PK\x01\x02" * 30_000)
+
+    with pytest.raises(BadArchive, match="directory without end"):
+        open_package(tmp_path / "load.zip")
+
+
+def test_a_name_that_would_write_to_a_terminal_is_refused_and_shown_without_its_signs(tmp_path):
+    """A fault is printed."""
+    with pytest.raises(BadArchive, match="cannot be printed") as refused:
+        open_package(packed(tmp_path / "load.zip", {"users\x1b[2J.csv": "x"}))
+
+    assert "users?[2J.csv" == refused.value.file
 
 
 def test_a_link_in_a_folder_is_refused(tmp_path):

@@ -26,6 +26,7 @@ def _users(octets: bytes):
         (b'u1,,,true,S1,student,,,"Ana,Lee,,,,,,,06,\n' * 3, 2, "CSV"),
         (b'u1,,,true,S1,student,,,Ana,"Lee,,,,,,,06,\n', 2, "quoted"),
         (b"u1,,,true,S1,student,,,Ana," + b"x" * (1 << 21), 2, "longer"),
+        (b'u1,,,true,S1,student,,,Ana,"' + b"x\n" * 5_000_000 + b'",,,,,,,06,\n', 2, "128 KiB"),
     ],
 )
 def test_bytes_that_are_no_csv_are_named_by_row(tmp_path, octets, row, word):
@@ -34,6 +35,47 @@ def test_bytes_that_are_no_csv_are_named_by_row(tmp_path, octets, row, word):
 
     assert [("users.csv", row)] == [(one.file, one.row) for one in found.faults][:1]
     assert word in found.faults[0].what
+
+
+@pytest.mark.parametrize(
+    ("octets", "row", "word"),
+    [
+        (USERS_11.encode("utf-32"), 1, "UTF-32"),
+        (USERS_11.encode("utf-16") + b"\x0a", 2, "UTF-16"),
+        (USERS_11.encode("utf-16") + b"\x00\xd8\x00\xd8", 2, "UTF-16"),
+        (USERS_11.encode("utf-16") + ("x" * (1 << 21)).encode("utf-16-le"), 2, "longer"),
+        (USERS_11.encode("utf-16-le"), 1, "NUL"),
+    ],
+)
+def test_wide_letters_that_are_no_text_are_named_by_row(tmp_path, octets, row, word):
+    """Only UTF-16 with its mark is read."""
+    found = reading(folder(tmp_path, {"orgs.csv": _ORGS, "users.csv": octets}))
+
+    assert [("users.csv", row)] == [(one.file, one.row) for one in found.faults][:1]
+    assert word in found.faults[0].what
+
+
+def test_columns_in_any_order_say_the_same(tmp_path):
+    """Names count, not places."""
+    row = "u1,,,true,S1,student,,,Ana,Lee,,,,,,,06,"
+    pairs = list(zip(USERS_11.strip().split(","), row.split(","), strict=True))
+    turned = "".join(",".join(one) + "\n" for one in zip(*reversed(pairs), strict=True))
+    as_it_should = reading(folder(tmp_path / "a", {"orgs.csv": _ORGS, "users.csv": f"{USERS_11}{row}\n"}))
+    found = reading(folder(tmp_path / "b", {"orgs.csv": _ORGS, "users.csv": turned}))
+
+    assert as_it_should.roster.humans == found.roster.humans
+    assert 1 == len(found.roster.humans)
+
+
+def test_a_column_that_is_there_twice_is_a_fault_and_one_nearly_there_twice_is_named(tmp_path):
+    """Nobody guesses which one counts."""
+    twice = USERS_11.replace("givenName", "givenName,givenName")
+    nearly = USERS_11.replace("familyName", "familyNmae,fammilyName")
+    faults = reading(folder(tmp_path / "a", {"orgs.csv": _ORGS, "users.csv": twice})).faults
+    looks = reading(folder(tmp_path / "b", {"orgs.csv": _ORGS, "users.csv": nearly})).review
+
+    assert [("users.csv", 1, "givenName")] == [(one.file, one.row, one.column) for one in faults]
+    assert ["familyNmae", "fammilyName"] == [one.column for one in looks if one.kind == "header"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])

@@ -264,9 +264,24 @@ async def test_a_load_that_takes_too_many_students_waits(memory: RosterStore) ->
     assert (3, 60) == (of_few.diff.students_removed, of_few.diff.students)
     with pytest.raises(HeldUp, match="4 of 60 students would be removed") as stopped:
         await work.prepare(of_many, incident_open=False, approval=other)
-    assert [Reason.STUDENTS] == [stop.reason for stop in stopped.value.stops]
+    assert [Reason.STUDENTS, Reason.APPROVAL] == [stop.reason for stop in stopped.value.stops]
+    said = stopped.value.stops[1].message
+    assert said.index(of_few.diff.fingerprint) < said.index(of_many.diff.fingerprint)
     assert await take(memory, few)
     assert await take(memory, many, approve=True)
+
+
+async def test_who_approved_another_diff_is_asked_again_though_nothing_else_holds_this_one_up(
+    memory: RosterStore,
+) -> None:
+    """What was looked at is not what would be taken; where nothing changes any more there is nothing to approve."""
+    work = taking(memory)
+    other = Approval(by="per_head", fingerprint="0" * 24)
+
+    with pytest.raises(HeldUp, match="approve it by its own fingerprint"):
+        await work.prepare(await work.look(DISTRICT), incident_open=False, approval=other)
+    await take(memory, DISTRICT)
+    assert await work.prepare(await work.look(DISTRICT), incident_open=False, approval=other) is None
 
 
 async def test_students_no_longer_active_count_as_removed(memory: RosterStore) -> None:

@@ -69,6 +69,7 @@ async def test_a_roster_comes_in_force_beside_the_running_desk_and_one_that_take
     ]
     assert (0, 2, True) == (approved[0], approved[1]["revision"], approved[1]["in_force"])
     assert 77 == other[0]
+    assert 1 == sum(f"the approval is of {fingerprint}" in stop for stop in other[1]["diff"]["stops"])
     assert (77, True) == (nobody.returncode, "--by xx" in nobody.stderr)
 
 
