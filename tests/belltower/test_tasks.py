@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from belltower.tasks import Crew, EndedQuietlyError, together
+from tests.peers.waiting import PATIENCE
 
 
 async def test_every_failure_of_mendable_work_is_heard() -> None:
@@ -24,7 +25,7 @@ async def test_every_failure_of_mendable_work_is_heard() -> None:
 
     async with Crew(backoff=(0.001, 0.01)) as crew:
         task = crew.mendable("wire", work, on_failure=lambda error: heard.append(str(error)))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await done.wait()
         task.cancel()
 
@@ -71,7 +72,7 @@ async def test_work_told_to_end_while_it_fails_ends() -> None:
             for _ in range(turns):
                 await asyncio.sleep(0)
             task.cancel()
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(PATIENCE):
                 await asyncio.wait({task})
             assert task.cancelled()
 

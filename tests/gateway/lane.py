@@ -12,9 +12,7 @@ from pathlib import Path
 from belltower.errors import Unreachable
 from gateway.control import ControlClient, Status
 from tests.gateway.cli.house import ENVIRONMENT, ROOT
-
-PATIENCE = 40.0
-"""Seconds for a process on a machine that is busy with other tests."""
+from tests.peers.waiting import PATIENCE
 
 
 class RunningLane:

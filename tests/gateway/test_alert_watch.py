@@ -24,10 +24,12 @@ from belltower.tasks import Crew
 from gateway import alert_store
 from gateway.alert_settings import AlertFeedSettings
 from gateway.alert_watch import LIMIT, LONGEST, AlertWatch
+from gateway.alert_watch import PATIENCE as FETCH_PATIENCE
 from gateway.psap.cap import Alert, MessageType, Named, Reference, Status, Time, build
 from gateway.psap.cap.atom import write_index
 from hardware.transports.addresses import Addresses
 from tests.gateway.psap.cap_shapes import AT, plain, plain_area, plain_info
+from tests.peers.waiting import PATIENCE
 
 NWS = (Path(__file__).parents[1] / "golden" / "cap" / "nws_atom_feed_trimmed.xml").read_bytes()
 DESK = StreamName("desk")
@@ -403,7 +405,7 @@ async def test_a_name_that_never_resolves_hurts_nobody(tmp_path: Path) -> None:
 
     feeds = {"weather": AlertFeedSettings(url="http://weather.invalid/feed")}
     async with desk_of(tmp_path, feeds, resolve=hangs) as desk:
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(FETCH_PATIENCE / 4):
             assert not await desk.look()
         assert "cannot be reached" in desk.watch.troubles()["weather"]
 
@@ -422,7 +424,7 @@ async def test_a_slow_feed_delays_no_other(tmp_path: Path) -> None:
             with pytest.raises(ExceptionGroup):
                 async with Crew(random=Random(1)) as crew:
                     desk.watch.run(crew)
-                    async with asyncio.timeout(5):
+                    async with asyncio.timeout(PATIENCE):
                         while not (desk.watch.standing() and slow.asked):  # noqa: ASYNC110 - two places
                             await asyncio.sleep(0.01)
                     raise RuntimeError

@@ -22,6 +22,7 @@ from notify.channels.vonage_sms import VonageInbox, VonageSMS
 from notify.settings import TwilioSettings, TwilioVoiceSettings, VonageSettings
 from tests.peers.application import application
 from tests.peers.carrier import CarrierPeer, carrier_peer
+from tests.peers.waiting import PATIENCE
 
 PHONE = "+15550100"
 
@@ -38,7 +39,7 @@ class Office:
         return web.Response(status=204)
 
     async def brought_to(self, path: str) -> tuple[str, dict[str, str], bytes]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not (found := await self.brought.get())[0].startswith(path):
                 pass
         return found
@@ -123,7 +124,7 @@ async def test_a_key_is_pressed_in_the_newest_call() -> None:
         async with session.post(f"{carrier.url}/phones/{PHONE}/press", json={"key": "1"}) as done:
             assert 202 == done.status
         reports = TwilioVoiceReports(public_url=office.url, token=TOKEN)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not (report := reports.read(*await office.brought_to("/notices/callbacks/calls"))).key:
                 pass
         await channel.close()

@@ -15,6 +15,7 @@ from gateway.psap.link import Answered, Receipt, admitted
 from gateway.psap.settings import KISSLinkSettings
 from tests.gateway.psap.house import around, order
 from tests.peers.county import PSAP, SCHOOL
+from tests.peers.waiting import PATIENCE
 from tests.servers.pty import socat_cable
 
 
@@ -85,7 +86,7 @@ async def test_the_county_is_steered_over_http(tmp_path):
 
         running = loop.create_task(link.run(report))
         try:
-            async with asyncio.timeout(20), aiohttp.ClientSession() as http:
+            async with asyncio.timeout(PATIENCE), aiohttp.ClientSession() as http:
                 line = json.loads(await ready)
                 base = f"http://127.0.0.1:{line['port']}"
                 while not isinstance(await heard.get(), Answered):
@@ -119,6 +120,6 @@ async def test_the_county_is_steered_over_http(tmp_path):
         finally:
             for task in (running, county):
                 task.cancel()
-            await asyncio.wait([running, county], timeout=2)
+            await asyncio.wait([running, county], timeout=PATIENCE)
         assert running.cancelled()
         assert county.cancelled()

@@ -41,7 +41,7 @@ from tests.gateway.psap.house import order
 from tests.hardware.mqtt.certificate import write_certificate
 from tests.peers.mutation import mutated
 from tests.peers.sip_server import AT, DOMAIN, SCHOOL, SPOT
-from tests.peers.waiting import until
+from tests.peers.waiting import PATIENCE, until
 
 CALL = admitted(order(7), place="B 204", spot=SPOT, at=AT)
 DRILL = admitted(order(8, mode=Mode.EXERCISE, accepted=True), place="B 204", spot=SPOT, at=AT)
@@ -69,7 +69,7 @@ class House:
     def of(self, kind):
         return [each for each in self.heard if isinstance(each, kind)]
 
-    async def wants(self, kind, count=1, *, within=20.0):
+    async def wants(self, kind, count=1, *, within=PATIENCE):
         await until(lambda: len(self.of(kind)) >= count, within=within)
         return self.of(kind)
 
@@ -129,7 +129,7 @@ async def running(*, fault="", password="", login=None, tls=None, ready=True, he
     finally:
         for task in (school, county):
             task.cancel()
-            await asyncio.wait([task], timeout=1.0)
+            await asyncio.wait([task], timeout=PATIENCE)
             assert task.cancelled()
         await asyncio.sleep(0)
         assert {asyncio.current_task()} == asyncio.all_tasks()
@@ -161,7 +161,7 @@ async def test_a_call_stands_on_the_screen_and_a_person_s_answer_comes_back():
 
         house.screen.acknowledge(7, "T12")
         assert [PersonAnswered(number=7, key="ZZ000007", by="T12")] == await house.wants(PersonAnswered)
-        await until(lambda: house.screen.calls[7].told, within=20)
+        await until(lambda: house.screen.calls[7].told)
         house.screen.status(7, "enroute")
         (said,) = await house.wants(ResponseSaid)
         assert ResponseStatus.ENROUTE is said.status
@@ -314,7 +314,7 @@ async def test_a_person_s_answer_is_said_again_until_the_school_has_it():
         house.screen.acknowledge(7, "T1")
         house.end.fault = None
         await house.wants(PersonAnswered)
-        await until(lambda: house.screen.calls[7].told, within=20)
+        await until(lambda: house.screen.calls[7].told)
 
 
 async def test_it_also_speaks_tls(tmp_path: Path):

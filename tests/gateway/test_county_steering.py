@@ -13,6 +13,7 @@ from gateway.county.end import COMMON
 from gateway.county.running import Answering
 from gateway.county.screen import HeardCall, Screen
 from gateway.county.steering import Steering, set_fault
+from tests.peers.waiting import PATIENCE
 from tests.servers.chromium import chromium
 
 
@@ -89,7 +90,7 @@ async def test_events_tell_everything_once_and_then_what_changed():
     """A call that changes ten times in a moment is told once."""
     async with county() as (screen, _, base), aiohttp.ClientSession() as http:
         screen.show(heard(number=1))
-        async with asyncio.timeout(10), http.get(f"{base}/events") as stream:
+        async with asyncio.timeout(PATIENCE), http.get(f"{base}/events") as stream:
 
             async def event():
                 name = (await stream.content.readline()).decode().strip()

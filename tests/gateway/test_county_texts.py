@@ -32,6 +32,7 @@ from gateway.psap.tetra_link import TetraLink
 from hardware.simulators.port import port_at
 from hardware.transports import open_transport
 from tests.gateway.psap.house import INCIDENT, order
+from tests.peers.waiting import PATIENCE
 
 CALL = admitted(order(7), place="B 204")
 
@@ -84,7 +85,7 @@ class Road:
 
     async def wants(self, kind):
         """The next thing of this kind that the link says."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not isinstance(found := await self.heard.get(), kind):
                 pass
         return found

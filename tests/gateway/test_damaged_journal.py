@@ -25,6 +25,7 @@ from gateway.settings import (
     SiteSettings,
     StateSettings,
 )
+from tests.peers.waiting import PATIENCE
 
 SITE = Path(__file__).parents[2] / "examples" / "site"
 PAGE = 4096
@@ -53,7 +54,7 @@ async def running(folder: Path) -> AsyncIterator[AlarmLane]:
     async with asyncio.TaskGroup() as group:
         task = group.create_task(lane.run())
         ready = group.create_task(lane.ready.wait())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)
         ready.cancel()
         if not task.done():
@@ -64,7 +65,7 @@ async def running(folder: Path) -> AsyncIterator[AlarmLane]:
 async def first(lane: AlarmLane, count: int) -> list[Entry]:
     """The journal's first entries."""
     entries = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         async for entry in lane.journal.follow(after=0):
             entries += [entry] if entry.position else []
             if count == len(entries):

@@ -14,6 +14,7 @@ import aiohttp
 from playwright.async_api import Page, expect
 
 from tests.gateway.web.judging import faults, fits
+from tests.peers.waiting import PATIENCE
 from tests.servers.chromium import chromium
 
 PASSWORD = "correct horse battery"
@@ -77,7 +78,7 @@ async def test_a_press_is_answered_and_read_on_every_screen(tmp_path: Path) -> N
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGINT)
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(PATIENCE):
             rest = await process.stdout.read()
             code = await process.wait()
 
@@ -98,7 +99,7 @@ async def test_two_demos_stand_side_by_side_and_nothing_outlives_them(tmp_path: 
         children.extend(below(demos[0].pid))
         demos[0].send_signal(signal.SIGKILL)
         demos[1].send_signal(signal.SIGHUP)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             codes = [await demo.wait() for demo in demos]
             while left := [pid for pid in children if "gateway" in command_of(pid)]:  # noqa: ASYNC110 - not ours to hear
                 await asyncio.sleep(0.1)
@@ -130,7 +131,7 @@ async def said(process: asyncio.subprocess.Process) -> bytes:
 
 async def until(session: aiohttp.ClientSession, training: str, words: str, *, there: bool) -> None:
     """Wait until the training page says it, or says it no more."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             async with session.get(f"{training}/state") as answer:
                 if there is (words in (await answer.json())["pieces"]["trouble"]):

@@ -18,6 +18,7 @@ from gateway.desk_lane import DeskLane
 from gateway.psap.cap import moment
 from gateway.psap.cap.atom import read_index
 from tests.gateway.test_alert_watch import WeatherService, serving, warning
+from tests.peers.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,7 +64,7 @@ async def test_a_desk_watches_and_publishes_as_its_settings_say(tmp_path: Path) 
         lane = DeskLane(settings=settings, site=site_package.load(settings.site.folder))
         running = asyncio.get_running_loop().create_task(lane.run())
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 await lane.ready.wait()
                 while b"alert.seen" not in journal(settings.state.desk_database):  # noqa: ASYNC110 - on the disk
                     await asyncio.sleep(0.05)

@@ -18,6 +18,7 @@ from notify.addresses import Addresses
 from notify.store import DeliveryTables
 from tests.gateway.test_desk_feeds import ROOT, free_port
 from tests.gateway.test_keys import row
+from tests.peers.waiting import PATIENCE
 
 PASSPHRASE = "a long enough passphrase of Ruth's"
 
@@ -54,7 +55,7 @@ async def test_a_lost_key_ring_stops_no_desk_and_is_said_on_the_page(tmp_path: P
     running = asyncio.get_running_loop().create_task(lane.run())
     try:
         async with (
-            asyncio.timeout(30),
+            asyncio.timeout(PATIENCE),
             aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session,
         ):
             await lane.ready.wait()

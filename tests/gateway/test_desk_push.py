@@ -13,6 +13,7 @@ from gateway import site_package
 from gateway.desk_lane import DeskLane
 from tests.gateway.test_desk_feeds import ROOT, free_port
 from tests.peers.push import sender_key
+from tests.peers.waiting import PATIENCE
 
 
 async def test_a_desk_with_web_push_lets_browsers_ask(tmp_path: Path) -> None:
@@ -45,7 +46,7 @@ async def test_a_desk_with_web_push_lets_browsers_ask(tmp_path: Path) -> None:
     running = asyncio.get_running_loop().create_task(lane.run())
     here = f"http://127.0.0.1:{port}/notices"
     try:
-        async with asyncio.timeout(30), aiohttp.ClientSession() as session:
+        async with asyncio.timeout(PATIENCE), aiohttp.ClientSession() as session:
             await lane.ready.wait()
             async with session.get(f"{here}/push", allow_redirects=False) as answer:
                 assert (303, "/sign-in") == (answer.status, answer.headers["Location"])

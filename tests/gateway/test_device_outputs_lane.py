@@ -20,7 +20,7 @@ from hardware.drivers.mqtt_broker import BrokerIntake
 from tests.gateway.cli.house import belltower, house
 from tests.gateway.lane import alarm_lane
 from tests.peers.told_device import ToldDevice
-from tests.peers.waiting import until
+from tests.peers.waiting import PATIENCE, until
 from tests.servers.mosquitto import Mosquitto, free_port, make_passwords
 
 DEVICES = """
@@ -103,14 +103,14 @@ class Devices:
             topics=(device.topic,),
         )
         self._tasks.append(crew.mendable(user, client.run))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await client.connected.wait()
 
 
 async def became_of(socket: Path, count: int) -> dict[str, str]:
     """What became of the orders to so many outputs."""
     found: dict[str, str] = {}
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         async for said in ControlClient(path=socket).follow(0):
             for entry in said.entries if isinstance(said, Batch) else ():
                 if entry.tag in ("output.receipt", "output.failed"):
@@ -143,7 +143,7 @@ async def test_a_press_sounds_the_siren_and_shuts_the_doors(tmp_path) -> None:
         await devices.join(crew, "zigbee2mqtt", devices.siren)
         await devices.join(crew, "shellyplus1-aa", devices.relay)
         lane = await stack.enter_async_context(alarm_lane(config, DEVICES="belltower-devices"))
-        await until(lambda: (devices.siren.on, devices.relay.on) == (False, False), within=20)  # at rest
+        await until(lambda: (devices.siren.on, devices.relay.on) == (False, False))  # at rest
         status = await lane.says(lambda status: len(status.faults) == 2)
         ghost, sign = status.faults
         assert ghost.startswith("outputs.ghost: device: devices.toml has no device")
@@ -156,7 +156,7 @@ async def test_a_press_sounds_the_siren_and_shuts_the_doors(tmp_path) -> None:
         proven = await loop.run_in_executor(None, test, "doors")
         assert "doors: confirmed by the device" in proven.stdout, proven.stderr
         devices.clients["zigbee2mqtt"].publish("zigbee2mqtt/hall sos", b'{"action":"emergency"}', qos=1)
-        await until(lambda: (devices.siren.on, devices.relay.on) == (True, True), within=20)
+        await until(lambda: (devices.siren.on, devices.relay.on) == (True, True))
         socket = tmp_path / "var" / "control.sock"
         assert {
             "doors": "receipt: device, confirmed",

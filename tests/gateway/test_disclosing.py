@@ -26,6 +26,7 @@ from belltower.tasks import Crew
 from gateway.disclosing import DisclosureDesk, incident_known
 from gateway.web import store as web_store
 from tests.belltower.people.disclosing import RUTH, THREAT, Desk
+from tests.peers.waiting import PATIENCE
 from tests.servers.postgres import postgres  # noqa: F401 - a fixture
 
 
@@ -59,7 +60,7 @@ class Lane:
 
     async def holds(self, count: int) -> None:
         """Wait until the journal has this many facts."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while len(await self.facts()) < count:  # noqa: ASYNC110 - the facts are what is waited for
                 await asyncio.sleep(0.01)
 

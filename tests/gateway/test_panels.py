@@ -8,6 +8,7 @@ from hardware.codecs.dc09 import Content, Decoder, Frame, Kind
 from hardware.codecs.dc09_crypto import open_sealed, random_pad, seal
 from tests.gateway.cli.house import belltower, house
 from tests.gateway.lane import alarm_lane
+from tests.peers.waiting import PATIENCE
 from tests.servers.mosquitto import free_port
 
 KEY = "ABCDEF0123456789"
@@ -33,7 +34,7 @@ async def test_a_panels_panic_opens_an_incident(tmp_path):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for sequence, event in ((1, "NPA13"), (1, "NPA13"), (2, "NYT0")):
             writer.write(report(sequence, event))
-            (answer,) = Decoder().feed(await asyncio.wait_for(reader.readuntil(b"\r"), 10))
+            (answer,) = Decoder().feed(await asyncio.wait_for(reader.readuntil(b"\r"), PATIENCE))
             assert (Kind.ACK, sequence) == (answer.kind, answer.sequence)
             assert open_sealed(answer, KEY.encode()).content.stamp
         writer.close()

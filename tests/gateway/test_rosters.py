@@ -23,6 +23,7 @@ from belltower.people.taking import Taking
 from belltower.people.vault import Vault, new_ring
 from belltower.store import open_database
 from gateway.rosters import RosterDesk, open_rosters
+from tests.peers.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -157,7 +158,7 @@ async def test_an_ill_disk_is_told_of_each_thing_once(tmp_path) -> None:
         return []
 
     clock = SystemClock()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         database = await open_database(f"sqlite://{tmp_path}/desk.db", before_commit=commit)
         spool = SpoolFile(path=tmp_path / "desk.spool")
         journal = Journal(

@@ -21,6 +21,7 @@ from hardware.drivers.tcp_json import TCPJSON
 from hardware.transports import open_transport
 from tests.gateway.cli.house import ENVIRONMENT, belltower, house
 from tests.gateway.lane import alarm_lane
+from tests.peers.waiting import PATIENCE
 from tests.servers.mosquitto import Mosquitto, free_port
 
 DEVICES = """
@@ -137,7 +138,7 @@ async def simulate(*words: object) -> list[dict[str, object]]:
 
 async def by_the_door(capsys: pytest.CaptureFixture[str]) -> None:
     """A call station that is asked over HTTP, and signs what it sends to the lane's webhook."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not (said := capsys.readouterr().out):  # noqa: ASYNC110 - it prints, and tells nobody else
             await asyncio.sleep(0.02)
     api = json.loads(said)["api"]
@@ -204,7 +205,7 @@ async def test_lines_and_objects_reach_whoever_opens_the_line(tmp_path: Path) ->
         await run_devices(
             halo, WireOptions(config=tmp_path / "none.toml", to=f"tcp://127.0.0.1:{objects.port}")
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while len(heard) < 2:  # noqa: ASYNC110 - a driver that tells nobody
                 await asyncio.sleep(0.01)
         for task in reading:

@@ -12,6 +12,7 @@ from belltower.errors import SettingsError
 from gateway import kept_site, site_package
 from gateway.intake.devices.registry import known_devices
 from gateway.intake.devices.topics import covers, topics_of
+from tests.peers.machine import slowness
 
 ROOT = Path(__file__).parents[2]
 PROFILES = Path(__file__).parent / "intake/devices/profiles"
@@ -157,4 +158,4 @@ def test_a_site_of_10_000_devices_loads_in_two_seconds(site: Path, record_proper
     took = time.process_time() - began
     record_property("seconds", took)
     assert 10_003 == len(known)
-    assert took <= 2.0, took
+    assert took <= 2.0 * slowness(), took

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from belltower.errors import SettingsError
 from belltower.tasks import Crew
 from gateway.supervisor import Lane, hold
+from tests.peers.waiting import PATIENCE
 
 
 def test_a_lane_that_the_machine_cannot_start_now_is_started_later(tmp_path: Path) -> None:
@@ -29,7 +30,7 @@ def test_a_lane_that_the_machine_cannot_start_now_is_started_later(tmp_path: Pat
             )
             fresh.chmod(0o700)
             fresh.rename(program)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 assert "up" == await asyncio.to_thread(fifo.read_text)
             running.cancel()
             await lane.end()

@@ -11,7 +11,7 @@ import pytest
 from belltower.tasks import together
 from hardware.transports.addresses import MAX_ADDRESSES, MAX_HOSTS, Addresses, system_resolver
 from tests.peers.virtual_time import in_virtual_time
-from tests.peers.waiting import until
+from tests.peers.waiting import PATIENCE, until
 
 Answer = Sequence[str] | Exception | None
 
@@ -129,7 +129,7 @@ def test_the_last_good_answer_outlives_a_restart_without_a_name_server(tmp_path:
     path = tmp_path / "addresses.json"
     addresses = Addresses(path=path, resolve=NameServer(psap_example=["192.0.2.7"]))
     addresses.watch("psap.example")
-    asyncio.run(while_running(addresses, lambda: until(path.exists, within=5)))
+    asyncio.run(while_running(addresses, lambda: until(path.exists)))
 
     again = Addresses(path=path, resolve=NameServer())
     again.watch("psap.example")
@@ -166,7 +166,7 @@ async def test_a_disk_that_takes_nothing_costs_only_the_file(tmp_path: Path) -> 
     addresses = Addresses(path=tmp_path / "gone" / "file", resolve=NameServer(host=["192.0.2.7"]))
     addresses.watch("host")
 
-    await while_running(addresses, lambda: until(lambda: addresses.of("host") == "192.0.2.7", within=5))
+    await while_running(addresses, lambda: until(lambda: addresses.of("host") == "192.0.2.7"))
 
 
 def test_only_so_many_addresses_are_kept() -> None:
@@ -197,7 +197,7 @@ async def test_the_system_resolver_has_one_thread_per_host_however_long_it_hangs
 
     def getaddrinfo(host: str, port: None, **asked: int) -> list[tuple[object, ...]]:
         hanging.append(host)
-        free.wait(10)
+        free.wait(PATIENCE)
         return [(socket.AF_INET, asked["type"], 6, "", ("192.0.2.9", 0))] * 2
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
@@ -207,7 +207,7 @@ async def test_the_system_resolver_has_one_thread_per_host_however_long_it_hangs
             async with asyncio.timeout(0.005):
                 await resolve("hung.example")
     assert ["hung.example"] == hanging
-    assert 1 == await asyncio.wait_for(asyncio.to_thread(lambda: 1), 1)
+    assert 1 == await asyncio.wait_for(asyncio.to_thread(lambda: 1), PATIENCE)
     free.set()
 
     assert ("192.0.2.9",) == await resolve("hung.example")

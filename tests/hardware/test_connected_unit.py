@@ -14,6 +14,7 @@ from hardware.drivers.mqtt_listener import MQTTListener
 from hardware.drivers.mqtt_registry import Permissions, own_unit
 from hardware.simulators.connected_unit import ConnectedUnit
 from hardware.simulators.unit import Flash, SimulatedUnit
+from tests.peers.waiting import PATIENCE
 
 KEY, TAG = bytes(32), site_tag("lindenfield")
 
@@ -32,7 +33,7 @@ class House:
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.get_running_loop().create_task(self.listener.run())
-        await asyncio.wait_for(self.listener.ready.wait(), 5)
+        await asyncio.wait_for(self.listener.ready.wait(), PATIENCE)
         return self
 
     async def __aexit__(self, *details: object) -> None:
@@ -58,15 +59,15 @@ async def test_a_press_made_while_the_server_is_away_is_sent_when_it_is_back() -
         port = house.listener.port
         device = connected(port)
         run = asyncio.get_running_loop().create_task(device.run())
-        await asyncio.wait_for(device.connected.wait(), 5)
+        await asyncio.wait_for(device.connected.wait(), PATIENCE)
     with pytest.raises(Unreachable):
-        await asyncio.wait_for(run, 5)
+        await asyncio.wait_for(run, PATIENCE)
     assert not device.connected.is_set()
 
     device.press()
     async with House(port=port) as house:
         run = asyncio.get_running_loop().create_task(device.run())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while device.level is not Level.RECORDED:  # noqa: ASYNC110 - no event is promised
                 await asyncio.sleep(0.01)
         run.cancel()

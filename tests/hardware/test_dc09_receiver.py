@@ -15,7 +15,7 @@ from hardware.drivers import dc09_judge
 from hardware.drivers.dc09_judge import Answer, Judge
 from hardware.drivers.dc09_receiver import DC09Receiver, Limits, _Session
 from tests.hardware.test_dc09 import mutated
-from tests.peers.waiting import until
+from tests.peers.waiting import PATIENCE, until
 
 KEY = b"ABCDEF0123456789"
 NOW = Instant(1_795_307_554 * SECOND)
@@ -95,7 +95,7 @@ class Panel:
 
     async def answer(self):
         """The next answer."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             (frame,) = Decoder().feed(await self.reader.readuntil(b"\r"))
         return frame
 
@@ -235,7 +235,7 @@ async def test_the_answer_leaves_after_the_decision():
 
     async with Station(decide=decide) as station, station.panel() as panel:
         panel.say(octets(report(1)) + octets(report(1)) + octets(report(2)))
-        await until(lambda: len(decisions) == 2, within=5)
+        await until(lambda: len(decisions) == 2)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await panel.reader.readuntil(b"\r")
@@ -244,7 +244,7 @@ async def test_the_answer_leaves_after_the_decision():
         decisions[1].cancel()
         await asyncio.sleep(0)
         panel.say(octets(report(2)))
-        await until(lambda: len(decisions) == 3, within=5)
+        await until(lambda: len(decisions) == 3)
         decisions[2].set_result(Answer.DUH)
         assert (Kind.DUH, 2) == ((answer := await panel.answer()).kind, answer.sequence)
 
@@ -258,11 +258,11 @@ async def test_by_datagrams():
             panel.connect(("127.0.0.1", station.receiver.port))
             for n in (1, 2):
                 panel.send(octets(report(n)))
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(PATIENCE):
                     assert n == dc09.decode(await loop.sock_recv(panel, 1000)).sequence
             panel.send(b"\n" + b"x" * 1000)
             panel.send(octets(report(3)))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 assert 3 == dc09.decode(await loop.sock_recv(panel, 1000)).sequence
 
 
@@ -276,7 +276,7 @@ async def test_connections_are_bounded_the_one_silent_longest_goes():
             await other.ask(octets(report(1)))
         await first.ask(octets(report(1)))
         await stack.enter_async_context(station.panel())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             assert b"" == await others[0].reader.read()
         assert 1 == (await first.ask(octets(report(1)))).sequence
 
@@ -292,7 +292,7 @@ async def test_undecided_reports_are_bounded():
         station.panel() as panel,
     ):
         panel.say(b"".join(octets(report(n)) for n in range(1, 9)))
-        await until(lambda: station.counts.get("crowded") == 4, within=5)
+        await until(lambda: station.counts.get("crowded") == 4)
         assert 4 == len(station.taken)
 
 
@@ -397,7 +397,7 @@ async def test_dc09_spt_reports_to_us(kind, params, event):
     async with Station() as station, station.panel() as panel:
         station.receiver._clock = NowClock()
         panel.say(block.encode())
-        answer = (await asyncio.wait_for(panel.reader.readuntil(b"\r"), 5)).decode()
+        answer = (await asyncio.wait_for(panel.reader.readuntil(b"\r"), PATIENCE)).decode()
 
     assert "ACK" == sender.dc09answer(number, answer)[0]
     events = [(each.code, each.zone) for each in dc09_events.events_of(station.taken[0])]

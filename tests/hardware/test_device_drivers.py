@@ -20,6 +20,7 @@ from hardware.drivers.sources import Sources
 from hardware.drivers.tcp_json import TCPJSON
 from hardware.drivers.webhook import Once, Signed, Webhook, signed_text
 from hardware.transports.memory import Cable
+from tests.peers.waiting import PATIENCE
 
 ANYBODY = Sources(())
 
@@ -29,7 +30,7 @@ async def running(driver):
     """The driver, listening."""
     async with Crew(random=Random(1)) as crew:
         task = crew.essential("driver", driver.run)
-        await asyncio.wait_for(driver.ready.wait(), 10)
+        await asyncio.wait_for(driver.ready.wait(), PATIENCE)
         yield driver
         task.cancel()
 
@@ -46,7 +47,7 @@ class Heard:
         return self._answer()
 
     async def next(self):
-        return (await asyncio.wait_for(self.messages.get(), 10)).payload
+        return (await asyncio.wait_for(self.messages.get(), PATIENCE)).payload
 
 
 @pytest.mark.parametrize("step", [1, 2, 7, 1000])
@@ -144,7 +145,7 @@ async def test_slow_and_foreign_and_too_many_tcp_clients_hurt_nobody(monkeypatch
     async with running(driver):
         slow, half = await asyncio.open_connection("127.0.0.1", driver.port)
         half.write(b'{"a":')
-        assert b"" == await asyncio.wait_for(slow.read(), 10)
+        assert b"" == await asyncio.wait_for(slow.read(), PATIENCE)
         idle = [await asyncio.open_connection("127.0.0.1", driver.port) for _ in range(4)]
         idle[-1][1].write(b'{"a":1}')
         assert b'{"a":1}' == await heard.next()
@@ -155,7 +156,7 @@ async def test_slow_and_foreign_and_too_many_tcp_clients_hurt_nobody(monkeypatch
     async with running(stranger):
         reader, writer = await asyncio.open_connection("127.0.0.1", stranger.port)
         with suppress(ConnectionResetError):
-            assert b"" == await asyncio.wait_for(reader.read(), 10)
+            assert b"" == await asyncio.wait_for(reader.read(), PATIENCE)
         writer.close()
     assert heard.messages.empty()
 
@@ -170,7 +171,7 @@ async def test_a_flood_over_tcp_delays_no_other_client():
         flood.write(b'{"flood":1}' * 20_000)
         await heard.next()
         calm.write(b'{"calm":1}')
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             while await heard.next() != b'{"calm":1}':
                 pass
         assert not heard.messages.empty() or driver.counts["messages"] < 20_001
@@ -328,7 +329,7 @@ async def test_a_silent_web_connection_is_closed_and_too_many_give_way(monkeypat
         for _, writer in held:
             writer.write(b"POST / HTTP/1.1\r\nHos")
         assert 200 == (await client.post(f"http://127.0.0.1:{driver.port}/x", data=b"1")).status
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             for reader, writer in held:
                 with suppress(ConnectionResetError):
                     await reader.read()

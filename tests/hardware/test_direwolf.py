@@ -5,6 +5,7 @@ import asyncio
 from hardware.codecs import aprs, ax25, kiss, unit
 from hardware.codecs.ax25 import Address, UIFrame
 from hardware.transports import Transport, open_transport
+from tests.peers.waiting import PATIENCE
 from tests.servers.direwolf import Direwolves, radios
 
 __all__ = ["radios"]
@@ -17,7 +18,7 @@ APZBTW = Address(callsign="APZBTW")
 async def hear(line: Transport) -> UIFrame:
     """The next frame that is no echo of ours."""
     decoder = kiss.Decoder()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while True:
             for frame in decoder.feed(await line.read()):
                 assert isinstance(frame, kiss.Frame)

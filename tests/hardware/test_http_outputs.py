@@ -14,6 +14,7 @@ from belltower.errors import LinkError, Rejected, Uncertain, Unreachable
 from hardware.drivers.algo import AlgoControl, signature
 from hardware.drivers.http_notice import SIGNATURE, HTTPNotice
 from hardware.drivers.switch import Ask, Reached
+from tests.peers.waiting import PATIENCE
 from tests.servers.algo import Algo, served
 from tests.servers.mosquitto import free_port
 
@@ -31,7 +32,7 @@ class Clock:
         return NOW * SECOND
 
 
-async def switched(switch, ask=ON, *, within=2.0):
+async def switched(switch, ask=ON, *, within=PATIENCE):
     """The levels reached, and what was raised."""
     levels = []
     try:

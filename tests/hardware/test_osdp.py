@@ -10,6 +10,7 @@ from belltower.errors import LinkError, Rejected, SettingsError, Unreachable
 from hardware.drivers import osdp
 from hardware.drivers.osdp import OSDPLine, OSDPOutput, Reader
 from hardware.drivers.switch import Ask, Reached
+from tests.peers.waiting import PATIENCE
 from tests.servers.osdp import peripheral
 
 KEY, OTHER = bytes(range(16)), bytes(range(1, 17))
@@ -27,11 +28,11 @@ async def panel(cable, *, key=KEY):
         yield line, said
     finally:
         task.cancel()
-        done, _ = await asyncio.wait([task], timeout=2)
+        done, _ = await asyncio.wait([task], timeout=PATIENCE)
         assert {task} == done
 
 
-async def heard(said, what, *, within=8.0):
+async def heard(said, what, *, within=PATIENCE):
     """The next thing of this kind."""
     async with asyncio.timeout(within):
         while (each := await said.get()).what is not what:
@@ -42,7 +43,7 @@ async def heard(said, what, *, within=8.0):
 async def switched(output, ask):
     levels = []
     try:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE):
             await output.switch(ask, levels.append)
     except LinkError as error:
         return levels, error
@@ -77,9 +78,9 @@ async def test_an_output_is_switched_in_the_secure_channel_and_the_device_answer
             levels, error = await switched(output, ON)
             assert Reached.DEVICE not in levels
             assert isinstance(error, Rejected | TimeoutError) or error is not None
-        assert not (await heard(said, Reader.SECURE, within=15)).on
+        assert not (await heard(said, Reader.SECURE)).on
         with peripheral(cable.far, 5, KEY):
-            assert (await heard(said, Reader.SECURE, within=15)).on
+            assert (await heard(said, Reader.SECURE)).on
             assert Reached.DEVICE in (await switched(output, OFF))[0]
 
 
@@ -102,7 +103,7 @@ async def test_a_line_that_is_lost_ends_the_run(cable):
     await asyncio.sleep(0.3)
     cable.pull()
     with pytest.raises(Unreachable):
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, PATIENCE)
     with pytest.raises(Unreachable):
         await line.run()
 
@@ -131,7 +132,7 @@ async def test_a_library_that_fails_ends_the_run_and_no_reader_is_taken_for_secu
     line.add(5, KEY)
     line.on_open(lambda: line._secure.add(5))
     with pytest.raises(Unreachable):
-        await asyncio.wait_for(line.run(), 5)
+        await asyncio.wait_for(line.run(), PATIENCE)
     assert not line.secure(5)
     assert [(Reader.SECURE, False)] == [(each.what, each.on) for each in said]
 

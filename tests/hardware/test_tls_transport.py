@@ -10,6 +10,7 @@ import pytest
 from belltower.errors import Uncertain, Unreachable
 from hardware.transports.tls import TLSTransport
 from tests.hardware.mqtt.certificate import write_certificate
+from tests.peers.waiting import PATIENCE
 
 
 @asynccontextmanager
@@ -68,7 +69,7 @@ async def test_a_far_side_that_takes_nothing_holds_nobody(tmp_path: Path):
     async with server(tmp_path, deaf) as transport:
         await transport.open()
         with pytest.raises((Uncertain, Unreachable)) as error:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 for _ in range(200):
                     await transport.write(bytes(262_144))
         assert isinstance(error.value, Uncertain)

@@ -18,6 +18,7 @@ from hardware.transports import Transport, open_transport
 from hardware.transports.memory import Cable, Pipe, byte_at_a_time, hang_up, lossy, whole
 from hardware.transports.serial import SerialTransport
 from hardware.transports.tcp import TCPTransport
+from tests.peers.waiting import PATIENCE
 from tests.servers.pty import Pty, SocatCable, pty_pair
 
 EVERY_OCTET = bytes(range(256))
@@ -95,7 +96,7 @@ every_kind = pytest.mark.parametrize("kind", KINDS)
 
 @asynccontextmanager
 async def opened(kind: str, deadline: float = 5.0) -> AsyncIterator[Ends]:
-    async with asyncio.timeout(10), KINDS[kind](deadline) as ends:
+    async with asyncio.timeout(PATIENCE), KINDS[kind](deadline) as ends:
         await ends.near.open()
         await ends.far.open()
         try:
@@ -233,7 +234,7 @@ async def test_too_many_writers_are_told_at_once(pty: Pty) -> None:
     """A full line gathers no endless queue."""
     line = SerialTransport(path=pty.path, write_deadline=2.0)
     await line.open()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE):
         async with asyncio.TaskGroup() as group:
             waiting = [group.create_task(quietly(line.write(bytes(65_536)))) for _ in range(64)]
             await asyncio.sleep(0)
@@ -257,7 +258,7 @@ async def test_a_pulled_cable_is_seen_and_a_mended_one_reopens(cable: SocatCable
         await near.write(EVERY_OCTET)
         assert await read_exactly(far, 256) == EVERY_OCTET
         cable.pull()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             await expect_unreachable(near.read)
             await expect_unreachable(lambda: far.write(b"x"))
         with pytest.raises(Unreachable):
@@ -272,7 +273,7 @@ async def test_a_cable_pulled_during_a_write_frees_the_writer(cable: SocatCable)
     near = SerialTransport(path=str(cable.near), write_deadline=30.0)
     await near.open()
     cable.freeze()
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
         writing = group.create_task(write_until_it_fails(near))
         await asyncio.sleep(0.05)
         cable.pull()
@@ -364,7 +365,7 @@ async def test_a_name_is_never_looked_up_in_the_loop_s_pool(monkeypatch: pytest.
         for _ in range(3):
             with pytest.raises(Unreachable, match="not resolved"):
                 await line.open()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             assert 7 == await asyncio.get_running_loop().run_in_executor(None, lambda: 7)
         assert ["tnc.example"] == asked
     finally:
@@ -448,7 +449,7 @@ async def test_frames_over_the_four_pipes(pipe: str) -> None:
             failure = failure or error
             continue
     try:
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 data = await cable.far.read()
                 got += [frame.data for frame in decoder.feed(data) if isinstance(frame, kiss.Frame)]
@@ -543,7 +544,7 @@ async def test_a_serial_line_is_opened_while_the_loops_own_threads_all_hang(pty:
     stuck = loop.run_in_executor(None, hung.wait, 10)
     line = SerialTransport(path=pty.path)
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await line.open()
             await line.close()
         assert not stuck.done()

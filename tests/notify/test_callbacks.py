@@ -9,6 +9,7 @@ from belltower.errors import NotVerified
 from notify import callbacks
 from notify.callbacks import Callbacks
 from notify.channels.reports import PATH
+from tests.peers.waiting import PATIENCE
 
 
 class Forged:
@@ -29,7 +30,7 @@ async def answered(port: int, body: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(f"POST {PATH}sms/dlv_1 HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n".encode() + body)
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             return (await reader.readline()).split()[1]
     finally:
         writer.close()

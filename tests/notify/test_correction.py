@@ -21,6 +21,7 @@ from notify.correction import all_clear
 from notify.delivery import Evidence, State
 from notify.provider import Pace, Provider
 from tests.peers.desk import Desk, DeskOptions, RosterOf, desk, order, staff
+from tests.peers.waiting import PATIENCE
 
 BY = PersonId("p1")
 
@@ -54,14 +55,14 @@ def options(tmp_path: Path) -> DeskOptions:
 
 async def until(true) -> None:
     """Wait for something in memory."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         while not true():  # noqa: ASYNC110 - a list rings no bell
             await asyncio.sleep(0.01)
 
 
 async def planned(running: Desk, notice: str) -> None:
     """Until the notice is planned."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         while not await running.database.read(  # noqa: ASYNC110 - rows ring no bell
             "SELECT 1 FROM notice_delivery WHERE notice = :notice LIMIT 1", notice=notice
         ):
@@ -144,7 +145,7 @@ async def test_w18_r19_what_is_superseded_never_follows_what_took_its_place(opti
         verb = Ids(clock=running.clock).verb()
         began = running.clock.now()
         await running.room.corrections.all_clear(verb, IncidentId("inc_1"), BY)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while await running.database.read(  # noqa: ASYNC110 - rows ring no bell
                 "SELECT 1 FROM notice_delivery WHERE notice = 'ntc_002' AND state IN ('pending', 'sending') LIMIT 1"
             ):

@@ -19,6 +19,7 @@ from notify.escalation import Step, ladder, next_people, unused
 from notify.provider import Provider
 from tests.notify.test_correction import Keeps, until
 from tests.peers.desk import Desk, DeskOptions, RosterOf, desk, order, site, take
+from tests.peers.waiting import PATIENCE
 
 PLACES = {
     PlaceId(place): Place(id=PlaceId(place), label=place, building=building)
@@ -73,7 +74,7 @@ async def escalated(running: Desk) -> list[tuple[str, str, str | None]]:
 
 async def heard(running: Desk, count: int) -> list[tuple[str, str, str | None]]:
     """The first escalations, once there are so many."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         while len(found := await escalated(running)) < count:  # noqa: ASYNC110 - a journal rings no bell
             await asyncio.sleep(0.02)
     return found
@@ -183,7 +184,7 @@ async def test_nobody_climbs_for_what_is_over(options: DeskOptions, ended: str) 
             else order(2, template="staff-closed", audience="first")
         )
         await take(running.journal, running.copy, [over], at=running.clock.now())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while await running.database.read("SELECT 1 FROM deadline WHERE key LIKE '%ladder'"):  # noqa: ASYNC110 - rows ring no bell
                 await asyncio.sleep(0.02)
 

@@ -17,6 +17,7 @@ from notify.provider import Meter, Pace, Provider
 from tests.notify.test_providers import Carrier
 from tests.peers.carrier import carrier_peer
 from tests.peers.desk import DeskOptions, desk, order, staff
+from tests.peers.waiting import PATIENCE
 
 TABLES = (counting_store, leasing_store, settling_store)
 
@@ -158,7 +159,7 @@ async def test_the_time_is_said_before_and_is_true_after(options: DeskOptions) -
         before = await room.forecast({"sms": Load(60, 60)}, routine=False)
         began = loop.time()
         await running.is_ordered(order())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not (left := await room.remaining()):  # noqa: ASYNC110 - rows ring no bell
                 await asyncio.sleep(0.01)
         (progress,) = left.values()
@@ -182,7 +183,7 @@ async def test_while_nobody_takes_anything_no_time_is_named(options: DeskOptions
     provider = Provider(channel=channel)
     async with desk(options, people=staff(5, kinds=("sms",)), channels=[provider]) as running:
         await running.is_ordered(order())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not running.room.troubles():  # noqa: ASYNC110 - trouble rings no bell
                 await asyncio.sleep(0.01)
         progress = await running.room.progress("ntc_001", 1)
@@ -249,7 +250,7 @@ async def test_what_waits_is_found_in_one_step_for_each_notice(options: DeskOpti
     async with desk(options, people=staff(3, kinds=("sms",)), channels=[Provider(channel=tried)]) as running:
         orders = [order(1, template="test", slots={}), order(2), order(3, revision=7), order(4)]
         await running.is_ordered(*orders)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while len(found := await running.room.tables.waiting("sms")) < 4:  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.01)
 

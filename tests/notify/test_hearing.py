@@ -24,6 +24,7 @@ from notify.provider import Provider
 from notify.reply_tables import ReplyTables
 from notify.signature import sign
 from tests.peers.desk import Desk, DeskOptions, desk, order, staff
+from tests.peers.waiting import PATIENCE
 
 TOKEN = "of-this-test"
 PUBLIC = "https://bell.school.example"
@@ -146,7 +147,7 @@ async def test_an_answer_acknowledges_its_delivery_and_proves_that_it_was_read(
     await carrier.writes(P0, "1")
     await carrier.writes(P1, "I am driving and will answer later")
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not (await running.count())["read"]:  # noqa: ASYNC110 - rows ring no bell
             await asyncio.sleep(0.01)
     rows = await running.database.read(

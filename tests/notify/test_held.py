@@ -13,6 +13,7 @@ from belltower.people.grant import nobody
 from notify.provider import Pace, Provider
 from tests.notify.test_providers import Carrier
 from tests.peers.desk import DeskOptions, desk, order, staff
+from tests.peers.waiting import PATIENCE
 
 RUTH = PersonId("per_ruth")
 LATE = 7_200_000_000
@@ -113,7 +114,7 @@ async def test_a_kill_after_the_word_leaves_nothing_held_and_no_second_word(
 
     channel = Carrier()
     async with desk(options, people=people, channels=provider(channel)) as running:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while "too_late" in {row.reason for row in await running.rows()}:  # noqa: ASYNC110 - its own loop works
                 await asyncio.sleep(0.05)
         await running.is_settled(7)

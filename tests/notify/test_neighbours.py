@@ -23,6 +23,7 @@ from notify.provider import Provider
 from tests.notify.test_correction import Keeps
 from tests.notify.test_escalation import school, teacher
 from tests.peers.desk import Desk, DeskOptions, desk, take
+from tests.peers.waiting import PATIENCE
 
 FIRE = IncidentId("inc_1")
 PEOPLE = (
@@ -112,7 +113,7 @@ async def test_w23_many_rooms_at_once_are_told_of_together(options: DeskOptions)
     """A dead gateway does not ring the same person fifty times."""
     async with desk(options, school=school(*PEOPLE), channels=[Provider(channel=Keeps("sms"))]) as running:
         await said(running, *OPENED, *(missed(f"room-{number}") for number in range(MOST_APART + 30)))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while len(orders := await asked(running)) <= MOST_APART:  # noqa: ASYNC110 - a journal rings no bell
                 await asyncio.sleep(0.02)
         await asyncio.sleep(0.2)

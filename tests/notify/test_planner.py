@@ -14,6 +14,7 @@ from notify.audience import AudienceRule
 from notify.channels.channel import Later, Settled
 from notify.provider import Provider
 from tests.peers.desk import DeskOptions, RosterOf, desk, order, staff
+from tests.peers.waiting import PATIENCE
 
 
 def reader(name: str, number: int, *, language: str = "", roles: tuple[str, ...] = ("guardian",)) -> Person:
@@ -29,7 +30,7 @@ def reader(name: str, number: int, *, language: str = "", roles: tuple[str, ...]
 
 async def until(true) -> None:
     """Wait for something in memory."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         while not true():  # noqa: ASYNC110 - a list rings no bell
             await asyncio.sleep(0.01)
 

@@ -15,6 +15,7 @@ from notify.promises import DUE, promised
 from notify.provider import Provider
 from tests.notify.test_correction import Keeps, family, until
 from tests.peers.desk import DeskOptions, RosterOf, desk, order, site, staff
+from tests.peers.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ async def test_a_later_promise_takes_the_place_of_an_earlier_and_drills_promise_
         await until(lambda: len(standing()) == 1)
         await running.room.corrections.all_clear(ids.verb(), IncidentId("inc_1"), PersonId("p1"))
         await until(lambda: not standing())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while await running.database.read("SELECT 1 FROM notice_promise"):  # noqa: ASYNC110 - rows ring no bell
                 await asyncio.sleep(0.01)
         ordered = [fact for fact in await running.facts() if isinstance(fact, NoticeOrdered)]

@@ -32,6 +32,7 @@ from notify.settings import (
     simulated,
 )
 from tests.peers.desk import Desk, DeskOptions, desk, order, site, staff
+from tests.peers.waiting import PATIENCE
 
 NUMBER = "+15550100199"
 RUTH = PersonId("per_ruth")
@@ -86,7 +87,7 @@ def verb(running: Desk) -> VerbId:
 
 async def comes_to(proofs: Proofs, provider: str, outcome: Proven, detail: str = "") -> Proof:
     """Wait until the last test of the provider has come to this."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while True:
             found = {one.provider: one.proof for one in await proofs.standing()}[provider]
             if found is not None and found.outcome is outcome and detail in found.detail:
@@ -337,7 +338,7 @@ async def test_the_running_loop_judges_by_itself(options: DeskOptions) -> None:
         await running.is_settled(1)
         (row,) = await running.rows()
         await running.room.ledger.learn(Evidence(delivery=DeliveryId(row.id), state=State.DELIVERED))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while (await proofs.standing())[0].stale(running.clock.now()):  # noqa: ASYNC110 - its own loop looks
                 await asyncio.sleep(0.05)
 
@@ -349,7 +350,7 @@ async def test_a_test_whose_rule_is_lost_goes_to_nobody(options: DeskOptions) ->
     async with desk(options, school=site(staff(3, kinds=("sms",))), channels=channels) as running:
         lost = order(1, template="test", audience="", incident="", mode=Mode.EXERCISE, slots={})
         await running.is_ordered(lost)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not (planned := [f for f in await running.facts() if isinstance(f, NoticePlanned)]):  # noqa: ASYNC110 - the planner looks
                 await asyncio.sleep(0.02)
 
@@ -370,7 +371,7 @@ async def test_an_ill_disk_is_told_once_what_came_of_a_test(
     monkeypatch.setattr("tests.peers.desk.open_database", partial(open_database, before_commit=commit))
     channels = [Provider(channel=Answering(), given_name="cell")]
     async with (
-        asyncio.timeout(20),
+        asyncio.timeout(PATIENCE),
         desk(options, school=site(staff(2)), channels=channels) as running,
     ):
         proofs = running.room.proofs
@@ -400,7 +401,7 @@ async def test_a_code_given_back_while_the_loop_looks_stays_proven(
     mail = Answering("email")
     channels = [Provider(channel=mail, given_name="mail")]
     async with (
-        asyncio.timeout(20),
+        asyncio.timeout(PATIENCE),
         desk(options, school=site(staff(2)), channels=channels) as running,
     ):
         proofs = running.room.proofs
@@ -453,7 +454,7 @@ async def test_w16_the_code_stands_nowhere_but_in_the_message(options: DeskOptio
         tables.ask(tx, Asked(verb=verb(running), at=running.clock.now(), provider="mail", code=code))
         await tables.database.submit(tx)
         await comes_to(proofs, "mail", Proven.PROVEN)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while await tables.asked():  # noqa: ASYNC110 - its own loop answers
                 await asyncio.sleep(0.05)
         (ordered,) = [fact for fact in await running.facts() if isinstance(fact, NoticeOrdered)]

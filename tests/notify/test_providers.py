@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from notify.channels.channel import Answer, Later, Message, Refused, Settled, Uncertain
 from notify.provider import Meter, Pace, Provider
 from tests.peers.desk import DeskOptions, desk, order, staff
+from tests.peers.waiting import PATIENCE
 
 
 class Carrier:
@@ -149,11 +150,11 @@ async def test_life_safety_overtakes_whatever_routine_is_queued(options: DeskOpt
     provider = Provider(channel=channel, pace=Pace(per_second=20.0))
     async with desk(options, people=staff(300, kinds=("sms",)), channels=[provider]) as running:
         await running.is_ordered(order(1, template="test"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while len(channel.asked) < 10:  # noqa: ASYNC110 - a list rings no bell
                 await asyncio.sleep(0.01)
         await running.is_ordered(order(2))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while await running.begun("ntc_002") < 20:  # noqa: ASYNC110 - rows ring no bell
                 await asyncio.sleep(0.02)
         begun = await running.database.read(

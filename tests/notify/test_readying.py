@@ -15,6 +15,7 @@ from notify.provider import Provider
 from notify.readying import BY
 from tests.notify.test_correction import Keeps, family, until
 from tests.peers.desk import Desk, DeskOptions, RosterOf, desk, site, staff, take
+from tests.peers.waiting import PATIENCE
 
 INCIDENT = IncidentId("inc_1")
 
@@ -52,7 +53,7 @@ async def said(running: Desk, *given: facts.Fact) -> None:
 
 async def standing(running: Desk, count: int = 1, *, but: str = "") -> list[Draft]:
     """What stands ready, once there is so much."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             drafts = [one for one in await running.room.drafts.open(50) if one.id != but]
             if len(drafts) == count:
@@ -120,7 +121,7 @@ async def test_nothing_stands_ready_in_an_exercise_or_without_an_audience(
     people = school(audience="" if why == "unnamed" else "families-7b")
     async with desk(options, school=people, channels=[Provider(channel=Keeps())]) as running:
         await said(running, *opened(mode), facts.ActionOrdered(action=Action.LOCKDOWN))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while await running.journal.bookmark("notify.readying:alarm") < 3:  # noqa: ASYNC110 - a row rings no bell
                 await asyncio.sleep(0.01)
 
@@ -151,11 +152,11 @@ async def test_a_draft_that_is_written_anew_while_its_incident_ends_does_not_sta
         await standing(running)
         open_.clear()
         counting.clear()
-        await asyncio.wait_for(counting.wait(), 5)
+        await asyncio.wait_for(counting.wait(), PATIENCE)
         await said(running, facts.IncidentClosed(incident=INCIDENT, by=PersonId("p1"), reason="over"))
         await asyncio.sleep(0.1)
         open_.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while await running.journal.bookmark("notify.readying:alarm") < 4:  # noqa: ASYNC110 - a row rings no bell
                 await asyncio.sleep(0.01)
         left = await running.room.drafts.open(50)

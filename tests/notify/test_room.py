@@ -154,7 +154,7 @@ async def test_no_fault_of_the_carrier_doubles_or_loses(
     carrier.goes_wrong(**faults)
     async with desk(options) as running:
         await running.is_ordered(order())
-        await running.is_settled(20, within=25)
+        await running.is_settled(20)
         await asyncio.sleep(0.2)
 
         await holds(running, carrier, 10)
@@ -307,7 +307,7 @@ async def test_many_people_are_planned_in_chunks_and_sending_begins_at_once(
 
     async with desk(options, people=staff(3_000, kinds=("console",)), at=at) as running:
         await running.is_ordered(order())
-        await running.is_settled(3_000, within=30)
+        await running.is_settled(3_000)
 
         assert "sender.before_lease" in passed[: passed.index("planner.before_commit")]
         assert Counter({"delivered": 3_000}) == await running.count()

@@ -25,6 +25,7 @@ from notify.standing import prefix
 from notify.store import STEPS, DeliveryTables
 from tests.notify.test_correction import Keeps
 from tests.peers.desk import RING, DeskOptions, desk, order
+from tests.peers.waiting import PATIENCE
 from tests.servers.postgres import postgres  # noqa: F401 - a fixture
 
 NUMBER, MAILBOX = "+14085550137", "Rosalind.Ash@mail.example"
@@ -109,7 +110,7 @@ async def test_without_its_key_an_address_is_refused_and_every_other_leaves(tmp_
     down = Keeps("sms", lambda _: Later(reason="down", after=60.0, everyone=True))
     async with desk(options, people=people, channels=[Provider(channel=down)]) as running:
         await running.is_ordered(order(1))
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while 4 != (await running.count())["pending"] or not running.room.troubles():  # noqa: ASYNC110 - rows ring no bell
                 await asyncio.sleep(0.01)
         rows = await running.rows()
@@ -284,7 +285,7 @@ async def test_the_rest_is_sealed_and_scrubbed_beside_a_desk_that_sends(tmp_path
     sms = Keeps()
     async with desk(options, channels=[Provider(channel=sms)]) as running:
         await running.is_ordered(order(1))
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while len(sms.sent) < 2 or await owed(running.database):  # noqa: ASYNC110 - rows ring no bell
                 await asyncio.sleep(0.01)
         assert [] == files_with(tmp_path, "@home", "14086660")
@@ -295,7 +296,7 @@ async def test_the_files_are_written_anew_when_nothing_is_to_be_sent(tmp_path: P
     database = await older(f"sqlite://{tmp_path}/desk.db", 2)
     await database.migrate(STEPS)
     try:
-        async with asyncio.timeout(15), asyncio.TaskGroup() as both:
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as both:
             both.create_task(seal_rest(database, Addresses(vault=Vault(ring=RING)), quiet_every=0.01))
             while await left(database):  # noqa: ASYNC110 - rows ring no bell
                 await asyncio.sleep(0.01)

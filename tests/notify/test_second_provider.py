@@ -29,6 +29,7 @@ from notify.settings import TwilioSettings, VonageSettings, VonageVoiceSettings
 from tests.peers.application import application, keys
 from tests.peers.carrier import CarrierPeer, carrier_peer
 from tests.peers.desk import DeskOptions, desk, order, staff
+from tests.peers.waiting import PATIENCE
 
 NUMBER = "+15550100"
 BODY = "Jefferson: lock down. ñ"
@@ -246,7 +247,7 @@ async def test_the_second_provider_takes_over_and_reports(tmp_path: Path, unused
         people = staff(10, kinds=("sms",))
         async with desk(options, people=people, channels=providers(carrier, unused_tcp_port)) as running:
             await running.is_ordered(order())
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while (await running.count())["delivered"] < 10:  # noqa: ASYNC110 - rows ring no bell
                     await asyncio.sleep(0.02)
             by = await running.database.read("SELECT DISTINCT provider FROM notice_delivery")
@@ -266,7 +267,7 @@ async def test_a_key_pressed_in_a_call_of_the_second_provider_counts(
         made = providers(carrier, unused_tcp_port)
         async with desk(options, people={ana.id: ana}, channels=made) as running:
             await running.is_ordered(order())
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while True:
                     (call,) = carrier.calls_to(NUMBER) or [None]
                     if call is not None and len(call.said) == 4:

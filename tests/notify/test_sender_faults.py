@@ -24,6 +24,7 @@ from tests.invariants import Taken, i4, i5, settled_honestly
 from tests.notify.test_providers import Carrier
 from tests.peers.carrier import CarrierPeer, carrier_peer
 from tests.peers.desk import Desk, DeskOptions, desk, order, staff
+from tests.peers.waiting import PATIENCE
 
 SECOND = 1_000_000
 
@@ -60,7 +61,7 @@ def mail(port: int, *, timeout: float = 1.0) -> SMTPChannel:
     )
 
 
-async def becomes(true: Callable[[], Awaitable[bool]], *, within: float) -> None:
+async def becomes(true: Callable[[], Awaitable[bool]], *, within: float = PATIENCE) -> None:
     """Wait until it is. How soon that must be is measured beside a floor, on a quiet machine."""
     async with asyncio.timeout(within):
         while not await true():  # noqa: ASYNC110 - rows ring no bell
@@ -87,7 +88,7 @@ async def test_r18_lockdown_leaves_at_once_whatever_routine_is_queued(options: D
         async def under_way() -> bool:
             return len(channel.asked) > 3
 
-        await becomes(under_way, within=20)
+        await becomes(under_way)
         handed = len(channel.asked)
         left = await running.room.progress("ntc_001", 1)
         assert left.remaining.last is None or left.remaining.last > 100
@@ -97,7 +98,7 @@ async def test_r18_lockdown_leaves_at_once_whatever_routine_is_queued(options: D
         async def begun() -> bool:
             return await running.begun("ntc_002") > 0
 
-        await becomes(begun, within=20)
+        await becomes(begun)
         assert len(channel.asked) - handed <= 5 * pace.per_second
         await asyncio.sleep(1.0)
         rows = await running.database.read(
@@ -130,8 +131,8 @@ async def test_r19_what_is_superseded_is_cancelled_and_nothing_goes_backward(
                 " AND notice < 'ntc_003' LIMIT 1"
             )
 
-        await becomes(ordered, within=10)
-        await becomes(cancelled, within=20)
+        await becomes(ordered)
+        await becomes(cancelled)
         taken = [text.body for text in carrier.texts.values()]
         at = next((n for n, text in enumerate(taken) if "was closed" in text), len(taken))
         assert not [text for text in taken[at:] if "LOCK" in text or "HOLD" in text]
@@ -159,7 +160,7 @@ async def test_rows_that_an_ill_disk_shows_late_are_neither_counted_nor_told_twi
             pending[:] = [row.id for row in await running.rows() if row.state == "pending"]
             return 8 <= len(pending) < 10  # the one that is under way has left
 
-        await becomes(most_wait, within=10)
+        await becomes(most_wait)
         late = await tables.of(pending)
         await ledger.counts("ntc_001", 1)
         for _ in range(2):
@@ -171,7 +172,7 @@ async def test_rows_that_an_ill_disk_shows_late_are_neither_counted_nor_told_twi
             told = [fact.delivery for fact in await running.facts() if isinstance(fact, DeliverySettled)]
             return all(1 == told.count(one) for one in pending)
 
-        await becomes(told_once, within=10)
+        await becomes(told_once)
         counts = (await ledger.counts("ntc_001", 1))["sms"]
         assert len(pending) == counts[State.SUPERSEDED].deliveries
 
@@ -204,8 +205,8 @@ async def test_r20_a_provider_that_fails_half_way_is_relieved_and_nobody_is_told
             async def all_mailed() -> bool:
                 return len(carrier.mails) == 60
 
-            await becomes(all_mailed, within=10)
-            await running.is_settled(120, within=30)
+            await becomes(all_mailed)
+            await running.is_settled(120)
             await holds(running, carrier.taken() + other.taken(), 60)
             # Not what we know of it: on a busy machine the time to ask runs out, and it stays uncertain.
             assert len(carrier.texts) + len(other.texts) >= 40
@@ -241,7 +242,7 @@ async def test_r21_one_that_comes_back_is_asked_by_one_and_never_beyond_its_pace
         async def troubled() -> bool:
             return bool(running.room.troubles())
 
-        await becomes(troubled, within=5)
+        await becomes(troubled)
         await asyncio.sleep(0.1)
         channel.most = 0
         await asyncio.sleep(1.3)
@@ -254,7 +255,7 @@ async def test_r21_one_that_comes_back_is_asked_by_one_and_never_beyond_its_pace
         async def told() -> bool:
             return len(began) == 60
 
-        await becomes(told, within=30)
+        await becomes(told)
         assert {} == running.room.troubles()
         for start in range(len(began) - 21):
             assert began[start + 21] - began[start] >= 10 / pace.per_second
@@ -303,8 +304,8 @@ async def test_r22_a_provider_that_wastes_time_harms_no_other(
         async def all_mailed() -> bool:
             return len(carrier.mails) == 20
 
-        await becomes(all_mailed, within=20)
-        await running.is_settled(40, within=20)
+        await becomes(all_mailed)
+        await running.is_settled(40)
         rows = await running.rows()
         assert {"accepted"} == {row.state for row in rows if row.channel == "email"}
         sms = {row.state for row in rows if row.channel == "sms"}
@@ -337,7 +338,7 @@ async def test_r25_no_fault_of_the_mail_server_doubles_a_mail_or_leaves_a_thread
         await running.is_ordered(order())
         await asyncio.sleep(1.2)
         carrier.is_well()
-        await running.is_settled(12, within=30)
+        await running.is_settled(12)
         rows = await running.rows()
 
         assert {row.state for row in rows} <= states
@@ -347,7 +348,7 @@ async def test_r25_no_fault_of_the_mail_server_doubles_a_mail_or_leaves_a_thread
     async def no_thread_is_left() -> bool:
         return threading.active_count() <= threads
 
-    await becomes(no_thread_is_left, within=10)
+    await becomes(no_thread_is_left)
 
 
 async def test_a_read_that_fails_after_a_lease_costs_no_message(

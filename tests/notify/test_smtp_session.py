@@ -22,6 +22,7 @@ from notify.channels.smtp_replies import Replies, Reply
 from notify.channels.smtp_session import Letter, SMTPSession, Taken
 from notify.settings import SMTPSettings
 from tests.hardware.mqtt.certificate import write_certificate
+from tests.peers.waiting import PATIENCE
 from tests.servers.smtp import mail_server, peer
 
 FROM, TO, MAIL = b"bell@school.example", b"a@b.example", b"Subject: x\r\n\r\nhello\r\n"
@@ -85,7 +86,7 @@ def test_an_answer_without_an_end_is_given_up(endless: bytes) -> None:
 async def session(port: int, **how: object) -> AsyncIterator[SMTPSession]:
     made = SMTPSession(name="school.example")
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await made.open("localhost", port, **{"tls": None, "starttls": False, **how})
             yield made
     finally:
@@ -187,7 +188,7 @@ async def test_behind_the_final_dot_goes_the_envelope_of_the_next(
         writer.close()
 
     waiting = [letter()]
-    async with peer(behave) as port, asyncio.timeout(10):
+    async with peer(behave) as port, asyncio.timeout(PATIENCE):
         made = SMTPSession(name="school.example", following=lambda _: waiting.pop() if waiting else None)
         await made.open("localhost", port, tls=None, starttls=False)
         letters = [letter(), *waiting]
@@ -234,7 +235,7 @@ async def test_of_many_mails_over_connections_that_break_each_is_sent_once_or_un
                     return
                 writer.write(b"250 fine\r\n")
 
-    async with peer(behave) as port, asyncio.timeout(10):
+    async with peer(behave) as port, asyncio.timeout(PATIENCE):
         settings = SMTPSettings(
             host="localhost", port=port, from_="bell@school.example", security="none", connections=2
         )

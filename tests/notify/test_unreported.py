@@ -21,6 +21,7 @@ from notify.unreported import OLDEST, Unreported
 from tests.notify.test_providers import Carrier
 from tests.peers.carrier import carrier_peer
 from tests.peers.desk import Desk, DeskOptions, desk, order, staff
+from tests.peers.waiting import PATIENCE
 
 
 class Keeps:
@@ -150,7 +151,7 @@ async def test_the_carrier_answers_by_its_own_id_and_nothing_of_a_strangers() ->
                 )
             )
             assert isinstance(sent, Settled)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 while (one := await channel.fetch(sent.provider_id)).state is not State.DELIVERED:  # noqa: ASYNC110 - the carrier rings no bell
                     await asyncio.sleep(0.02)
             found.append((one.state, one.provider_id == sent.provider_id))

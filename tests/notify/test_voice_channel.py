@@ -24,6 +24,7 @@ from notify.settings import TwilioVoiceSettings
 from notify.signature import sign
 from tests.peers.carrier import CarrierPeer, carrier_peer
 from tests.peers.desk import DeskOptions, desk, order
+from tests.peers.waiting import PATIENCE
 
 NUMBER = "+15550100"
 BODY = 'Jefferson: lock down. Doors <closed> & "quiet".'
@@ -132,7 +133,7 @@ async def settled(
         options = DeskOptions(database=str(folder / "desk.db"), callback_port=port)
         async with desk(options, people={person.id: person}, channels=channels) as running:
             await running.is_ordered(order())
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 while True:
                     rows = [(row.state, row.reason) for row in await running.rows()]
                     (call,) = carrier.calls_to(NUMBER) or [None]

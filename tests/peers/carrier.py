@@ -8,6 +8,7 @@ from belltower.tasks import Crew
 from gateway.carrier import Carrier
 from gateway.carrier_records import CarrierOptions, Faults, PhoneCall
 from tests.invariants import Taken
+from tests.peers.waiting import PATIENCE
 
 
 class CarrierPeer(Carrier):
@@ -36,11 +37,11 @@ class CarrierPeer(Carrier):
             Taken("email", mail.to, mail.message_id.strip("<>").partition("@")[0]) for mail in self.mails
         ]
 
-    async def wants_texts(self, count: int, *, within: float = 10.0) -> None:
+    async def wants_texts(self, count: int, *, within: float = PATIENCE) -> None:
         """Wait until `count` messages were taken."""
         await self._wants(self.texts, count, within)
 
-    async def wants_mails(self, count: int, *, within: float = 10.0) -> None:
+    async def wants_mails(self, count: int, *, within: float = PATIENCE) -> None:
         """Wait until `count` mails were taken."""
         await self._wants(self.mails, count, within)
 

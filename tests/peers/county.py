@@ -4,7 +4,7 @@ from random import Random
 
 from gateway.county import County, Fault, ScreenCall
 from gateway.county.radio import RadioEnd
-from tests.peers.waiting import until
+from tests.peers.waiting import PATIENCE, until
 
 KEY = bytes(range(32))
 SCHOOL = "SCHOOL-1"
@@ -26,7 +26,7 @@ def a_county(*, fault: str = "", auto: float | None = None, seed: int = 0, key: 
 class CountyPeer(RadioEnd):
     """A county that a test watches."""
 
-    async def wants(self, number: int, *, within: float, state: str | None = None) -> ScreenCall:
+    async def wants(self, number: int, *, within: float = PATIENCE, state: str | None = None) -> ScreenCall:
         """Call `number` stands on the screen, perhaps in `state`, within so many seconds."""
         calls = self.county.calls
         await until(lambda: number in calls and state in (None, calls[number].state), within=within)

@@ -45,6 +45,7 @@ from notify.room import NotifyRoom
 from notify.settings import SMTPSettings, TwilioSettings
 from notify.site import NoticeSite, Roster
 from notify.wording import approvals
+from tests.peers.waiting import PATIENCE
 
 ALARM = StreamName("alarm")
 CODEC = FactEncoding()
@@ -180,7 +181,7 @@ class Desk:
         )
         return rows[0][0]
 
-    async def is_settled(self, expected: int, *, within: float = 15.0) -> Counter:
+    async def is_settled(self, expected: int, *, within: float = PATIENCE) -> Counter:
         """Wait until `expected` deliveries are on their last word for now."""
         async with asyncio.timeout(within):
             while True:
@@ -190,7 +191,7 @@ class Desk:
                     return count
                 await asyncio.sleep(0.02)
 
-    async def becomes(self, so: Callable[[list[Row]], bool], *, within: float = 15.0) -> None:
+    async def becomes(self, so: Callable[[list[Row]], bool], *, within: float = PATIENCE) -> None:
         """Wait until `so` is true of all deliveries."""
         async with asyncio.timeout(within):
             while not so(await self.rows()):  # noqa: ASYNC110 - rows ring no bell
@@ -380,7 +381,7 @@ async def main(options: DeskOptions) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     async with desk(options, at=at) as running:
-        await running.is_settled(options.settle, within=40)
+        await running.is_settled(options.settle)
         if options.point:
             await asyncio.sleep(1)  # whatever passes the point is on its way
         others = await running.others()

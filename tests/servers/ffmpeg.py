@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from hardware.codecs.sound import read_wav
-from tests.peers.waiting import until
+from tests.peers.waiting import PATIENCE, until
 from tests.servers.binaries import require
 
 GROUP = "239.255.1.1"
@@ -41,9 +41,9 @@ class Recording:
         self._wav = wav
         self._process = process
 
-    async def finished(self, *, within: float):
+    async def finished(self):
         """The recorded sound, once as many seconds as were asked for have been heard."""
-        async with asyncio.timeout(within):
+        async with asyncio.timeout(PATIENCE):
             _, said = await self._process.communicate()
         assert self._process.returncode == 0, said.decode(errors="replace")
         return read_wav(self._wav.read_bytes())
@@ -74,7 +74,7 @@ async def recording(folder: Path, *, seconds: float, name: str = "PCMU", group: 
 
 async def joined(group: str, port: int) -> None:
     """Return once somebody listens on the group's port and has joined the group on the loopback interface."""
-    await until(lambda: _listens(port) and _joined(group), within=20)
+    await until(lambda: _listens(port) and _joined(group))
 
 
 def _listens(port: int) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import os
 from pathlib import Path
 
+from tests.peers.waiting import PATIENCE
 from tests.servers.binaries import require
 
 
@@ -23,7 +24,7 @@ class Gammu:
         file.write_text("".join(f"{command}\n" for command in commands), encoding="utf-8")
         return await self.run("batch", str(file))
 
-    async def run(self, *arguments: str, within: float = 30.0) -> str:
+    async def run(self, *arguments: str, within: float = PATIENCE) -> str:
         """What it prints; an exit other than 0 is an AssertionError."""
         process = await asyncio.create_subprocess_exec(
             self._program,

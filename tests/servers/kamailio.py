@@ -7,10 +7,9 @@ import signal
 from pathlib import Path
 from typing import Self
 
+from tests.peers.waiting import PATIENCE
 from tests.servers.binaries import require
 from tests.servers.mosquitto import free_port
-
-START = 10.0
 
 CONFIG = """\
 debug=2
@@ -101,7 +100,7 @@ class Kamailio:
                 stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         try:
-            async with asyncio.timeout(START):
+            async with asyncio.timeout(PATIENCE):
                 while not await self._answers():  # noqa: ASYNC110 - another process
                     await asyncio.sleep(0.02)
         except TimeoutError:

@@ -9,9 +9,8 @@ import socket
 from pathlib import Path
 from typing import Self
 
+from tests.peers.waiting import PATIENCE
 from tests.servers.binaries import require
-
-START = 10.0
 
 
 def free_port() -> int:
@@ -60,7 +59,7 @@ class Mosquitto:
                 program, "-v", "-c", str(config), stdout=log, stderr=log
             )
         try:
-            async with asyncio.timeout(START):
+            async with asyncio.timeout(PATIENCE):
                 while not await self._answers():  # noqa: ASYNC110 - another process
                     await asyncio.sleep(0.01)
         except TimeoutError:
@@ -98,7 +97,7 @@ class Mosquitto:
             await process.wait()
 
 
-async def run(*command: str, within: float = 10.0, stdin: bytes | None = None) -> tuple[int, str]:
+async def run(*command: str, within: float = PATIENCE, stdin: bytes | None = None) -> tuple[int, str]:
     """Run a client; its exit code and output."""
     process = await asyncio.create_subprocess_exec(
         require(command[0]),

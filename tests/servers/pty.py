@@ -58,13 +58,11 @@ class SocatCable:
         """Kill socat: both ends see the line go."""
         process, self._process = self._process, None
         if process is not None:
+            _forget(self.near, self.far)
             process.kill()
             process.wait()
             assert process.stderr is not None
             process.stderr.close()
-            # As a port that is pulled: behind its name there would soon be somebody else's terminal.
-            for end in (self.near, self.far):
-                end.unlink(missing_ok=True)
 
     def freeze(self) -> None:
         """Stop socat: the line stays, but nothing moves."""
@@ -77,6 +75,12 @@ class SocatCable:
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)
+
+
+def _forget(*names: Path) -> None:
+    """The names go before their terminals do: the kernel gives a freed terminal to the next who asks for one."""
+    for name in names:
+        name.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -125,7 +129,6 @@ class WildCable:
         self._open = [near, far, near_end, far_end]
         for end, name in ((near_end, self.near), (far_end, self.far)):
             tty.setraw(end)
-            name.unlink(missing_ok=True)
             name.symlink_to(os.ttyname(end))
         loop = asyncio.get_running_loop()
         for number in (near, far):
@@ -135,6 +138,7 @@ class WildCable:
 
     def pull(self) -> None:
         """Take it away: both ends see the line go."""
+        _forget(self.near, self.far)
         loop = asyncio.get_running_loop()
         for number in self._open[:2]:
             loop.remove_reader(number)

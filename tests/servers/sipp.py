@@ -7,10 +7,9 @@ import signal
 from pathlib import Path
 from typing import Self
 
+from tests.peers.waiting import PATIENCE
 from tests.servers.binaries import require
 from tests.servers.mosquitto import free_port
-
-START = 10.0
 
 SCENARIO = """\
 <?xml version="1.0" encoding="ISO-8859-1" ?>
@@ -52,7 +51,7 @@ class SIPp:
                 "-trace_msg", "-message_file", "messages.log", "-nostdin", "-buff_size", "65535",
                 cwd=self.folder, stdout=log, stderr=log, stdin=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
-        async with asyncio.timeout(START):
+        async with asyncio.timeout(PATIENCE):
             while not await self._answers():  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.02)
         return self

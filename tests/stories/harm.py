@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from gateway.control import Batch, ControlClient, Status
+from tests.peers.waiting import PATIENCE
 from tests.stories.house import BELLTOWER, ROOT, House
 
 
@@ -103,7 +104,7 @@ async def status(house: House) -> Status:
     return found
 
 
-async def at_county(house: House, place: str, *, within: float = 10.0) -> None:
+async def at_county(house: House, place: str, *, within: float = PATIENCE) -> None:
     """The county's screen shows a call from this place."""
 
     async def shown() -> bool:
@@ -112,7 +113,7 @@ async def at_county(house: House, place: str, *, within: float = 10.0) -> None:
     await house.eventually(shown, within=within)
 
 
-async def shows(house: House, unit: str, level: str, *, within: float = 10.0) -> None:
+async def shows(house: House, unit: str, level: str, *, within: float = PATIENCE) -> None:
     """The unit shows this level."""
 
     async def shown() -> bool:
@@ -121,7 +122,7 @@ async def shows(house: House, unit: str, level: str, *, within: float = 10.0) ->
     await house.eventually(shown, within=within)
 
 
-async def page_says(house: House, words: str, *, path: str = "/", within: float = 15.0) -> None:
+async def page_says(house: House, words: str, *, path: str = "/", within: float = PATIENCE) -> None:
     """A page of the desk has these words."""
 
     async def said() -> bool:
@@ -170,7 +171,7 @@ class Levels:
                 self.shown.append((asyncio.get_running_loop().time(), told["unit"], told["level"]))
                 self._came.notify_all()
 
-    async def press(self, unit: str, *, within: float = 20.0) -> float:
+    async def press(self, unit: str, *, within: float = PATIENCE) -> float:
         """Press, and wait for the house's answer: the seconds it took."""
         seen = len(self.shown)
         began = asyncio.get_running_loop().time()

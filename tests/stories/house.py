@@ -1,7 +1,7 @@
 """A whole house as processes: supervisor and lanes, county, carrier, units and, if asked for, a mosquitto in between.
 
 Everything is started by the commands of the manual, speaks over real sockets and a pseudo-terminal pair, and is ended
-by pid. A story reads as a timeline: `await house.press("u3")`, `await house.county.wants(1, within=2)`.
+by pid. A story reads as a timeline: `await house.press("u3")`, `await house.county.wants(1)`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,12 @@ from typing import Any, Self
 import aiohttp
 
 from gateway.control import ControlClient, Status
+from tests.peers.waiting import PATIENCE
 from tests.servers.mosquitto import free_port
 from tests.servers.pty import SocatCable
 
 ROOT = Path(__file__).parents[2]
 BELLTOWER = [sys.executable, "-m", "gateway.cli"]
-PATIENCE = 40.0
-"""Seconds for a process to come up on a machine that is busy with other tests."""
 
 
 class Process:
@@ -90,7 +89,7 @@ class Process:
             return
         process.send_signal(number)
         try:
-            async with asyncio.timeout(25):
+            async with asyncio.timeout(PATIENCE):
                 await process.communicate()
         except TimeoutError:
             process.kill()
@@ -246,8 +245,8 @@ port = {self.web_port}
 
     async def lanes_up(self) -> None:
         """Wait until the alarm lane takes presses and the page answers."""
-        await self.eventually(self.alarm_lane, within=PATIENCE)
-        await self.eventually(self._page_answers, within=PATIENCE)
+        await self.eventually(self.alarm_lane)
+        await self.eventually(self._page_answers)
 
     async def connect_units(self, url: str = "") -> None:
         """Start the units, and wait until all are connected."""
@@ -264,7 +263,7 @@ port = {self.web_port}
         async def connected() -> bool:
             return all(unit["connected"] for unit in await self.get(f"{self.units_url}/units"))
 
-        await self.eventually(connected, within=PATIENCE)
+        await self.eventually(connected)
 
     # ---- what happens
 
@@ -377,7 +376,7 @@ port = {self.web_port}
             return False
 
     async def eventually(
-        self, seen: Callable[[], Awaitable[Any]], *, within: float, every: float = 0.02
+        self, seen: Callable[[], Awaitable[Any]], *, within: float = PATIENCE, every: float = 0.02
     ) -> Any:
         """What `seen`, asked so often, gives once it is true, or a failure after so many seconds."""
         try:

@@ -32,6 +32,7 @@ from tests.invariants import (
     i2_each_live_press_reached_a_psap,
 )
 from tests.peers.county import KEY, a_county
+from tests.peers.waiting import PATIENCE
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.pty import pty_pair
 from tests.stories.killing import Child, Forker, Life, Point
@@ -252,7 +253,7 @@ class School:
             await database.close()
         return [] if verdict.sound else [f"the chain breaks at {verdict.first_bad}: {verdict.reason}"]
 
-    async def is_healed(self, *, within: float) -> list[str]:
+    async def is_healed(self, *, within: float = PATIENCE) -> list[str]:
         """Wait until nothing is wrong any more; what still is."""
         loop = asyncio.get_running_loop()
         end = loop.time() + within

@@ -55,19 +55,19 @@ async def story(near: str, far: str) -> None:
     house = House(counties=("radio",), cables={"radio": Air(near, far)}, channel=Channel(rate=1200))
     house.clock = house.ids._clock = SystemClock()
     async with house:
-        await house.facts_until(LinkRestored, 1, within=10)
+        await house.facts_until(LinkRestored, 1)
         await house.give(order(1), joined(2), joined(3))
 
-        (sent,) = await house.facts_until(CallSent, 1, within=1)
-        (receipt,) = await house.facts_until(CallReceipt, 1, within=6)
+        (sent,) = await house.facts_until(CallSent, 1)
+        (receipt,) = await house.facts_until(CallReceipt, 1)
         assert (sent.frame, ReceiptLevel.SYSTEM) == (receipt.frame, receipt.level)
 
         house.peers["radio"].acknowledge(1, "T12")
-        (person,) = await house.facts_until(TelecommunicatorAcknowledged, 1, within=6)
+        (person,) = await house.facts_until(TelecommunicatorAcknowledged, 1)
         assert "T12" == person.by
-        receipts = await house.facts_until(CallReceipt, 2, within=15)
+        receipts = await house.facts_until(CallReceipt, 2)
         assert [((1, 1),), ((2, 3),)] == [each.covers for each in receipts]
-        await until(lambda: house.county.calls[1].told, within=10)
+        await until(lambda: house.county.calls[1].told)
         assert ((1, 3),) == house.county.calls[1].presses
         assert [] == await house.facts(CallUnanswered)
 
@@ -95,12 +95,12 @@ async def test_an_outsider_sees_the_key_go_down_and_up_around_each_frame(keyed_r
     assert keyed_radios.rig is not None
     with KeyWatch(keyed_radios.rig) as key:
         async with house:
-            await house.facts_until(LinkRestored, 1, within=10)
-            await until(lambda: key.states()[-1:] == [False] and len(key.states()) >= 3, within=5)
+            await house.facts_until(LinkRestored, 1)
+            await until(lambda: key.states()[-1:] == [False] and len(key.states()) >= 3)
             before = len(key.states())
             await house.give(order(1))
-            (receipt,) = await house.facts_until(CallReceipt, 1, within=8)
-            await until(lambda: key.states()[before:] == [True, False], within=5)
+            (receipt,) = await house.facts_until(CallReceipt, 1)
+            await until(lambda: key.states()[before:] == [True, False])
 
     assert ReceiptLevel.SYSTEM == receipt.level
     down, up = (at for at, _ in key.changes[before : before + 2])

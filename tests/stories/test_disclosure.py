@@ -12,7 +12,7 @@ import pytest
 
 from belltower.people.generator import Form, generate, write
 from belltower.people.roster import HumanKind
-from tests.stories.house import BELLTOWER, PATIENCE, House
+from tests.stories.house import BELLTOWER, House
 from tests.stories.office import Office
 
 DISTRICT = generate(seed=13, students=30)
@@ -45,12 +45,12 @@ async def test_a_disclosure_outlives_its_lane_and_not_its_incident(tmp_path: Pat
         async def incident() -> str:
             return next((each["incident"] for each in house.facts("incident.opened")), "")
 
-        number = await house.eventually(incident, within=PATIENCE)
+        number = await house.eventually(incident)
 
         async def shown() -> bool:
             return number in await house.page("/")
 
-        await house.eventually(shown, within=PATIENCE)
+        await house.eventually(shown)
         school = DISTRICT.of_kind(HumanKind.STUDENT)[0].schools[0]
         words = ("--agency", "Sheriff", "--function", "commander", "--basis", "safety", "--threat", THREAT)
         (made,) = await told(
@@ -66,12 +66,12 @@ async def test_a_disclosure_outlives_its_lane_and_not_its_incident(tmp_path: Pat
             tags = [tag for tag in every if tag.startswith("disclosure.")]
             return tags if len(tags) >= count else []
 
-        await house.eventually(lambda: facts(2), within=PATIENCE)
-        await house.eventually(house._page_answers, within=PATIENCE)
+        await house.eventually(lambda: facts(2))
+        await house.eventually(house._page_answers)
         page = f"/incidents/{number}"
         story = await house.page(page)
         await Office(house).done(page, f"{page}/close", reason="over")
-        tags = await house.eventually(lambda: facts(3), within=PATIENCE)
+        tags = await house.eventually(lambda: facts(3))
         record = await told(house, "disclosures", "record", "--disclosure", made["disclosure"])
         (listed,) = await told(house, "disclosures", "list")
 

@@ -51,7 +51,7 @@ async def test_a_drill_is_an_exercise_everywhere_and_everything_else_is_live(tmp
         async def exercise() -> list[dict[str, Any]]:
             return [call for call in await house.calls() if call["exercise"]]
 
-        await house.eventually(exercise, within=10)
+        await house.eventually(exercise)
 
         async def phones_told() -> dict[str, list[dict[str, Any]]] | None:
             phones = await house.phones()
@@ -60,8 +60,8 @@ async def test_a_drill_is_an_exercise_everywhere_and_everything_else_is_live(tmp
         async def page_says() -> bool:
             return "EXERCISE until" in await house.page("/")
 
-        phones = await house.eventually(phones_told, within=30)
-        await house.eventually(page_says, within=10)
+        phones = await house.eventually(phones_told)
+        await house.eventually(page_says)
         (opened,) = house.facts("incident.opened")
         incident = opened["incident"]
         await Office(house).order(incident, "lockdown")
@@ -70,7 +70,7 @@ async def test_a_drill_is_an_exercise_everywhere_and_everything_else_is_live(tmp
             units = await house.get(f"{house.units_url}/units")
             return all(unit["order"] == "lockdown" and unit["order_exercise"] for unit in units)
 
-        await house.eventually(shown, within=20)
+        await house.eventually(shown)
         assert all(call["exercise"] for call in await house.calls())
         texts = [str(text["body"]) for told in phones.values() for text in told]
         mark = "EXERCISE EXERCISE EXERCISE"
@@ -85,7 +85,7 @@ async def test_a_drill_is_an_exercise_everywhere_and_everything_else_is_live(tmp
         async def live() -> list[dict[str, Any]]:
             return [call for call in await house.calls() if not call["exercise"]]
 
-        await house.eventually(live, within=10)
+        await house.eventually(live)
         assert ["aborted_real"] == [fact["reason"] for fact in house.facts("drill.ended")]
         real = [fact for fact in house.facts("notice.ordered")[before:] if fact["template"] == "staff-alarm"]
         assert ["actual"] == [fact["mode"] for fact in real]
@@ -94,7 +94,7 @@ async def test_a_drill_is_an_exercise_everywhere_and_everything_else_is_live(tmp
             told = [str(text["body"]) for each in (await house.phones()).values() for text in each]
             return [text for text in told if "EXERCISE" not in text]
 
-        await house.eventually(real_texts, within=20)
+        await house.eventually(real_texts)
         ended = await run.press("u7", "--even-if-live")
         assert 0 == ended[0], ended[1]
         assert "actual" == house.facts("alarm.raised")[-1]["mode"]

@@ -19,18 +19,18 @@ async def test_a_pulled_cable_is_known_and_the_call_goes_out_on_its_return(tmp_p
         async def lost() -> bool:
             return "county" in (await harm.status(house)).links_lost
 
-        await house.eventually(lost, within=10)
+        await house.eventually(lost)
         await house.press("u3")
         await harm.shows(house, "u3", "recorded")
         assert [] == await house.calls()
         house.cable.plug()
-        await harm.at_county(house, "A Library", within=20)
-        await harm.shows(house, "u3", "psap", within=20)
+        await harm.at_county(house, "A Library")
+        await harm.shows(house, "u3", "psap")
 
         async def restored() -> bool:
             return not (await harm.status(house)).links_lost
 
-        await house.eventually(restored, within=20)
+        await house.eventually(restored)
         assert ["county"] == [fact["link"] for fact in house.facts("link.lost")]
         assert 1 == len(await house.calls())
 
@@ -48,11 +48,11 @@ async def test_a_frozen_county_is_loud_after_ten_seconds_and_quiet_only_by_a_per
         async def unanswered() -> bool:
             return bool(house.facts("call.unanswered"))
 
-        await house.eventually(unanswered, within=20)
+        await house.eventually(unanswered)
         incident = house.facts("incident.opened")[0]["incident"]
         await harm.page_says(house, "NOT ACKNOWLEDGED", path=f"/incidents/{incident}")
         house.county.send(signal.SIGCONT)
-        await harm.at_county(house, "A Library", within=40)
+        await harm.at_county(house, "A Library")
         await harm.page_says(house, "NO PERSON HAS ANSWERED", path=f"/incidents/{incident}")
         await house.acknowledge(1)
         await harm.page_says(house, "ACKNOWLEDGED by a telecommunicator", path=f"/incidents/{incident}")
@@ -77,9 +77,9 @@ async def test_no_wrong_answer_settles_a_call_and_the_right_one_later_does(tmp_p
             async def retried(house: House = house) -> bool:
                 return bool(house.facts("call.unanswered"))
 
-            await house.eventually(retried, within=20)
+            await house.eventually(retried)
             assert "recorded" == await house.unit_level("u3")
             assert [] == [fact for fact in house.facts("call.receipt") if fact["level"] == "system"]
             await house.county_fault("")
-            await harm.shows(house, "u3", "psap", within=40)
+            await harm.shows(house, "u3", "psap")
             assert 1 == len(await house.calls())

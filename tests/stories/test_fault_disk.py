@@ -20,7 +20,7 @@ from tests.stories.harm import (
     status,
     unplaced,
 )
-from tests.stories.house import PATIENCE, House
+from tests.stories.house import House
 
 CANNOT = "What happens cannot be recorded"
 
@@ -39,7 +39,7 @@ async def pressed_without_a_disk(house: House, heal: Callable[[], object]) -> No
     assert "unrecorded" == state.trouble
     # The county has had the call; what it says now is heard and told although nothing can be written.
     await house.county_fault("")
-    await shows(house, "u2", "psap", within=20)
+    await shows(house, "u2", "psap")
 
     heal()
 
@@ -47,7 +47,7 @@ async def pressed_without_a_disk(house: House, heal: Callable[[], object]) -> No
         state = await house.alarm_lane()
         return state is not None and not state.trouble
 
-    await house.eventually(healed, within=20)
+    await house.eventually(healed)
     assert [*before, *told] == ids(house, "alarm.raised")
     assert house.facts("recording.failed")
     assert house.facts("recording.restored")
@@ -58,7 +58,7 @@ async def pressed_without_a_disk(house: House, heal: Callable[[], object]) -> No
     async def banner_gone() -> bool:
         return CANNOT not in await house.page("/")
 
-    await house.eventually(banner_gone, within=20)
+    await house.eventually(banner_gone)
 
 
 async def test_r4_a_disk_that_refuses_every_write_stops_no_press(tmp_path: Path) -> None:
@@ -118,14 +118,14 @@ async def test_r5_a_lane_killed_while_the_disk_is_full_comes_back_and_calls(tmp_
                 state = await house.alarm_lane()
                 return state is not None and killed not in house.daemon.children()
 
-            await house.eventually(another, within=PATIENCE)
+            await house.eventually(another)
             await house.press("u2")
-            await at_county(house, "A Nurse", within=20)
+            await at_county(house, "A Nurse")
             video.unlink()
 
             async def healed() -> bool:
                 state = await house.alarm_lane()
                 return state is not None and not state.trouble
 
-            await house.eventually(healed, within=20)
+            await house.eventually(healed)
             assert "u2" in [fact["unit"] for fact in house.facts("alarm.raised")]

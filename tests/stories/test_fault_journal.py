@@ -36,7 +36,7 @@ async def test_r6_a_damaged_journal_is_put_aside_and_the_desk_follows_the_fresh_
             texts = [text["body"] for texts in (await house.phones()).values() for text in texts]
             return sum(words in text for text in texts) >= 25
 
-        await house.eventually(lambda: told("A Library"), within=20)
+        await house.eventually(lambda: told("A Library"))
         (before,) = house.facts("incident.opened")
 
         # The supervisor is held so that it does not start the lane over the very bytes that are being turned.
@@ -55,14 +55,14 @@ async def test_r6_a_damaged_journal_is_put_aside_and_the_desk_follows_the_fresh_
         await harm.at_county(house, "B 201")
         await harm.shows(house, "u8", "psap")
         assert ["u8"] == [fact["unit"] for fact in house.facts("alarm.raised", stream=state.stream)]
-        await house.eventually(lambda: told("B 201"), within=30)
+        await house.eventually(lambda: told("B 201"))
         (after,) = house.facts("incident.opened", stream=state.stream)
 
         async def listed() -> bool:
             page = await house.page("/")
             return after["incident"] in page and before["incident"] in page
 
-        await house.eventually(listed, within=15)
+        await house.eventually(listed)
         await harm.page_says(house, "A Library", path=f"/incidents/{before['incident']}")
 
         # Nobody but this desk knows the old incident any more; it can be closed all the same.

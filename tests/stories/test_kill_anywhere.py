@@ -16,6 +16,7 @@ import pytest
 from tests.invariants import DeliverySeen, i4, i5, settled_honestly
 from tests.peers.carrier import carrier_peer
 from tests.peers.desk import DeskOptions, order, prepare
+from tests.peers.waiting import PATIENCE
 from tests.stories.killing import Forker, Life, Point
 from tests.stories.school import a_school, held_port, write_site
 
@@ -150,7 +151,7 @@ async def each_seed(name: str, story) -> None:
     assert {} == wrong
 
 
-async def dies(school, child, units, *, within: float = 6.0) -> list[str]:
+async def dies(school, child, units, *, within: float = PATIENCE) -> list[str]:
     """Wait for the kill, and press on until it comes; what is wrong if it does not."""
     loop = asyncio.get_running_loop()
     end = loop.time() + within
@@ -180,7 +181,7 @@ async def comes_back(school, random: Random) -> list[str]:
             await child.ended
     began = asyncio.get_running_loop().time()
     await school.live()
-    wrong = await school.is_healed(within=10)
+    wrong = await school.is_healed()
     took = asyncio.get_running_loop().time() - began
     school.child.kill()
     await school.child.ended
@@ -302,7 +303,7 @@ async def _told_once(
             )
         )
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 code = await asyncio.shield(child.ended)
         finally:
             child.kill()

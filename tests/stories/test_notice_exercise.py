@@ -26,7 +26,7 @@ async def test_no_exercise_reads_as_if_it_were_meant_and_nothing_meant_as_an_exe
         await house.run()
         await house.connect_units()
         await house.sign_in()
-        schools = await house.eventually(office.schools, within=30)
+        schools = await house.eventually(office.schools)
         families = {"role": "guardian", "school": schools, "next": "20"}
 
         async def refused(why: str, template: str, **fields: str) -> None:
@@ -40,7 +40,7 @@ async def test_no_exercise_reads_as_if_it_were_meant_and_nothing_meant_as_an_exe
             return len(ordered(house)) == len(planned) and not rows(house, waiting)
 
         async def quiet() -> None:
-            await house.eventually(is_quiet, within=60, every=0.25)
+            await house.eventually(is_quiet, every=0.25)
 
         # While no drill runs, nothing by hand says that something is practised, except a test, which goes to a few.
         await refused(NO_DRILL, PRACTISED, of_exercise="1")
@@ -70,7 +70,7 @@ async def test_no_exercise_reads_as_if_it_were_meant_and_nothing_meant_as_an_exe
                 fact["incident"] for fact in house.facts("incident.opened") if fact["mode"] == Mode.ACTUAL
             ]
 
-        (incident,) = await house.eventually(live, within=20)
+        (incident,) = await house.eventually(live)
         await refused(NO_DRILL, PRACTISED, of_exercise="1")
         await office.order(incident, "lockdown")
         await office.send(MEANT, incident=incident, **families)

@@ -98,7 +98,7 @@ async def test_a_lockdown_overtakes_the_weather_whose_mistake_and_whose_end_reac
     async with house:
         await a_school_with_families(house)
         office = Office(house)
-        schools = await house.eventually(office.schools, within=30)
+        schools = await house.eventually(office.schools)
         await house.carrier_fault(doubled=3, shuffled=True)
 
         # Something for staff is written, and not sent yet.
@@ -115,7 +115,7 @@ async def test_a_lockdown_overtakes_the_weather_whose_mistake_and_whose_end_reac
         async def told_of_weather() -> bool:
             return len(of(await told(house), weather)) >= 10
 
-        await house.eventually(told_of_weather, within=40, every=0.25)
+        await house.eventually(told_of_weather, every=0.25)
 
         # A press in the middle of it, and a lockdown.
         await house.press("u3")
@@ -127,11 +127,11 @@ async def test_a_lockdown_overtakes_the_weather_whose_mistake_and_whose_end_reac
             texts = [one for notice in notices for one in of(said, notice)]
             return texts if len(texts) >= STAFF else None
 
-        alarms = await house.eventually(lambda: all_told("staff-alarm"), within=30, every=0.25)
+        alarms = await house.eventually(lambda: all_told("staff-alarm"), every=0.25)
         (opened,) = house.facts("incident.opened")
         incident = opened["incident"]
         await office.order(incident, "lockdown")
-        lockdown = await house.eventually(lambda: all_told("staff-action"), within=30, every=0.25)
+        lockdown = await house.eventually(lambda: all_told("staff-action"), every=0.25)
         (raised,) = house.facts("alarm.raised")
         print(f"press to the first text at the carrier: {alarms[0].at / 1e6 - raised['at']:.3f} s")
         for urgent in (alarms, lockdown):
@@ -157,7 +157,7 @@ async def test_a_lockdown_overtakes_the_weather_whose_mistake_and_whose_end_reac
         async def none_waits() -> bool:
             return not counted(house, weather)["pending"]
 
-        await house.eventually(none_waits, within=10)
+        await house.eventually(none_waits)
         print(f"taken back: nothing of it waits after {loop.time() - pressed:.3f} s")
         (correction,) = [notice for notice, fact in ordered(house).items() if weather in fact["corrects"]]
 
@@ -165,7 +165,7 @@ async def test_a_lockdown_overtakes_the_weather_whose_mistake_and_whose_end_reac
             said = await told(house)
             return ways(said, weather) <= ways(said, correction)
 
-        await house.eventually(put_right, within=60, every=0.25)
+        await house.eventually(put_right, every=0.25)
         print(f"everybody has the correction after {loop.time() - pressed:.3f} s")
 
         # Families hear of the lockdown; while they do, some of the staff leave, and the desk lane is killed.
@@ -176,7 +176,7 @@ async def test_a_lockdown_overtakes_the_weather_whose_mistake_and_whose_end_reac
         async def told_of_lockdown() -> bool:
             return len(of(await told(house), families)) >= 30
 
-        await house.eventually(told_of_lockdown, within=30, every=0.25)
+        await house.eventually(told_of_lockdown, every=0.25)
         leave(house)
         before = house.lane_pid("desk")
         house.signal("desk", signal.SIGKILL)
@@ -184,7 +184,7 @@ async def test_a_lockdown_overtakes_the_weather_whose_mistake_and_whose_end_reac
         async def another() -> bool:
             return before not in house.daemon.children() and len(house.daemon.children()) == 2
 
-        await house.eventually(another, within=15)
+        await house.eventually(another)
         await house.lanes_up()
 
         # What somebody looked at before is not what it would be now: it does not leave, until they have looked again.
@@ -207,7 +207,7 @@ async def test_a_lockdown_overtakes_the_weather_whose_mistake_and_whose_end_reac
                 house, waiting
             )
 
-        await house.eventually(all_is_quiet, within=60, every=0.25)
+        await house.eventually(all_is_quiet, every=0.25)
         every = ordered(house)
         said = await told(house)
 
@@ -215,7 +215,7 @@ async def test_a_lockdown_overtakes_the_weather_whose_mistake_and_whose_end_reac
         async def all_is_known() -> bool:
             return not wrongly_known(house, said)
 
-        await house.eventually(all_is_known, within=40, every=0.25)
+        await house.eventually(all_is_known, every=0.25)
 
         # Nobody got anything twice, not even who shares a telephone, and nobody an older word after a newer one.
         assert [] == [

@@ -72,7 +72,7 @@ async def test_a_provider_that_dies_half_way_is_relieved_and_what_it_may_have_ta
         async def half() -> bool:
             return len(await first.took()) >= STAFF // 2
 
-        await house.eventually(half, within=30)
+        await house.eventually(half)
         await first.fault(reset=True, callbacks=False)
         by_first = await first.took()
         await first.end(signal.SIGKILL)
@@ -82,7 +82,7 @@ async def test_a_provider_that_dies_half_way_is_relieved_and_what_it_may_have_ta
             known = [*states(house, "staff-alarm").values(), *states(house, "staff-alarm", "email").values()]
             return len(known) == 2 * STAFF and not {"pending", "sending"} & set(known)
 
-        await house.eventually(settled, within=40, every=0.1)
+        await house.eventually(settled, every=0.1)
         alarm = states(house, "staff-alarm")
         unknown = {delivery for delivery, state in alarm.items() if state == "uncertain"}
         by_second = {one.delivery for one in await told(house) if one.channel == "sms"}
@@ -119,9 +119,9 @@ async def test_a_provider_that_dies_half_way_is_relieved_and_what_it_may_have_ta
             ]
             return len(known) == 2 * STAFF and not {"pending", "sending"} & set(known)
 
-        await house.eventually(hung_up, within=30, every=0.1)
+        await house.eventually(hung_up, every=0.1)
         await house.carrier_fault()
-        await house.eventually(ordered_to_all, within=60, every=0.1)
+        await house.eventually(ordered_to_all, every=0.1)
         said = [one.delivery for one in await told(house) if one.notice != notice]
         action = states(house, "staff-action")
         assert [] == [one for one, times in Counter([*said, *await first.took()]).items() if times > 1]
@@ -135,7 +135,7 @@ async def test_a_provider_that_dies_half_way_is_relieved_and_what_it_may_have_ta
         async def given_up() -> bool:
             return not rows(house, "SELECT 1 FROM notice_delivery WHERE asking = 1 LIMIT 1")
 
-        await house.eventually(given_up, within=60, every=0.5)
+        await house.eventually(given_up, every=0.5)
         assert unknown == {
             delivery for delivery, state in states(house, "staff-alarm").items() if state == "uncertain"
         }

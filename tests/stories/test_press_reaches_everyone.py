@@ -78,20 +78,20 @@ password = {{ file = "{password}" }}
             async def page_says(words: str) -> bool:
                 return words in await house.page(f"/incidents/{incident}")
 
-            await house.eventually(at_county, within=10)
+            await house.eventually(at_county)
             mark("the county's screen shows it")
             incident = house.facts("incident.opened")[0]["incident"]
-            await house.eventually(lambda: shows("psap"), within=10)
+            await house.eventually(lambda: shows("psap"))
             mark("u3 shows that the PSAP has it")
-            await house.eventually(lambda: page_says("NO PERSON HAS ANSWERED"), within=10)
+            await house.eventually(lambda: page_says("NO PERSON HAS ANSWERED"))
             mark("the page says: received, nobody has answered")
             await house.acknowledge(1)
             mark("the telecommunicator acknowledges")
-            await house.eventually(lambda: shows("telecommunicator"), within=10)
+            await house.eventually(lambda: shows("telecommunicator"))
             mark("u3 shows that a person has acknowledged")
-            await house.eventually(lambda: page_says("ACKNOWLEDGED by a telecommunicator"), within=10)
+            await house.eventually(lambda: page_says("ACKNOWLEDGED by a telecommunicator"))
             mark("the page says: acknowledged")
-            await house.eventually(told, within=20)
+            await house.eventually(told)
             mark("every phone and mailbox has its message")
             for seconds, what in timeline:
                 print(f"{seconds:8.3f} s  {what}")
@@ -118,7 +118,7 @@ password = {{ file = "{password}" }}
             async def settled() -> bool:
                 return len(house.facts("delivery.settled", desk=True)) >= 50
 
-            await house.eventually(settled, within=20)
+            await house.eventually(settled)
 
 
 async def test_the_alarm_lane_alone_reaches_the_county(tmp_path: Path) -> None:
@@ -135,10 +135,10 @@ async def test_the_alarm_lane_alone_reaches_the_county(tmp_path: Path) -> None:
         async def told() -> bool:
             return len(await house.phones()) >= 25
 
-        await house.eventually(psap, within=10)
+        await house.eventually(psap)
         assert {} == await house.phones()
         house.signal("desk", signal.SIGCONT)
-        await house.eventually(told, within=20)
+        await house.eventually(told)
 
 
 @pytest.mark.parametrize("lane", ["alarm", "desk"])
@@ -153,11 +153,11 @@ async def test_a_killed_lane_comes_back_by_itself(tmp_path: Path, lane: str) -> 
         async def another() -> bool:
             return before not in house.daemon.children() and len(house.daemon.children()) == 2
 
-        await house.eventually(another, within=15)
+        await house.eventually(another)
         await house.lanes_up()
         await house.press("u2")
 
         async def reached() -> bool:
             return await house.unit_level("u2") == "psap" and len(await house.phones()) >= 25
 
-        await house.eventually(reached, within=30)
+        await house.eventually(reached)

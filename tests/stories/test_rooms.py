@@ -92,19 +92,19 @@ async def test_a_lockdown_in_twenty_one_rooms_one_of_them_silent(tmp_path: Path)
         async def opened() -> list[dict[str, Any]]:
             return house.facts("incident.opened")
 
-        incident = (await house.eventually(opened, within=10))[0]["incident"]
+        incident = (await house.eventually(opened))[0]["incident"]
 
         async def page_has(words: str) -> bool:
             return words in await house.page(f"/incidents/{incident}")
 
-        await house.eventually(lambda: page_has("A Library"), within=10)
+        await house.eventually(lambda: page_has("A Library"))
         began = loop.time()
         await ordered_on_the_page(house, incident, "actions", action="lockdown")
 
         async def confirmed() -> bool:
             return len(house.facts("order.shown")) >= SILENT - 1
 
-        await house.eventually(confirmed, within=10)
+        await house.eventually(confirmed)
         print(f"{loop.time() - began:8.3f} s  twenty units show the lockdown")
         await unit(4, "status", status="injured", count=2)
 
@@ -118,12 +118,12 @@ async def test_a_lockdown_in_twenty_one_rooms_one_of_them_silent(tmp_path: Path)
             units = await house.get(f"{house.units_url}/units")
             return all(shown["unheard"] == 0 for shown in units)
 
-        await house.eventually(heard, within=30)
+        await house.eventually(heard)
 
         async def missed() -> list[dict[str, Any]]:
             return house.facts("room.not_reached")
 
-        (room,) = await house.eventually(missed, within=40)
+        (room,) = await house.eventually(missed)
         print(f"{loop.time() - began:8.3f} s  the silent room is shown as not reached")
         assert "tent" == room["place"]
         assert SILENT in modem.orders
@@ -137,7 +137,7 @@ async def test_a_lockdown_in_twenty_one_rooms_one_of_them_silent(tmp_path: Path)
         assert 1 == len(house.facts("text.heard"))
         assert "jammed" not in str(house.facts()) + house.daemon.output()
         for words in ("Door jammed on our side", "not reached", "2 injured", "1 missing"):
-            await house.eventually(lambda words=words: page_has(words), within=10)
+            await house.eventually(lambda words=words: page_has(words))
 
         room_of_u6 = next(
             each["place"] for each in await house.get(f"{house.units_url}/units") if each["unit"] == "u6"
@@ -148,8 +148,8 @@ async def test_a_lockdown_in_twenty_one_rooms_one_of_them_silent(tmp_path: Path)
             units = await house.get(f"{house.units_url}/units")
             return any(shown["texts"] == ["Stay, help is coming"] for shown in units)
 
-        await house.eventually(read, within=10)
-        await house.eventually(lambda: page_has("shown on the unit"), within=10)
+        await house.eventually(read)
+        await house.eventually(lambda: page_has("shown on the unit"))
 
         await unit(SILENT, "fault", fault="")
 
@@ -158,7 +158,7 @@ async def test_a_lockdown_in_twenty_one_rooms_one_of_them_silent(tmp_path: Path)
         async def cleared() -> bool:
             return all(shown["order"] == "" for shown in await house.get(f"{house.units_url}/units"))
 
-        await house.eventually(cleared, within=20)
+        await house.eventually(cleared)
 
 
 async def remake_keys(house: House) -> None:

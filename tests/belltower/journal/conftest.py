@@ -11,6 +11,7 @@ from belltower.clock import Instant
 from belltower.ids import FactId, StreamName
 from belltower.journal import Draft, Journal, SpoolFile
 from belltower.store import Transaction, open_database
+from tests.peers.waiting import PATIENCE
 from tests.servers.postgres import postgres  # noqa: F401 - a fixture
 
 
@@ -110,7 +111,7 @@ def gathered():
 
     async def take(follower, count):
         found = []
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             async for item in follower:
                 found.append(item)
                 if len(found) == count:

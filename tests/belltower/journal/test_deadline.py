@@ -11,6 +11,7 @@ from belltower.clock import SECOND, Instant, SystemClock
 from belltower.errors import Conflict
 from belltower.journal import Deadlines
 from belltower.store import Transaction, open_database
+from tests.peers.waiting import PATIENCE
 
 
 class SteppedClock(SystemClock):
@@ -40,7 +41,7 @@ async def opened(database, clock):
 async def first(deadlines, count=1):
     """The first so many that are due."""
     keys = []
-    async with asyncio.timeout(3), aclosing(deadlines.follow()) as due:
+    async with asyncio.timeout(PATIENCE), aclosing(deadlines.follow()) as due:
         async for deadline in due:
             keys.append(deadline.key)
             if len(keys) == count:

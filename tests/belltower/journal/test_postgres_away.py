@@ -10,6 +10,7 @@ from belltower.errors import StoreError
 from belltower.ids import StreamName
 from belltower.journal import Durability, Journal, SpoolFile
 from belltower.store import open_database
+from tests.peers.waiting import PATIENCE
 from tests.servers.postgres import running
 
 
@@ -39,7 +40,7 @@ async def test_a_server_killed_and_restarted_loses_nothing(desk, server) -> None
         said += [await desk.say(journal, f"{n}") for n in range(220, 240)]
         assert Durability.SPOOLED is said[-1]
         await asyncio.to_thread(server.start)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while journal.trouble:  # noqa: ASYNC110 - what is observed has no event
                 await asyncio.sleep(0.05)
         assert Durability.JOURNALED is await desk.say(journal, "240")

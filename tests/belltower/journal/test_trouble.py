@@ -11,6 +11,7 @@ import pytest
 
 from belltower.journal import Durability, SpoolFile
 from belltower.store import DiskFailed, Transaction, open_database
+from tests.peers.waiting import PATIENCE
 
 
 class Disk:
@@ -73,7 +74,7 @@ async def opened(desk, disk, **options):
 
 async def healed(journal) -> None:
     """Wait until nothing is outside of the journal."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while journal.trouble:  # noqa: ASYNC110 - what is observed has no event
             await asyncio.sleep(0.01)
 

@@ -24,6 +24,7 @@ from belltower.store import (
     open_database,
     sqlite_engine,
 )
+from tests.peers.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[3]
 TABLE = Step(room="test", number=1, sql="CREATE TABLE thing (name TEXT NOT NULL, PRIMARY KEY (name))")
@@ -72,7 +73,7 @@ async def test_a_kill_loses_nothing_that_was_reported(tmp_path, after) -> None:
         sys.executable, "-c", WRITER, path, stdout=asyncio.subprocess.PIPE, cwd=ROOT
     )
     reported = set()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while len(reported) < after:
             reported.add((await process.stdout.readline()).decode().strip())
     process.send_signal(signal.SIGKILL)

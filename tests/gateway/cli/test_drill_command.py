@@ -17,6 +17,7 @@ from gateway import site_package
 from gateway.cli.drill import command
 from gateway.control import ControlServer, Status
 from tests.gateway.cli.house import house
+from tests.peers.waiting import PATIENCE
 
 
 def run(*words: object, said: str | None = None) -> Result:
@@ -128,7 +129,7 @@ async def test_the_lane_is_asked_with_a_token_of_both(config: Path) -> None:
         status=lambda: Status,  # type: ignore[arg-type,return-value]
     )
     serving = asyncio.get_running_loop().create_task(control.run())
-    await asyncio.wait_for(control.ready.wait(), 5)
+    await asyncio.wait_for(control.ready.wait(), PATIENCE)
     folder = config.parent
     words = ("begin", "--place", "campus", "--action", "lockdown", "--minutes", "30", "--psap-accepted")
     keys = ("--key", folder / "p02.key", "--key", folder / "p01.key", "-c", config)

@@ -13,6 +13,7 @@ from notify.delivery import Evidence, State
 from notify.provider import Provider
 from tests.gateway.cli.house import belltower, house
 from tests.peers.desk import DeskOptions, desk, site, staff
+from tests.peers.waiting import PATIENCE
 from tests.peers.writing import Takes
 
 CHANNELS = """
@@ -56,7 +57,7 @@ async def test_a_test_asked_for_outside_is_sent_by_the_running_desk(tmp_path: Pa
         (row,) = await running.rows()
         wrong = await run("notify", "heard", "sms", "0", "--config", config)
         await running.room.ledger.learn(Evidence(delivery=DeliveryId(row.id), state=State.DELIVERED))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while (await running.room.proofs.standing())[0].stale(running.clock.now()):  # noqa: ASYNC110 - its own loop looks
                 await asyncio.sleep(0.05)
         proven = await run("notify", "channels", "--config", config, "--json")

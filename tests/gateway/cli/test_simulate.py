@@ -13,6 +13,7 @@ from gateway.cli.commands import code_of
 from gateway.cli.simulate import county
 from gateway.county.ends import ENDS
 from tests.gateway.cli.house import COMMAND, ENVIRONMENT, ROOT, belltower
+from tests.peers.waiting import PATIENCE
 from tests.servers.pty import pty_pair
 
 
@@ -23,7 +24,7 @@ async def first_line(*words: object) -> dict[str, object]:
     )
     assert process.stdout is not None
     try:
-        said: dict[str, object] = json.loads(await asyncio.wait_for(process.stdout.readline(), 30))
+        said: dict[str, object] = json.loads(await asyncio.wait_for(process.stdout.readline(), PATIENCE))
         if "smtp_port" in said:
             said["phones"] = await asyncio.to_thread(_fetch, f"{said['url']}/phones")
         if said.get("page"):

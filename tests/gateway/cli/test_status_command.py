@@ -14,6 +14,7 @@ from gateway.control import ControlServer, Status
 from gateway.tls import server_context
 from tests.gateway.cli.house import belltower, house
 from tests.hardware.mqtt.certificate import write_certificate
+from tests.peers.waiting import PATIENCE
 
 
 async def nothing(_: int) -> AsyncIterator[object]:
@@ -46,7 +47,7 @@ async def alarm_lane(config: Path) -> AsyncIterator[None]:
     )
     serving = asyncio.get_running_loop().create_task(control.run())
     try:
-        await asyncio.wait_for(control.ready.wait(), 5)
+        await asyncio.wait_for(control.ready.wait(), PATIENCE)
         yield
     finally:
         serving.cancel()

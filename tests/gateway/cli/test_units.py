@@ -14,6 +14,7 @@ from gateway.cli import press
 from gateway.control import ControlServer, Status
 from hardware.codecs.unit import Level
 from tests.gateway.cli.house import COMMAND, ENVIRONMENT, ROOT, Lane, belltower, house
+from tests.peers.waiting import PATIENCE
 
 LADDER = (Level.RECORDED, Level.PSAP, Level.TELECOMMUNICATOR)
 
@@ -41,7 +42,7 @@ class Served:
         belltower("units", "keys", "--config", config)
         lane = Lane(config=config, levels=self._levels)
         self._task = asyncio.get_running_loop().create_task(lane.listener.run())
-        await asyncio.wait_for(lane.listener.ready.wait(), 5)
+        await asyncio.wait_for(lane.listener.ready.wait(), PATIENCE)
         text = config.read_text(encoding="utf-8").replace("port = 1883", f"port = {lane.listener.port}")
         config.write_text(text, encoding="utf-8")
         return config, lane
@@ -101,7 +102,7 @@ async def test_a_press_with_the_exercise_bit_wants_an_open_drill(tmp_path: Path)
         for until in (0, SOON):
             control = answering(config, until, ("lindenfield",))
             serving = asyncio.get_running_loop().create_task(control.run())
-            await asyncio.wait_for(control.ready.wait(), 5)
+            await asyncio.wait_for(control.ready.wait(), PATIENCE)
             codes.append(await ended(*words))
             serving.cancel()
             await asyncio.gather(serving, return_exceptions=True)
@@ -129,7 +130,7 @@ async def test_nobody_presses_for_a_drill_elsewhere_or_at_its_end(
     belltower("units", "keys", "--config", config)
     control = answering(config, until, places)
     serving = asyncio.get_running_loop().create_task(control.run())
-    await asyncio.wait_for(control.ready.wait(), 5)
+    await asyncio.wait_for(control.ready.wait(), PATIENCE)
     words = ["-u", "u7", "--exercise", "-c", str(config)]
     with pytest.raises(Refused, match=says):
         await asyncio.to_thread(
@@ -151,7 +152,7 @@ async def test_a_press_waits_for_a_server_that_is_just_starting(tmp_path: Path) 
         pass
     server = await asyncio.start_server(turn_away, "127.0.0.1", lane.listener.port)
     late = await started("press", "-u", "u7", "--wait", "20", "-c", config)
-    await asyncio.wait_for(tried.wait(), 20)
+    await asyncio.wait_for(tried.wait(), PATIENCE)
     server.close()
     await server.wait_closed()
     again = Lane(config=config, levels=LADDER, port=lane.listener.port)
@@ -205,7 +206,7 @@ async def test_units_connect_beat_and_press_when_asked(tmp_path: Path) -> None:
     async with Served(tmp_path, *LADDER) as (config, lane):
         units = await started("simulate", "units", "--count", "20", "-c", config)
         assert units.stdout is not None
-        ready = json.loads(await asyncio.wait_for(units.stdout.readline(), 20))
+        ready = json.loads(await asyncio.wait_for(units.stdout.readline(), PATIENCE))
         api = f"{ready['api']}/units"
         try:
             async with aiohttp.ClientSession() as session:
@@ -228,7 +229,7 @@ async def test_units_connect_beat_and_press_when_asked(tmp_path: Path) -> None:
 
 async def until(session: aiohttp.ClientSession, api: str, true_of: Any) -> list[dict[str, Any]]:
     """Ask until it is so."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while True:
             async with session.get(api) as answer:
                 units: list[dict[str, Any]] = await answer.json()

@@ -18,6 +18,7 @@ from hardware.codecs.dc09 import Content, Frame, Kind
 from hardware.drivers.dc09_judge import Answer
 from hardware.drivers.dc09_receiver import Received
 from tests.gateway.intake.test_intake import Bench, SteadyClock
+from tests.peers.waiting import PATIENCE
 
 PLACES = {
     PlaceId(name): Place(id=PlaceId(name), label=name[1:], building="B")
@@ -59,7 +60,7 @@ def report(data, *, sequence=1, account="1234", kind=Kind.SIA, age=0):
 
 async def said(answer):
     """The answer, once it is there."""
-    return answer if isinstance(answer, Answer) else await asyncio.wait_for(answer, 5)
+    return answer if isinstance(answer, Answer) else await asyncio.wait_for(answer, PATIENCE)
 
 
 @pytest.mark.parametrize(

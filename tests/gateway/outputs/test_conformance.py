@@ -271,14 +271,14 @@ async def announces(kind):
             house.airs = {"page": made(peer.port)}
             await house.start()
             await house.give(announced())
-            (receipt,) = await house.facts_until(OutputReceipt, 1, within=10.0)
+            (receipt,) = await house.facts_until(OutputReceipt, 1)
             assert (OutputLevel.SENT, False) == (receipt.level, receipt.confirmed)
-            await until(lambda: peer.asked, within=5.0)
+            await until(lambda: peer.asked)
             await house.restart()
             heard = len(peer.asked)
-            await until(lambda: len(peer.asked) > heard, within=10.0)
+            await until(lambda: len(peer.asked) > heard)
             await house.give(announced(None, on=False, order=2))
-            await house.facts_until(OutputReceipt, 2, within=10.0)
+            await house.facts_until(OutputReceipt, 2)
             assert [True, False] == [each.on for each in await house.facts(OutputReceipt)]
             assert [] == await house.facts(OutputFailed)
         heard = len(peer.asked)
@@ -287,7 +287,7 @@ async def announces(kind):
             house.airs = {"page": made(peer.port)}
             await house.start()
             await house.give(announced(mode=Mode.EXERCISE))
-            assert "not rendered" in (await house.facts_until(OutputFailed, 1, within=10.0))[0].reason
+            assert "not rendered" in (await house.facts_until(OutputFailed, 1))[0].reason
     except BaseException as error:
         error.add_note(kind)
         raise

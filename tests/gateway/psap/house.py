@@ -22,6 +22,7 @@ from gateway.psap.worker import CallWorker
 from hardware.transports.memory import Cable
 from tests.peers.county import KEY, PSAP, SCHOOL, CountyPeer, a_county
 from tests.peers.virtual_time import LoopClock
+from tests.peers.waiting import PATIENCE
 
 INCIDENT = IncidentId("inc_01J9ZZZZZZZZZZZZZZZZZZZZZZ")
 
@@ -146,7 +147,7 @@ class House:
     async def end(task):
         """Cancel a task, which must honour it within a second."""
         task.cancel()
-        done, _ = await asyncio.wait([task], timeout=1.0)
+        done, _ = await asyncio.wait([task], timeout=PATIENCE)
         assert {task} == done
         if not task.cancelled() and task.exception() is not None:
             raise task.exception()
@@ -220,7 +221,7 @@ class House:
         entries = await self.journal.read(after=0, limit=1_000_000)
         return [entry.fact for entry in entries if not kinds or isinstance(entry.fact, kinds)]
 
-    async def facts_until(self, kind, count, *, within):
+    async def facts_until(self, kind, count, *, within=PATIENCE):
         """The facts of a kind, once there are so many."""
         async with asyncio.timeout(within):
             while len(found := await self.facts(kind)) < count:  # noqa: ASYNC110 - read as others read it

@@ -41,7 +41,7 @@ class Rehearsal:
         port = int(self.end.address.rpartition(":")[2])
         self.link = dc09_link(self._transport(host="127.0.0.1", port=port), **self._made)
         self._tasks.append(loop.create_task(self.link.run(self.heard.append)))
-        await until(lambda: self.link.answering, within=5)
+        await until(lambda: self.link.answering)
         return self
 
     async def __aexit__(self, *details):
@@ -54,7 +54,7 @@ class Rehearsal:
         """And its receipt."""
         before = len(self.of(Receipt))
         assert await self.link.send(frame)
-        await until(lambda: len(self.of(Receipt)) > before, within=5)
+        await until(lambda: len(self.of(Receipt)) > before)
 
     def of(self, kind):
         """What was reported of one kind."""
@@ -158,4 +158,4 @@ async def test_a_call_that_the_centre_rejects_is_refused():
         await at.send(at.link.first(CALL))
         at.screen.reject(7)
         await at.link.send(at.link.more(more_of([(CALL, ((2, 3),))])))
-        await until(lambda: at.of(Refusal), within=5)
+        await until(lambda: at.of(Refusal))

@@ -30,6 +30,7 @@ from hardware.transports.memory import Cable
 from tests.gateway.psap.house import INCIDENT, order
 from tests.peers.station import ACCOUNT, Station, dc09_link, reports
 from tests.peers.virtual_time import LoopClock, in_virtual_time
+from tests.peers.waiting import PATIENCE
 
 KEY = b"ABCDEF0123456789"
 CALL = admitted(order(7), place="B 204")
@@ -558,13 +559,13 @@ def test_an_offset_that_comes_as_the_writer_ends_is_written(tmp_path, monkeypatc
         def run(self):
             super().run()
             done.set()
-            go.wait(5)
+            go.wait(PATIENCE)
 
     monkeypatch.setattr(dc09_clock, "Thread", Lingering)
     file = tmp_path / "x.json"
     offsets = Offsets(file=file)
     offsets.set("r0", 300)
-    assert done.wait(5)
+    assert done.wait(PATIENCE)
     offsets.set("r0", 301)
     go.set()
     offsets.written()

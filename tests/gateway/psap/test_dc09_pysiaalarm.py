@@ -24,7 +24,7 @@ from hardware.transports.tcp import TCPTransport
 from hardware.transports.udp import UDPTransport
 from tests.gateway.psap.house import order
 from tests.peers.station import dc09_link
-from tests.peers.waiting import until
+from tests.peers.waiting import PATIENCE, until
 
 VECTORS = json.loads((Path(__file__).parents[2] / "golden/frames/wire-vectors.json").read_text())["dc09"][
     "frames"
@@ -91,7 +91,7 @@ class Running:
 
     async def answered(self):
         """The first link test was."""
-        await until(lambda: self.of(Answered), within=5)
+        await until(lambda: self.of(Answered))
 
 
 def a_link(transport, *, key=None, clock=None, kind=Kind.SIA, **more):
@@ -117,7 +117,7 @@ async def test_every_report_is_receipted(kind, key):
             ]
             for frame in frames:
                 assert await link.send(frame)
-            await until(lambda: len(running.of(Receipt)) == 3, within=5)
+            await until(lambda: len(running.of(Receipt)) == 3)
 
     assert [frame.id for frame in frames] == [receipt.frame for receipt in running.of(Receipt)]
     codes = [event.code for event in station.events]
@@ -171,7 +171,7 @@ async def test_a_clock_five_minutes_off_is_set_by_its_nak(key, tmp_path):
             async with Running(link) as running:
                 await running.answered()
                 await link.send(link.first(admitted(order(7), place="B 204")))
-                await until(lambda: running.of(Receipt), within=5)
+                await until(lambda: running.of(Receipt))
             offsets.written()
 
             assert expected == link.counts["nak"]
@@ -186,7 +186,7 @@ async def test_a_code_that_it_does_not_know_is_a_refusal():
             await running.answered()
             frame = link.first(admitted(order(7), place="B 204"))
             await link.send(replace(frame, octets=dc09.encode(odd_code(dc09.decode(frame.octets)))))
-            await until(lambda: running.of(Refusal), within=5)
+            await until(lambda: running.of(Refusal))
 
     assert not running.of(Receipt)
 
@@ -202,9 +202,9 @@ async def test_a_station_that_does_not_know_us_is_never_a_receipt(key):
     async with Reception(account="9999") as station:
         link = a_link(TCPTransport(host="127.0.0.1", port=station.port), key=key)
         async with Running(link) as running:
-            await until(lambda: link.counts["unframed"] + link.counts["nak"], within=5)
+            await until(lambda: link.counts["unframed"] + link.counts["nak"])
             await link.send(link.first(admitted(order(7), place="B 204")))
-            await until(lambda: link.counts["unframed"] + link.counts["nak"] > 1, within=5)
+            await until(lambda: link.counts["unframed"] + link.counts["nak"] > 1)
 
     assert not running.of(Receipt)
     assert not running.of(Answered)
@@ -224,7 +224,7 @@ async def test_by_udp_with_its_threaded_server(key):
         async with Running(link) as running:
             await running.answered()
             await link.send(link.first(admitted(order(7), place="B 204")))
-            await until(lambda: running.of(Receipt), within=5)
+            await until(lambda: running.of(Receipt))
     finally:
         await asyncio.to_thread(server.stop)
 
@@ -237,7 +237,7 @@ async def test_a_udp_port_where_nobody_is():
     await transport.open()
     await transport.write(b"x")
     with pytest.raises(Unreachable):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await transport.read()
     await transport.close()
     with pytest.raises(Unreachable):

@@ -14,6 +14,7 @@ from hardware.drivers.modem import Modem, Taken, Up
 from hardware.simulators.port import port_at
 from hardware.transports import open_transport
 from tests.gateway.psap.house import order
+from tests.peers.waiting import PATIENCE
 from tests.servers.gammu import Gammu
 
 VECTORS = [
@@ -61,7 +62,7 @@ async def test_our_driver_sends_both_vectors_to_the_same_modem(end):
         state=lambda state: up.set() if isinstance(state, Up) else None,
     )
     running = asyncio.get_running_loop().create_task(modem.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await up.wait()
         for reference, vector in enumerate(VECTORS, start=1):
             assert Taken(reference=reference) == await modem.send(bytes.fromhex(vector))
@@ -82,7 +83,7 @@ async def test_a_call_and_a_persons_answer_over_the_same_modem(end):
     running = asyncio.get_running_loop().create_task(link.run(heard.put_nowait))
 
     async def wants(kind):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not isinstance(found := await heard.get(), kind):
                 pass
         return found

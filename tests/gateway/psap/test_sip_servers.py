@@ -17,7 +17,7 @@ from hardware.codecs import sip
 from tests.gateway.psap.house import order
 from tests.hardware.mqtt.certificate import write_certificate
 from tests.peers.sip_server import AT, CAMPUS, SPOT
-from tests.peers.waiting import until
+from tests.peers.waiting import PATIENCE, until
 from tests.servers.kamailio import Kamailio
 from tests.servers.mosquitto import free_port
 from tests.servers.sipp import SIPp
@@ -54,7 +54,7 @@ class House:
     def of(self, kind):
         return [each for each in self.heard if isinstance(each, kind)]
 
-    async def wants(self, kind, count=1, *, within=20.0):
+    async def wants(self, kind, count=1, *, within=PATIENCE):
         await until(lambda: len(self.of(kind)) >= count, within=within)
         return self.of(kind)
 
@@ -76,7 +76,7 @@ async def running(tmp_path, *targets, book=None, **settings):
         yield house
     finally:
         task.cancel()
-        await asyncio.wait([task], timeout=5.0)
+        await asyncio.wait([task], timeout=PATIENCE)
         assert task.cancelled()
 
 

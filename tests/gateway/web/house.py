@@ -35,6 +35,7 @@ from gateway.web.journal_desk import JournalDesk
 from gateway.web.ledger import NoticeRoom
 from gateway.web.rooms import Room, RoomText
 from notify.browsers import Browsers
+from tests.peers.waiting import PATIENCE
 
 ALARM, DESK = StreamName("alarm"), StreamName("desk")
 QUICK = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
@@ -411,7 +412,7 @@ class Over(Exception):
     """The test is over; ends the crew."""
 
 
-async def until(true: Callable[[], object], within: float = 10.0) -> None:
+async def until(true: Callable[[], object], within: float = PATIENCE) -> None:
     """Wait until it is so."""
     async with asyncio.timeout(within):
         while not true():  # noqa: ASYNC110 - the truth lies in many places

@@ -25,6 +25,7 @@ from notify.room import NotifyRoom
 from notify.site import NoticeSite, Roster
 from tests.gateway.web.granting import grants_of
 from tests.gateway.web.house import ALARM, DESK, House
+from tests.peers.waiting import PATIENCE
 
 WORDS = words.default()
 PLACES = {
@@ -155,7 +156,7 @@ class School:
 
     async def settled(self, notice: NoticeId, count: int) -> None:
         """Wait until the notice has this many deliveries and none waits."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 rows = await self.house.database.read(
                     "SELECT state, asking FROM notice_delivery WHERE notice = :notice", notice=notice

@@ -17,6 +17,7 @@ from tests.gateway.web.test_notice_screens import judged
 from tests.gateway.web.test_pages import browser, enter, page
 from tests.gateway.web.test_screens import enter as enter_by_hand
 from tests.gateway.web.test_screens import visiting
+from tests.peers.waiting import PATIENCE
 from tests.servers.chromium import chromium
 
 STAFF = (adult(1, name="Ada Okafor"), adult(2, name="Jonas Weber"), adult(3, name="Mei <b>Lin</b>"))
@@ -24,7 +25,7 @@ STAFF = (adult(1, name="Ada Okafor"), adult(2, name="Jonas Weber"), adult(3, nam
 
 async def shows(session: aiohttp.ClientSession, url: str, words: str) -> str:
     """The page, once it says `words`."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while words not in (html := await page(session, url)):  # noqa: ASYNC110 - a page rings no bell
             await asyncio.sleep(0.05)
     return html

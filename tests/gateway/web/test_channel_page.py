@@ -18,6 +18,7 @@ from tests.gateway.web.house import House, living
 from tests.gateway.web.noticing import Carrier, adult, noticing
 from tests.gateway.web.test_notice_screens import judged
 from tests.gateway.web.test_screens import PASSWORD, enter, visiting
+from tests.peers.waiting import PATIENCE
 from tests.servers.chromium import chromium
 
 NUMBER = "+15550100199"
@@ -146,7 +147,7 @@ async def test_w19_where_families_go_is_changed_by_two_and_nobody_is_offered_to_
             await expect(other.locator("main")).to_contain_text("let go by Tom Birch")
         told = [body for _, body in school.carrier.sent if "no longer B 204" in body]
         moved = (await school.room.sites.told(fire))[-1].notice
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while (kept := await order_of(house.database, moved)) is None:  # noqa: ASYNC110 - rows ring no bell
                 await asyncio.sleep(0.01)
         await school.room.corrections.correct(VerbId("vrb_mistake"), moved, kept.order.by)

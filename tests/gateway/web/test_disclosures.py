@@ -26,6 +26,7 @@ from tests.gateway.web.disclosing import DISTRICT, disclosing
 from tests.gateway.web.granting import become
 from tests.gateway.web.house import House, Pressed, form_token, living
 from tests.gateway.web.test_pages import browser, enter, page, send
+from tests.peers.waiting import PATIENCE
 
 THREAT = "An armed person was seen at the gym door; <b>the sheriff</b> has to find them."
 STUDENTS = DISTRICT.of_kind(HumanKind.STUDENT)
@@ -34,7 +35,7 @@ STUDENTS = DISTRICT.of_kind(HumanKind.STUDENT)
 async def known(house: House, mode: Mode = Mode.ACTUAL) -> Pressed:
     """An incident that the desk knows to be open."""
     pressed = await house.press(mode=mode)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while pressed.id not in await open_incidents(house.database):  # noqa: ASYNC110 - a row is waited for
             await asyncio.sleep(0.01)
     return pressed

@@ -12,6 +12,7 @@ from belltower.tasks import Crew
 from gateway.web.desk import LaneState
 from gateway.web.journal_desk import JournalDesk
 from tests.gateway.web.house import House, Verbs
+from tests.peers.waiting import PATIENCE
 
 FRESH = StreamName("alarm.1")
 
@@ -62,7 +63,7 @@ async def test_a_fresh_stream_is_read_from_its_first_entry(house: House) -> None
 
 async def reads(desk: JournalDesk, incident: str) -> None:
     """The desk lists the incident as open before long."""
-    async with Crew() as crew, asyncio.timeout(20):
+    async with Crew() as crew, asyncio.timeout(PATIENCE):
         running = crew.essential("incidents", desk.run)
         while incident not in await desk.open_incidents():  # noqa: ASYNC110 - a table rings no bell
             await asyncio.sleep(0.01)

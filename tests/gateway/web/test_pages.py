@@ -11,6 +11,7 @@ from belltower.errors import NotAsked, Unreachable, WrongState
 from belltower.incident.facts import Mode, Outcome
 from gateway.web.desk import LaneState, Recipient
 from tests.gateway.web.house import BrokenReads, House, form_token, living, until
+from tests.peers.waiting import PATIENCE
 
 PASSWORD = "correct horse battery"
 
@@ -103,7 +104,7 @@ async def test_signing_out_ends_the_session_and_its_streams(house: House) -> Non
         assert heads is not None
         async with session.get(address + "/events", params={"topic": "list", "after": heads[1]}) as stream:
             await send(session, address, "/sign-out", form=form_token(html))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 rest = await stream.content.read()
         html = await page(session, address + "/")
 
@@ -362,7 +363,7 @@ async def test_a_call_is_called_off_corrected_and_read_back(house: House) -> Non
         correction = {"call": pressed.call, "place": "plc_b204"}
         await send(session, address, f"/incidents/{pressed.id}/correct", **fields, **correction)
         await send(session, address, f"/incidents/{pressed.id}/cancel", **fields)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while "NOT READ BACK YET" not in (html := await page(session, url)):  # noqa: ASYNC110 - as people see it
                 await asyncio.sleep(0.01)
         assert "Read back" in html

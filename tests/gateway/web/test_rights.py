@@ -20,6 +20,7 @@ from tests.gateway.web.granting import become, grants_of
 from tests.gateway.web.house import House, form_token, living, until
 from tests.gateway.web.noticing import adult, noticing
 from tests.gateway.web.test_pages import browser, enter, page
+from tests.peers.waiting import PATIENCE
 
 NOTHING: tuple[Right, ...] = ()
 CLOSE = (Right.INCIDENT_CLOSE,)
@@ -261,7 +262,7 @@ async def test_a_grant_for_one_school_takes_back_nothing_that_other_families_wer
         person = await become(house, "office", "s1")
         for n, audience in enumerate(families, start=1):
             notice = await school.order(n, audience=audience, template="families-notice")
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 while await house.notices.reports.notice(notice) is None:  # noqa: ASYNC110 - rows ring no bell
                     await asyncio.sleep(0.02)
             try:

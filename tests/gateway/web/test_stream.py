@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from belltower.ids import StreamName
 from gateway.web.stream import EVERYBODY, Fanout, event, understood, written
+from tests.peers.waiting import PATIENCE
 
 ALARM = StreamName("alarm")
 TOPIC = "inc_1"
@@ -67,7 +68,7 @@ class Screen:
         await screen.until(b"retry: 2000")
         return screen
 
-    async def until(self, wanted: bytes, within: float = 5.0) -> bytearray:
+    async def until(self, wanted: bytes, within: float = PATIENCE) -> bytearray:
         """Read until `wanted` was heard."""
         async with asyncio.timeout(within):
             while wanted not in self.heard:
@@ -84,7 +85,7 @@ class Screen:
 
     async def rest(self) -> bytearray:
         """Read to the end."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while data := await self._reader.read(65_536):
                 self.heard += data
         return self.heard
@@ -110,7 +111,7 @@ async def test_one_stalled_screen_costs_the_others_nothing() -> None:
         stalled = await Screen.connect(port, "alarm-0", window=4_096)
         for position in range(1, events + 1):
             told(fanout, position, data=filler)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 await asyncio.gather(*(screen.take(len(filler)) for screen in screens))
         assert len(screens) == len(fanout)
         for screen in screens:
@@ -165,7 +166,7 @@ async def test_too_many_screens_are_turned_away() -> None:
         first = await Screen.connect(port)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             assert b"503" in await reader.readline()
         writer.close()
         await first.close()

@@ -13,7 +13,8 @@ from gateway.broker_users import BrokerUser, BrokerUsers
 from hardware.drivers import MQTTIntake
 from hardware.drivers.mqtt_broker import BrokerIntake
 from hardware.drivers.mqtt_listener import MQTTListener
-from tests.hardware.mqtt.peer import WAIT, Intake, Unit, authenticate
+from tests.hardware.mqtt.peer import Intake, Unit, authenticate
+from tests.peers.waiting import PATIENCE
 from tests.servers.mosquitto import Mosquitto, make_passwords
 
 UNITS = ("u1", "u2", "u3")
@@ -96,7 +97,7 @@ class ListenerHouse(House):
             on_takeover=self.taken_over.append,
         )
         self._run(listener)
-        async with asyncio.timeout(WAIT):
+        async with asyncio.timeout(PATIENCE):
             await listener.ready.wait()
         self.port = listener.port
 
@@ -153,7 +154,7 @@ class BrokerHouse(House):
     async def is_connected(self) -> None:
         """Wait until the subscription is granted."""
         assert isinstance(self.way, BrokerIntake)
-        async with asyncio.timeout(WAIT):
+        async with asyncio.timeout(PATIENCE):
             await self.way.connected.wait()
 
     async def kill(self) -> None:

@@ -10,8 +10,7 @@ from hardware.codecs import mqtt, mqtt_packets
 from hardware.drivers import Received
 from hardware.drivers.mqtt_listener import MQTTListener
 from hardware.drivers.mqtt_registry import Limits, Permissions, own_unit
-
-WAIT = 20.0
+from tests.peers.waiting import PATIENCE
 
 
 class Intake:
@@ -34,7 +33,7 @@ class Intake:
 
     async def wants(self, count: int) -> list[Received]:
         """Wait until `count` messages are here."""
-        async with asyncio.timeout(WAIT):
+        async with asyncio.timeout(PATIENCE):
             while len(self.received) < count:
                 self.news.clear()
                 await self.news.wait()
@@ -85,7 +84,7 @@ class Unit:
 
     async def hears(self) -> mqtt_packets.Packet:
         """The next packet from the other side."""
-        async with asyncio.timeout(WAIT):
+        async with asyncio.timeout(PATIENCE):
             while not self.inbox:
                 data = await self.reader.read(65_536)
                 if not data:
@@ -133,7 +132,7 @@ class Running:
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.get_running_loop().create_task(self.listener.run())
-        async with asyncio.timeout(WAIT):
+        async with asyncio.timeout(PATIENCE):
             await self.listener.ready.wait()
         return self
 
@@ -142,7 +141,7 @@ class Running:
             unit.hang_up()
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        async with asyncio.timeout(WAIT):
+        async with asyncio.timeout(PATIENCE):
             while self.listener.counters.connections:  # noqa: ASYNC110 - no event is promised
                 await asyncio.sleep(0.005)
 

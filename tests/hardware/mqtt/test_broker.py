@@ -16,7 +16,8 @@ from hardware.codecs.mqtt_packets import PubAck, Publish, Subscribe
 from hardware.drivers.mqtt_broker import BrokerIntake
 from tests.hardware.mqtt.certificate import write_certificate
 from tests.hardware.mqtt.houses import KEEPING, BrokerHouse
-from tests.hardware.mqtt.peer import WAIT, Intake
+from tests.hardware.mqtt.peer import Intake
+from tests.peers.waiting import PATIENCE
 from tests.servers.mosquitto import free_port
 
 
@@ -36,7 +37,7 @@ async def fails(intake: BrokerIntake) -> LinkError:
     """The LinkError with which `run` ends."""
     try:
         with pytest.raises(LinkError) as caught:
-            async with asyncio.timeout(WAIT):
+            async with asyncio.timeout(PATIENCE):
                 await intake.run()
     finally:
         intake.close()
@@ -85,7 +86,7 @@ async def test_presses_wait_at_the_broker_while_we_are_away(house: BrokerHouse) 
 async def test_a_broker_that_dies_is_noticed_and_found_again(house: BrokerHouse) -> None:
     """Kill -9: nothing is taken while it is away; presses flow after its return."""
     await house.broker.kill()
-    async with asyncio.timeout(WAIT):
+    async with asyncio.timeout(PATIENCE):
         while house.publish("down/u1", b"x"):  # noqa: ASYNC110
             await asyncio.sleep(0.005)
     await house.broker.start()
@@ -131,7 +132,7 @@ async def test_a_press_is_acknowledged_to_the_broker_from_another_turn_of_the_lo
         future.set_result(None)
     for _ in range(500):
         await unit.hears()
-    async with asyncio.timeout(WAIT):
+    async with asyncio.timeout(PATIENCE):
         while 500 != house.broker.output().count("Received PUBACK from belltower"):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     await house.kill()
@@ -192,7 +193,7 @@ async def impostor(*, hangs_up: bool) -> AsyncIterator[int]:
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     yield server.sockets[0].getsockname()[1]
     server.close()
-    async with asyncio.timeout(WAIT):
+    async with asyncio.timeout(PATIENCE):
         await ended.wait()
 
 
@@ -231,14 +232,14 @@ async def test_an_address_that_is_none_is_a_settings_error(url: str) -> None:
 
 async def test_cancelled_it_lets_go_at_once(house: BrokerHouse) -> None:
     """Within a second, saying good-bye to the broker."""
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE):
         await house.kill()
     unit = await house.unit()
     unit.tell(Subscribe(mid=1, filters=(("down/u1", 0),)))
     await unit.hears()
 
     assert not house.publish("down/u1", b"x")
-    async with asyncio.timeout(WAIT):
+    async with asyncio.timeout(PATIENCE):
         while "Received DISCONNECT from belltower" not in house.broker.output():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
@@ -260,7 +261,7 @@ async def test_a_broker_is_found_again_although_its_name_no_longer_resolves(
         monkeypatch.setattr(socket, "getaddrinfo", dead)
         for _ in range(2):
             await house.broker.kill()
-            async with asyncio.timeout(WAIT):
+            async with asyncio.timeout(PATIENCE):
                 while house.publish("down/u1", b"x"):  # noqa: ASYNC110
                     await asyncio.sleep(0.005)
             await house.broker.start()

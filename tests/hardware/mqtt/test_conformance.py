@@ -8,7 +8,7 @@ import pytest
 
 from hardware.codecs.mqtt_packets import ConnAck, Connect, PubAck, Publish, SubAck, Subscribe, Will
 from tests.hardware.mqtt.houses import BrokerHouse, House, ListenerHouse
-from tests.hardware.mqtt.peer import WAIT
+from tests.peers.waiting import PATIENCE
 
 
 @pytest.fixture(params=["listener", "broker"])
@@ -156,7 +156,7 @@ async def test_a_half_open_connection_is_found_out(house: House) -> None:
     """Silence for one and a half times the keep-alive; mosquitto looks only now and then."""
     await house.unit(keepalive=1, will=Will(topic="state/u1", payload=b"offline"))
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not house.intake.received:  # noqa: ASYNC110 - longer than wants() waits
             await asyncio.sleep(0.05)
     assert b"offline" == house.intake.received[0].payload
@@ -209,6 +209,6 @@ async def test_strangers_that_say_nothing_hold_nobody_up(house: House) -> None:
     unit = await house.unit()
     unit.presses()
 
-    async with asyncio.timeout(WAIT):
+    async with asyncio.timeout(PATIENCE):
         assert PubAck(mid=1) == await unit.hears()
     assert 50 == len(strangers)

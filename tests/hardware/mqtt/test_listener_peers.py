@@ -12,7 +12,8 @@ import paho.mqtt.client as paho
 import pytest
 
 from tests.hardware.mqtt.certificate import write_certificate
-from tests.hardware.mqtt.peer import WAIT, Running
+from tests.hardware.mqtt.peer import Running
+from tests.peers.waiting import PATIENCE
 from tests.servers import mosquitto
 
 
@@ -80,7 +81,7 @@ async def test_mosquitto_sub_is_served(house: Running, version: str, qos: int) -
     """What we publish is printed there."""
     command = client("mosquitto_sub", house, "u1", version, "-q", str(qos), "-t", "down/u1", "-C", "2")
     reader = asyncio.get_running_loop().create_task(mosquitto.run(*command))
-    async with asyncio.timeout(WAIT):
+    async with asyncio.timeout(PATIENCE):
         while not house.listener.publish("down/u1", b"one", qos=qos):  # noqa: ASYNC110
             await asyncio.sleep(0.005)
     assert house.listener.publish("down/u1", b"two", qos=qos)
@@ -111,7 +112,7 @@ async def test_a_killed_client_leaves_its_will(house: Running, version: str) -> 
     """SIGKILL on mosquitto_sub."""
     command = client("mosquitto_sub", house, "u1", version, "-t", "down/u1", "--will-topic", "state/u1", "--will-payload", "offline", "--will-retain")  # fmt: skip
     process = await asyncio.create_subprocess_exec(mosquitto.require(command[0]), *command[1:])
-    async with asyncio.timeout(WAIT):
+    async with asyncio.timeout(PATIENCE):
         while not house.listener.publish("down/u1", b"."):  # noqa: ASYNC110
             await asyncio.sleep(0.005)
     process.kill()
@@ -139,9 +140,9 @@ async def test_paho_gets_its_puback_after_the_commit(house: Running, protocol: i
 
     house.intake.futures[0].set_result(None)
 
-    await asyncio.to_thread(info.wait_for_publish, WAIT)
+    await asyncio.to_thread(info.wait_for_publish, PATIENCE)
     assert info.is_published()
-    async with asyncio.timeout(WAIT):
+    async with asyncio.timeout(PATIENCE):
         while not house.listener.publish("down/u1", b"ack", qos=1):  # noqa: ASYNC110
             await asyncio.sleep(0.005)
         await heard.wait()
@@ -166,7 +167,7 @@ async def test_gmqtt_is_served_both_ways(house: Running, version: int) -> None:
     unit.subscribe("down/u1", qos=1)
     unit.publish("up/u1", b"help", qos=1)
     assert b"help" == (await house.intake.wants(1))[0].payload
-    async with asyncio.timeout(WAIT):
+    async with asyncio.timeout(PATIENCE):
         while not house.listener.publish("down/u1", b"ack", qos=1):  # noqa: ASYNC110
             await asyncio.sleep(0.005)
         assert b"ack" == await heard.get()

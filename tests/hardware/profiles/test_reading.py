@@ -14,6 +14,7 @@ from hardware.profiles.loading import SHIPPED, load
 from hardware.profiles.message import Message
 from hardware.profiles.reading import Reader
 from hardware.profiles.signal import Flag
+from tests.peers.machine import slowness
 
 Make = Callable[[str], Profile]
 
@@ -251,7 +252,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("number", range(len(HOSTILE)))
 def test_hostile_messages_cost_little_and_are_trouble(make: Make, number: int) -> None:
-    """At most 5 ms of processor time, twice that on a busy machine."""
+    """At most 5 ms of processor time on an idle machine."""
     profile = make(
         RULE
         + 'path = "v"\nmap = { a = "press" }\n'
@@ -270,4 +271,4 @@ def test_hostile_messages_cost_little_and_are_trouble(make: Make, number: int) -
         spent.append(time.process_time() - begun)
 
     assert {"trouble"} == set(kinds(reading))
-    assert 0.010 > min(spent)
+    assert min(spent) < 0.010 * slowness()

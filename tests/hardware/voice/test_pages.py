@@ -47,7 +47,7 @@ async def test_baresip_answers_our_page_and_hears_it(form, tmp_path):
         zone = Zone(wire=page, between=0.1)
         running = asyncio.get_running_loop().create_task(zone.run())
         zone.play(Programme(key="page", priority=1, round=lambda _: [sound], began=began.append, rounds=1))
-        await until(lambda: "terminated" in telephone.log(), within=15)
+        await until(lambda: "terminated" in telephone.log())
         running.cancel()
         await asyncio.wait([running])
         assert "Call established" in telephone.log()
@@ -133,7 +133,7 @@ async def test_a_polycom_page_has_the_shape_that_telephones_want():
         )
         zone.play(played)
         count = 31 + len(sound) + 1 + 12
-        await until(lambda: len(heard) >= count, within=10)
+        await until(lambda: len(heard) >= count)
         running.cancel()
         await asyncio.wait([running])
     packets = [(at, polycom_page.decode(octets)) for at, octets in heard]

@@ -14,7 +14,7 @@ from hardware.drivers import key_line
 from hardware.drivers.key_line import ContactKeyLine, RigKeyLine, SerialKeyLine, open_key_line
 from hardware.drivers.ptt import PTT
 from tests.peers.virtual_time import VirtualLoop
-from tests.peers.waiting import until
+from tests.peers.waiting import PATIENCE, until
 from tests.servers.rigctld import rigctld
 
 
@@ -120,11 +120,11 @@ async def test_cancelled_while_it_is_keyed_it_is_unkeyed_after_that():
             pytest.fail("cancelled before")
 
     running = asyncio.get_running_loop().create_task(source())
-    await until(line.asked.is_set, within=5)
+    await until(line.asked.is_set)
     running.cancel()
     await asyncio.wait([running], timeout=0.1)
     line.let.set()
-    await until(line.done.is_set, within=5)
+    await until(line.done.is_set)
     await asyncio.wait([running])
 
     assert not line.on
@@ -143,7 +143,7 @@ async def test_keyed_after_the_limit_it_is_unkeyed_at_once():
             pytest.fail("spoke to nobody")
 
     running = asyncio.get_running_loop().create_task(source())
-    await until(lambda: ptt.watchdog.tripped and line.told, within=5)
+    await until(lambda: ptt.watchdog.tripped and line.told)
     line.let.set()
     with pytest.raises(Unreachable, match="longer to key"):
         await running
@@ -160,7 +160,7 @@ async def test_it_is_keyed_while_the_loops_own_threads_all_hang():
     loop.set_default_executor(pool)
     stuck = loop.run_in_executor(None, hung.wait, 10)
     try:
-        async with asyncio.timeout(5), PTT(line=Line(), lead=0, tail=0).keyed():
+        async with asyncio.timeout(PATIENCE), PTT(line=Line(), lead=0, tail=0).keyed():
             assert not stuck.done()
     finally:
         hung.set()
@@ -193,8 +193,8 @@ async def test_a_hung_source_is_unkeyed_and_must_go_idle():
             await hung.wait()
 
     running = asyncio.get_running_loop().create_task(source())
-    await until(lambda: not line.on and line.told, within=5)
-    await until(lambda: ptt.watchdog.tripped, within=5)
+    await until(lambda: not line.on and line.told)
+    await until(lambda: ptt.watchdog.tripped)
     with pytest.raises(Unreachable, match="idle"):
         ptt.watchdog.arm()
     with pytest.raises(TimeoutError):
@@ -232,7 +232,7 @@ async def test_unkeying_is_tried_until_it_works():
         async with ptt.keyed():
             pass
     assert line.on
-    await until(lambda: not line.on and not ptt.watchdog.tripped, within=5)
+    await until(lambda: not line.on and not ptt.watchdog.tripped)
     async with ptt.keyed():
         assert line.on
 
@@ -246,10 +246,10 @@ async def test_cancelled_it_is_unkeyed():
             await asyncio.Event().wait()
 
     running = asyncio.get_running_loop().create_task(source())
-    await until(lambda: line.on, within=5)
+    await until(lambda: line.on)
     running.cancel()
     await asyncio.wait([running])
-    await until(lambda: not line.on, within=5)
+    await until(lambda: not line.on)
 
 
 async def test_rigctld_is_keyed_and_unkeyed():
@@ -276,8 +276,8 @@ async def test_the_watchdog_unkeys_rigctld():
                 await asyncio.Event().wait()
 
         running = asyncio.get_running_loop().create_task(source())
-        await until(lambda: rig.keyed, within=5)
-        await until(lambda: not rig.keyed, within=5)
+        await until(lambda: rig.keyed)
+        await until(lambda: not rig.keyed)
         running.cancel()
         await asyncio.wait([running])
 

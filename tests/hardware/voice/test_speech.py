@@ -29,7 +29,7 @@ async def test_a_text_is_rendered_ahead_and_kept(tmp_path):
     lockdown = said("Lockdown.")
     async with speech(tmp_path) as made:
         assert b"" == made.ready(lockdown, PCMU)
-        await until(lambda: made.idle, within=20)
+        await until(lambda: made.idle)
         first = {form: made.ready(lockdown, form) for form in (PCMU, G722)}
         assert "" == made.fault()
     for form, sound in first.items():
@@ -42,7 +42,7 @@ async def test_a_text_is_rendered_ahead_and_kept(tmp_path):
 
     async with speech(tmp_path, Gone(command=espeak().command)) as made:
         made.want_words([lockdown])
-        await until(lambda: made.idle, within=5)
+        await until(lambda: made.idle)
         assert first == {form: made.ready(lockdown, form) for form in (PCMU, G722)}
 
 
@@ -51,14 +51,14 @@ async def test_a_place_that_was_never_rendered_is_spelt_from_what_is(tmp_path):
     require("espeak-ng")
     async with speech(tmp_path, forms=(PCMU,)) as made:
         made.want(["B", "2", "0", "4"])
-        await until(lambda: made.idle, within=20)
+        await until(lambda: made.idle)
         place = spelt("B-204")
         assert ("B", "2", "0", "4") == place.instead
         parts = b"".join(made.ready(said(letter), PCMU) for letter in place.instead)
         assert parts == made.ready(place, PCMU)
         assert made.complete([place], PCMU)
         assert not made.complete([place, said("never heard of")], PCMU)
-        await until(lambda: made.idle, within=20)
+        await until(lambda: made.idle)
         assert b"" != made.ready(place, PCMU) != parts
 
 
@@ -67,7 +67,7 @@ async def test_tones_are_rendered_where_nobody_can_speak(tmp_path):
     async with speech(tmp_path, CommandSpeaker(command=("no-such-program",)), forms=(PCMU,)) as made:
         tones = notes((500, 0.2), (0, 0.1), (700, 0.2))
         made.want_words([said("Lockdown."), tones])
-        await until(lambda: made.ready(tones, PCMU), within=20)
+        await until(lambda: made.ready(tones, PCMU))
         assert 0.4 < seconds(made.ready(tones, PCMU)) < 0.8
         assert "not installed" in made.fault()
 
@@ -87,7 +87,7 @@ async def test_a_program_that_fails_is_a_fault(tmp_path):
     for script, says in (("raise SystemExit(3)", "ended with 3"), ("print('hello')", "not a WAV file")):
         async with speech(tmp_path, CommandSpeaker(command=(sys.executable, "-c", script))) as made:
             made.want(["A"])
-            await until(lambda made=made: made.fault(), within=20)
+            await until(lambda made=made: made.fault())
             assert says in made.fault()
             assert b"" == made.ready(said("A"), PCMU)
 
@@ -105,9 +105,9 @@ async def test_a_text_that_cannot_be_spoken_holds_up_no_other(tmp_path):
     """Not those wanted with it, not those wanted later; the fault says that something is missing."""
     async with speech(tmp_path, CommandSpeaker(command=(sys.executable, "-c", PICKY)), forms=(PCMU,)) as made:
         made.want(["bad name", "A", "B"])
-        await until(lambda: made.complete([said("A"), said("B")], PCMU), within=20)
+        await until(lambda: made.complete([said("A"), said("B")], PCMU))
         made.want_words([said("bad name"), said("C")])
-        await until(lambda: made.complete([said("C")], PCMU), within=20)
+        await until(lambda: made.complete([said("C")], PCMU))
         assert made.idle
         assert not made.complete([said("bad name")], PCMU)
         assert "not every announcement" in made.fault()
@@ -123,9 +123,9 @@ async def test_what_failed_is_tried_again(tmp_path, monkeypatch):
         tmp_path / "kept", CommandSpeaker(command=(sys.executable, "-c", script)), forms=(PCMU,)
     ) as made:
         made.want(["A"])
-        await until(made.fault, within=20)
+        await until(made.fault)
         flag.touch()
-        await until(lambda: made.complete([said("A")], PCMU), within=20)
+        await until(lambda: made.complete([said("A")], PCMU))
         assert "" == made.fault()
 
 

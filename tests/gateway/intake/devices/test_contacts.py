@@ -20,7 +20,7 @@ from hardware.drivers.modbus import Coil
 from hardware.drivers.switch import Ask
 from hardware.transports import open_transport
 from tests.gateway.intake.devices.bench import Bench, record
-from tests.peers.waiting import until
+from tests.peers.waiting import PATIENCE, until
 from tests.servers.modbus import rtu_device, tcp_device
 from tests.servers.pty import SocatCable, socat_cable
 
@@ -54,7 +54,7 @@ async def polled(bench: Bench, url: str, lines: SharedLines | None = None, **how
     run, ready = bench.room.way("hall", settings, open_transport, lines or SharedLines())
     task = asyncio.get_running_loop().create_task(run())
     try:
-        await until(lambda: task.done() or bench.room.states.of("office").heard, within=5)
+        await until(lambda: task.done() or bench.room.states.of("office").heard)
         assert ready.is_set()
         yield task
     finally:
@@ -71,7 +71,7 @@ async def troubles(bench: Bench) -> list[tuple[str, str]]:
 
 
 async def pressed(bench: Bench, count: int) -> None:
-    await until(lambda: bench.counts["device_presses"] == count, within=5)
+    await until(lambda: bench.counts["device_presses"] == count)
 
 
 async def test_an_edge_is_a_press_and_what_is_found_is_a_trouble(bench: Bench) -> None:
@@ -89,7 +89,7 @@ async def test_an_edge_is_a_press_and_what_is_found_is_a_trouble(bench: Bench) -
             await device.close_input(1, closed=False)
             await pressed(bench, 2)
             await device.close_input(2, closed=False)
-            await until(lambda: bench.room.states.of("case").tampered, within=5)
+            await until(lambda: bench.room.states.of("case").tampered)
     assert ["office", "gym"] == await alarms(bench)
     (incident,) = bench.verbs.incidents.values()
     assert incident.open
@@ -138,9 +138,9 @@ async def test_a_module_that_is_silent_is_lost_and_comes_back(bench: Bench, monk
         lost = bench.room.supervision
         async with polled(bench, f"tcp://127.0.0.1:{device.port}"):
             deaf.append(1)
-            await until(lambda: {"office", "gym", "case", "module"} == set(lost.lost), within=8)
+            await until(lambda: {"office", "gym", "case", "module"} == set(lost.lost))
             deaf.clear()
-            await until(lambda: not {"office", "gym", "case"} & set(lost.lost), within=8)
+            await until(lambda: not {"office", "gym", "case"} & set(lost.lost))
             await device.close_input(0)
             await pressed(bench, 1)
     assert 4 == len(await bench.facts(facts.DeviceLost))
@@ -166,7 +166,7 @@ async def test_one_serial_line_serves_inputs_and_relays(bench: Bench, cable) -> 
         await device.close_input(2)
         async with polled(bench, url, lines):
             relay = Coil(line=lines.modbus(url), device=1, coil=3)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 await relay.switch(Ask(on=True, request="1"), lambda _: None)
             assert await device.coil(3)
             await device.close_input(0)
@@ -190,7 +190,7 @@ async def test_a_contact_that_stays_closed_is_a_trouble(bench: Bench) -> None:
         )
         task = asyncio.get_running_loop().create_task(polls.run())
         await polls.ready.wait()
-        await until(lambda: 3 <= sum("held" in each for each in told), within=5)
+        await until(lambda: 3 <= sum("held" in each for each in told))
         task.cancel()
         await asyncio.wait([task])
     assert "found modbus-button hall/1/0" == told[0]

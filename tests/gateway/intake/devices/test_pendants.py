@@ -10,7 +10,7 @@ from hardware.codecs.inovonics import COORDINATOR, Frame, encode
 from hardware.drivers.lines import SharedLines
 from hardware.transports.memory import Cable
 from tests.gateway.intake.devices.bench import Bench, record
-from tests.peers.waiting import until
+from tests.peers.waiting import PATIENCE, until
 
 DEVICES = (
     record("pendant", "inovonics-en", "B2010203", parent="receiver"),
@@ -42,7 +42,7 @@ async def test_a_pendant_alarms_when_its_bit_rises(tmp_path) -> None:
     settings = InovonicsDeviceSettings(url="tcp://127.0.0.1:1")
     run, ready = bench.room.way("radio", settings, lambda _: cable.near, SharedLines())
     task = asyncio.get_running_loop().create_task(run())
-    await asyncio.wait_for(ready.wait(), 5)
+    await asyncio.wait_for(ready.wait(), PATIENCE)
     for octets in (
         frame(),
         frame(stat1=2),
@@ -53,7 +53,7 @@ async def test_a_pendant_alarms_when_its_bit_rises(tmp_path) -> None:
         frame(uid=1, kind=COORDINATOR, stat1=2),
     ):
         await cable.far.write(octets)
-    await until(lambda: bench.counts["trouble_error"], within=5)
+    await until(lambda: bench.counts["trouble_error"])
     task.cancel()
     await asyncio.wait([task])
     (alarm,) = await bench.facts(facts.AlarmRaised)

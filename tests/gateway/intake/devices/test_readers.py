@@ -22,7 +22,7 @@ from hardware.drivers.osdp import OSDPOutput
 from hardware.drivers.switch import Ask, Reached
 from hardware.transports import open_transport
 from tests.gateway.intake.devices.bench import Bench, record
-from tests.peers.waiting import until
+from tests.peers.waiting import PATIENCE, until
 from tests.servers.osdp import peripheral
 from tests.servers.pty import SocatCable, socat_cable
 
@@ -55,7 +55,7 @@ async def served(bench: Bench, cable: SocatCable, lines: SharedLines | None = No
     run, ready = bench.room.way("doors", settings, open_transport, lines or SharedLines())
     task = asyncio.get_running_loop().create_task(run())
     try:
-        await until(lambda: task.done() or ready.is_set(), within=5)
+        await until(lambda: task.done() or ready.is_set())
         yield task
     finally:
         task.cancel()
@@ -76,28 +76,28 @@ async def test_a_button_on_an_input_and_a_duress_code_call_for_help(bench: Bench
     counted = bench.counts
     async with served(bench, cable, lines):
         with peripheral(cable.far, 5, KEY) as device:
-            await until(lambda: bench.room.states.of("keypad").heard, within=30)
-            await until(lambda: bench.room.states.of("desk").heard, within=5)
+            await until(lambda: bench.room.states.of("keypad").heard)
+            await until(lambda: bench.room.states.of("desk").heard)
             device.say("card")
             device.say("keys 1234#")
             device.say("tamper 1")
-            await until(lambda: bench.room.states.of("keypad").tampered, within=5)
+            await until(lambda: bench.room.states.of("keypad").tampered)
             assert [] == await alarms(bench)
             device.say("inputs 0010")
-            await until(lambda: counted["device_presses"] == 1, within=5)
+            await until(lambda: counted["device_presses"] == 1)
             device.say("keys 99")
             device.say("keys 11")
-            await until(lambda: counted["device_presses"] == 2, within=5)
+            await until(lambda: counted["device_presses"] == 2)
             reached: list[Reached] = []
             door = OSDPOutput(line=lines.osdp(f"serial://{cable.near}?baud=9600"), address=5, output=1)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 while Reached.DEVICE not in reached:
                     with suppress(Unreachable):  # a busy machine opens the secure channel anew
                         await door.switch(Ask(on=True, request="1"), reached.append)
                     await asyncio.sleep(0.1)
             assert Reached.DEVICE == reached[-1]
             cable.pull()
-            await until(lambda: {"keypad", "desk"} <= set(bench.room.supervision.lost), within=5)
+            await until(lambda: {"keypad", "desk"} <= set(bench.room.supervision.lost))
     assert ["desk", "keypad"] == await alarms(bench)
     assert [("keypad", "tamper")] == await troubles(bench)
     assert [] == await bench.facts(facts.JamSuspected)
@@ -111,10 +111,10 @@ async def test_what_is_reported_when_the_channel_opens_was_found_so(bench: Bench
     async with served(bench, cable):
         with peripheral(cable.far, 5, KEY) as device:
             device.say("inputs 0010")
-            await until(lambda: bench.counts["trouble_found_active"], within=30)
+            await until(lambda: bench.counts["trouble_found_active"])
             device.say("inputs 0000")
             device.say("inputs 0010")
-            await until(lambda: bench.counts["device_presses"], within=5)
+            await until(lambda: bench.counts["device_presses"])
     assert ["desk"] == await alarms(bench)
     assert [("desk", "found active")] == await troubles(bench)
 
