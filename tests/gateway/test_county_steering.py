@@ -13,7 +13,7 @@ from gateway.county.end import COMMON
 from gateway.county.running import Answering
 from gateway.county.screen import HeardCall, Screen
 from gateway.county.steering import Steering, set_fault
-from tests.peers.waiting import PATIENCE
+from tests.peers.waiting import PATIENCE, everybody_rests
 from tests.servers.chromium import chromium
 
 
@@ -141,7 +141,7 @@ async def test_a_telecommunicator_may_answer_unasked():
     screen.show(heard(end="sip"))
     screen.show(heard(number=8))
     screen.acknowledge(8, "T9")
-    await asyncio.sleep(0.01)
+    await everybody_rests()
 
     assert ("acknowledged", "T1") == (screen.calls[7].state, screen.calls[7].by)
     assert ("T9", "new") == (screen.calls[8].by, screen.calls[9].state)

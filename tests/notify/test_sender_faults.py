@@ -89,15 +89,21 @@ async def test_r18_lockdown_leaves_at_once_whatever_routine_is_queued(options: D
             return len(channel.asked) > 3
 
         await becomes(under_way)
-        handed = len(channel.asked)
         left = await running.room.progress("ntc_001", 1)
         assert left.remaining.last is None or left.remaining.last > 100
 
         await running.is_ordered(order(2, template="staff-action", slots={"action": "lockdown"}))
 
+        async def planned() -> bool:
+            return bool(
+                await running.database.read("SELECT 1 FROM notice_delivery WHERE notice = 'ntc_002' LIMIT 1")
+            )
+
         async def begun() -> bool:
             return await running.begun("ntc_002") > 0
 
+        await becomes(planned)
+        handed = len(channel.asked)
         await becomes(begun)
         assert len(channel.asked) - handed <= 5 * pace.per_second
         await asyncio.sleep(1.0)

@@ -16,3 +16,9 @@ async def until(holds: Callable[[], object], *, within: float = PATIENCE) -> Non
     async with asyncio.timeout(within):
         while not holds():  # noqa: ASYNC110 - what is watched knows nothing of tests
             await asyncio.sleep(0.005)
+
+
+async def everybody_rests() -> None:
+    """Return once all has run that waits for nothing but its turn on this loop."""
+    for _ in range(100):
+        await asyncio.sleep(0)

@@ -25,7 +25,7 @@ from belltower.incident.verbs import Raised, Verbs
 from belltower.journal import Durability, Journal, SpoolFile
 from belltower.store import Flush, InlineDatabase, SQLiteEngine
 from belltower.store.faults import DiskFull
-from tests.peers.waiting import PATIENCE
+from tests.peers.waiting import PATIENCE, everybody_rests
 
 PRINCIPAL, OFFICER = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 PLAN = ResponsePlan(
@@ -388,7 +388,7 @@ async def test_the_end_of_a_window_is_written_down_though_the_clock_is_put_back(
     await house.start()
     house.clock.at += 1_000 * SECOND
     watching = asyncio.get_running_loop().create_task(house.verbs.watch_drill())
-    await asyncio.sleep(0.01)
+    await everybody_rests()
     watching.cancel()
     await house.verbs.record(facts.LaneStarted(lane="fence", revision="", version=""))
 

@@ -33,6 +33,7 @@ from gateway.intake.windows import Windows
 from hardware.codecs import unit as codec
 from hardware.codecs.unit import Ack, Answer, Challenge, Heartbeat, Kind, Level, Press, Tamper, UnitFrame
 from hardware.unit_record import Bearer, UnitRecord
+from tests.peers.waiting import PATIENCE, everybody_rests
 
 TAG = codec.site_tag("lincoln")
 KEY = codec.derive_key(b"secret", "lincoln", 7)
@@ -151,7 +152,7 @@ class Bench:
         future = self.intake.receive(data, self.wire, **how)
         if future is not None:
             await future
-        await asyncio.sleep(0.01)
+        await everybody_rests()
 
     async def alarms(self) -> list[facts.AlarmRaised]:
         entries = await self.journal.read(after=0, limit=1000)
@@ -255,7 +256,9 @@ async def test_an_unanswered_challenge_is_shown_as_suspect(bench: Bench, monkeyp
     monkeypatch.setattr("gateway.intake.suspects.ANSWER_WITHIN", 0.02)
     await bench.receive(frame(Heartbeat(battery=90), counter=500))
     await bench.receive(frame(PRESS, counter=3))
-    await asyncio.sleep(0.1)
+    async with asyncio.timeout(PATIENCE):
+        while not await bench.written(facts.SignalSuspect):  # noqa: ASYNC110 - a journal of its own loop
+            await asyncio.sleep(0.005)
 
     assert [] == await bench.alarms()
     assert ["u7"] == [fact.unit for fact in await bench.written(facts.SignalSuspect)]
@@ -342,12 +345,12 @@ async def test_units_hear_how_far_their_press_has_come(bench: Bench) -> None:
             level=facts.ReceiptLevel.SYSTEM,
         )
     )
-    await asyncio.sleep(0.02)
+    await everybody_rests()
     first = bench.wire.said()
     await bench.verbs.record(
         facts.TelecommunicatorAcknowledged(call=call.call, incident=call.incident, link="county", by="4")
     )
-    await asyncio.sleep(0.02)
+    await everybody_rests()
     task.cancel()
 
     assert [Ack(epoch=1, counter=1, level=Level.PSAP)] == first
@@ -406,7 +409,7 @@ async def test_every_flipped_bit_is_refused(bench: Bench) -> None:
         bad = bytearray(good)
         bad[bit // 8] ^= 1 << bit % 8
         bench.intake.receive(bytes(bad), bench.wire)
-    await asyncio.sleep(0.01)
+    await everybody_rests()
 
     assert [] == await bench.alarms()
     assert [] == bench.wire.sent

@@ -131,7 +131,7 @@ async def test_each_fault(name):
         expected = EXPECTED[name]
         if expected is not None:
             await asyncio.sleep(0.05)
-            for _ in range(50):
+            for _ in range(500):
                 if at.of(expected):
                     break
                 await at.link.send(frame)
@@ -143,7 +143,7 @@ async def test_each_fault(name):
         if name in {"half-open", "cut", "deaf-after", "busy", "negative"}:
             assert not at.screen.calls
         at.end.fault = None
-        for _ in range(50):
+        for _ in range(500):
             if at.of(Receipt):
                 break
             await at.link.send(frame)

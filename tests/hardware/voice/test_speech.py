@@ -77,7 +77,7 @@ async def test_without_a_program_the_fault_is_clear_and_nothing_is_pretended(tmp
     missing = CommandSpeaker(command=("no-such-program",))
     async with speech(tmp_path, missing) as made:
         made.want(LETTERS)
-        await asyncio.sleep(0.05)
+        await until(made.fault)
         assert b"" == made.ready(spelt("B 204"), PCMU)
         assert "no-such-program is not installed" in made.fault()
 
