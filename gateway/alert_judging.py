@@ -8,9 +8,9 @@ from msgspec import Struct
 
 from belltower.clock import SECOND, Instant
 from belltower.incident.facts import AlertSeen
-from gateway.alert_settings import AlertFeedSettings
 from gateway.psap.cap import Alert, Info, MessageType, Named, Status
 from gateway.psap.cap.atom import IndexEntry
+from gateway.settings.alerts import AlertFeedSettings
 
 STANDS = 86_400 * SECOND
 """How long an alert counts that does not say when it expires."""

@@ -29,9 +29,9 @@ from belltower.store import Transaction
 from belltower.tasks import Crew
 from gateway import alert_store
 from gateway.alert_judging import Key, Sighting, in_area, key, of_alert, of_entry
-from gateway.alert_settings import AlertFeedSettings
 from gateway.psap.cap import parse
 from gateway.psap.cap.atom import IndexEntry, is_index, read_index
+from gateway.settings.alerts import AlertFeedSettings
 from gateway.web.desk import AlertsNearby
 from hardware.transports.addresses import Addresses
 

@@ -22,11 +22,11 @@ from belltower.journal import Journal, SpoolFile
 from belltower.store import open_database
 from belltower.tasks import Crew
 from gateway import alert_store
-from gateway.alert_settings import AlertFeedSettings
 from gateway.alert_watch import LIMIT, LONGEST, AlertWatch
 from gateway.alert_watch import PATIENCE as FETCH_PATIENCE
 from gateway.psap.cap import Alert, MessageType, Named, Reference, Status, Time, build
 from gateway.psap.cap.atom import write_index
+from gateway.settings.alerts import AlertFeedSettings
 from hardware.transports.addresses import Addresses
 from tests.gateway.psap.cap_shapes import AT, plain, plain_area, plain_info
 from tests.peers.waiting import PATIENCE
