@@ -29,7 +29,7 @@ from belltower.clock import SystemClock
 from belltower.errors import BelltowerError, SettingsError
 from belltower.ids import Ids
 from gateway import site_package
-from gateway.carrier_records import ACCOUNT, TOKEN
+from gateway.carrier.records import ACCOUNT, TOKEN
 from gateway.control import ControlClient
 from gateway.county.keys import write_key
 from gateway.process import TIED

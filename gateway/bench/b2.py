@@ -21,7 +21,7 @@ from gateway.bench import b1, rig
 from gateway.bench.figure import Figure
 from gateway.bench.rig import Plan
 from gateway.bench.wires import Line, Presser, Watch
-from gateway.carrier_records import TOKEN
+from gateway.carrier.records import TOKEN
 from hardware.codecs.unit import Kind
 
 ROUNDS = 7

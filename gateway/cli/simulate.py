@@ -337,8 +337,8 @@ def carrier(port: int, smtp_port: int, latency: str, seed: int) -> None:
     GET /mailboxes show what arrived; POST /phones/NUMBER/reply and /press answer; POST /fault asks for faults.
     """
     from belltower.values import duration
-    from gateway.carrier import run_carrier
-    from gateway.carrier_records import CarrierOptions
+    from gateway.carrier.carrier import run_carrier
+    from gateway.carrier.records import CarrierOptions
     from gateway.process import tied
 
     try:

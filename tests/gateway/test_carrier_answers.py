@@ -10,8 +10,8 @@ from aiohttp import web
 
 from belltower.clock import SystemClock
 from belltower.values import Secret
-from gateway.carrier_answers import replies_to
-from gateway.carrier_records import ACCOUNT, APPLICATION, TOKEN
+from gateway.carrier.answers import replies_to
+from gateway.carrier.records import ACCOUNT, APPLICATION, TOKEN
 from notify.channels.channel import Message, Refused, Settled
 from notify.channels.inbox import TwilioInbox
 from notify.channels.reports import PATH

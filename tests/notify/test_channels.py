@@ -11,7 +11,7 @@ from belltower.clock import SECOND, Instant, SystemClock
 from belltower.errors import NotAsked, NotFound, SettingsError, StoreError, Unreachable
 from belltower.ids import DeliveryId, IncidentId, NoticeId
 from belltower.values import Secret
-from gateway.carrier_records import ACCOUNT, APPLICATION, TOKEN
+from gateway.carrier.records import ACCOUNT, APPLICATION, TOKEN
 from notify.channels.apprise_chat import AppriseChat
 from notify.channels.channel import Channel, Later, Message, Refused, Settled, Uncertain
 from notify.channels.console import Board, ConsoleChannel

@@ -16,7 +16,7 @@ from belltower.errors import Malformed, NotVerified, SettingsError
 from belltower.ids import DeliveryId, NoticeId, PersonId
 from belltower.people.person import Contact, ContactKind, Person
 from belltower.values import Secret
-from gateway.carrier_records import ACCOUNT, APPLICATION, TOKEN
+from gateway.carrier.records import ACCOUNT, APPLICATION, TOKEN
 from gateway.settings import load
 from notify.channels.channel import Later, Message, Refused, Settled, Uncertain
 from notify.channels.console import Board

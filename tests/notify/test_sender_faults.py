@@ -13,7 +13,7 @@ from belltower.errors import StoreError
 from belltower.incident.facts import DeliverySettled
 from belltower.store import SQLValue
 from belltower.values import Secret
-from gateway.carrier_records import ACCOUNT, TOKEN
+from gateway.carrier.records import ACCOUNT, TOKEN
 from notify.channels.channel import Later, Message, Settled
 from notify.channels.smtp import SMTPChannel
 from notify.channels.twilio_sms import TwilioSMS

@@ -18,7 +18,7 @@ import pytest
 from belltower.clock import SECOND, SystemClock
 from belltower.ids import DeliveryId, NoticeId
 from belltower.values import Secret
-from gateway.carrier_records import ACCOUNT, TOKEN
+from gateway.carrier.records import ACCOUNT, TOKEN
 from notify.channels.channel import Message, Settled
 from notify.channels.twilio_api import PAGE
 from notify.channels.twilio_sms import TwilioSMS

@@ -9,7 +9,7 @@ import pytest
 
 from belltower.clock import SECOND, Instant
 from belltower.values import Secret
-from gateway.carrier_records import ACCOUNT, TOKEN
+from gateway.carrier.records import ACCOUNT, TOKEN
 from notify.channels.channel import Message, Settled
 from notify.channels.twilio_sms import TwilioSMS
 from notify.channels.twilio_voice import TwilioVoice

@@ -12,7 +12,7 @@ from belltower.errors import Malformed, NotVerified
 from belltower.ids import DeliveryId, NoticeId, PersonId
 from belltower.people.person import Contact, ContactKind, Person
 from belltower.values import Secret
-from gateway.carrier_records import ACCOUNT, TOKEN
+from gateway.carrier.records import ACCOUNT, TOKEN
 from notify.channels.channel import Message, Refused, Settled, Uncertain
 from notify.channels.console import Board
 from notify.channels.spoken import key_report, spoken

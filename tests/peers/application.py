@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from belltower.values import Secret
-from gateway.carrier_records import APPLICATION, TOKEN
+from gateway.carrier.records import APPLICATION, TOKEN
 
 
 @cache

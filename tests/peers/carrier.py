@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Sized
 from contextlib import asynccontextmanager
 
 from belltower.tasks import Crew
-from gateway.carrier import Carrier
-from gateway.carrier_records import CarrierOptions, Faults, PhoneCall
+from gateway.carrier.carrier import Carrier
+from gateway.carrier.records import CarrierOptions, Faults, PhoneCall
 from tests.invariants import Taken
 from tests.peers.waiting import PATIENCE
 

@@ -31,7 +31,7 @@ from belltower.store import open_database
 from belltower.tasks import Crew
 from belltower.values import Secret
 from floorplans.place import Place
-from gateway.carrier_records import ACCOUNT, TOKEN
+from gateway.carrier.records import ACCOUNT, TOKEN
 from notify import words
 from notify.audience import AudienceRule
 from notify.channels.console import Board, ConsoleChannel

@@ -200,7 +200,7 @@ kind = "console"
     def configure(self) -> None:
         """Write the settings file."""
         token = self.folder / "carrier.token"
-        from gateway.carrier_records import TOKEN
+        from gateway.carrier.records import TOKEN
 
         token.write_text(TOKEN)
         token.chmod(0o600)

@@ -12,7 +12,7 @@ import aiohttp
 from twilio.request_validator import RequestValidator
 
 from belltower.incident.facts import Mode
-from gateway.carrier_records import TOKEN
+from gateway.carrier.records import TOKEN
 from tests.stories.house import House
 
 Fields = str | Sequence[str]

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -19,11 +19,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from belltower.clock import SECOND, Clock, aware
-from gateway.carrier_calls import Exchange
-from gateway.carrier_records import CarrierOptions, Faults, PhoneCall, Posting, Text
-
-Trouble = Callable[[web.Request, Callable[[], object]], Awaitable[web.StreamResponse | None]]
-"""Waits and goes wrong as was asked for; None where nothing was. Takes what was asked all the same, where that was."""
+from gateway.carrier.calls import Exchange
+from gateway.carrier.faults import Trouble
+from gateway.carrier.records import CarrierOptions, PhoneCall, Posting, Text
+from gateway.carrier.texts import TextCentre
 
 # The simulated exchange's words -> those of this API.
 _STATUSES = {"in-progress": "answered", "no-answer": "unanswered", "queued": "started"}
@@ -36,17 +35,15 @@ class VonageEnd:
         self,
         *,
         options: CarrierOptions,
-        faults: Callable[[], Faults],
         trouble: Trouble,
-        take: Callable[[Text], None],
+        centre: TextCentre,
         exchange: Exchange,
         put: Callable[[Posting], None],
         clock: Clock,
     ) -> None:
         self._options = options
-        self._faults = faults
         self._trouble = trouble
-        self._take = take
+        self._centre = centre
         self._exchange = exchange
         self._put = put
         self._clock = clock
@@ -82,10 +79,10 @@ class VonageEnd:
             validity=asked.get("ttl", 0),
             carrier="vonage",
         )
-        wrong = await self._trouble(request, lambda: self._take(text))
+        wrong = await self._trouble.meet(request, lambda: self._centre.take(text), _as_asked)
         if wrong is not None:
             return wrong
-        self._take(text)
+        self._centre.take(text)
         return web.json_response({"message_uuid": text.sid}, status=202)
 
     async def _call(self, request: web.Request) -> web.StreamResponse:
@@ -98,7 +95,7 @@ class VonageEnd:
             return _bad("ncco", "to", "from")
         if not _is_number(call.to[1:]):
             return _bad("to")
-        wrong = await self._trouble(request, lambda: self._exchange.ring(call))
+        wrong = await self._trouble.meet(request, lambda: self._exchange.ring(call), _as_asked)
         if wrong is not None:
             return wrong
         self._exchange.ring(call)
@@ -222,7 +219,7 @@ class VonageEnd:
 
     def _tell(self, url: str, report: dict[str, Any], call: PhoneCall | None = None) -> None:
         body = json.dumps(report).encode()
-        secret = self._options.token[:: -1 if self._faults().forged else 1]
+        secret = self._options.token[:: -1 if self._trouble.faults.forged else 1]
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.signed(body, secret)}"}
         self._put(Posting(url=url, body=body, headers=headers, call=call))
 
@@ -257,6 +254,12 @@ def problem(status: int, title: str, **more: object) -> web.Response:
         },
         status=status,
     )
+
+
+def _as_asked(status: int, _code: int, title: str, headers: dict[str, str] | None) -> web.Response:
+    answer = problem(status, title)
+    answer.headers.update(headers or {})
+    return answer
 
 
 def _bad(*names: str) -> web.Response:

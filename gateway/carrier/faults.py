@@ -9,7 +9,7 @@ from random import Random
 
 from aiohttp import web
 
-from gateway.carrier_records import CarrierOptions, Faults
+from gateway.carrier.records import CarrierOptions, Faults
 
 Problem = Callable[[int, int, str, dict[str, str] | None], web.Response]
 """An error of one of the APIs: HTTP status, the provider's code, its words, more header fields."""
@@ -22,6 +22,9 @@ class Trouble:
         self._options = options
         self._random = random
         self.faults = Faults()
+        """What goes wrong now."""
+        self.requests = 0
+        """How many were met."""
         self._left = -1
 
     def ask(self, faults: Faults) -> None:
@@ -33,6 +36,7 @@ class Trouble:
         self, request: web.Request, take: Callable[[], object], problem: Problem
     ) -> web.StreamResponse | None:
         """Wait, and go wrong, as was asked for; None where nothing was. May `take` all the same."""
+        self.requests += 1
         faults = self.faults
         if self._options.latency or faults.slow:
             await asyncio.sleep(self._options.latency + faults.slow)

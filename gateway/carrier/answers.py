@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from gateway.carrier_records import CarrierOptions, PhoneCall, Text
+from gateway.carrier.records import CarrierOptions, PhoneCall, Text
 from notify.channels.inbox import PATH as REPLIES
 from notify.channels.reports import PATH as REPORTS
 
