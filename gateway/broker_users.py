@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from belltower.errors import SettingsError
 from gateway.intake.devices.topics import ANSWERS, covers, filter_of
-from gateway.site_devices import SiteDevices
+from gateway.site_package.devices import SiteDevices
 from hardware.device_record import DeviceRecord
 from hardware.profiles import ordering
 from hardware.profiles.compiled import Profile

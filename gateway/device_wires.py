@@ -38,7 +38,7 @@ from gateway.intake.devices.troubles import Troubles
 from gateway.intake.devices.walk_test import WalkTest
 from gateway.intake.takeovers import Takeovers
 from gateway.settings import Settings
-from gateway.site_devices import SiteDevices
+from gateway.site_package.devices import SiteDevices
 from gateway.switch_wires import reply_of
 from gateway.tls import client_context, server_context
 from hardware.codecs.inovonics import Frame, encode

@@ -16,7 +16,7 @@ from belltower.people.vault import Vault, read_ring
 from belltower.store import Database, Transaction
 from gateway.beside import desk_database
 from gateway.settings import Settings
-from gateway.site_roles import roles_in
+from gateway.site_package.roles import roles_in
 from gateway.web import store
 from gateway.web.grants import Grants
 from gateway.web.sign_in import INVITATION

@@ -19,7 +19,7 @@ from gateway.intake.devices.topics import ANSWERS
 from gateway.outputs.rules import Does, DrillVariant, Rule
 from gateway.outputs.switch_settings import LONGEST_WITHIN, DeviceSettings, SwitchSettings
 from gateway.settings import Settings
-from gateway.site_devices import SiteDevices
+from gateway.site_package.devices import SiteDevices
 from hardware.drivers.device_switch import DeviceLine, DeviceSwitch, Told
 from hardware.drivers.switch import Ask, Switch, Switches, Unusable
 from hardware.profiles import ordering

@@ -96,7 +96,7 @@ def command(config: Path, site: Path | None, *, without_secrets: bool, as_json: 
 
 
 def _summary(settings: Settings, package: SitePackage) -> dict[str, str]:
-    from gateway.site_wording import languages
+    from gateway.site_package.wording import languages
 
     alarm = settings.alarm
     listener = alarm.mqtt_listener
@@ -247,7 +247,7 @@ def _own_schools(settings: Settings, package: SitePackage) -> str:
 
 
 def _remarks(settings: Settings, package: SitePackage, *, without_secrets: bool) -> list[str]:
-    from gateway.site_wording import void_approvals
+    from gateway.site_package.wording import void_approvals
     from hardware.unit_record import Bearer
 
     remarks = []

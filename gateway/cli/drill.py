@@ -57,7 +57,7 @@ def new(file: Path, person: str, *, as_json: bool) -> None:
 
     The person keeps the file, not the campus machine: with two such files anybody opens a drill.
     """
-    from gateway.site_drills import new_private_key, public_text
+    from gateway.site_package.drills import new_private_key, public_text
 
     public = public_text(new_private_key(file).public_key())
     if as_json:
@@ -315,7 +315,7 @@ def _told(agreed: DrillAuthorisation) -> str:
 
 def _signer(package: SitePackage, file: Path) -> tuple[str, Ed25519PrivateKey]:
     """The authoriser whose key lies in the file."""
-    from gateway.site_drills import private_key
+    from gateway.site_package.drills import private_key
 
     mine = private_key(file)
     public = mine.public_key().public_bytes_raw()

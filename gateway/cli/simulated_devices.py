@@ -17,7 +17,7 @@ from gateway import site_package
 from gateway.cli.device_ways import opened
 from gateway.cli.output import emit
 from gateway.settings import Settings
-from gateway.site_devices import SiteDevices
+from gateway.site_package.devices import SiteDevices
 from hardware.profiles.compiled import Profile
 from hardware.profiles.loading import SHIPPED, load_all
 from hardware.profiles.signal import SignalKind

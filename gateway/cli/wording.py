@@ -280,7 +280,7 @@ def _texts(site: Path | None, *, unapproved: bool = False) -> WordingSet:
 
         return words.default(linted=True)
     from gateway.site_package import load
-    from gateway.site_wording import load_wording
+    from gateway.site_package.wording import load_wording
 
     return load_wording(site) if unapproved else load(site).wording
 

@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from belltower.errors import SettingsError
 from belltower.ids import PersonId, PlaceId, UnitId
 from belltower.people.grant import SHIPPED, Right, Role
-from gateway.site_drills import public_text
 from gateway.site_package import load, revision
-from gateway.site_roles import roles_in
+from gateway.site_package.drills import public_text
+from gateway.site_package.roles import roles_in
 from hardware.unit_record import Bearer, UnitRecord
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "site"

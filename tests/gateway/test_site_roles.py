@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from belltower.errors import SettingsError
-from gateway.site_roles import FILE, roles_in
+from gateway.site_package.roles import FILE, roles_in
 
 
 @pytest.mark.parametrize("text", ["[[role]]\nname = 'x'\n", "[office]\nrights = [3]\n"])

@@ -10,7 +10,7 @@ import pytest
 from belltower.errors import SettingsError
 from gateway.broker_config import BrokerPlan, render_acl
 from gateway.broker_users import broker_users, shared_names
-from gateway.site_devices import SiteDevices, renamed
+from gateway.site_package.devices import SiteDevices, renamed
 from hardware.codecs.mqtt_packets import ConnAck, PingReq, PingResp, PubAck, Publish, SubAck, Subscribe
 from hardware.device_record import DeviceRecord
 from hardware.profiles.loading import SHIPPED, load_all

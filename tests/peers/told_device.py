@@ -5,7 +5,7 @@ import base64
 import json
 
 from belltower.errors import Unreachable
-from gateway.site_devices import SiteDevices
+from gateway.site_package.devices import SiteDevices
 from hardware.device_record import DeviceRecord
 from hardware.drivers import Received
 from hardware.profiles.loading import SHIPPED, load_all

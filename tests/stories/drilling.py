@@ -8,7 +8,7 @@ from belltower.clock import SECOND, Instant, SystemClock
 from belltower.incident import drill
 from belltower.incident.drill import DrillAuthorisation
 from belltower.incident.facts import Action
-from gateway.site_drills import new_private_key, public_text
+from gateway.site_package.drills import new_private_key, public_text
 from tests.stories import harm
 from tests.stories.house import House
 

@@ -149,7 +149,7 @@ def main() -> None:
     sys.modules["tests"] = package
     for module in ("gateway.alarm_lane", "tests.peers.desk", "hardware.transports.serial"):
         importlib.import_module(module)
-    sys.modules["gateway.site_wording"]._shipped()
+    sys.modules["gateway.site_package.wording"]._shipped()
     gc.freeze()
 
     ctypes.CDLL(None).prctl(_DIES_WITH_PARENT, signal.SIGKILL)

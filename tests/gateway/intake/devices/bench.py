@@ -24,7 +24,7 @@ from belltower.store import InlineDatabase, SQLiteEngine
 from floorplans import Place
 from gateway.device_wires import DeviceRoom
 from gateway.intake.devices.receiving import Way
-from gateway.site_devices import SiteDevices
+from gateway.site_package.devices import SiteDevices
 from hardware.device_record import DeviceRecord
 from hardware.drivers import Received
 from hardware.profiles.loading import SHIPPED, load_all

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from pathlib import Path
-from re import compile as pattern
 
 from msgspec import Struct
 
@@ -13,6 +12,7 @@ from belltower.errors import SettingsError
 from belltower.ids import PlaceId
 from belltower.values import Reader
 from floorplans.place import Place, spoken
+from gateway.site_package.checks import NUMBER
 from notify import words
 from notify.wording import (
     SAMPLE_URL,
@@ -26,8 +26,6 @@ from notify.wording import (
     unapproved_source,
     void,
 )
-
-_NUMBER = pattern(r"\+[1-9][0-9]{6,14}")
 
 
 class Wants(Struct, frozen=True, kw_only=True):
@@ -79,7 +77,7 @@ def judge(
     places: Mapping[PlaceId, Place],
 ) -> list[str]:
     """What is wrong with the texts once this school's names stand in them; `reader` hears of faults in `wants`."""
-    if wants.phone and not _NUMBER.fullmatch(wants.phone):
+    if wants.phone and not NUMBER.fullmatch(wants.phone):
         reader.fault("wording.phone", "write the number that families call as +15550100123")
     for at, domain in enumerate(wants.domains, start=1):
         if fault := address_fault(domain, ()):

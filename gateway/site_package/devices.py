@@ -6,7 +6,6 @@ every fault of it named; so does a device whose profile, place or parent is not 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -16,11 +15,11 @@ from msgspec import Struct
 from belltower.errors import SettingsError
 from belltower.ids import PlaceId
 from belltower.values import Reader, Seconds
+from gateway.site_package.checks import ID, check_id, check_place, check_unique, numbered, take_file
 from hardware.device_record import DeviceRecord
 from hardware.profiles.compiled import Profile
 from hardware.profiles.loading import SHIPPED, load, load_all
 
-_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _LONGEST_ADDRESS = 256
 _LEAST_HEARTBEAT = 5.0
 
@@ -64,8 +63,7 @@ def load_devices(
 ) -> tuple[SiteDevices, list[str]]:
     """The devices of the package in `folder`; faults of profiles are returned, all others noted in `reader`."""
     profiles, own, faults = _profiles(folder)
-    tables = reader.load()
-    taken = None if reader.faults else reader.take(_Devices, tables, "")
+    taken = take_file(reader, _Devices)
     if taken is None:
         return SiteDevices(profiles=profiles, own=own), faults
     made = _variants(taken.variant, reader, profiles)
@@ -115,9 +113,9 @@ def _variants(
     variants: Iterable[_Variant], reader: Reader, profiles: Mapping[str, Profile]
 ) -> dict[str, Profile]:
     made: dict[str, Profile] = {}
-    for at, variant in _numbered("variant", variants):
+    for at, variant in numbered("variant", variants):
         base = profiles.get(variant.profile)
-        if not _ID.fullmatch(variant.id) or variant.id in profiles or variant.id in made:
+        if not ID.fullmatch(variant.id) or variant.id in profiles or variant.id in made:
             reader.fault(
                 f"{at}.id", f'"{variant.id[:60]}" is no id of its own; use small letters, digits, hyphens'
             )
@@ -156,16 +154,11 @@ def _check(
     sure: bool,
 ) -> None:
     names = {each.id for each in devices}
-    ids: dict[str, int] = {}
+    check_unique(reader, "device", [each.id for each in devices], "id")
     addresses: dict[tuple[str, str], int] = {}
     for number, each in enumerate(devices, start=1):
         at = f"device[{number}]"
-        if not _ID.fullmatch(each.id):
-            reader.fault(
-                f"{at}.id", f'"{each.id[:60]}" is no id; use 1 to 40 small letters, digits and hyphens'
-            )
-        if (first := ids.setdefault(each.id, number)) != number:
-            reader.fault(f"{at}.id", f'its id "{each.id}" is that of device[{first}] too')
+        check_id(reader, f"{at}.id", each.id)
         profile = profiles.get(each.profile)
         if profile is None and sure:
             reader.fault(f"{at}.profile", _unknown(each.profile, profiles))
@@ -179,8 +172,7 @@ def _check(
             reader.fault(f"{at}.bearer", _unknown(each.bearer, profiles))
         elif each.bearer and sure and bearer is not None and bearer.bearer is None:
             reader.fault(f"{at}.bearer", f'"{each.bearer}" carries no other devices; leave it out')
-        if each.place is not None and places is not None and each.place not in places:
-            reader.fault(f"{at}.place", f'site.toml has no place "{each.place}"')
+        check_place(reader, f"{at}.place", each.place, places)
         if each.heartbeat and each.heartbeat < _LEAST_HEARTBEAT:
             reader.fault(f"{at}.heartbeat", f'shorter than {_LEAST_HEARTBEAT:g} s; write "30s" for instance')
         if each.parent and each.parent not in names:
@@ -205,7 +197,3 @@ def _unknown(name: str, profiles: Mapping[str, Profile]) -> str:
     near = get_close_matches(name, profiles, n=1)
     mend = f'did you mean "{near[0]}"?' if near else "belltower profile check lists what there is"
     return f'there is no profile "{name}"; {mend}'
-
-
-def _numbered(table: str, records: Iterable[_Variant]) -> list[tuple[str, _Variant]]:
-    return [(f"{table}[{number}]", record) for number, record in enumerate(records, start=1)]

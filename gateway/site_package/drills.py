@@ -30,6 +30,7 @@ from belltower.errors import SettingsError
 from belltower.ids import PersonId
 from belltower.people import Person
 from belltower.values import Reader
+from gateway.site_package.checks import numbered, take_file
 
 _OCTETS = 32
 _LARGEST = 10_000
@@ -46,14 +47,13 @@ class _Drills(Struct, frozen=True, kw_only=True):
 
 def load_authorisers(reader: Reader, staff: Mapping[PersonId, Person] | None) -> dict[str, Ed25519PublicKey]:
     """The authorisers' public keys by person; faults go to the reader. `staff` None: who is there is not known."""
-    tables = reader.load()
-    drills = None if reader.faults else reader.take(_Drills, tables, "")
+    drills = take_file(reader, _Drills)
     if drills is None:
         return {}
     keys: dict[str, Ed25519PublicKey] = {}
     holders: dict[bytes, PersonId] = {}
-    for number, authoriser in enumerate(drills.authoriser, start=1):
-        at, person = f"authoriser[{number}]", authoriser.person
+    for at, authoriser in numbered("authoriser", drills.authoriser):
+        person = authoriser.person
         if staff is not None and person not in staff:
             reader.fault(f"{at}.person", f'people.toml has no person "{person}"')
         if person in keys:
