@@ -1,7 +1,7 @@
 """The live page: what the desk lane shows to people, and the buttons they press.
 
     desk.py       what the page needs of its desk: a Protocol, and the records that cross it
-    story.py      pure: the facts of one incident become steps, each with its seconds and its stage
+    story/        pure: the facts of one incident become steps, each with its seconds and its stage
     headline.py   pure: the one big line at the top
     responders.py pure: the calm line below it, what the PSAP's system says of responders
     view.py       pure: what the templates are given

@@ -119,6 +119,12 @@ class CallView(Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def corrected(self) -> PlaceId | None:
+        """Where help is needed instead of `place`, as the latest correction says; None: it was not corrected."""
+        corrections = [n for n, update in self.updates.items() if update.kind is UpdateKind.PLACE]
+        return self.updates[max(corrections)].place if corrections else None
+
+    @property
     def received(self) -> LinkName | None:
         """The link on which the PSAP's own system confirmed the call, if any did."""
         for name, link in self.links.items():
