@@ -11,8 +11,8 @@ BIN := .venv/bin
 SYSTEM := gammu kamailio kamailio-tls-modules sip-tester mosquitto mosquitto-clients direwolf libhamlib-utils espeak-ng ffmpeg baresip-core socat chromium fonts-dejavu-core postgresql gcc libc6-dev
 # What `make test` tries of the 200 simulated days and of the 20 seeds at each point of death; `make soak` tries all.
 SOME := SIM_SEEDS=40 BELLTOWER_KILL_SEEDS=3
-# Files or options for pytest: make test TESTS=tests/gateway. The long ones first, so that none is left over for the end.
-TESTS := tests/stories tests/sim tests
+# Files or options for pytest: make test TESTS=tests/gateway. Whole files go to whoever is free, the long ones first.
+TESTS := tests/sim tests/stories tests/gateway tests
 # pytest exits with 5 when none of the tests asked for bears the mark.
 NONE = [ $$? -eq 5 ]
 
@@ -47,7 +47,7 @@ collected: setup
 test: setup
 	@tools/system-packages $(SYSTEM)
 	@$(MAKE) --no-print-directory -j 2 gates collected
-	$(SOME) $(BIN)/python -m pytest -n 3 --dist worksteal -m "not soak" $(TESTS)
+	$(SOME) $(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder -m "not soak" $(TESTS)
 
 test-peers: setup
 	$(BIN)/python -m pytest -m peers tests/notify
