@@ -17,6 +17,7 @@ from belltower.store import Database, Priority, Transaction
 from notify.audience import AudienceRule, concerned
 from notify.delivery import LEFT, TOO_LATE, State
 from notify.order_store import KeptOrder, order_of
+from notify.sealing import seal_notice
 from notify.site import NoticeSite
 from notify.store import DeliveryTables
 from notify.tally import Tally
@@ -156,6 +157,7 @@ class Held:
         self._bell()
 
     async def _held(self, notice: NoticeId, revision: int) -> AsyncIterator[list[DeliveryId]]:
+        await seal_notice(self._database, self._tables.addresses, notice)
         channel = address = ""
         while rows := await self._database.read(
             _ROWS,

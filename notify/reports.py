@@ -15,6 +15,7 @@ from notify.addresses import Addresses
 from notify.codes import masked
 from notify.delivery import State
 from notify.meant import Meant, kept
+from notify.sealing import seal_notice
 from notify.standing import Counts, Row, Standing
 from notify.store import Words
 
@@ -96,7 +97,10 @@ class Line(Struct, frozen=True, kw_only=True):
 
 
 class Reports:
-    """Reads only. Raises `StoreError` wherever it cannot."""
+    """Reads only, and waits until nothing of a notice stands in clear any more: pages go by what is sealed meanwhile.
+
+    Raises `StoreError` wherever it cannot.
+    """
 
     def __init__(self, *, database: Database, addresses: Addresses) -> None:
         self._database = database
@@ -126,6 +130,7 @@ class Reports:
             yield [_line(row, self._addresses.open(row[0], row[4])) for row in rows]
 
     async def _pages(self, sql: str, listed: Listed) -> AsyncIterator[list[tuple[Any, ...]]]:
+        await seal_notice(self._database, self._addresses, listed.notice)
         channel = address = ""
         while rows := await self._database.read(
             sql,
@@ -144,6 +149,7 @@ class Reports:
         self, listed: Listed, channel: str
     ) -> AsyncIterator[list[tuple[DeliveryId, str, str, Instant]]]:
         """Of what providers took and no more is known: the delivery, their id of it, which of them, and since when."""
+        await seal_notice(self._database, self._addresses, listed.notice)
         address = ""
         while rows := await self._database.read(
             _TAKEN,

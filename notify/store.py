@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from belltower.clock import Instant
+from belltower.ids import DeliveryId
 from notify import meant, order_store
 from notify.counting_store import COUNTED, COUNTED_AT_ONCE, Counting
+from notify.delivery import Delivery
 from notify.delivery_rows import STEPS, Ordered, Words
 from notify.leasing_store import Leased, Leasing, Waiting
 from notify.planning_store import ADD_DELIVERY, ADD_PERSON, Attempted, Planning
-from notify.sealing import owed, seal_first, seal_rest
+from notify.sealing import owed, seal_first, seal_notice, seal_rest
 from notify.settling_store import Settling
 
 __all__ = [
@@ -43,6 +46,14 @@ class DeliveryTables(Planning, Leasing, Settling, Counting):
         await self._database.migrate(order_store.STEPS)
         await self._database.migrate(meant.STEPS)
         await seal_first(self._database, self.addresses, since=since)
+
+    async def of(self, ids: Sequence[DeliveryId]) -> dict[DeliveryId, Delivery]:
+        """The deliveries with these ids, as far as there are any; what stands in clear is sealed first."""
+        found = await super().of(ids)
+        unread = {one.notice for one in found.values() if not one.address}
+        for notice in unread:
+            await seal_notice(self._database, self.addresses, notice)
+        return await super().of(ids) if unread else found
 
     async def owes_sealing(self) -> bool:
         """Whether `seal_rest` has anything to do."""

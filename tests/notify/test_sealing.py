@@ -17,9 +17,10 @@ from belltower.store import Database, open_database
 from notify.addresses import UNREADABLE, Addresses, same
 from notify.channels.channel import Later, Uncertain
 from notify.channels.inbox import Incoming
-from notify.delivery import Delivery
+from notify.delivery import Delivery, Evidence, State
 from notify.provider import Provider
 from notify.reply_tables import ReplyTables
+from notify.reports import Reports
 from notify.sealing import owed, seal_clear, seal_rest
 from notify.standing import prefix
 from notify.store import STEPS, DeliveryTables
@@ -273,6 +274,33 @@ async def test_what_is_still_worked_with_is_sealed_first_and_the_rest_is_found_i
     assert answered is not None
     assert "dlv_00003" == answered.delivery
     assert {"Mailbox1@home.example", "+14086660003", "Mailbox5@home.example"} == gone_to
+
+
+async def test_an_export_and_a_late_report_miss_nothing_that_is_not_sealed_yet(tmp_path: Path) -> None:
+    """Both wait for the rows of their notice: every line has its address, and who told a carrier to stop is stopped."""
+    options = DeskOptions(database=str(tmp_path / "desk.db"), people=1, kinds=("sms",))
+    database = await older(f"sqlite://{options.database}", 2_400)
+    async with database.begin() as tx:
+        tx.add("UPDATE notice_delivery SET state = 'accepted', attempts = 1, provider_id = id")
+        for notice in ("ntc_0", "ntc_1"):
+            tx.add(
+                "INSERT INTO notice (notice, revision, incident, template, place, mode, urgency, ordered_at)"
+                " VALUES (:notice, 1, '', 'staff-notice', '', 'actual', 0, 1)",
+                notice=notice,
+            )
+    await database.close()
+    async with desk(options, channels=[Provider(channel=Keeps())]) as running:
+        reports = Reports(database=running.database, addresses=running.room.tables.addresses)
+        listed = await reports.notice(NoticeId("ntc_1"))
+        assert listed is not None
+        lines = [line async for page in reports.lines(listed) for line in page]
+        late = Evidence(delivery=DeliveryId("dlv_00000"), state=State.REFUSED, reason="opted_out", final=True)
+        await running.room.ledger.learn(late)
+        stopped = await running.room.replies.is_stopped("sms", "+14086660000")
+
+    assert 1_200 == len({line.id for line in lines}) == len(lines)
+    assert all(line.address for line in lines)
+    assert stopped
 
 
 async def test_the_rest_is_sealed_and_scrubbed_beside_a_desk_that_sends(tmp_path: Path) -> None:
