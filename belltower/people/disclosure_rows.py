@@ -9,8 +9,10 @@ from msgspec import Struct
 
 from belltower.ids import PersonId
 from belltower.people.disclosure import Field, in_order
+from belltower.people.reading.namesakes import folded, is_close
 from belltower.people.records import KnownHuman, KnownLink
 from belltower.people.roster import Human, Link, LinkSource, MayCollect, SchoolClass, SchoolKey
+from belltower.people.word_store import KnownWord
 
 COLUMNS: dict[Field, tuple[str, ...]] = {
     Field.NAMES: ("family name", "given name", "middle name", "goes by", "grade"),
@@ -43,8 +45,8 @@ class Around(Struct, frozen=True, kw_only=True):
     """What stands around one student."""
 
     links: Sequence[KnownLink] = ()
-    # What people wrote of who may collect, each with the adult it is about.
-    words: Sequence[tuple[PersonId, Link]] = ()
+    # What people wrote of who may collect.
+    words: Sequence[KnownWord] = ()
     adults: Mapping[PersonId, KnownHuman] = {}
     schools: Mapping[SchoolKey, str] = {}
     # The student's own.
@@ -111,22 +113,30 @@ def _contact(human: Human, around: Around) -> tuple[tuple[str, ...], tuple[Perso
     by_adult: dict[PersonId, list[KnownLink]] = {}
     for known in sorted(around.links, key=lambda one: one.link.priority or 99):
         by_adult.setdefault(known.adult, []).append(known)
-    careful = {adult for adult, word in around.words if _careful(word)}
+    careful = {one.adult for one in around.words if _careful(one.link)}
     careful |= {known.adult for known in around.links if _careful(known.link)}
+    against = [_folded(adult, around) for adult in careful]
     said, others = [], []
     for adult, links in by_adult.items():
-        if adult in careful:
-            continue
         who = around.adults.get(adult)
         ways = _reached(who.human) if who is not None else []
-        if who is None or not ways:
+        if adult in careful or who is None or not ways:
             continue
+        if any(name and is_close(_folded(adult, around), name) for name in against):
+            continue  # two records of one human, perhaps: the order may be against this one too
         relation = links[0].link.written or links[0].link.relation.value
         said.append(f"{called(who.human)} ({relation}): {', '.join(ways)}")
         others.append(adult)
     if careful:
         said.append(ASK)
     return (", ".join(_reached(human)), "; ".join(said)), tuple(others)
+
+
+def _folded(adult: PersonId, around: Around) -> str:
+    """What the adult is called, to be compared; of one whom no roster knows, what somebody wrote."""
+    if adult in around.adults:
+        return folded(called(around.adults[adult].human))
+    return folded(next((one.adult_name for one in around.words if one.adult == adult), ""))
 
 
 def _careful(link: Link) -> bool:

@@ -86,7 +86,7 @@ class Students:
                     humans[student],
                     Around(
                         links=links.get(student, ()),
-                        words=[(word.adult, word.link) for word in words.get(student, ())],
+                        words=words.get(student, ()),
                         adults=known,
                         schools=schools,
                         classes=[

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from belltower.clock import Instant
 from belltower.errors import NotFound, NotPermitted, Refused, StoreError, WrongState
 from belltower.ids import IncidentId, PersonId
 from belltower.people import disclosure_tables as tables
@@ -46,13 +47,13 @@ STUDENT = KnownHuman(
 )
 
 
-def adult(number: int) -> KnownHuman:
+def adult(number: int, given: str = "") -> KnownHuman:
     """Somebody to call."""
     phone = Phone(written=f"202-555-010{number}", e164=f"+1202555010{number}")
     human = Human(
         key=HumanKey(f"a/{number}"),
         kind=HumanKind.GUARDIAN,
-        given=f"Adult{number}",
+        given=given or f"{'Bo' * number} Adult",
         family="Núñez",
         phones=(phone,),
     )
@@ -158,8 +159,42 @@ def test_who_is_under_an_order_is_left_out_without_a_word_of_why(careful: dict) 
     adults = {one.id: one for one in (adult(1), adult(2))}
     made = row(STUDENT, Around(links=[link(1, **careful), link(2)], adults=adults), [Field.CONTACT])
 
-    assert ("ana@school.example", f"Adult2 Núñez (parent): +12025550102; {ASK}") == made.cells
+    assert ("ana@school.example", f"BoBo Adult Núñez (parent): +12025550102; {ASK}") == made.cells
     assert (PersonId("per_a2"),) == made.others
+
+
+@pytest.mark.parametrize(
+    ("name", "alike"),
+    [("Jon Núñez", True), ("John Nunez", True), ("Joan Nunez", True), ("Joanna Núñez", False)],
+)
+def test_p22_who_is_called_much_like_somebody_under_an_order_is_left_out_too(name: str, alike: bool) -> None:
+    """P22: as the page of the person reads both records, a recipient is not told to call one of the two."""
+    given = name.partition(" ")[0]
+    adults = {one.id: one for one in (adult(1, "John"), adult(2, given), adult(3))}
+    links = [link(1, restraining=True), link(2), link(3)]
+    made = row(STUDENT, Around(links=links, adults=adults), [Field.CONTACT])
+
+    assert ("+12025550102" not in made.cells[1]) == alike
+    assert "+12025550103" in made.cells[1]
+    assert made.cells[1].endswith(ASK)
+
+
+def test_p22_an_order_against_somebody_in_no_roster_covers_whoever_has_their_name() -> None:
+    """P22: the order names an adult in words; a record of the same name may be theirs."""
+    word = KnownWord(
+        id="wrd_1",
+        student=STUDENT.id,
+        adult=PersonId("per_written"),
+        adult_name="jon nunez",
+        link=replace(link(1).link, restraining=True),
+        by=RUTH,
+        at=Instant(1),
+    )
+    adults = {one.id: one for one in (adult(1, "Jon"), adult(2))}
+    made = row(STUDENT, Around(links=[link(1), link(2)], adults=adults, words=[word]), [Field.CONTACT])
+
+    assert (PersonId("per_a2"),) == made.others
+    assert made.cells[1].endswith(ASK)
 
 
 async def test_an_order_that_somebody_wrote_down_counts_as_well(one: Desk) -> None:
