@@ -37,12 +37,22 @@ class RosterPeople:
         """What these are called, as far as the roster in force says. Raises `StoreError`."""
         return await self._store.names_of(list(people)) if people else {}
 
-    async def schools_and_classes(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
-        """The names of schools and of classes, by the keys that audiences use; what is above schools is none."""
-        schools = {str(one.key): one.name for one in await self._store.schools() if one.kind == SCHOOL}
+    async def schools_and_classes(
+        self, within: Collection[str] | None = None
+    ) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """The names of schools and of classes, by the keys that audiences use; what is above schools is none.
+
+        `within` are the schools that are wanted, and whose classes are; None: all.
+        """
+        schools = {
+            str(one.key): one.name
+            for one in await self._store.schools()
+            if one.kind == SCHOOL and (within is None or one.key in within)
+        }
         classes = {
             str(one.key): f"{one.title} ({schools[one.school]})" if one.school in schools else one.title
             for one in await self._store.classes()
+            if within is None or one.school in within
         }
         return schools, classes
 

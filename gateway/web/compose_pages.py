@@ -23,6 +23,7 @@ from gateway.web.render import Renderer
 from gateway.web.store import Session
 from gateway.web.stream import Fanout, event
 from gateway.web.view import day
+from notify.audience import AudienceRule
 from notify.compose import Changed
 from notify.draft import REASONS, TEST_GROUP, Draft, DraftState
 from notify.family_sites import ALWAYS_TWO
@@ -115,16 +116,20 @@ class ComposePages:
         self, request: web.Request, session: Session, fault: str, status: int = 200
     ) -> web.Response:
         site = self._room.site()
-        schools, classes = await self._room.roster.schools_and_classes()
         reach = reach_of(request, session, Right.NOTICE_WRITE)
-        if not reach.everywhere:
-            schools = {key: name for key, name in schools.items() if key in reach.schools}
+        within = None if reach.everywhere else reach.schools
+        schools, classes = await self._room.roster.schools_and_classes(within)
         shown, over = self._live.cards()
-        given = await request.post() if request.method == "POST" else request.query
+        form = await request.post() if request.method == "POST" else request.query
+        given = {name: [str(value) for value in form.getall(name)] for name in form}
+        if within is not None and request.method != "POST":
+            given.setdefault(
+                "school", sorted(schools)
+            )  # of no school named, all are meant: that is not theirs
         values = {
             "lists": lists(
                 site.wording,
-                audiences=site.audiences,
+                audiences=self._usable(request, session, Right.NOTICE_WRITE),
                 names=self._names,
                 served=self._composer.served,
                 schools=schools,
@@ -136,7 +141,7 @@ class ComposePages:
                 + [(card.id, f"No. {card.number}, {card.where}, over: where families go") for card in over],
             ),
             "family_site": await self.family_site(),
-            "given": {name: [str(value) for value in given.getall(name)] for name in given},
+            "given": given,
             "fault": fault,
             "verb": self._ids.verb(),
         }
@@ -186,13 +191,25 @@ class ComposePages:
             if loads
             else "Nothing would leave",
             "without": sorted(names.get(person, person) for person in draft.counted.unreachable_people),
-            "audiences": sorted(name for name, rule in site.audiences.items() if not rule.asks_roster),
+            "audiences": sorted(
+                name
+                for name, rule in self._usable(request, session, Right.NOTICE_SEND).items()
+                if not rule.asks_roster
+            ),
             "group": TEST_GROUP,
             "verb": self._ids.verb(),
             "reasons": REASONS,
             "always_two": ALWAYS_TWO,
         }
         return self._pages.page(request, "notice_draft.html", values, session, status=status)
+
+    def _usable(self, request: web.Request, session: Session, right: Right) -> dict[str, AudienceRule]:
+        """The audiences of the site package that whoever is signed in has this right for."""
+        return {
+            name: rule
+            for name, rule in self._room.site().audiences.items()
+            if may(request, session, right, self._composer.concerned(rule))
+        }
 
     def _can(self, request: web.Request, session: Session, draft: Draft) -> dict[str, bool]:
         """What the page offers; the composer is the lock."""

@@ -90,8 +90,13 @@ class RosterNames(Protocol):
         """The names of those who are known. Raises `StoreError`."""
         ...
 
-    async def schools_and_classes(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
-        """The names of schools and of classes, by the keys that audiences use. Raises `StoreError`."""
+    async def schools_and_classes(
+        self, within: Collection[str] | None = None
+    ) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """The names of schools and of classes, by the keys that audiences use; of all, or `within` these schools.
+
+        Raises `StoreError`.
+        """
         ...
 
 
@@ -102,7 +107,10 @@ class NobodyKnown:
         """None."""
         return {}
 
-    async def schools_and_classes(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    async def schools_and_classes(
+        self,
+        within: Collection[str] | None = None,  # noqa: ARG002 - the protocol's
+    ) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """None."""
         return {}, {}
 

@@ -81,9 +81,10 @@ class Families:
         """By name."""
         return {one.id: one.name for one in self.known if one.id in people}
 
-    async def schools_and_classes(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    async def schools_and_classes(self, within=None) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """What there is."""
-        return self.schools, {"7b": "7 b"}
+        schools = {key: name for key, name in self.schools.items() if within is None or key in within}
+        return schools, {"7b": "7 b"} if within is None or "lindenhof" in within else {}
 
 
 def adult(number: int, *, role: str = "staff", place: str = "", language: str = "", name: str = "") -> Person:

@@ -237,13 +237,52 @@ async def test_a_grant_for_one_school_tells_its_own_families_and_the_staff(house
         await become(house, "office", "lindenhof")
         form = await page(session, f"{address}/notices/new")
 
-    assert '<option value="lindenhof">' in form
+    assert '<option value="lindenhof" selected>' in form
     assert {
         "ours": True, "theirs": False, "all": False, "a class": False, "everyone": False, "staff": True,
         "our staff": True, "their staff": False,
     } == may  # fmt: skip
     assert {"theirs": 403, "staff": 200} == read
     assert (False, True) == (drafts["theirs"].id in listed, drafts["staff"].id in listed)
+
+
+async def test_a_grant_for_one_school_is_offered_only_audiences_that_it_may_use(house: House) -> None:
+    """In the form its own families, classes and staff, its school chosen; beside a draft the test groups that it may use."""
+    offered = {
+        "ours": AudienceRule(roles={"guardian"}, schools={"s1"}),
+        "theirs": AudienceRule(roles={"guardian"}, schools={"lindenhof"}),
+        "all": AudienceRule(roles={"guardian"}),
+        "everybody": AudienceRule(everyone=True, roles={"guardian"}),
+        "our staff": AudienceRule(roles={"staff"}, schools={"s1"}),
+        "their staff": AudienceRule(roles={"staff"}, schools={"lindenhof"}),
+    }
+    async with (
+        noticing(house, adult(1), families=(adult(2, role="guardian"),), **offered) as school,
+        living(house) as address,
+        browser() as session,
+    ):
+        school.roster.schools["s1"] = "Ash School"
+        await enter(session, address, house)
+        person = await become(house, "office", "s1")
+        form = await page(session, f"{address}/notices/new")
+        choice = Choice(template="staff-notice", audience="our staff", slots={"place": "plc_gym"})
+        draft = await school.composer.write(verb(1), choice, person)
+        shown = await page(session, f"{address}/notices/drafts/{draft.id}")
+        await become(house, "director")
+        everything = await page(session, f"{address}/notices/new")
+
+    def values(html: str) -> set[str]:
+        return {
+            one
+            for one in (*offered, "all-staff", "lindenhof", "s1", "7b")
+            if f'<option value="{one}"' in html
+        }
+
+    assert {"ours", "our staff", "all-staff", "s1"} == values(form)
+    assert '<option value="s1" selected>' in form
+    assert {"our staff", "all-staff"} >= values(shown)
+    assert {*offered, "all-staff", "lindenhof", "s1", "7b"} == values(everything)
+    assert '<option value="s1" selected>' not in everything
 
 
 async def test_a_grant_for_one_school_takes_back_nothing_that_other_families_were_told(house: House) -> None:
