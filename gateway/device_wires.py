@@ -109,7 +109,7 @@ class DeviceRoom:
             changed=self.states.changed,
         )
         self.walk_test = WalkTest(clock=clock)
-        self.troubles = Troubles(record=verbs.record, clock=clock, counts=counts)
+        self.troubles = Troubles(database=database, record=verbs.record, clock=clock, counts=counts)
         self.takeovers = Takeovers(clock=clock, troubles=self.troubles)
         self.intake = DeviceIntake(
             verbs=verbs,
@@ -139,6 +139,8 @@ class DeviceRoom:
         """Watch over all devices and write down what changes, for ever."""
         await together(devices_watch=self.supervision.watch(), devices_write=self._write())
 
+        await self.troubles.open({*names, *self._units})
+        self.takeovers.resume()
     async def _write(self) -> None:
         while True:
             await asyncio.sleep(WRITTEN_EVERY)
@@ -151,6 +153,7 @@ class DeviceRoom:
         walk = self.walk_test.going_on(self._authorisation())
         return health(
             self.registry,
+            self.troubles.look()
             states=self.states,
             supervision=self.supervision,
             clock=self._clock,

@@ -11,7 +11,7 @@ from belltower.people import tables as people_tables
 from belltower.store import Database, Step, open_database
 from gateway import alarm_follower, alert_store
 from gateway.intake import panel_path, windows
-from gateway.intake.devices import memory, states
+from gateway.intake.devices import memory, states, troubles
 from gateway.keys import open_keys
 from gateway.settings import Settings
 from gateway.web import store as web_store
@@ -37,6 +37,7 @@ ALARM: Sequence[Step] = (
     *panel_path.STEPS,
     *memory.STEPS,
     *states.STEPS,
+    *troubles.STEPS,
 )
 DESK: Sequence[Step] = (
     *journal.STEPS,

@@ -1,16 +1,39 @@
-"""What a person must look at: written down once in a while, however often it is said."""
+"""What a person must look at: written down once in a while, however often it is said.
+
+A trouble that stands until it is over has a row beside its fact, in one commit: the next process knows it too.
+"""
 
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Container, Mapping
+from typing import Protocol
 
 from belltower import log
 from belltower.clock import Clock
 from belltower.incident import facts
 from belltower.incident.facts import Fact
+from belltower.store import Database, Step, Transaction
 
 _log = log.get("devices")
+
+STEPS = [
+    Step(
+        room="device_standing",
+        number=1,
+        sql="""
+        CREATE TABLE device_standing (
+            device TEXT NOT NULL, kind TEXT NOT NULL, why TEXT NOT NULL, profile TEXT NOT NULL,
+            PRIMARY KEY (device, kind)
+        ) /* clustered */;
+        """,
+    )
+]
+_STANDS = (
+    "INSERT INTO device_standing (device, kind, why, profile) VALUES (:device, :kind, :why, :profile)"
+    " ON CONFLICT (device, kind) DO UPDATE SET why = excluded.why, profile = excluded.profile"
+)
+_OVER = "DELETE FROM device_standing WHERE device = :device AND kind = :kind"
 
 SHOWN_EVERY = 60.0
 """Seconds between two notes of the same trouble of the same device."""
@@ -23,22 +46,92 @@ MOST_OF_STRANGERS = 30
 REMEMBERED = 4_096
 
 
+class Record(Protocol):
+    """Writes a fact down, with the rows gathered in `tx`."""
+
+    def __call__(self, written: Fact, /, *, tx: Transaction | None = None) -> object:
+        """Do so."""
+        ...
+
+
 class Troubles:
     """Writes `DeviceTrouble` facts, and holds back what was just written. What is held back is counted."""
 
-    def __init__(self, *, record: Callable[[Fact], object], clock: Clock, counts: Counter[str]) -> None:
+    def __init__(self, *, database: Database, record: Record, clock: Clock, counts: Counter[str]) -> None:
+        self._database = database
         self._record = record
         self._clock = clock
         self._counts = counts
         self._noted: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._lately: deque[float] = deque(maxlen=MOST_A_MINUTE)
         self._strangers: deque[float] = deque(maxlen=MOST_OF_STRANGERS)
-        self._standing: OrderedDict[str, dict[str, str]] = OrderedDict()
+        self._standing: dict[str, dict[str, str]] = {}
+        # What stands and could not be written down yet.
+        self._held: OrderedDict[tuple[str, str], tuple[facts.DeviceTrouble, bool]] = OrderedDict()
+
+    async def open(self, devices: Container[str]) -> None:
+        """Load what stood when the last process ended. What stood of a device that is none of ours any more is over."""
+        await self._database.migrate(STEPS)
+        rows = await self._database.read("SELECT device, kind, why, profile FROM device_standing")
+        for device, kind, why, _ in rows:
+            self._standing.setdefault(device, {})[kind] = why
+        for device, kind, _, profile in rows:
+            if profile and device not in devices:
+                self.over(device, kind)
 
     def note(self, device: str, kind: str, *, why: str = "", profile: str = "", ours: bool = True) -> bool:
         """Write it down unless that was done lately; whether it was."""
         self._counts[f"trouble_{kind.replace(' ', '_')}"] += 1
-        now = self._clock.monotonic()
+        trouble = facts.DeviceTrouble(device=device, kind=kind, why=why[:200], profile=profile)
+        return self._write(trouble, None, ours=ours)
+
+    def stand(self, device: str, kind: str, *, why: str = "", profile: str = "", ours: bool = True) -> None:
+        """It is so from now on, until `over`; written down once, as soon as that may be done."""
+        if kind in self._standing.get(device, {}) or (device, kind) in self._held:
+            return
+        self._counts[f"trouble_{kind.replace(' ', '_')}"] += 1
+        trouble = facts.DeviceTrouble(device=device, kind=kind, why=why[:200], profile=profile)
+        if not self._stands(trouble, ours=ours):
+            self._held[device, kind] = (trouble, ours)
+            if len(self._held) > REMEMBERED:
+                self._held.popitem(last=False)
+
+    def look(self) -> None:
+        """Write down what stands and was held back."""
+        for key, (trouble, ours) in list(self._held.items()):
+            if self._stands(trouble, ours=ours):
+                del self._held[key]
+
+    def over(self, device: str, kind: str, *, stood: bool = False) -> None:
+        """It is past: when it comes again it is news. `stood`: another than us wrote down that it was so."""
+        self._noted.pop((device, kind), None)
+        self._held.pop((device, kind), None)
+        standing = self._standing.get(device, {})
+        stood |= standing.pop(kind, None) is not None
+        if not standing:
+            self._standing.pop(device, None)
+        if stood:
+            tx = Transaction()
+            tx.add(_OVER, device=device, kind=kind)
+            self._record(facts.DeviceTroubleOver(device=device, kind=kind), tx=tx)
+
+    @property
+    def standing(self) -> Mapping[str, Mapping[str, str]]:
+        """What stands now: by device, the kinds with their reasons."""
+        return self._standing
+
+    def _stands(self, trouble: facts.DeviceTrouble, *, ours: bool) -> bool:
+        if not ours and len(self._standing) >= REMEMBERED:
+            return False
+        tx = Transaction()
+        tx.add(_STANDS, device=trouble.device, kind=trouble.kind, why=trouble.why, profile=trouble.profile)
+        written = self._write(trouble, tx, ours=ours)
+        if written:
+            self._standing.setdefault(trouble.device, {})[trouble.kind] = trouble.why
+        return written
+
+    def _write(self, trouble: facts.DeviceTrouble, tx: Transaction | None, *, ours: bool) -> bool:
+        device, kind, now = trouble.device, trouble.kind, self._clock.monotonic()
         last = self._noted.get((device, kind))
         if last is not None and now - last < SELDOM.get(kind, SHOWN_EVERY):
             return False
@@ -52,30 +145,5 @@ class Troubles:
         if len(self._noted) > REMEMBERED:
             self._noted.popitem(last=False)
         _log.warning("device_trouble", device=device, kind=kind)
-        self._record(facts.DeviceTrouble(device=device, kind=kind, why=why[:200], profile=profile))
+        self._record(trouble, tx=tx)
         return True
-
-    def stand(self, device: str, kind: str, *, why: str = "", profile: str = "", ours: bool = True) -> None:
-        """It is so from now on, until `over`; written down once."""
-        standing = self._standing.setdefault(device, {})
-        if kind in standing:
-            return
-        standing[kind] = why[:200]
-        if len(self._standing) > REMEMBERED:
-            self._standing.popitem(last=False)
-        self.note(device, kind, why=why, profile=profile, ours=ours)
-
-    def over(self, device: str, kind: str, *, stood: bool = False) -> None:
-        """It is past: when it comes again it is news. `stood`: an earlier process wrote down that it was so."""
-        self._noted.pop((device, kind), None)
-        standing = self._standing.get(device, {})
-        stood |= standing.pop(kind, None) is not None
-        if not standing:
-            self._standing.pop(device, None)
-        if stood:
-            self._record(facts.DeviceTroubleOver(device=device, kind=kind))
-
-    @property
-    def standing(self) -> Mapping[str, Mapping[str, str]]:
-        """What stands now: by device, the kinds with their reasons."""
-        return self._standing

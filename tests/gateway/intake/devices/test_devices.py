@@ -19,6 +19,7 @@ from belltower.incident.facts import AlarmKind, Mode
 from belltower.store import InlineDatabase, Priority, SQLiteEngine
 from gateway.intake.devices.receiving import Way
 from gateway.intake.devices.stuck import StuckButtons
+from gateway.site_package.devices import SiteDevices
 from gateway.web.headline import headline
 from gateway.web.story import Story
 from hardware.device_record import DeviceRecord
@@ -625,6 +626,58 @@ async def test_open_permit_join_is_a_trouble_until_it_is_closed(bench: Bench) ->
     assert [
         facts.DeviceTroubleOver(device="zigbee2mqtt bridge", kind="open to joining")
     ] == await bench.facts(facts.DeviceTroubleOver)
+
+
+async def test_what_stands_is_known_after_a_restart_until_it_is_over(bench: Bench) -> None:
+    """R21: neither an open network nor a name that two take is forgotten, told twice, or left standing for ever."""
+    await bench.hear("zigbee2mqtt/bridge/info", {"permit_join": True}, retain=True)
+    for _ in range(3):
+        bench.room.takeovers.seen("mqtt", "u7")
+    before = bench.room.troubles.standing
+    assert 2 == len(await troubles(bench))
+    await bench.restart()
+    assert before == bench.room.troubles.standing
+    assert {"zigbee2mqtt bridge": 1, "u7": 1} == {one.id: one.rank for one in bench.room.health().others}
+
+    await bench.hear("zigbee2mqtt/bridge/info", {"permit_join": True}, retain=True)
+    assert 2 == len(await troubles(bench))
+    await bench.hear("zigbee2mqtt/bridge/info", {"permit_join": False}, retain=True)
+    bench.time.passed += 610
+    bench.room.takeovers.look()
+    assert 2 == len(await bench.facts(facts.DeviceTroubleOver))
+    await bench.restart()
+    assert {} == bench.room.troubles.standing
+
+
+async def test_what_stood_of_a_device_that_is_gone_from_the_site_is_over(tmp_path) -> None:
+    """Nobody would ever say that it is past."""
+    bench = Bench(tmp_path, devices=(record("z2m-a", "zigbee2mqtt", "bridge"),))
+    await bench.start()
+    await bench.hear("zigbee2mqtt/bridge/info", {"permit_join": True})
+    assert [("z2m-a", "open to joining")] == await troubles(bench)
+    bench.foreign = SiteDevices(profiles=bench.profiles, devices={})
+    await bench.restart()
+    assert {} == bench.room.troubles.standing
+    assert [facts.DeviceTroubleOver(device="z2m-a", kind="open to joining")] == await bench.facts(
+        facts.DeviceTroubleOver
+    )
+    await bench.journal.close()
+
+
+async def test_what_stands_is_written_down_however_much_else_is_said(bench: Bench) -> None:
+    """A fact that was held back follows as soon as there is room, unless it is past by then; none is over untold."""
+    noise = bench.room.troubles
+    for number in range(120):
+        noise.note(f"d{number}", "tamper")
+    noise.stand("sos-1", "taken over")
+    noise.stand("sos-2", "taken over")
+    noise.over("sos-2", "taken over")
+    assert {} == noise.standing
+    bench.time.passed += 61
+    noise.look()
+    assert {"sos-1"} == set(noise.standing)
+    assert ["sos-1"] == [device for device, kind in await troubles(bench) if kind == "taken over"]
+    assert [] == await bench.facts(facts.DeviceTroubleOver)
 
 
 async def test_an_open_bridge_of_the_site_is_shown_as_such(tmp_path) -> None:
