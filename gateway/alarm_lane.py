@@ -194,6 +194,7 @@ class AlarmLane:
                 after=self._began,
             )
             self.journal.tap((facts.CallOrdered,), self.calls.take)
+            self.journal.tap((facts.AlarmRaised,), self.devices.raised)
             self.outputs = self._announcing(ids, owed)
             self.switching = self._switching(ids, owed)
             return stack.pop_all()
@@ -369,6 +370,7 @@ class AlarmLane:
             units=[unit.record.id for unit in self._units.values()],
             keys=self._device_keys,
             answer_topics=partial(answer_topics, self._settings, site.foreign),
+            campus=site.id,
         )
         await self.devices.open()
         self.supervision.resume(self.devices.states.silent_units)

@@ -13,16 +13,20 @@ import msgspec
 from belltower.clock import Clock
 from belltower.errors import NotFound, SettingsError, WrongState
 from belltower.ids import LinkName, PersonId, PlaceId, UnitId
+from belltower.incident.facts import AlarmRaised, Fact
 from belltower.incident.verbs import Verbs
+from belltower.journal import Entry
 from belltower.store import Database
 from belltower.tasks import together
 from floorplans import Place
-from gateway.intake.devices.health import DeviceHealth, Devices, OutputHealth, health
+from gateway.intake.devices.health import DeviceHealth, Devices, OutputHealth, device_health, health
+from gateway.intake.devices.home_assistant import HomeAssistant
 from gateway.intake.devices.memory import DeviceMemory
 from gateway.intake.devices.receiving import DeviceIntake, DriverTeller, Way
 from gateway.intake.devices.registry import KnownDevice, Registry, known_devices
 from gateway.intake.devices.settings import (
     DeviceWay,
+    HomeAssistantSettings,
     InovonicsDeviceSettings,
     ModbusDeviceSettings,
     MQTTDeviceSettings,
@@ -41,6 +45,7 @@ from gateway.settings import Settings
 from gateway.site_package.devices import SiteDevices
 from gateway.switch_wires import reply_of
 from gateway.tls import client_context, server_context
+from hardware.codecs.home_assistant import Shelf
 from hardware.codecs.inovonics import Frame, encode
 from hardware.device_keys import read_device_keys
 from hardware.drivers import TLS, OnPublish, Received
@@ -80,6 +85,7 @@ class DeviceRoom:
         units: Iterable[UnitId] = (),
         keys: Mapping[str, bytes] | None = None,
         answer_topics: AnswerTopics = lambda _way, _reply: (),
+        campus: str = "",
     ) -> None:
         """Make the room; `open` it before anything is received.
 
@@ -92,7 +98,9 @@ class DeviceRoom:
         self._places = places
         self._keys = keys or {}
         self._answer_topics = answer_topics
+        self._campus = campus
         self._lines: dict[str, DeviceLine] = {}
+        self._shown: list[HomeAssistant] = []
         self.outputs: Callable[[], tuple[OutputHealth, ...]] = tuple
         """How the outputs are; shown with the devices."""
         self._clock = clock
@@ -131,6 +139,8 @@ class DeviceRoom:
         names = self.registry.devices
         await self.memory.open(names)
         await self.states.open(names, self.supervision, units=self._units)
+        await self.troubles.open({*names, *self._units})
+        self.takeovers.resume()
         for name in [name for name, device in names.items() if device.place is None]:
             if proven_at := self.states.of(name).tested_place:
                 self._bind(name, PlaceId(proven_at))
@@ -139,12 +149,11 @@ class DeviceRoom:
         """Watch over all devices and write down what changes, for ever."""
         await together(devices_watch=self.supervision.watch(), devices_write=self._write())
 
-        await self.troubles.open({*names, *self._units})
-        self.takeovers.resume()
     async def _write(self) -> None:
         while True:
             await asyncio.sleep(WRITTEN_EVERY)
             self.takeovers.look()
+            self.troubles.look()
             await self.memory.write_once()
             await self.states.write_once(self.supervision)
 
@@ -153,7 +162,6 @@ class DeviceRoom:
         walk = self.walk_test.going_on(self._authorisation())
         return health(
             self.registry,
-            self.troubles.look()
             states=self.states,
             supervision=self.supervision,
             clock=self._clock,
@@ -188,6 +196,12 @@ class DeviceRoom:
         _, walk = self.walk_test.takes(unit, place, self._authorisation())
         if walk is not None and place is not None:
             self._verbs.record(self.states.proven(unit, place, walk.by))
+
+    def raised(self, entry: Entry[Fact]) -> None:
+        """An alarm was raised, by whatever: show it where that is asked for."""
+        if isinstance(entry.fact, AlarmRaised):
+            for shown in self._shown:
+                shown.raised(entry.fact)
 
     def _bind(self, name: str, at: PlaceId) -> KnownDevice | None:
         place = self._places.get(at)
@@ -263,6 +277,8 @@ class DeviceRoom:
             case MQTTDeviceSettings():
                 broker = self._mqtt(name, settings, only)
                 return broker.run, broker.connected
+            case HomeAssistantSettings():
+                return self._home_assistant(settings)
             case WebhookDeviceSettings():
                 hook = Webhook(
                     on_message=self._takes(Way(name=name, ingress="http", profiles=only)),
@@ -338,14 +354,34 @@ class DeviceRoom:
         line.attach(broker.deliver)
         return broker
 
+    def _home_assistant(self, settings: HomeAssistantSettings) -> tuple[Run, asyncio.Event]:
+        shown = HomeAssistant(
+            shelf=Shelf(prefix=settings.prefix, campus=self._campus),
+            clock=self._clock,
+            look=self._calling_for_help,
+            incidents=lambda: tuple(self._verbs.incidents.values()),
+        )
+        broker = broker_of(settings, shown.heard, topics=shown.topics, will=shown.will)
+        shown.attach(broker)
+        self._shown.append(shown)
+        return shown.run, broker.connected
+
+    def _calling_for_help(self) -> Iterable[DeviceHealth]:
+        """How those are whose press calls for help, each looked at when it is asked for."""
+        yield from (each for each in self._others() if each.calls_for_help)
+        for device in tuple(self.registry.devices.values()):
+            if device.panic:
+                yield device_health(device, self.states, self.supervision, self._clock.now())
+
 
 def broker_of(
-    settings: MQTTDeviceSettings,
+    settings: MQTTDeviceSettings | HomeAssistantSettings,
     on_publish: OnPublish,
     *,
     topics: tuple[str, ...],
     client_id: str = "",
     on_takeover: Callable[[str], None] | None = None,
+    will: tuple[str, bytes] | None = None,
 ) -> BrokerIntake:
     """A client of the broker that the settings name; with a `client_id` of its own it is forgotten when it goes."""
     tls: TLS | None = None
@@ -365,7 +401,8 @@ def broker_of(
         tls=tls,
         topics=topics or NOTHING,
         on_takeover=on_takeover,
-        kept=not client_id,
+        kept=not client_id and will is None,
+        will=will,
     )
 
 
@@ -391,7 +428,7 @@ def path_of(name: str) -> LinkName:
 def kind_of(settings: DeviceWay) -> str:
     """What kind of path it is, for people."""
     match settings:
-        case MQTTDeviceSettings():
+        case MQTTDeviceSettings() | HomeAssistantSettings():
             return "broker"
         case WebhookDeviceSettings() | TCPJSONDeviceSettings():
             return "listener"

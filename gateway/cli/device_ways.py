@@ -11,7 +11,6 @@ from belltower.clock import Clock
 from belltower.errors import SettingsError
 from gateway import settings as rooms
 from gateway.intake.devices.settings import (
-    ModbusDeviceSettings,
     MQTTDeviceSettings,
     SerialDeviceSettings,
     TCPJSONDeviceSettings,
@@ -58,7 +57,7 @@ def _way(
     settings: Settings, wire: WireOptions, profiles: set[str], *, topics: bool
 ) -> tuple[str, ssl.SSLContext | None, SignedBy | None]:
     for name, way in settings.alarm.devices.items():
-        if isinstance(way, ModbusDeviceSettings):  # it asks its modules; nobody speaks to it
+        if not isinstance(way, _Spoken):  # it asks its modules, or hears nothing; nobody speaks to it
             continue
         if way.profiles and not profiles <= set(way.profiles):
             continue

@@ -47,11 +47,14 @@ class BrokerIntake:
         topics: tuple[str, ...] = TOPICS,
         on_takeover: Callable[[str], None] | None = None,
         kept: bool = True,
+        will: tuple[str, bytes] | None = None,
     ) -> None:
         """Be a client of the broker at `url`; without `kept` it forgets us when we go.
 
-        `on_takeover` hears of every name that a second connection took, ours too.
+        `on_takeover` hears of every name that a second connection took, ours too. `will` is a topic, and what the broker
+        is to keep there once we are gone, however we went.
         """
+        self._will = will
         self._on_takeover = on_takeover
         self._url = url
         self._on_publish = on_publish
@@ -111,6 +114,7 @@ class BrokerIntake:
                     topics=self._topics,
                     on_takeover=self._on_takeover,
                     kept=self._kept,
+                    will=self._will,
                 )
                 await link.open(self._thread("dial"))
         except TimeoutError as error:

@@ -28,6 +28,7 @@ TAKEOVERS = "$SYS/broker/log/E"
 """Where mosquitto says that a second connection took a name, if it logs there and lets us read it."""
 _TAKEOVER = re.compile(rb"Client (\S{1,80}) already connected, closing old connection")
 _TAKEN_OVER = 0x8E
+_WITH_WILL = ReasonCode(PacketTypes.DISCONNECT, identifier=4)
 KEEPALIVE = 15
 """Seconds; a dead broker is known after at most twice that."""
 SESSION_EXPIRY = 7 * 86_400
@@ -71,6 +72,7 @@ class BrokerLink:
         topics: tuple[str, ...] = TOPICS,
         on_takeover: Callable[[str], None] | None = None,
         kept: bool = True,
+        will: tuple[str, bytes] | None = None,
     ) -> None:
         self._topics = topics
         self._on_takeover = on_takeover
@@ -100,6 +102,9 @@ class BrokerLink:
         client.max_queued_messages_set(_QUEUED)
         if username:
             client.username_pw_set(username, password)
+        self._will = will
+        if will is not None:
+            client.will_set(*will, qos=1, retain=True)
         self._tls = None if tls is None else _NamedTLS(tls, host)
         if self._tls is not None:
             client.tls_set_context(cast(ssl.SSLContext, self._tls))
@@ -165,7 +170,7 @@ class BrokerLink:
             self._misc.cancel()
         client = self._client
         if client.socket() is not None:
-            client.disconnect()
+            client.disconnect(reasoncode=_WITH_WILL if self._will is not None else None)
             client.loop_write()
         left = client.socket()
         if left is not None:

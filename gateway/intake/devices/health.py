@@ -159,7 +159,7 @@ def health(
     """How the foreign devices are, the worst first."""
     now, jammed = clock.now(), set(stuck)
     every = [
-        _one(
+        device_health(
             device,
             states,
             supervision,
@@ -201,15 +201,16 @@ def _worst_first(each: DeviceHealth) -> tuple[int, bool, str]:
     return each.rank, bool(each.because), each.id
 
 
-def _one(
+def device_health(
     device: KnownDevice,
     states: States,
     supervision: DeviceSupervision,
     now: Instant,
     *,
-    stuck: bool,
-    standing: Mapping[str, str],
+    stuck: bool = False,
+    standing: Mapping[str, str] = _NONE,
 ) -> DeviceHealth:
+    """How one foreign device is."""
     state, heard, watched = states.of(device.id), supervision.of(device.id), device.watched
     recent = bool(state.trouble) and 0 <= now - state.trouble_at <= TROUBLE_SHOWN
     return DeviceHealth(

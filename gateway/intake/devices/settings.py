@@ -37,14 +37,32 @@ class MQTTDeviceSettings(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse half a certificate and an address that is none."""
         _check_pair(self.certificate, self.private_key)
-        try:
-            parts = urlsplit(self.url)
-            good = parts.scheme in {"mqtt", "mqtts"} and bool(parts.hostname) and parts.port != 0
-        except ValueError:  # a port that is none, or half of an IPv6 address
-            good = False
-        if not good:
+        _check_broker(self.url)
+
+
+class HomeAssistantSettings(Struct, frozen=True, kw_only=True):
+    """`kind = "home-assistant"`: no way in; shows the campus and its buttons to Home Assistant, at the broker that it reads."""
+
+    # "mqtts://broker.school.example:8883" or "mqtt://127.0.0.1:1883".
+    url: str
+    username: str = ""
+    password: Secret | None = None
+    # PEM files: whom to trust, and who we are.
+    ca: Path | None = None
+    certificate: Path | None = None
+    private_key: Path | None = None
+    # Our session's name at the broker; no one else may use it.
+    client_id: str = "belltower-home-assistant"
+    # What Home Assistant's discovery topics begin with.
+    prefix: str = "homeassistant"
+
+    def __post_init__(self) -> None:
+        """Refuse half a certificate, an address and a prefix that are none."""
+        _check_pair(self.certificate, self.private_key)
+        _check_broker(self.url)
+        if not self.prefix or set(self.prefix) & set("+#") or self.prefix.strip("/") != self.prefix:
             raise SettingsError(
-                f'"{self.url}" is no address here; write mqtt://HOST:PORT or mqtts://HOST:PORT'
+                'prefix: a topic without + and #, that neither begins nor ends with /; write "homeassistant"'
             )
 
 
@@ -174,6 +192,7 @@ DEVICE_WAYS: dict[str, type[Any]] = {
     "modbus": ModbusDeviceSettings,
     "osdp": OSDPDeviceSettings,
     "inovonics": InovonicsDeviceSettings,
+    "home-assistant": HomeAssistantSettings,
 }
 """The kinds of `[alarm.devices.NAME]`."""
 
@@ -185,12 +204,23 @@ DeviceWay = (
     | ModbusDeviceSettings
     | OSDPDeviceSettings
     | InovonicsDeviceSettings
+    | HomeAssistantSettings
 )
 
 
 def _check_pair(certificate: Path | None, private_key: Path | None) -> None:
     if (certificate is None) != (private_key is None):
         raise SettingsError("certificate and private_key belong together; give both or none")
+
+
+def _check_broker(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in {"mqtt", "mqtts"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none, or half of an IPv6 address
+        good = False
+    if not good:
+        raise SettingsError(f'"{url}" is no address here; write mqtt://HOST:PORT or mqtts://HOST:PORT')
 
 
 def _check_sources(bind: str, sources: tuple[str, ...], *, signed: bool) -> None:
