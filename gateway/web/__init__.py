@@ -4,7 +4,7 @@
     story/        pure: the facts of one incident become steps, each with its seconds and its stage
     headline.py   pure: the one big line at the top
     responders.py pure: the calm line below it, what the PSAP's system says of responders
-    view.py       pure: what the templates are given
+    view/         pure: what the templates are given
     live.py       follows the desk, keeps the open stories, says what changed
     stream.py     fan-out of server-sent events, one bounded queue for each client
     notices.py    the list of notices; ledger.py, ledger_view.py: what became of each, live and as a table; cells.py

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
+from typing import assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -29,30 +30,38 @@ class Headline(Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
-# From the best to the worst: an incident is as well off as its worst call.
-_CANCELLED, _ACKNOWLEDGED, _RECEIVED, _SENT, _ORDERED, _WITHHELD, _REFUSED, _UNANSWERED, _CANCELLING = range(
-    9
-)
+class _Call(IntEnum):
+    """How a call stands, from the best to the worst: an incident is as well off as its worst call."""
+
+    CANCELLED = 0
+    ACKNOWLEDGED = 1
+    RECEIVED = 2
+    SENT = 3
+    ORDERED = 4
+    WITHHELD = 5
+    REFUSED = 6
+    UNANSWERED = 7
+    CANCELLING = 8
 
 
-def _standing(call: CallView) -> int:
+def _standing(call: CallView) -> _Call:
     links = call.links.values()
     if call.cancelled:
-        return _CANCELLED
+        return _Call.CANCELLED
     if call.cancelling and any(link.sent_at is not None for link in links):
-        return _CANCELLING
+        return _Call.CANCELLING
     if call.acknowledged_at is not None:
-        return _ACKNOWLEDGED
+        return _Call.ACKNOWLEDGED
     if call.received is not None:
-        return _RECEIVED
+        return _Call.RECEIVED
     if call.unanswered_at is not None:
-        return _UNANSWERED
+        return _Call.UNANSWERED
     alive = [link for link in links if link.rejected_at is None and not link.withheld]
     if any(link.sent_at is not None for link in alive):
-        return _SENT
+        return _Call.SENT
     if alive or not call.links:
-        return _ORDERED
-    return _REFUSED if any(link.rejected_at is not None for link in links) else _WITHHELD
+        return _Call.ORDERED
+    return _Call.REFUSED if any(link.rejected_at is not None for link in links) else _Call.WITHHELD
 
 
 def headline(story: Story) -> Headline:
@@ -109,52 +118,45 @@ def _corrected_unread(call: CallView) -> bool:
     return bool(call.unread) and call.updates[call.unread].kind is UpdateKind.PLACE
 
 
-def _line(story: Story, worst: int, call: CallView, about: str) -> Headline:
-    exercise = story.exercise
-    place = f"{about}: " if about else ""
-    if worst == _CANCELLED:
-        return Headline(
-            tone=Tone.QUIET,
-            text="CALLED OFF, and read back by a telecommunicator",
-            note=f"{place}A new press is a new alarm.",
-        )
-    if worst == _CANCELLING:
-        how = "In a real case: t" if exercise else "T"
-        return Headline(
-            tone=Tone.WAITING,
-            text="CALLING IT OFF, NOT READ BACK YET",
-            note=f"{place}Responders may still be coming. {how}elephone the PSAP and let them read the number back.",
-        )
-    if worst == _ACKNOWLEDGED:
-        by = f"Position {call.acknowledged_by}, " if call.acknowledged_by else ""
-        note = f"{by}over {call.acknowledged_on}." if call.acknowledged_on else by.removesuffix(", ")
-        return Headline(tone=Tone.ANSWERED, text="ACKNOWLEDGED by a telecommunicator", note=f"{place}{note}")
-    if worst == _RECEIVED:
-        text = f"RECEIVED BY {call.received}, NO PERSON HAS ANSWERED"
-        return Headline(tone=Tone.WAITING, text=text, note=f"{place}The PSAP's system confirmed the call.")
-    if worst == _SENT:
-        radio = any(
-            link.level is not None and link.level is not ReceiptLevel.SYSTEM for link in call.links.values()
-        )
-        note = (
-            "A machine on the way has it; the PSAP has not confirmed." if radio else "The call is on its way."
-        )
-        return Headline(tone=Tone.WAITING, text="SENT, NOTHING HAS ANSWERED YET", note=f"{place}{note}")
-    if worst == _ORDERED:
-        note = "No link has taken the call so far."
-        return Headline(tone=Tone.WAITING, text="NOT SENT YET", note=f"{place}{note}")
-    if worst == _WITHHELD:
-        return Headline(
-            tone=Tone.QUIET, text="NOT SENT TO THE PSAP", note=f"{place}No link opened for this call."
-        )
-    loud = "REFUSED BY THE PSAP" if worst == _REFUSED else "NOT ACKNOWLEDGED"
-    if exercise:
-        return Headline(tone=Tone.LOUD, text=f"{loud} — EXERCISE", note=f"{place}In a real alarm: call 911.")
-    return Headline(
-        tone=Tone.LOUD,
-        text=f"{loud} — CALL 911",
-        note=f"{place}Use any telephone now. The call is still being repeated on every link.",
-    )
+def _line(story: Story, worst: _Call, call: CallView, about: str) -> Headline:
+    tone, text, note = _words(worst, call, exercise=story.exercise)
+    return Headline(tone=tone, text=text, note=f"{about}: {note}" if about else note)
+
+
+def _words(worst: _Call, call: CallView, *, exercise: bool) -> tuple[Tone, str, str]:
+    match worst:
+        case _Call.CANCELLED:
+            text = "CALLED OFF, and read back by a telecommunicator"
+            return Tone.QUIET, text, "A new press is a new alarm."
+        case _Call.CANCELLING:
+            mend = "elephone the PSAP and let them read the number back."
+            note = f"Responders may still be coming. {'In a real case: t' if exercise else 'T'}{mend}"
+            return Tone.WAITING, "CALLING IT OFF, NOT READ BACK YET", note
+        case _Call.ACKNOWLEDGED:
+            by = f"Position {call.acknowledged_by}, " if call.acknowledged_by else ""
+            note = f"{by}over {call.acknowledged_on}." if call.acknowledged_on else by.removesuffix(", ")
+            return Tone.ANSWERED, "ACKNOWLEDGED by a telecommunicator", note
+        case _Call.RECEIVED:
+            text = f"RECEIVED BY {call.received}, NO PERSON HAS ANSWERED"
+            return Tone.WAITING, text, "The PSAP's system confirmed the call."
+        case _Call.SENT:
+            on_the_way = any(link.level not in {None, ReceiptLevel.SYSTEM} for link in call.links.values())
+            note = "The call is on its way."
+            if on_the_way:
+                note = "A machine on the way has it; the PSAP has not confirmed."
+            return Tone.WAITING, "SENT, NOTHING HAS ANSWERED YET", note
+        case _Call.ORDERED:
+            return Tone.WAITING, "NOT SENT YET", "No link has taken the call so far."
+        case _Call.WITHHELD:
+            return Tone.QUIET, "NOT SENT TO THE PSAP", "No link opened for this call."
+        case _Call.REFUSED | _Call.UNANSWERED:
+            loud = "REFUSED BY THE PSAP" if worst is _Call.REFUSED else "NOT ACKNOWLEDGED"
+            if exercise:
+                return Tone.LOUD, f"{loud} — EXERCISE", "In a real alarm: call 911."
+            note = "Use any telephone now. The call is still being repeated on every link."
+            return Tone.LOUD, f"{loud} — CALL 911", note
+        case other:
+            assert_never(other)
 
 
 def _closed_note(story: Story) -> str:
