@@ -13,7 +13,7 @@ from belltower.clock import SECOND, Clock, Instant
 from belltower.errors import WrongState
 from belltower.ids import PlaceId
 from belltower.incident import drill, facts, store
-from belltower.incident.facts import Action, Fact
+from belltower.incident.facts import Action, Fact, Mode
 from belltower.incident.fold import Incident
 from belltower.store import Database, Transaction
 
@@ -94,12 +94,17 @@ class Drilling:
         inside = drill.covers(running.places, campus=self._campus, place=place, building=building)
         return running if inside else None
 
-    def permit(self, incident: Incident, action: Action) -> None:
-        """Raise WrongState unless the drill of this exercise still runs and is about this action."""
+    def over(self, incident: Incident) -> bool:
+        """Whether it is an exercise whose drill does not run any more."""
         running = self.running
-        if running is None or running.authorisation != incident.drill:
+        return incident.mode is Mode.EXERCISE and (running is None or running.authorisation != incident.drill)
+
+    def permit(self, incident: Incident, action: Action) -> None:
+        """Raise WrongState for an exercise whose drill is over or is about another action."""
+        if self.over(incident):
             raise WrongState("the drill of this exercise is over: close it. What is real needs a real alarm")
-        if running.action is not action:
+        running = self.running if incident.mode is Mode.EXERCISE else None
+        if running is not None and running.action is not action:
             agreed = f"the action {running.action.value}" if running.action is not None else "no action"
             raise WrongState(f"this drill was agreed for {agreed}. What is real needs a real alarm")
 

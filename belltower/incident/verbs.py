@@ -248,8 +248,7 @@ class Verbs:
         if (before := await self._once.before(verb)) is not None:
             return before
         standing = self._standing.required(incident)
-        if standing.mode is Mode.EXERCISE:
-            self._drilling.permit(standing, action)
+        self._drilling.permit(standing, action)
         orders = plan.on_action(standing, action, places, plan=self.response, ids=self._ids)
         ordered = facts.ActionOrdered(action=action, places=places, by=by)
         return await self._do(verb, incident, [ordered, *orders], "ordered")
@@ -262,9 +261,7 @@ class Verbs:
         if (before := await self._once.before(verb)) is not None:
             return before
         standing = self._standing.required(incident)
-        if standing.mode is Mode.EXERCISE and (
-            self.drill is None or self.drill.authorisation != standing.drill
-        ):
+        if self._drilling.over(standing):
             raise WrongState("the drill of this exercise is over")
         return await self._do(verb, incident, plan.on_told(standing, output), "ordered")
 
@@ -419,13 +416,14 @@ class Verbs:
 
     def page_room(self, incident: Incident, output: str, place: PlaceId) -> None:
         """Let a paging zone say the ordered action, unless it does so already or belongs to a drill that is over."""
-        if incident.mode is Mode.EXERCISE and (
-            self.drill is None or self.drill.authorisation != incident.drill
-        ):
-            return
         orders = plan.on_not_reached(incident, output, place)
-        if orders:
+        if orders and not self._drilling.over(incident):
             self._pen.write(Transaction(), incident.id, orders)
+
+    async def forget_old(self) -> None:
+        """Drop texts whose day is over, and answers that nobody will ask for any more."""
+        await self.texts.forget_old()
+        await self._once.forget_old()
 
     async def _do(
         self,

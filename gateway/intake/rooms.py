@@ -58,7 +58,7 @@ _TOLD = {
 _KEPT = 64
 _TEXTS_WAITING = 20
 _TEXTS_KEPT = 4_096
-_TEXTS_EVERY = 3600.0
+_FORGET_EVERY = 3600.0
 
 
 class _Ordered(Struct, frozen=True, kw_only=True):
@@ -117,7 +117,7 @@ class RoomUnits:
         for unit in list(self._texts):
             self._next_text(unit)
         await together(
-            rooms_follow=self._follow(), rooms_tell=self._tellings.run(), rooms_texts=self._forget_texts()
+            rooms_follow=self._follow(), rooms_tell=self._tellings.run(), rooms_texts=self._forget_old()
         )
 
     async def _follow(self) -> None:
@@ -127,10 +127,10 @@ class RoomUnits:
             if isinstance(entry.fact, facts.TextOrdered):
                 self._next_text(entry.fact.unit)
 
-    async def _forget_texts(self) -> None:
+    async def _forget_old(self) -> None:
         while True:
-            await self._verbs.texts.forget_old()
-            await asyncio.sleep(_TEXTS_EVERY)
+            await self._verbs.forget_old()
+            await asyncio.sleep(_FORGET_EVERY)
 
     def _take(self, entry: Entry) -> bool:
         """Take in a fact once; True when it may change what units are to show."""

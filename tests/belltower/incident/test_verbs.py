@@ -214,6 +214,19 @@ async def test_a_verb_asked_twice_is_done_once_even_after_a_restart(house: House
     assert 1 == len(kinds(await house.written(), facts.ActionOrdered))
 
 
+async def test_what_a_verb_answered_is_kept_for_a_week(house: House) -> None:
+    """Nobody asks again after that, and the rows do not grow for ever."""
+    await house.verbs.test_links(verb=house.ids.verb(), by=BY)
+    day = 24 * 3600 * SECOND
+    kept = []
+    for days in (6, 2):
+        house.clock.at = Instant(house.clock.at + days * day)
+        await house.verbs.forget_old()
+        kept.append(len(list(house.connection.execute("SELECT * FROM incident_verb"))))
+
+    assert [1, 0] == kept
+
+
 async def test_an_output_that_a_notice_goes_to_says_what_stands(house: House) -> None:
     """What the alarm asks for, then the ordered action; nothing twice, and nothing once it is over."""
     raised = house.press()

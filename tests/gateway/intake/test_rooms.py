@@ -390,7 +390,7 @@ async def test_texts_live_for_a_day(school: School) -> None:
     await school.begun()
     await school.receive(frame(Text(number=1, words="x"), counter=5))
     school.clock.now = lambda: Instant((1_000_000 + 86_401) * SECOND)  # type: ignore[method-assign]
-    await school.verbs.texts.forget_old()
+    await school.verbs.forget_old()
 
     assert [] == await school.verbs.texts.living()
     assert [] == list(school.connection.execute("SELECT * FROM incident_text"))
