@@ -1,8 +1,10 @@
 """The ways to the PSAP: every call goes out on every link at once, and what became of it is written down.
 
     link.py         PSAPLink, the Protocol with its obligations; LiveCall and ExerciseCall, which never mix
-    worker.py       CallWorker: from CallOrdered to CallSent, CallReceipt, CallUnanswered, TelecommunicatorAcknowledged
-    coalesce.py     Ledger: what one link owes at this moment, pure
+    case.py         CallCase: all that is known of one call, and what is to be done about it, pure
+    worker.py       CallWorker: does it, from CallOrdered on; register.py its calls, foretold.py those being written down
+    coalesce.py     Ledger: what one link owes at this moment, pure; lane.py sends it, recalling.py after a restart
+    hearing.py      from octets, receipts and answers (answers.py) to CallSent, CallReceipt, LinkLost, ..
     ranges.py       sets of alarm numbers as ranges, pure
     radio_text.py   what is said on the radio, and its MAC, pure (docs/psap-radio.md)
     kiss_link.py    KISSLink: APRS messages in AX.25 in KISS, supervised by heartbeat
@@ -19,9 +21,9 @@
     settings.py     the settings of each kind
     explain/        frames of every kind in plain words, for belltower psap decode
 
-    journal ─CallOrdered→ CallWorker.take ─→ one Ledger per link ─frame→ PSAPLink.send ─→ the wire
+    journal ─CallOrdered→ CallWorker.take ─→ CallCase says what to do ─→ one Lane per link ─frame→ PSAPLink.send
                              ↑                     ↑
-                             └──── facts ←──── PSAPLink.run reports what it heard
+                             └── facts ── Hearing ─┴─←── PSAPLink.run reports what it heard
 
 A machine's receipt ends the retries of that frame on that link. A person's acknowledgement ends the call's retries
 everywhere; presses that no PSAP has confirmed yet are still told. After an incident is closed, what has no receipt

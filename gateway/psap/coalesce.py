@@ -8,46 +8,17 @@ its id and its octets from the first sending to the receipt.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from belltower.ids import CallId, IncidentId
+from belltower.ids import CallId
 from belltower.incident.facts import ReceiptLevel
 from belltower.tasks import unless_mistaken
+from gateway.psap.case import CallCase
 from gateway.psap.link import FIRST_PRESS, Call, Frame, PSAPLink, more_of
 from gateway.psap.ranges import NONE, Ranges, union, without
 
 _REMEMBERED = 1_024
 """Frames whose late receipts are still understood, per link."""
-
-
-class OpenCall:
-    """One call as all links see it."""
-
-    def __init__(self, *, call: Call, ordered: float) -> None:
-        self.call = call
-        # Loop time of the order.
-        self.ordered = ordered
-        self.presses: Ranges = FIRST_PRESS
-        # What a PSAP has confirmed on any link.
-        self.confirmed: Ranges = NONE
-        self.acknowledged = False
-        self.unanswered = False
-        # Loop time at which its frames are given up because the incident was closed; None while it is open.
-        self.ends: float | None = None
-
-    @property
-    def id(self) -> CallId:
-        """The call's id."""
-        return self.call.order.call
-
-    @property
-    def incident(self) -> IncidentId:
-        """Its incident's id."""
-        return self.call.order.incident
-
-    def owed_at(self, now: float) -> bool:
-        """Whether anything of it may still be sent."""
-        return self.ends is None or now < self.ends
 
 
 class _Outstanding:
@@ -68,13 +39,14 @@ class _Known:
 
 
 class Ledger:
-    """What one link owes. Its owner asks `next`, sends, and says `sent` or `failed`."""
+    """What one link owes. Its owner asks `next`, sends, and says `sent` or `failed`; `cases` are the calls as they stand."""
 
-    def __init__(self, *, link: PSAPLink) -> None:
+    def __init__(self, *, link: PSAPLink, cases: Mapping[CallId, CallCase]) -> None:
         self._link = link
+        self._cases = cases
         self._traits = link.traits
         self._ending = link.traits.settling | link.traits.ending
-        self._calls: dict[CallId, OpenCall] = {}
+        # The calls that are owed, with what was confirmed of them on this link.
         self._covered: dict[CallId, Ranges] = {}
         self._firsts: dict[CallId, _Outstanding] = {}
         # Updates and tests, by frame id, with the call that must have left before them.
@@ -90,20 +62,16 @@ class Ledger:
 
     # ---- what happened
 
-    def order(self, call: OpenCall, *, now: float, frame: Frame | None = None) -> None:
-        """A call is owed on this link; `frame` is its own frame, if that was made already."""
-        self._calls[call.id] = call
-        self._covered[call.id] = NONE
-        self._firsts[call.id] = _Outstanding(frame=frame or self._link.first(call.call), due=now)
+    def order(self, call: CallId, frame: Frame | None, *, now: float) -> None:
+        """A call is owed on this link, in its own frame; None: that cannot be made, only its further presses are."""
+        self._covered[call] = NONE
+        if frame is not None:
+            self._firsts[call] = _Outstanding(frame=frame, due=now)
         self.joined(call, now=now)
 
-    def owes(self, call: CallId) -> bool:
-        """Whether the call's own frame is still owed on this link."""
-        return call in self._firsts
-
-    def told(self, call: CallId) -> bool:
-        """Whether the call, or some of its presses, has left on this link."""
-        return call in self._told
+    def carries(self, call: CallId) -> bool:
+        """Whether the call was ordered here and is not dropped."""
+        return call in self._covered
 
     def forget(self, call: CallId) -> None:
         """The call is long over."""
@@ -117,14 +85,13 @@ class Ledger:
         """It is owed no more."""
         self._notes.pop(frame_id, None)
 
-    def joined(self, call: OpenCall, *, now: float) -> None:
+    def joined(self, call: CallId, *, now: float) -> None:
         """The call's presses grew."""
-        if call.id in self._calls and call.presses != FIRST_PRESS:
-            self._waiting.setdefault(call.id, now)
+        if call in self._covered and self._cases[call].presses != FIRST_PRESS:
+            self._waiting.setdefault(call, now)
 
     def drop(self, call: CallId) -> None:
         """Nothing of this call is owed any more."""
-        self._calls.pop(call, None)
         self._covered.pop(call, None)
         self._firsts.pop(call, None)
         self._waiting.pop(call, None)
@@ -180,7 +147,7 @@ class Ledger:
             return None
         known.levels.add(level)
         if level in self._ending:
-            self._settle(known.frame, now=now, confirms=level in self._traits.settling)
+            self._settle(known.frame, now=now)
         return known.frame
 
     def rejected(self, frame_id: str, *, now: float) -> Frame | None:
@@ -193,7 +160,7 @@ class Ledger:
             self._summary = None  # composed anew, with what joined meanwhile
             self._summary_not_before = now + self._traits.again
             for call, _ in known.frame.covers:
-                if call in self._calls:
+                if call in self._covered:
                     self._waiting.setdefault(call, now)
         elif (outstanding := self._outstanding(frame_id)) is not None:
             outstanding.rejected = True
@@ -213,7 +180,7 @@ class Ledger:
             if (first := self._firsts.get(call_id)) is not None and first.frame.id == frame_id:
                 self._remember(first.frame).sent = True
                 return
-        items = [(self._calls[call].call, ranges) for call, ranges in covers if call in self._calls]
+        items = [(self._cases[call].call, ranges) for call, ranges in covers if call in self._covered]
         if not items:
             return
         frame = unless_mistaken(self._link.more, more_of(items))
@@ -227,8 +194,8 @@ class Ledger:
         """These presses were confirmed, whether or not the frame can be built again."""
         if (known := self._known.get(frame_id)) is not None:
             known.levels.add(level)
-        if level in self._ending and call_id in self._calls:
-            self._cover(call_id, ranges, now=now, confirms=level in self._traits.settling)
+        if level in self._ending:
+            self._cover(call_id, ranges, now=now)
             if self._summary is not None and self._summary.frame.id == frame_id:
                 self._summary = None
 
@@ -299,7 +266,7 @@ class Ledger:
         items: list[tuple[Call, Ranges]] = []
         since = 0.0
         for call_id, waiting in list(self._waiting.items()):
-            call = self._calls[call_id]
+            call = self._cases[call_id]
             untold = without(self._untold(call_id, call.presses), FIRST_PRESS)
             if not untold:
                 del self._waiting[call_id]
@@ -317,28 +284,26 @@ class Ledger:
         return _Outstanding(frame=frame, due=since)
 
     def _untold(self, call_id: CallId, told: Ranges) -> Ranges:
-        call = self._calls.get(call_id)
-        if call is None:
+        if call_id not in self._covered:
             return NONE
         untold = without(told, self._covered[call_id])
-        return without(untold, call.confirmed) if call.acknowledged else untold
+        case = self._cases[call_id]
+        return without(untold, case.confirmed) if case.acknowledged else untold
 
-    def _settle(self, frame: Frame, *, now: float, confirms: bool) -> None:
+    def _settle(self, frame: Frame, *, now: float) -> None:
         for call_id, ranges in frame.covers:
-            if call_id in self._calls:
-                self._cover(call_id, ranges, now=now, confirms=confirms)
+            self._cover(call_id, ranges, now=now)
         if self._summary is not None and self._summary.frame.id == frame.id:
             self._summary = None
         self._notes.pop(frame.id, None)
 
-    def _cover(self, call_id: CallId, ranges: Ranges, *, now: float, confirms: bool) -> None:
-        call = self._calls[call_id]
-        if confirms:
-            call.confirmed = union(call.confirmed, ranges)
+    def _cover(self, call_id: CallId, ranges: Ranges, *, now: float) -> None:
+        if call_id not in self._covered:
+            return
         covered = self._covered[call_id] = union(self._covered[call_id], ranges)
         if not without(FIRST_PRESS, covered):
             self._firsts.pop(call_id, None)
-        if without(call.presses, union(covered, FIRST_PRESS)):
+        if without(self._cases[call_id].presses, union(covered, FIRST_PRESS)):
             self._waiting.setdefault(call_id, now)
 
     def _outstanding(self, frame_id: str) -> _Outstanding | None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import TypeGuard, assert_never
 
 from belltower import log
 from belltower.clock import SECOND, Clock, Instant
@@ -24,44 +23,32 @@ from belltower.incident.facts import (
     LinkLost,
     LinkRestored,
     LinkTestOrdered,
-    ReceiptLevel,
-    ResponseSeen,
     TelecommunicatorAcknowledged,
-    UpdateKind,
     UpdateOrdered,
     UpdateReadBack,
 )
 from belltower.incident.verbs import PROOF
 from belltower.journal import Draft, Durability, Entry, Journal
 from belltower.store import Transaction
-from belltower.tasks import Crew, unless_mistaken
+from belltower.tasks import Crew
 from gateway.psap.answers import Answers
-from gateway.psap.coalesce import OpenCall
+from gateway.psap.case import CallCase, Road, Told, UpdateCase
+from gateway.psap.foretold import Foretold
+from gateway.psap.hearing import Hearing
 from gateway.psap.lane import Lane
 from gateway.psap.link import (
-    Answered,
     Call,
-    Ending,
-    ExerciseCall,
-    Frame,
-    Heard,
-    Lost,
-    Opened,
-    PersonAnswered,
+    LiveCall,
     PSAPLink,
-    ReadBack,
-    Receipt,
-    Refusal,
-    ResponseSaid,
     Spot,
+    Update,
     admitted,
     remarks_on,
+    update_of,
 )
 from gateway.psap.proof import Proving
-from gateway.psap.ranges import Ranges
+from gateway.psap.recalling import OfFrame, recall
 from gateway.psap.register import Register
-from gateway.psap.routes import Routes
-from gateway.psap.updates import Updates
 
 _log = log.get("psap")
 
@@ -76,19 +63,17 @@ FOLLOWED = (
 )
 """The facts that move the worker; the rest of an incident's facts matter at a restart only."""
 
-UNANSWERED_AFTER = 10.0
-"""Seconds without a system's receipt until NOT ACKNOWLEDGED, CALL 911."""
-KEPT_AFTER_CLOSE = 90.0
-"""Seconds for which an unreceipted call goes on after its incident was closed."""
-_PREPARED = 256
+_MATTERS_ELSEWHERE = (CallRejected, TelecommunicatorAcknowledged, UpdateReadBack)
+"""What becomes of a call on one link or by one person, and changes what is to be done on others."""
 
 
 class CallWorker:
     """Carries out `CallOrdered` on every link at once. `run` it in the alarm lane's crew.
 
-    It has no tables: after a restart `owed`, the facts of the incidents that are to be attended to, is all its memory.
-    Whether a link answers is not remembered: its first word after the start is written down as news, unless `owed`
-    holds the link's last `LinkLost` or `LinkRestored`. `after` is the journal's position up to which `owed` was read.
+    What is to be done about a call is its `CallCase`'s to say; here it is done. It has no tables: after a restart
+    `owed`, the facts of the incidents that are to be attended to, is all its memory. Whether a link answers is not
+    remembered: its first word after the start is written down as news, unless `owed` holds the link's last `LinkLost`
+    or `LinkRestored`. `after` is the journal's position up to which `owed` was read.
     """
 
     def __init__(
@@ -104,44 +89,39 @@ class CallWorker:
         owed: Sequence[Entry[Fact]] = (),
         tested: Sequence[Entry[Fact]] = (),
         after: int = 0,
-        unanswered_after: float = UNANSWERED_AFTER,
-        kept_after_close: float = KEPT_AFTER_CLOSE,
     ) -> None:
         self._journal = journal
         self._ids = ids
         self._clock = clock
         self._spot = spot
         self._owed = owed
-        self._after = after
-        self._unanswered_after = unanswered_after
-        self._kept_after_close = kept_after_close
-        called_after = called_after or {}
-        self._lanes = {link.name: Lane(link=link, after=called_after.get(link.name, 0.0)) for link in links}
-        self._updates = Updates(
-            lanes=self._lanes, centres=centres or {}, spot=self._corrected_spot, mistaken=self._mistaken
-        )
-        self._proving = Proving(lanes=self._lanes, clock=clock, write=partial(self._write, PROOF))
         self._tested = tested
-        self._routes = Routes(
-            mistaken=self._mistaken, given=self._updates.bring, called_off=self._updates.cancelling
-        )
+        self._after = after
+        called_after, centres = called_after or {}, centres or {}
+        self._roads = {
+            link.name: Road(
+                link=link.name,
+                centre=centres.get(link.name, ""),
+                after=called_after.get(link.name, 0.0),
+                settling=link.traits.settling,
+                exercise=link.traits.exercise,
+            )
+            for link in links
+        }
         self.register = Register(forget=self._forget)
         """The calls there are."""
-        self._answers = Answers(
-            register=self.register,
-            updates=self._updates,
-            write=self._write,
-            in_trouble=lambda: journal.trouble,
-            answered=self._answered,
-            read_back=self._read_back,
+        self._lanes = {link.name: Lane(link=link, cases=self.register.cases) for link in links}
+        self._proving = Proving(lanes=self._lanes, clock=clock, write=partial(self._write, PROOF))
+        self._hearing = Hearing(
+            answers=Answers(register=self.register, say=self._say, in_trouble=lambda: journal.trouble),
+            proving=self._proving,
+            say=self._say,
+            write=partial(self._write, ""),
         )
-        # Calls whose order is being written down, with their frames.
-        self._prepared: OrderedDict[CallId, tuple[Call, dict[LinkName, Frame]]] = OrderedDict()
+        self._foretold = Foretold(links=[link for link in links if not self._roads[link.name].after])
         # Which links an exercise was withheld from, so that it is written once.
-        self._withheld: dict[IncidentId, set[tuple[CallId, LinkName]]] = {}
+        self._withheld: defaultdict[IncidentId, set[tuple[CallId, LinkName]]] = defaultdict(set)
         self._timers: dict[CallId, asyncio.TimerHandle] = {}
-        # When calls of closed incidents are given up.
-        self._endings: dict[CallId, asyncio.TimerHandle] = {}
 
     async def run(self) -> None:
         """Recall what is owed, then serve every link and follow the journal, for ever."""
@@ -152,60 +132,39 @@ class CallWorker:
                 for lane in self._lanes.values():
                     crew.mendable(
                         f"psap link {lane.link.name}",
-                        partial(lane.link.run, partial(self._report, lane)),
-                        on_failure=partial(self._broken, lane),
+                        partial(lane.link.run, partial(self._hearing.report, lane)),
+                        on_failure=partial(self._hearing.broken, lane),
                     )
                     crew.mendable(
                         f"psap calls {lane.link.name}",
-                        partial(lane.drive, self._note_sent),
-                        on_failure=partial(self._broken, lane),
+                        partial(lane.drive, self._hearing.sent),
+                        on_failure=partial(self._hearing.broken, lane),
                     )
                 crew.essential("psap follow", self._follow)
         finally:
-            for timer in (*self._timers.values(), *self._endings.values()):
+            for timer in self._timers.values():
                 timer.cancel()
             self._timers.clear()
-            self._routes.close()
-            self._updates.close()
             self._proving.close()
 
     def take(self, entry: Entry[Fact]) -> None:
         """Act on one entry at once. `run` does it for all that follow; doing it twice does it once."""
         match entry.fact:
-            case CallOrdered() as order:
-                self._order(order, entry.at)
             case AlarmJoined() as joined:
                 self._join(joined)
-            case IncidentClosed(incident=incident):
-                self._close(incident, entry.at)
-            case TelecommunicatorAcknowledged(call=call, by=by):
-                self._answers.acknowledge(call, by)
-            case UpdateOrdered() as update:
-                if (known := self.register.known(update.call)) is not None:
-                    self._updates.order(update, known, entry.at)
-            case UpdateReadBack(call=call, update=number, link=link):
-                self._read_back(call, number, link)
             case LinkTestOrdered() as test:
                 self._proving.order(test, entry.at)
             case _:
-                pass
+                for call in self._fold(entry):
+                    self._pursue(call, self._now())
 
     def prepare(self, order: CallOrdered, at: Instant) -> None:
         """Make the frames of an order that is being written down: once it is, they only have to be sent."""
-        if order.call in self.register:
+        if order.call in self.register.cases:
             return
         call = self._admit(order, at)
-        if isinstance(call, ExerciseCall | str):
-            return
-        frames: dict[LinkName, Frame] = {}
-        for lane in self._lanes.values():
-            if not lane.after:
-                frame = unless_mistaken(lane.link.first, call)
-                if frame is not None:
-                    frames[lane.link.name] = frame
-        self._prepared[order.call] = call, frames
-        if len(self._prepared) > _PREPARED:
-            self._prepared.popitem(last=False)
+        if isinstance(call, LiveCall):
+            self._foretold.add(call)
 
     def answering(self) -> dict[LinkName, bool | None]:
         """Whether each link's far end answers; None: it has not said since the start, and its time is not over."""
@@ -229,239 +188,150 @@ class CallWorker:
             self.take(entry)
             self._after = max(self._after, entry.position)
 
-    # ---- orders
+    # ---- what the journal tells
 
-    def _order(self, order: CallOrdered, at: Instant) -> None:
-        if order.call in self.register:
-            return
-        prepared, frames = self._prepared.pop(order.call, (None, {}))
-        call = prepared or self._admit(order, at)
+    def _fold(self, entry: Entry[Fact]) -> list[CallId]:
+        """Fold an entry into the calls that it tells of. Those that it moves."""
+        cases = self.register.cases
+        moved: list[CallCase] = []
+        match entry.fact:
+            case CallOrdered() as order if order.call not in cases:
+                return self._order(order, entry.at)
+            case AlarmJoined() as joined:
+                self.register.join(joined)
+            case IncidentClosed(incident=incident):
+                self._withheld.pop(incident, None)
+                at = self._moment(entry.at)
+                moved = [case.closing(at) for case in self.register if case.incident == incident]
+            case UpdateOrdered(call=call) as update if call in cases:
+                moved = [cases[call].ordered_update(update, at=entry.at, since=self._now())]
+            case fact if isinstance(fact, Told) and fact.call in cases:
+                moved = [cases[fact.call].apply(fact)]
+            case _:
+                pass
+        for case in moved:
+            self.register.put(case)
+        return [case.id for case in moved]
+
+    def _order(self, order: CallOrdered, at: Instant) -> list[CallId]:
+        call = self._foretold.call(order.call) or self._admit(order, at)
         if isinstance(call, str):
-            self._withhold(order, call, list(self._lanes.values()))
-            return
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        elapsed = max((self._clock.now() - at) / SECOND, 0.0)
-        opened = OpenCall(call=call, ordered=now - elapsed)
-        self.register.add(opened)
-        carrying = list(self._lanes.values())
-        if isinstance(call, ExerciseCall):
-            carrying = [lane for lane in carrying if lane.link.traits.exercise]
-            unfit = [lane for lane in self._lanes.values() if not lane.link.traits.exercise]
-            self._withhold(order, "this link has no agreed form for an exercise", unfit)
-        self._routes.begin(opened, carrying, frames)
-        if carrying or not isinstance(call, ExerciseCall):
-            due = max(opened.ordered + self._unanswered_after, now)
-            self._timers[order.call] = loop.call_at(due, self._unanswered, opened)
-
-    def _admit(self, order: CallOrdered, at: Instant) -> Call | str:
-        spot = self._spot(order.place, order.building)
-        return admitted(order, place=spot.spoken, spot=spot, at=at)
-
-    def _corrected_spot(self, order: UpdateOrdered) -> Spot | None:
-        return self._spot(order.place, order.building) if order.kind is UpdateKind.PLACE else None
-
-    @staticmethod
-    def _now() -> float:
-        return asyncio.get_running_loop().time()
-
-    def _withhold(self, order: CallOrdered, reason: str, lanes: Sequence[Lane]) -> None:
-        withheld = self._withheld.setdefault(order.incident, set())
-        links = [lane.link.name for lane in lanes if (order.call, lane.link.name) not in withheld]
-        withheld.update((order.call, link) for link in links)
-        self._write(
-            order.incident, [CallWithheld(call=order.call, link=link, reason=reason) for link in links]
-        )
+            self._withhold(order, call, self._roads)
+            return []
+        case = CallCase(call=call, roads=self._roads, ordered=self._moment(at))
+        self.register.add(case)
+        self._withhold(order, "this link has no agreed form for an exercise", case.unfit)
+        return [case.id]
 
     def _join(self, joined: AlarmJoined) -> None:
-        call = self.register.join(joined.incident, joined.building, joined.number)
+        call = self.register.join(joined)
         if call is None:
             return
         for lane in self._lanes.values():
             lane.ledger.joined(call, now=self._now())
             lane.bell.set()
 
-    def _close(self, incident: IncidentId, at: Instant) -> None:
-        loop = asyncio.get_running_loop()
-        elapsed = max((self._clock.now() - at) / SECOND, 0.0)
-        left = max(self._kept_after_close - elapsed, 0.0)
-        self._withheld.pop(incident, None)
-        for call in self.register:
-            if call.incident == incident and call.ends is None:
-                call.ends = loop.time() + left
-                self._endings[call.id] = loop.call_at(call.ends, self._finish, call)
+    def _admit(self, order: CallOrdered, at: Instant) -> Call | str:
+        spot = self._spot(order.place, order.building)
+        return admitted(order, place=spot.spoken, spot=spot, at=at)
 
-    def _finish(self, call: OpenCall) -> None:
-        self._endings.pop(call.id, None)
-        self._routes.end(call.id)
-        for lane in self._lanes.values():
-            lane.ledger.drop(call.id)
-            lane.bell.set()
-            if isinstance(lane.link, Ending):
-                lane.link.ended(call.call)
-        self.register.finish(call)
+    def _withhold(self, order: CallOrdered, reason: str, links: Iterable[LinkName]) -> None:
+        withheld = self._withheld[order.incident]
+        new = [link for link in links if (order.call, link) not in withheld]
+        withheld.update((order.call, link) for link in new)
+        self._write(order.incident, [CallWithheld(call=order.call, link=link, reason=reason) for link in new])
 
-    def _forget(self, call: OpenCall) -> None:
-        self._answers.forget(call)
-        self._updates.forget(call.id)
-        for lane in self._lanes.values():
-            lane.ledger.forget(call.id)
+    def _recall(self, owed: Sequence[Entry[Fact]]) -> None:
+        """Go on where the facts end: fold them all, then do what is to be done."""
+        frames: defaultdict[LinkName, list[OfFrame]] = defaultdict(list)
+        for entry in owed:
+            match entry.fact:
+                case CallWithheld(call=call, link=link):
+                    self._withheld[IncidentId(entry.subject)].add((call, link))
+                case CallSent() | CallReceipt() | CallRejected() as fact:
+                    frames[fact.link].append(fact)
+                case LinkLost(link=link) | LinkRestored(link=link) if link in self._lanes:
+                    self._lanes[link].noted = isinstance(entry.fact, LinkRestored)
+                case _:
+                    pass
+        for entry in owed:
+            self._fold(entry)
+        now = self._now()
+        for call in list(self.register.cases):
+            self._pursue(call, now)
+        for name, lane in self._lanes.items():
+            recall(lane.ledger, frames[name], now=now)
 
-    def _unanswered(self, call: OpenCall) -> None:
-        self._timers.pop(call.id, None)
-        if call.confirmed or call.acknowledged or call.unanswered:
+    # ---- what is to be done
+
+    def _pursue(self, call: CallId, now: float) -> None:
+        """Do what is to be done about a call at this moment, and look again when its case says."""
+        before = self.register.cases.get(call)
+        if before is None:
             return
-        call.unanswered = True
-        _log.error("call_unanswered", call=call.id)
-        after = asyncio.get_running_loop().time() - call.ordered
-        self._write(call.incident, [CallUnanswered(call=call.id, after=round(after, 3))])
-
-    # ---- what a link has sent
-
-    def _note_sent(self, lane: Lane, frame: Frame) -> None:
-        link = lane.link.name
-        match lane.notes.get(frame.id):
-            case UpdateOrdered() as update:
-                self._updates.left(update.call, update.update, link)
-                fact = CallSent(call=update.call, link=link, frame=frame.id, covers=(), update=update.update)
-                self._write(update.incident, [fact])
-            case int():
-                self._proving.sent(lane, frame)
-            case None:
-                for incident, covers in self._by_incident(frame).items():
-                    self._write(
-                        incident,
-                        [
-                            CallSent(call=call, link=link, frame=frame.id, covers=ranges)
-                            for call, ranges in covers
-                        ],
+        links = before.carrying(now)
+        case = before.calling(links)
+        self.register.put(case)
+        frames = self._foretold.frames(call)
+        for name, lane in self._lanes.items():
+            if name not in links:
+                lane.drop(call)
+            elif not lane.ledger.carries(call):
+                if self._roads[name].after and name not in before.called:
+                    _log.warning("next_centre_called", call=call, link=name)
+                self._made(lane, lane.give(case, frames.get(name), now=now))
+            if case.acknowledged:
+                lane.ledger.acknowledged(call)
+                lane.bell.set()
+            if name in case.called:
+                for update in case.updates:
+                    self._made(
+                        lane,
+                        lane.tell(self._update(case, update), owed=case.owes(update, name, now), now=now),
                     )
+        if case.over(now):
+            self.register.finish(case)
+        if case.loud(now):
+            _log.error("call_unanswered", call=call)
+            self._say(CallUnanswered(call=call, after=round(now - case.ordered, 3)))
+        self._look_again(call, case.wake_at(now))
 
-    # ---- what a link heard
-
-    def _report(self, lane: Lane, heard: Heard) -> asyncio.Future[bool] | None:
-        now = asyncio.get_running_loop().time()
-        link = lane.link.name
-        match heard:
-            case Receipt(frame=frame_id, level=level):
-                self._confirmed(lane, frame_id, level)
-            case Refusal(frame=frame_id, reason=reason):
-                self._refused(lane, frame_id, reason)
-            case PersonAnswered():
-                return self._answers.person(link, heard)
-            case ReadBack():
-                return self._answers.read_back(link, heard)
-            case ResponseSaid():
-                self._answers.responders(link, heard)
-            case Opened():
-                lane.ledger.reopened(now=now)
-                if not lane.link.traits.settling and lane.noted is False:  # on which nothing ever answers
-                    lane.answering, lane.noted = None, True
-                    self._write("", [LinkRestored(link=link)])
-            case Lost(reason=reason):
-                lane.answering = False
-                if lane.noted is not False:
-                    lane.noted = False
-                    self._write("", [LinkLost(link=link, reason=reason)])
-            case Answered():
-                lane.answering = True
-                if lane.noted is not True:
-                    lane.noted = True
-                    self._write("", [LinkRestored(link=link)])
-            case other:
-                assert_never(other)
-        lane.bell.set()
-        return None
-
-    def _right(self, lane: Lane) -> None:
-        """A link that made a mistake has carried something since."""
-        if lane.mistaken:
-            lane.mistaken = False
-            if lane.answering is False:
-                self._report(lane, Answered())
-
-    def _confirmed(self, lane: Lane, frame_id: str, level: ReceiptLevel) -> None:
-        link = lane.link.name
-        self._right(lane)
-        lane.answered(frame_id, self._note_sent)
-        note = lane.notes.get(frame_id)
-        frame = lane.ledger.receipt(frame_id, level, now=self._now())
-        if isinstance(note, int):
-            self._proving.receipt(lane, frame_id, level)
-        elif note is not None and frame is not None:
-            receipt = CallReceipt(
-                call=note.call, link=link, frame=frame_id, covers=(), level=level, update=note.update
-            )
-            self._write(note.incident, [receipt])
-        else:
-            for incident, covers in self._by_incident(frame).items():
-                receipts = [
-                    CallReceipt(call=call, link=link, frame=frame_id, covers=ranges, level=level)
-                    for call, ranges in covers
-                ]
-                self._write(incident, receipts)
-
-    def _refused(self, lane: Lane, frame_id: str, reason: str) -> None:
-        link = lane.link.name
-        self._right(lane)
-        lane.answered(frame_id, self._note_sent)
-        note = lane.notes.get(frame_id)
-        frame = lane.ledger.rejected(frame_id, now=self._now())
-        if isinstance(note, int):
-            self._proving.refused(lane, frame_id, reason)
-        elif note is not None and frame is not None:
-            rejected = CallRejected(
-                call=note.call, link=link, frame=frame_id, reason=reason, update=note.update
-            )
-            self._write(note.incident, [rejected])
-        else:
-            for incident, covers in self._by_incident(frame).items():
-                self._write(
-                    incident,
-                    [CallRejected(call=call, link=link, frame=frame_id, reason=reason) for call, _ in covers],
-                )
-                for call_id, _ in covers:
-                    if (call := self.register.open(call_id)) is not None:
-                        self._routes.refused(call, lane)
-
-    def _answered(self, call: CallId) -> None:
-        """A person has it: its own frame is owed no more."""
-        for lane in self._lanes.values():
-            lane.ledger.acknowledged(call)
-            lane.bell.set()
-
-    def _read_back(self, call_id: CallId, update: int, link: LinkName) -> None:
-        """A centre has read an update back; one that called the responders off wants no more of the call."""
-        heard = self._updates.read_back(call_id, update, link)
-        if not self._updates.cancelling(call_id):
-            return
-        self._routes.end(call_id)
-        if heard and (timer := self._timers.pop(call_id, None)) is not None:
+    def _look_again(self, call: CallId, due: float | None) -> None:
+        if (timer := self._timers.pop(call, None)) is not None:
             timer.cancel()
-        call = self.register.known(call_id)
-        for lane in heard:
-            lane.ledger.drop(call_id)
-            lane.bell.set()
-            if call is not None and isinstance(lane.link, Ending):
-                lane.link.ended(call.call)
+        if due is not None:
+            self._timers[call] = asyncio.get_running_loop().call_at(due, self._wake, call, due)
 
-    def _mistaken(self, lane: Lane) -> None:
-        lane.mistaken = True
-        self._report(lane, Lost(reason="the link could not make the frame of a call; the log says why"))
+    def _wake(self, call: CallId, due: float) -> None:
+        self._pursue(call, max(self._now(), due))
 
-    def _broken(self, lane: Lane, error: Exception) -> None:
-        lane.mistaken = True
-        self._report(lane, Lost(reason=f"the link failed: {type(error).__name__}"))
+    def _update(self, case: CallCase, update: UpdateCase) -> Update:
+        said = case.place_said(update)
+        spot = self._spot(said.place, said.building) if said is not None else None
+        return update_of(case.call, update.order, spot=spot, at=update.at)
+
+    def _made(self, lane: Lane, frame_made: bool) -> None:
+        if not frame_made:
+            self._hearing.noted(lane.mistook("the link could not make the frame of a call; the log says why"))
+
+    def _forget(self, call: CallId) -> None:
+        self._look_again(call, None)
+        for lane in self._lanes.values():
+            lane.forget(call)
 
     # ---- facts
 
-    def _by_incident(self, frame: Frame | None) -> dict[IncidentId, list[tuple[CallId, Ranges]]]:
-        found: dict[IncidentId, list[tuple[CallId, Ranges]]] = {}
-        for call_id, ranges in frame.covers if frame is not None else ():
-            call = self.register.known(call_id)
-            if call is not None:
-                found.setdefault(call.incident, []).append((call_id, ranges))
-        return found
+    def _say(self, *told: Told) -> asyncio.Future[Durability]:
+        """Fold in what has become of a call, or of all calls of one frame, act on it and write it down."""
+        cases = self.register.cases
+        known = [fact for fact in told if fact.call in cases]
+        for fact in known:
+            self.register.put(cases[fact.call].apply(fact))
+        written = self._write(cases[known[0].call].incident if known else "", known)
+        for fact in known:
+            if isinstance(fact, _MATTERS_ELSEWHERE):
+                self._pursue(fact.call, self._now())
+        return written
 
     def _write(self, subject: str, facts: Sequence[Fact]) -> asyncio.Future[Durability]:
         if not facts:
@@ -472,61 +342,12 @@ class CallWorker:
         drafts = [Draft(id=self._ids.fact(), at=at, subject=subject, fact=fact) for fact in facts]
         return self._journal.commit(Transaction(), drafts)
 
-    # ---- after a restart
+    # ---- time
 
-    def _recall(self, owed: Sequence[Entry[Fact]]) -> None:
-        now = self._now()
-        self._routes.recall(
-            settled=[entry.fact.call for entry in owed if self._settles(entry.fact)],
-            told=[
-                (fact.call, fact.link)
-                for fact in (entry.fact for entry in owed)
-                if isinstance(fact, CallSent) and not fact.update
-            ],
-        )
-        frames: dict[tuple[LinkName, str], list[tuple[CallId, Ranges]]] = {}
-        for entry in owed:
-            match entry.fact:
-                case CallWithheld(call=call, link=link):
-                    self._withheld.setdefault(IncidentId(entry.subject), set()).add((call, link))
-                case CallSent(call=call, link=link, frame=frame, covers=covers, update=0):
-                    frames.setdefault((link, frame), []).append((call, covers))
-                case _:
-                    pass
-        for entry in owed:
-            self.take(entry)
-        for (link, frame), told in frames.items():
-            if link in self._lanes:
-                self._lanes[link].ledger.recall_sent(frame, told, now=now)
-        for entry in owed:
-            match entry.fact:
-                case CallSent(call=call, link=link, frame=frame, update=update) if link in self._lanes:
-                    self._lanes[link].ledger.recall_note(frame, None)
-                    self._updates.left(call, update, link)
-                case CallReceipt(link=link, frame=frame, level=level, update=update) if update:
-                    if link in self._lanes:
-                        self._lanes[link].ledger.recall_note(frame, level)
-                case ResponseSeen(call=call, status=status):
-                    self._answers.progressed(call, status)
-                case CallReceipt(call=call, link=link, frame=frame, covers=covers, level=level):
-                    if link in self._lanes:
-                        self._lanes[link].ledger.recall_receipt(frame, call, covers, level, now=now)
-                case CallRejected(link=link, frame=frame) if link in self._lanes:
-                    self._lanes[link].ledger.recall_rejected(frame)
-                case CallUnanswered(call=call):
-                    if (known := self.register.open(call)) is not None:
-                        known.unanswered = True
-                case LinkLost(link=link) if link in self._lanes:
-                    self._lanes[link].noted = False
-                case LinkRestored(link=link) if link in self._lanes:
-                    self._lanes[link].noted = True
-                case _:
-                    pass
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
 
-    def _settles(self, fact: Fact) -> TypeGuard[CallReceipt | TelecommunicatorAcknowledged]:
-        """Whether a PSAP had the call by this."""
-        if isinstance(fact, CallReceipt):
-            lane = self._lanes.get(fact.link)
-            first = any(low <= 1 <= high for low, high in fact.covers)
-            return first and lane is not None and fact.level in lane.link.traits.settling
-        return isinstance(fact, TelecommunicatorAcknowledged)
+    def _moment(self, at: Instant) -> float:
+        """When that was on the loop's clock, which nobody steps."""
+        return self._now() - max((self._clock.now() - at) / SECOND, 0.0)

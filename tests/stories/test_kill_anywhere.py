@@ -53,7 +53,7 @@ ALARM_PATH = {
     "in the middle of a frame": Point("mid-frame"),
     "a frame is sent": Point(f"{_LINK}.send", after=True),
     "that it was sent is on disk": Point(f"{_JOURNAL}._settled", after=True, about="CallSent"),
-    "a receipt is heard": Point(f"{_WORKER}._report", about="Receipt"),
+    "a receipt is heard": Point("gateway.psap.hearing:Hearing.report", about="Receipt"),
     "a receipt is on disk": Point(f"{_JOURNAL}._settled", after=True, about="CallReceipt"),
     "the unit is told of it": Point("gateway.intake.progress:Progress._tell", after=True),
     "a person is heard": Point("gateway.psap.answers:Answers.person"),

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from belltower.incident.facts import CallReceipt, CallSent, ReceiptLevel
-from gateway.psap.coalesce import Ledger, OpenCall
+from belltower.incident.facts import CallReceipt, CallSent, ReceiptLevel, TelecommunicatorAcknowledged
+from gateway.psap.case import CallCase, Road
+from gateway.psap.coalesce import Ledger
 from gateway.psap.kiss_link import Channel, KISSLink
 from gateway.psap.link import admitted
 from gateway.psap.ranges import NONE, count, spelt, union, without
@@ -114,15 +115,44 @@ def test_ten_thousand_presses_in_twelve_buildings_are_covered_in_a_minute(rate):
     in_virtual_time(story())
 
 
-def a_ledger(channel=None):
-    """A ledger and its link."""
-    link = KISSLink(name="county", transport=Cable().near, key=KEY, us=SCHOOL, them=PSAP, channel=channel)
-    return Ledger(link=link)
+class OneLink:
+    """A ledger with its link, and the calls as they stand."""
 
+    def __init__(self, channel=None) -> None:
+        self.link = KISSLink(
+            name="county", transport=Cable().near, key=KEY, us=SCHOOL, them=PSAP, channel=channel
+        )
+        self.roads = {"county": Road(link="county", settling=self.link.traits.settling)}
+        self.cases = {}
+        self.ledger = Ledger(link=self.link, cases=self.cases)
 
-def an_open_call(number, building):
-    """An open call."""
-    return OpenCall(call=admitted(order(number, building=building), place="B 204"), ordered=0.0)
+    def order(self, number, building="B", *, now, **more):
+        """Owe a call; its id."""
+        call = admitted(order(number, building=building, **more), place="B 204")
+        case = CallCase(call=call, roads=self.roads, ordered=now)
+        self.cases[case.id] = case
+        self.ledger.order(case.id, self.link.first(call), now=now)
+        return case.id
+
+    def join(self, call, *numbers, now):
+        """Further presses of its building."""
+        self.cases[call] = self.cases[call].joined(ranges_of(numbers))
+        self.ledger.joined(call, now=now)
+
+    def answer(self, frame, level, *, now):
+        """The far end confirms a frame."""
+        if (news := self.ledger.receipt(frame, level, now=now)) is not None:
+            for call, covers in news.covers:
+                self.apply(CallReceipt(call=call, link="county", frame=frame, covers=covers, level=level))
+
+    def acknowledge(self, call):
+        """A person has the call."""
+        self.apply(TelecommunicatorAcknowledged(call=call, incident="inc", link="county", by="T1"))
+        self.ledger.acknowledged(call)
+
+    def apply(self, fact):
+        """Something has become of a call."""
+        self.cases[fact.call] = self.cases[fact.call].apply(fact)
 
 
 STEPS = st.lists(
@@ -144,8 +174,8 @@ STEPS = st.lists(
 @given(STEPS)
 def test_whatever_happens_every_press_is_covered_once_the_county_answers(steps):
     """Any interleaving of presses, answers, failures and waits; then all is receipted, and nothing more is owed."""
-    ledger = a_ledger()
-    calls, presses, frames, now = {}, dict.fromkeys(range(4), 0), [], 0.0
+    one = OneLink()
+    ledger, calls, presses, frames, now = one.ledger, {}, dict.fromkeys(range(4), 0), [], 0.0
 
     def send_due(*, answer=False):
         nonlocal now
@@ -164,7 +194,7 @@ def test_whatever_happens_every_press_is_covered_once_the_county_answers(steps):
             if frame.id.startswith("S"):
                 summaries.add(frame.id)
             if answer:
-                ledger.receipt(frame.id, ReceiptLevel.SYSTEM, now=now)
+                one.answer(frame.id, ReceiptLevel.SYSTEM, now=now)
                 ledger.rejected("C0000", now=now)
             elif len(summaries) > 1:
                 raise AssertionError("two summaries at once")
@@ -175,23 +205,19 @@ def test_whatever_happens_every_press_is_covered_once_the_county_answers(steps):
         if what == "press":
             presses[n] += 1
             if presses[n] == 1:
-                calls[n] = an_open_call(n + 1, f"b{n}")
-                ledger.order(calls[n], now=now)
+                calls[n] = one.order(n + 1, f"b{n}", now=now)
             else:
-                calls[n].presses = union(calls[n].presses, ((presses[n], presses[n]),))
-                ledger.joined(calls[n], now=now)
+                one.join(calls[n], presses[n], now=now)
         elif what in ("receipt", "bare", "reject") and frames:
             frame_id = frames[n % len(frames)].id
             if what == "reject":
                 ledger.rejected(frame_id, now=now)
             else:
-                ledger.receipt(
+                one.answer(
                     frame_id, ReceiptLevel.SYSTEM if what == "receipt" else ReceiptLevel.RADIO, now=now
                 )
         elif what == "acknowledge" and n in calls:
-            calls[n].acknowledged = True
-            calls[n].confirmed = union(calls[n].confirmed, ((1, 1),))
-            ledger.acknowledged(calls[n].id)
+            one.acknowledge(calls[n])
         elif what == "fail" and (frame := ledger.next(now)) is not None:
             ledger.failed(frame, now=now)
         elif what == "reopen":
@@ -201,7 +227,7 @@ def test_whatever_happens_every_press_is_covered_once_the_county_answers(steps):
         send_due()
     send_due(answer=True)
 
-    assert all(((1, presses[n]),) == call.confirmed for n, call in calls.items())
+    assert all(((1, presses[n]),) == one.cases[call].confirmed for n, call in calls.items())
     assert [] == ledger.open_frames()
     assert all(covers for frame in frames for _, covers in frame.covers)
 
@@ -209,53 +235,50 @@ def test_whatever_happens_every_press_is_covered_once_the_county_answers(steps):
 def test_a_summary_waits_until_the_channel_is_free_and_then_tells_all():
     """Composed late, so that it holds what joined meanwhile; the first press did not wait."""
     channel = Channel(rate=1200)
-    ledger, call = a_ledger(channel), an_open_call(1, "B")
-    ledger.order(call, now=0.0)
+    one = OneLink(channel)
+    ledger, call = one.ledger, one.order(1, now=0.0)
     first = ledger.next(0.0)
     ledger.sent(first, now=0.0)
     for number in range(2, 10):
-        call.presses = union(call.presses, ((number, number),))
-        ledger.joined(call, now=0.1)
+        one.join(call, number, now=0.1)
         assert ledger.next(0.1) is None
-    other = an_open_call(2, "C")
-    ledger.order(other, now=0.2)
-    assert ((other.id, ((1, 1),)),) == ledger.next(0.2).covers
+    other = one.order(2, "C", now=0.2)
+    assert ((other, ((1, 1),)),) == ledger.next(0.2).covers
     ledger.sent(ledger.next(0.2), now=0.2)
     free = ledger.wake_at(0.2)
 
     assert channel.airtime(len(first.octets)) * 2 < free < 6
     assert ledger.next(free - 0.01) is None
-    assert ((call.id, ((2, 9),)),) == ledger.next(free).covers
+    assert ((call, ((2, 9),)),) == ledger.next(free).covers
 
 
 def test_repeats_count_from_the_end_of_the_airtime():
     """A frame that is still on its way through the modem is not repeated."""
-    ledger, call = a_ledger(Channel(rate=1200)), an_open_call(1, "B")
-    ledger.order(call, now=0.0)
-    ledger.sent(ledger.next(0.0), now=0.0)
-    due = ledger.wake_at(0.0)
+    one = OneLink(Channel(rate=1200))
+    one.order(1, now=0.0)
+    one.ledger.sent(one.ledger.next(0.0), now=0.0)
+    due = one.ledger.wake_at(0.0)
 
     assert 3.5 < due < 5
-    assert ledger.next(due - 0.01) is None
-    assert "C0001" == ledger.next(due).id
+    assert one.ledger.next(due - 0.01) is None
+    assert "C0001" == one.ledger.next(due).id
 
 
 def test_a_summary_speaks_of_one_incident():
     """The other incident's presses follow in the next."""
-    ledger = a_ledger()
-    calls = [OpenCall(call=admitted(order(n, incident=f"inc_{n}"), place="x"), ordered=0.0) for n in (1, 2)]
-    for call in calls:
-        ledger.order(call, now=0.0)
+    one, calls = OneLink(), []
+    ledger = one.ledger
+    for number in (1, 2):
+        calls.append(one.order(number, incident=f"inc_{number}", now=0.0))
         ledger.sent(ledger.next(0.0), now=0.0)
-        ledger.receipt(f"C000{call.call.order.number}", ReceiptLevel.SYSTEM, now=0.0)
-        call.presses = ((1, 5),)
-        ledger.joined(call, now=0.0)
+        one.answer(f"C000{number}", ReceiptLevel.SYSTEM, now=0.0)
+        one.join(calls[-1], 2, 3, 4, 5, now=0.0)
     told = []
     for _ in range(2):
         frame = ledger.next(0.0)
         told.append(frame.covers)
         ledger.sent(frame, now=0.0)
-        ledger.receipt(frame.id, ReceiptLevel.SYSTEM, now=0.0)
+        one.answer(frame.id, ReceiptLevel.SYSTEM, now=0.0)
 
-    assert [((call.id, ((2, 5),)),) for call in calls] == told
+    assert [((call, ((2, 5),)),) for call in calls] == told
     assert ledger.next(0.0) is None

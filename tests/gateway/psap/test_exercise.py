@@ -5,10 +5,10 @@ from random import Random
 import pytest
 
 from belltower.incident.facts import Mode, ReceiptLevel
-from gateway.psap.coalesce import Ledger, OpenCall
+from gateway.psap.case import CallCase
+from gateway.psap.coalesce import Ledger
 from gateway.psap.kiss_link import KISSLink
 from gateway.psap.link import ExerciseCall, LiveCall, admitted, more_of
-from gateway.psap.ranges import union
 from hardware.transports.memory import Cable
 from tests.gateway.psap.house import order
 from tests.peers.county import KEY, PSAP, SCHOOL
@@ -54,23 +54,23 @@ def test_ten_thousand_interleavings_of_exercise_and_live():
     ]
     calls = {each.call: admitted(each, place="EXERCISE room") for each in orders}
     first_frames = {each.call: link.first(calls[each.call]) for each in orders}
-    link.first = lambda call: first_frames[call.order.call]
     live = {each.call for each in orders if each.mode is Mode.ACTUAL}
     left = {True: 0, False: 0}
     for _ in range(10_000):
-        ledger, now, opened, last = Ledger(link=link), 0.0, [], None
+        cases, now, last = {}, 0.0, None
+        ledger = Ledger(link=link, cases=cases)
         for _ in range(random.randint(4, 10)):
             match random.randrange(4):
                 case 0:
-                    call = OpenCall(call=random.choice(list(calls.values())), ordered=now)
-                    if all(call.id != other.id for other in opened):
-                        opened.append(call)
-                        ledger.order(call, now=now)
-                case 1 if opened:
-                    call = random.choice(opened)
-                    last_press = call.presses[-1][1] + 1
-                    call.presses = union(call.presses, ((last_press, last_press),))
-                    ledger.joined(call, now=now)
+                    case = CallCase(call=random.choice(list(calls.values())), roads={}, ordered=now)
+                    if case.id not in cases:
+                        cases[case.id] = case
+                        ledger.order(case.id, first_frames[case.id], now=now)
+                case 1 if cases:
+                    case = random.choice(list(cases.values()))
+                    last_press = case.presses[-1][1] + 1
+                    cases[case.id] = case.joined(((last_press, last_press),))
+                    ledger.joined(case.id, now=now)
                 case 2 if last is not None:
                     ledger.receipt(last.id, ReceiptLevel.SYSTEM, now=now)
                 case _:

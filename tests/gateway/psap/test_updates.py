@@ -33,7 +33,7 @@ def update(number=1, *, kind=UpdateKind.CANCEL, call=1):
 async def said(house, heard, *, name="county"):
     """What the worker answers to what a link heard."""
     lane = house.worker._lanes[name]
-    return await house.worker._report(lane, heard)
+    return await house.worker._hearing.report(lane, heard)
 
 
 def test_a_cancellation_goes_where_the_call_went_and_nowhere_else():

@@ -365,7 +365,7 @@ async def test_a_repeated_answer_is_confirmed_no_sooner_than_it_is_written():
         house.database._flush = lambda: Flush(delay=0.1)
         lane = house.worker._lanes["county"]
         heard = PersonAnswered(number=1, key=key_of(order(1).call), by="T1")
-        answers = [house.worker._report(lane, heard) for _ in range(2)]
+        answers = [house.worker._hearing.report(lane, heard) for _ in range(2)]
         done_at_once = [answer.done() for answer in answers]
         await asyncio.sleep(0.2)
 
