@@ -1,17 +1,21 @@
 """Invariant I3 at the link: no exercise leaves as live, no live call as an exercise."""
 
+import asyncio
 from random import Random
 
 import pytest
 
-from belltower.incident.facts import Mode, ReceiptLevel
+from belltower.clock import SECOND
+from belltower.incident.facts import DrillBegun, DrillEnded, Mode, ReceiptLevel
+from gateway.county import Fault
 from gateway.psap.case import CallCase
 from gateway.psap.coalesce import Ledger
 from gateway.psap.kiss_link import KISSLink
 from gateway.psap.link import ExerciseCall, LiveCall, admitted, more_of
 from hardware.transports.memory import Cable
-from tests.gateway.psap.house import order
+from tests.gateway.psap.house import House, joined, order
 from tests.peers.county import KEY, PSAP, SCHOOL
+from tests.peers.virtual_time import in_virtual_time
 
 EXERCISE = order(2, mode=Mode.EXERCISE, accepted=True)
 
@@ -83,3 +87,29 @@ def test_ten_thousand_interleavings_of_exercise_and_live():
                 assert all((call in live) is not exercise for call, _ in frame.covers)
 
     assert min(left.values()) > 10_000
+
+
+def test_an_exercise_call_begun_before_the_window_closes_is_finished_as_an_exercise():
+    """Nobody answers; the drill ends, the lane is begun anew, more presses come: every word of it says EXERCISE."""
+
+    async def story():
+        async with House() as house:
+            house.county.fault = Fault.parse("silent")
+            window = {"authorisation": "drill-1", "psap_accepted": True}
+            await house.give(DrillBegun(**window, until=house.clock.now() + 10 * SECOND), EXERCISE)
+            await asyncio.sleep(10)
+            await house.give(DrillEnded(authorisation="drill-1", reason="over"))
+            await house.give(joined(2, building=EXERCISE.building))
+            await asyncio.sleep(60)
+            await house.restart()
+            await asyncio.sleep(60)
+            house.county.fault = None
+            await asyncio.sleep(40)
+
+            said = [text for _, text in house.county.heard if not text.startswith("PING")]
+            assert len(said) > 12
+            assert all(text.startswith("EXERCISE ") for text in said)
+            assert ((1, 2),) == house.county.calls[2].presses
+            assert house.county.calls[2].exercise
+
+    in_virtual_time(story())
