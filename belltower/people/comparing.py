@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from heapq import nsmallest
 from itertools import islice
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -23,8 +24,8 @@ from belltower.people.tables import Kept, contents, select
 
 T = TypeVar("T")
 
-SLICE = 100
-"""Records that are looked at before the loop's other work has its turn."""
+SLICE = 500
+"""Records that are looked at before the loop's other work has its turn: a few milliseconds."""
 _AT_ONCE = 250
 
 Progress = Callable[[int, int], None]
@@ -206,7 +207,7 @@ class _Work:
         del lines[LINES:]
         for what in ("removed", "changed", "added"):
             for kept, difference in self.differences.items():
-                idents = sorted(getattr(difference, what))[: LINES - len(lines)] if len(lines) < LINES else []
+                idents = nsmallest(LINES - len(lines), getattr(difference, what))
                 fields = (
                     await self._fields(idents) if what == "changed" and kept is Kept.PERSON and idents else {}
                 )

@@ -67,7 +67,6 @@ class Comparing:
     def __init__(self, standing: Mapping[str, bytes]) -> None:
         self._standing = standing
         self._met: set[str] = set()
-        self._added: set[str] = set()
         self._changed: set[str] = set()
         self._repeated = 0
         self._sum = 0
@@ -76,20 +75,15 @@ class Comparing:
         """Records that come; those of them that are to be written."""
         met, standing, fresh = self._met, self._standing, []
         for one in coming:
-            ident, content = one.ident, one.content
+            ident = one.ident
             if ident in met:
                 self._repeated += 1
                 continue
             met.add(ident)
-            before = standing.get(ident)
-            if before is None:
-                self._added.add(ident)
-            elif before != content:
-                self._changed.add(ident)
-            else:
-                continue
-            fresh.append(one)
-        self._sum += sum([_number(one.ident, one.content) for one in fresh])
+            if standing.get(ident) != one.content:
+                fresh.append(one)
+        self._changed.update([one.ident for one in fresh if one.ident in standing])
+        self._sum += sum([int.from_bytes(one.content) for one in fresh])
         return fresh
 
     def whole(self) -> Difference:
@@ -103,7 +97,7 @@ class Comparing:
     def _with(self, removed: set[str]) -> Difference:
         total = self._sum + sum(_number(ident, b"") for ident in removed)
         return Difference(
-            added=frozenset(self._added),
+            added=frozenset(self._met - self._standing.keys()),
             changed=frozenset(self._changed),
             removed=frozenset(removed),
             repeated=self._repeated,

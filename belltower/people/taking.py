@@ -29,6 +29,7 @@ from belltower.people.store import RosterStore
 from belltower.people.tables import (
     BEGUN,
     GIVEN_UP,
+    INDEXED,
     LAST,
     NEVER,
     NUMBER_TAKEN,
@@ -37,6 +38,7 @@ from belltower.people.tables import (
     SWITCHED,
     TAKEN,
     UNFINISHED,
+    UNINDEXED,
     WAITING,
     Kept,
     end,
@@ -124,6 +126,8 @@ class Taking:
                 if progress is not None:
                     progress(done, total)
         await self._landed()
+        for sql in () if comparison.before else INDEXED:
+            await self._ours(revision, sql, [{}])
         takes = diff.students_removed or diff.links_removed or diff.addresses_removed
         ready = Ready(
             revision=revision,
@@ -183,6 +187,8 @@ class Taking:
         tx.add(NUMBER_TAKEN, expect=1, revision=revision, last=last)
         tx.add(GIVEN_UP, in_force=in_force)
         tx.add(BEGUN, revision=revision, before=in_force, source=self._source, at=self._clock.now())
+        for sql in () if in_force else UNINDEXED:
+            tx.add(sql)
         await database.submit(tx, priority=Priority.BULK)
         if unfinished:
             await self._take_back(in_force, revision)

@@ -546,3 +546,36 @@ CHANGED = replace(
 )
 STEPS_OF_ONE = 10
 KEYED = [{one.key: one for one in roster.humans} for roster in (SMALL, CHANGED)]
+
+
+async def indexes(store: RosterStore) -> set[str]:
+    """The names of all there are."""
+    return {
+        row[0] for row in await store.database.read("SELECT name FROM sqlite_master WHERE type = 'index'")
+    }
+
+
+@pytest.mark.parametrize("lands", [False, True])
+async def test_a_first_load_that_is_killed_anywhere_leaves_none_and_the_next_one_every_index(
+    *, lands: bool
+) -> None:
+    """P17: the indexes are made behind a first load, whatever became of the one before."""
+    empty = inline(apsw.Connection(":memory:"))
+    await empty.open()
+    whole, died = await indexes(empty), 0
+    for commits in range(20):
+        connection = apsw.Connection(":memory:")
+        await inline(connection).open()
+        dying = InlineDatabase(engine=SQLiteEngine(connection=connection), flush=Dying(commits, lands=lands))
+        try:
+            await take(RosterStore(database=dying, vault=Vault(ring=RING)), SMALL)
+        except StoreError:
+            died += 1
+            dying.abandon()
+        after = inline(connection)
+
+        assert await held(after) in ({}, KEYED[0])
+        await take(after, SMALL)
+        assert KEYED[0] == await held(after)
+        assert whole == await indexes(after)
+    assert 10 < died < 20
