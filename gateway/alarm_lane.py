@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -18,62 +18,37 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from belltower import log
 from belltower.clock import SECOND, Instant
-from belltower.ids import Ids, LinkName, PlaceId
+from belltower.ids import Ids, LinkName
 from belltower.incident import facts
 from belltower.incident import store as incident_store
 from belltower.incident.encoding import FactEncoding
-from belltower.incident.entry import Entry
 from belltower.incident.facts import Fact
 from belltower.incident.verbs import PROOF, Verbs
 from belltower.journal import Journal
 from belltower.store import Database
 from belltower.store.faults import Damaged
-from belltower.tasks import Crew, together
+from belltower.tasks import Crew
 from belltower.version import VERSION
 from gateway import damage, kept_site, process
 from gateway import settings as settings_file
+from gateway.alarm_intake import AlarmIntake, Ways
 from gateway.alarm_verbs import device_verbs, output_verbs, verbs_offered
+from gateway.alarm_wires import AlarmWires
 from gateway.alarm_world import World, open_world
 from gateway.control import ControlServer, Status
-from gateway.device_wires import DeviceRoom, device_keys, kind_of, path_of
+from gateway.device_wires import device_keys
 from gateway.intake import panel_path, windows
 from gateway.intake.devices import memory as device_memory
-from gateway.intake.devices.health import DeviceHealth, OutputHealth
-from gateway.intake.devices.settings import OSDPDeviceSettings
+from gateway.intake.devices.health import OutputHealth
 from gateway.intake.devices.wires import unwired
-from gateway.intake.intake import Intake
-from gateway.intake.jamming import Jamming
-from gateway.intake.mqtt_path import MQTTPath, UnitSignIn
-from gateway.intake.panel_path import PanelPath
-from gateway.intake.panel_settings import PanelSettings
-from gateway.intake.paths import Path as UnitPath
-from gateway.intake.progress import Progress
-from gateway.intake.radio_path import RadioPath
-from gateway.intake.rooms import RoomUnits
-from gateway.intake.supervision import LOST_AFTER, Supervision
-from gateway.intake.suspects import Suspects
-from gateway.intake.telling import Tellings
-from gateway.intake.unit_health import last_heard, path_health, unit_health
-from gateway.intake.units import known_units
-from gateway.intake.windows import Windows
-from gateway.outputs.switch_settings import DeviceSettings, SwitchSettings
-from gateway.outputs.switching import SwitchWorker
-from gateway.outputs.worker import OutputWorker
+from gateway.output_wires import announcing, output_health, switching
 from gateway.psap.link import Around
 from gateway.psap.worker import CallWorker
-from gateway.settings import BrokerSettings, ListenerSettings, RadioSettings, Settings
+from gateway.settings import Settings
 from gateway.site_package import SitePackage
-from gateway.switch_wires import answer_topics, open_switching, output_remarks
-from hardware.codecs import ax25
-from hardware.codecs.unit import site_tag
-from hardware.drivers.dc09_receiver import DC09Receiver
-from hardware.drivers.dc09_receiver import Limits as DC09Limits
-from hardware.drivers.mqtt_broker import BrokerIntake
-from hardware.drivers.mqtt_listener import MQTTListener
-from hardware.drivers.mqtt_registry import Limits
-from hardware.drivers.speech import Speech
+from gateway.switch_wires import output_remarks
+from hardware.drivers.device_switch import DeviceLine
 from hardware.unit_keys import read_keys
-from hardware.unit_record import Bearer
 
 _log = log.get("alarm_lane")
 
@@ -118,10 +93,7 @@ class AlarmLane:
         self._trouble = ""
         self._opened = False
         self._lost: dict[LinkName, str] = {}
-        self._down: set[LinkName] = set()
-        self._paths: dict[str, UnitPath] = {}
-        self._ways: dict[str, str] = {}
-        self._panels: dict[str, PanelPath] = {}
+        self._ways = Ways()
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
@@ -166,11 +138,19 @@ class AlarmLane:
             self._opened = True
             self._began = self.journal.head
             owed = await self.verbs.open()
-            await self._open_intake(database)
-            for entry in owed:
-                self.progress.resume(entry)
-                self.rooms.resume(entry)
-                self._heard_before(entry)
+            self.intake = AlarmIntake(
+                settings=self._settings,
+                site=self._site,
+                world=world,
+                ways=self._ways,
+                keys=self._keys,
+                device_keys=self._device_keys,
+                verbs=self.verbs,
+                journal=self.journal,
+                database=database,
+            )
+            self.intake.devices.outputs = self._output_health
+            await self.intake.open(owed)
             around = Around(
                 campus=self._site.on_earth,
                 clock=world.clock,
@@ -194,72 +174,19 @@ class AlarmLane:
                 after=self._began,
             )
             self.journal.tap((facts.CallOrdered,), self.calls.take)
-            self.journal.tap((facts.AlarmRaised,), self.devices.raised)
-            self.outputs = self._announcing(ids, owed)
-            self.switching = self._switching(ids, owed)
+            self.journal.tap((facts.AlarmRaised,), self.intake.devices.raised)
+            ground = (self._settings, self._site, world)
+            self.outputs = announcing(*ground, journal=self.journal, ids=ids, owed=owed, after=self._began)
+            self.switching = switching(
+                *ground, journal=self.journal, ids=ids, owed=owed, after=self._began, line=self._line
+            )
             return stack.pop_all()
 
-    def _announcing(self, ids: Ids, owed: Sequence[Entry]) -> OutputWorker:
-        world, settings = self._world, self._settings
-        wires = {
-            name: world.open_wire(output, world.random_bytes)
-            for name, output in settings.outputs.items()
-            if not isinstance(output, SwitchSettings)
-        }
-        speech = Speech(
-            folder=settings.state.links / "speech",
-            speaker=settings.speech.speaker(),
-            forms=[wire.form for wire in wires.values()],
-        )
-        return OutputWorker(
-            journal=self.journal,
-            wires=wires,
-            speech=speech,
-            ids=ids,
-            clock=world.clock,
-            place=self._site.places.get,
-            owed=owed,
-            after=self._began,
-            switched=settings.outputs.keys() - wires.keys(),
-        )
-
-    def _switching(self, ids: Ids, owed: Sequence[Entry]) -> SwitchWorker:
-        world, ways = self._world, self._settings.alarm.devices
-        for way in ways.values():
-            if isinstance(way, OSDPDeviceSettings):  # who hears its readers runs the line
-                world.lines.serve(way.url)
-        switches, rules = open_switching(
-            self._settings,
-            self._site.foreign,
-            open_switches=world.open_switches,
-            line=lambda way: self.devices.line(way, ways[way].client_id),
-            clock=world.clock,
-            random_bytes=world.random_bytes,
-        )
-        self.devices.outputs = self._output_health
-        return SwitchWorker(
-            journal=self.journal,
-            switches=switches,
-            rules=rules,
-            ids=ids,
-            clock=world.clock,
-            random_bytes=world.random_bytes,
-            owed=owed,
-            after=self._began,
-        )
-
     def _output_health(self) -> tuple[OutputHealth, ...]:
-        faults = self.switching.faults()
-        return tuple(
-            OutputHealth(
-                name=name,
-                does=output.does.value,
-                device=output.device if isinstance(output, DeviceSettings) else "",
-                fault=faults.get(name, ""),
-            )
-            for name, output in self._settings.outputs.items()
-            if isinstance(output, SwitchSettings)
-        )
+        return output_health(self._settings.outputs, self.switching.faults())
+
+    def _line(self, way: str) -> DeviceLine:
+        return self.intake.devices.line(way, self._settings.alarm.devices[way].client_id)
 
     async def _open_journal(self, database: Database, stack: AsyncExitStack) -> None:
         world = self._world
@@ -284,7 +211,7 @@ class AlarmLane:
 
     def status(self) -> Status:
         """How the lane is at this moment."""
-        drill = self.verbs.drill
+        drill, intake, devices = self.verbs.drill, self.intake, self.intake.devices
         return Status(
             lane="alarm",
             stream=self._stream.name,
@@ -294,19 +221,19 @@ class AlarmLane:
             open_incidents=len(self.verbs.incidents),
             links_lost=dict(self._lost),
             links=self.calls.answering(),
-            units_lost=tuple(self._units[number].record.id for number in sorted(self.supervision.lost)),
-            units=len(self._units),
-            devices=len(self.devices.registry.devices),
-            devices_lost=tuple(sorted(self.devices.supervision.lost))[:_LISTED],
-            devices_unknown=len(tuple(self.devices.supervision.unknown)),
-            troubles={name: tuple(kinds) for name, kinds in self.devices.troubles.standing.items()},
+            units_lost=tuple(intake.units[number].record.id for number in sorted(intake.supervision.lost)),
+            units=len(intake.units),
+            devices=len(devices.registry.devices),
+            devices_lost=tuple(sorted(devices.supervision.lost))[:_LISTED],
+            devices_unknown=len(tuple(devices.supervision.unknown)),
+            troubles={name: tuple(kinds) for name, kinds in devices.troubles.standing.items()},
             links_proven=dict(self.calls.proven()),
             links_unproven=self.calls.unproven(),
             links_remarks=self.calls.remarks(),
             trouble=self._trouble,
             faults=(
                 *self._faults,
-                *(said for path in self._panels.values() for said in path.troubles),
+                *(said for path in intake.panels.values() for said in path.troubles),
                 *output_remarks(self.switching.faults()),
             ),
             put_aside=self._put_aside(),
@@ -314,110 +241,18 @@ class AlarmLane:
             drill_action=(drill.action or "") if drill is not None else "",
             drill_places=drill.places if drill is not None else (),
             drill_psap=drill is not None and drill.psap_accepted,
-            counts=dict(self.intake.counts),
+            counts=dict(intake.counts),
         )
 
     def _put_aside(self) -> str:
         stream = self._stream
         return stream.put_aside if self._world.clock.now() < stream.begun_at + PUT_ASIDE_SAID else ""
 
-    async def _open_intake(self, database: Database) -> None:
-        world, site = self._world, self._site
-        self._units = known_units(site.units.values(), keys=self._keys, places=site.places)
-        tag = site_tag(site.id)
-        self.windows = Windows(database=database)
-        await self.windows.open()
-        self.supervision = Supervision(
-            units=self._units,
-            clock=world.clock,
-            record=self.verbs.record,
-            jamming=Jamming(
-                clock=world.clock, record=self.verbs.record, closed=lambda path: path in self._down
-            ),
-            silent=lambda unit, lost: self.devices.states.silent(unit, lost=lost),
-        )
-        self.progress = Progress(units=self._units, paths=self._paths, site_tag=tag, journal=self.journal)
-        self.rooms = RoomUnits(
-            verbs=self.verbs,
-            journal=self.journal,
-            units=self._units,
-            tellings=Tellings(paths=self._paths, site_tag=tag, crowded=self._crowded),
-            windows=self.windows,
-            paging=self._paging,
-            clock=world.clock,
-        )
-        self.intake = Intake(
-            verbs=self.verbs,
-            database=database,
-            units=self._units,
-            windows=self.windows,
-            suspects=Suspects(random_bytes=world.random_bytes, site_tag=tag, record=self.verbs.record),
-            progress=self.progress,
-            site_tag=tag,
-            supervision=self.supervision,
-            exercised=lambda unit, place: self.devices.exercised(unit, place),  # noqa: PLW0108 - made below
-            rooms=self.rooms,
-        )
-        await self._open_panels(database)
-        self.devices = DeviceRoom(
-            foreign=site.foreign,
-            places=site.places,
-            verbs=self.verbs,
-            database=database,
-            clock=world.clock,
-            counts=self.intake.counts,
-            others=self._others,
-            units=[unit.record.id for unit in self._units.values()],
-            keys=self._device_keys,
-            answer_topics=partial(answer_topics, self._settings, site.foreign),
-            campus=site.id,
-        )
-        await self.devices.open()
-        self.supervision.resume(self.devices.states.silent_units)
-
-    def _others(self) -> Iterable[DeviceHealth]:
-        """Our own units and the ways in, for the list of what is to be looked after."""
-        units = tuple(unit_health(self._units, self.supervision, self._down, self.devices.states))
-        on_air = [each.record.heartbeat for each in self._units.values() if each.record.bearer != Bearer.MQTT]
-        heard = last_heard((*units, *self.devices.own_health()))
-        ways = path_health(
-            self._ways,
-            {name: reason for name, reason in self._lost.items() if name in self._ways},
-            heard,
-            within=min(on_air, default=0.0) * LOST_AFTER,
-            now=self._world.clock.now(),
-        )
-        return (*units, *ways)
-
-    def _crowded(self) -> bool:
-        return self.progress.crowded()
-
-    def _paging(self, place: PlaceId) -> str:
-        known = self._site.places.get(place)
-        return known.paging if known is not None else ""
-
-    async def _open_panels(self, database: Database) -> None:
-        places = self._site.places
-        for name, settings in self._settings.alarm.panels.items():
-            path = self._panels[name] = PanelPath(
-                name=LinkName(f"panel-{name}"),
-                verbs=self.verbs,
-                database=database,
-                clock=self._world.clock,
-                accounts={number: account.where for number, account in settings.accounts.items()},
-                places=places,
-                counts=self.intake.counts,
-            )
-            await path.open()
-
     def _start(self, crew: Crew) -> None:
         crew.essential("journal", self.journal.run)
         crew.essential("incidents", self.verbs.attend)
         crew.essential("drill", self.verbs.watch_drill)
-        crew.essential("progress", self.progress.attend)
-        crew.essential("rooms", self.rooms.run)
-        crew.essential("supervision", self.supervision.watch)
-        crew.essential("devices", self.devices.attend)
+        self.intake.start(crew)
         crew.essential("psap", self.calls.run)
         crew.mendable("outputs", self.outputs.run)
         crew.mendable("switching", self.switching.run)
@@ -427,131 +262,25 @@ class AlarmLane:
         self._open_wires(crew)
 
     def _open_wires(self, crew: Crew) -> None:
-        """The ways to units, and the socket to the desk lane."""
-        alarm = self._settings.alarm
-        if alarm.mqtt_listener is not None:
-            self._listen(crew, alarm.mqtt_listener)
-        for name, broker in alarm.mqtt_broker.items():
-            self._connect(crew, f"broker-{name}", broker)
-        for name, radio in alarm.radio.items():
-            self._tune(crew, f"radio-{name}", radio)
-        for name, panel in alarm.panels.items():
-            self._receive(crew, self._panels[name], panel)
-        for name, way in alarm.devices.items():
-            run, ready = self.devices.way(name, way, self._world.open_transport, self._world.lines)
-            self._mend(crew, path_of(name), run, ready, kind=kind_of(way))
+        """The ways in, and the socket to the desk lane."""
+        AlarmWires(
+            settings=self._settings.alarm, world=self._world, intake=self.intake, record=self.verbs.record
+        ).open(crew)
         control = ControlServer(
             path=self._settings.state.control,
             follow=lambda after: self.journal.follow_raw(after=after),
             verbs={
                 **verbs_offered(self.verbs, self._site.places, self._site.units.values()),
-                **device_verbs(self.devices),
+                **device_verbs(self.intake.devices),
                 **output_verbs(self.switching, self.verbs),
             },
             status=self.status,
         )
         crew.essential("control", control.run)
 
-    def _listen(self, crew: Crew, settings: ListenerSettings) -> None:
-        path = MQTTPath(name="mqtt", intake=self.intake)
-        self.listener = MQTTListener(
-            on_publish=path.received,
-            authenticate=UnitSignIn(units=self._units),
-            host=settings.bind,
-            port=settings.tcp_port,
-            tls=settings.tls,
-            limits=Limits(connections=settings.max_clients, packet=settings.max_packet),
-            on_takeover=partial(self.devices.takeovers.seen, path.name),
-        )
-        path.attach(self.listener)
-        self._paths[path.name] = path
-        self._mend(crew, LinkName("mqtt"), self.listener.run, self.listener.ready)
-
-    def _connect(self, crew: Crew, name: str, settings: BrokerSettings) -> None:
-        path = MQTTPath(name=name, intake=self.intake)
-        client = BrokerIntake(
-            url=settings.url,
-            on_publish=path.received,
-            username=settings.username,
-            password=settings.password.reveal() if settings.password is not None else "",
-            client_id=settings.client_id,
-            tls=settings.tls,
-            on_takeover=partial(self.devices.takeovers.seen, name),
-        )
-        path.attach(client)
-        self._paths[name] = path
-        self._mend(crew, LinkName(name), client.run, client.connected, kind="broker")
-
-    def _tune(self, crew: Crew, name: str, settings: RadioSettings) -> None:
-        path = RadioPath(
-            name=name,
-            intake=self.intake,
-            transport=self._world.open_transport(settings.url),
-            station=ax25.Address.parse(settings.callsign),
-            on_open=partial(self._path_restored, LinkName(name)),
-        )
-        self._paths[name], self._ways[name] = path, "radio"
-        crew.mendable(name, path.run, on_failure=partial(self._path_lost, LinkName(name)))
-
-    def _receive(self, crew: Crew, path: PanelPath, settings: PanelSettings) -> None:
-        receiver = DC09Receiver(
-            accounts=settings.keys(),
-            on_report=path.received,
-            clock=self._world.clock,
-            host=settings.bind,
-            port=settings.port,
-            tcp=settings.protocol != "udp",
-            udp=settings.protocol != "tcp",
-            limits=DC09Limits(connections=settings.max_clients),
-            random_bytes=self._world.random_bytes,
-        )
-        self._mend(crew, path.name, receiver.run, receiver.ready)
-
-    def _mend(
-        self,
-        crew: Crew,
-        name: LinkName,
-        run: Callable[[], Awaitable[None]],
-        ready: asyncio.Event,
-        *,
-        kind: str = "listener",
-    ) -> None:
-        self._ways[name] = kind
-        crew.mendable(name, partial(self._serve, name, run, ready), on_failure=partial(self._path_lost, name))
-
-    def _heard_before(self, entry: Entry) -> None:
-        """A press of an earlier process was heard, even if the disk did not take its window."""
-        fact = entry.fact
-        if isinstance(fact, facts.AlarmRaised) and fact.unit is not None and fact.unit in self._site.units:
-            self.windows.heard(self._site.units[fact.unit].number, fact.epoch, fact.counter)
-
     def _foretell(self, order: facts.CallOrdered, at: Instant) -> None:
         if self._world.meanwhile is not None:
             self._world.meanwhile.add(partial(self.calls.prepare, order, at))
-
-    def _path_lost(self, name: LinkName, error: Exception) -> None:
-        if name not in self._down:
-            self._down.add(name)
-            self.devices.supervision.path_lost(name)
-            self.verbs.record(facts.LinkLost(link=name, reason=str(error) or type(error).__name__))
-
-    def _path_restored(self, name: LinkName) -> None:
-        if name in self._down:
-            self._down.discard(name)
-            self.devices.supervision.path_restored(name)
-            self.verbs.record(facts.LinkRestored(link=name))
-
-    async def _serve(self, name: LinkName, run: Callable[[], Awaitable[None]], ready: asyncio.Event) -> None:
-        """Run a wire, and write down that it is back once it is ready."""
-
-        async def announce() -> None:
-            await ready.wait()
-            self._path_restored(name)
-
-        async def serve() -> None:
-            await run()
-
-        await together(wire=serve(), wire_ready=announce())
 
     async def _watch_links(self) -> None:
         async for entry in self.journal.follow(after=self._began, kinds=(facts.LinkLost, facts.LinkRestored)):

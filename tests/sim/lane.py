@@ -17,7 +17,7 @@ from belltower.incident.plan import NoticePlan, Response, ResponsePlan
 from belltower.tasks import Crew
 from floorplans.campus import Campus
 from floorplans.place import Place
-from gateway import alarm_lane
+from gateway import alarm_intake, alarm_lane
 from gateway.alarm_lane import AlarmLane
 from gateway.alarm_world import World as LaneWorld
 from gateway.psap.kiss_link import KISSLink
@@ -118,26 +118,30 @@ class SimLane(AlarmLane):
     """
 
     journal_type: type = alarm_lane.Journal
-    windows_type: type = alarm_lane.Windows
+    windows_type: type = alarm_intake.Windows
     verbs_type: type = alarm_lane.Verbs
 
     @classmethod
     @contextmanager
     def planted(cls) -> Iterator[None]:
         """Let the lanes of this world build the types of this class."""
-        types = {"Journal": cls.journal_type, "Windows": cls.windows_type, "Verbs": cls.verbs_type}
-        before = {name: getattr(alarm_lane, name) for name in types}
-        for name, kind in types.items():
-            setattr(alarm_lane, name, kind)
+        types = {
+            "Journal": (alarm_lane, cls.journal_type),
+            "Windows": (alarm_intake, cls.windows_type),
+            "Verbs": (alarm_lane, cls.verbs_type),
+        }
+        before = {name: getattr(module, name) for name, (module, _) in types.items()}
+        for name, (module, kind) in types.items():
+            setattr(module, name, kind)
         try:
             yield
         finally:
-            for name, kind in before.items():
-                setattr(alarm_lane, name, kind)
+            for name, (module, _) in types.items():
+                setattr(module, name, before[name])
 
     def give_paths(self, paths: Mapping[str, SimPath]) -> None:
         """Use these ways to the units."""
-        self._paths.update(paths)
+        self._ways.paths.update(paths)
 
     def _open_wires(self, crew: Crew) -> None:
         """There are none but those given."""

@@ -132,7 +132,7 @@ class World:
         if life is None or not life.ready:
             return
         path = life.paths[way]
-        life.lane.intake.receive(data, path, retained=retained, only=number if way == "mqtt" else None)
+        life.lane.intake.unit_intake.receive(data, path, retained=retained, only=number if way == "mqtt" else None)
 
     def down(self, way: str, number: int, frame: bytes) -> None:
         """The lane sends a frame to a unit."""
@@ -148,7 +148,7 @@ class World:
         if life is None or not life.ready:
             return
         name = Named(wearer.id, int.from_bytes(frame[6:10]), int.from_bytes(frame[10:14]))
-        window = life.lane.intake._windows.of(wearer.record.number)
+        window = life.lane.intake.unit_intake._windows.of(wearer.record.number)
         stale = window.judge(name.epoch, name.counter) is Judgement.STALE
         waiting = any(pending.named == name[1:] for pending in wearer.unit._pending.values())
         acked = any(ack.name == name for ack in wearer.acks)
@@ -284,8 +284,8 @@ class World:
         if life is not None and life.ready:
             lane = life.lane
             readings["unsettled commits"] = len(lane.journal._pending)
-            readings["presses under way"] = len(lane.intake._pending)
-            readings["challenges"] = len(lane.intake._suspects._out)
+            readings["presses under way"] = len(lane.intake.unit_intake._pending)
+            readings["challenges"] = len(lane.intake.unit_intake._suspects._out)
         for what, value in readings.items():
             self.readings[what] = max(value, self.readings.get(what, 0))
 
