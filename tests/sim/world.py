@@ -132,7 +132,9 @@ class World:
         if life is None or not life.ready:
             return
         path = life.paths[way]
-        life.lane.intake.unit_intake.receive(data, path, retained=retained, only=number if way == "mqtt" else None)
+        life.lane.intake.unit_intake.receive(
+            data, path, retained=retained, only=number if way == "mqtt" else None
+        )
 
     def down(self, way: str, number: int, frame: bytes) -> None:
         """The lane sends a frame to a unit."""
