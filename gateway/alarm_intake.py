@@ -119,7 +119,7 @@ class AlarmIntake:
             clock=clock,
             counts=self.counts,
             others=self._others,
-            units=[unit.record.id for unit in self.units.values()],
+            units=self.units.values(),
             keys=device_keys,
             answer_topics=partial(answer_topics, settings, site.foreign),
             campus=site.id,

@@ -39,8 +39,9 @@ from gateway.intake.devices.states import WRITTEN_EVERY, States
 from gateway.intake.devices.supervision import DeviceSupervision
 from gateway.intake.devices.topics import NOTHING, topics_of, with_topics
 from gateway.intake.devices.troubles import Troubles
-from gateway.intake.devices.walk_test import WalkTest
+from gateway.intake.devices.walk_test import ELSEWHERE, WalkTest, elsewhere
 from gateway.intake.takeovers import Takeovers
+from gateway.intake.units import KnownUnit
 from gateway.settings import Settings
 from gateway.site_package.devices import SiteDevices
 from gateway.switch_wires import reply_of
@@ -82,7 +83,7 @@ class DeviceRoom:
         clock: Clock,
         counts: Counter[str],
         others: Callable[[], Iterable[DeviceHealth]] = tuple,
-        units: Iterable[UnitId] = (),
+        units: Iterable[KnownUnit] = (),
         keys: Mapping[str, bytes] | None = None,
         answer_topics: AnswerTopics = lambda _way, _reply: (),
         campus: str = "",
@@ -93,7 +94,7 @@ class DeviceRoom:
         devices, by id.
         """
         self._others = others
-        self._units = tuple(units)
+        self._units = {unit.record.id: unit for unit in units}
         self._foreign = foreign
         self._places = places
         self._keys = keys or {}
@@ -192,9 +193,14 @@ class DeviceRoom:
         return msgspec.json.encode(every).decode()
 
     def exercised(self, unit: UnitId, place: PlaceId | None) -> None:
-        """A unit of ours was pressed in an exercise: in a walk-test that is its proof."""
-        _, walk = self.walk_test.takes(unit, place, self._authorisation())
-        if walk is not None and place is not None:
+        """A unit of ours was pressed in an exercise: in a walk-test at its place that is its proof."""
+        if place is None:  # there is nowhere that it could be proven at
+            return
+        authorisation = self._authorisation()
+        if (at := self.walk_test.elsewhere(place, authorisation)) is not None:
+            self.troubles.note(unit, ELSEWHERE, why=elsewhere(at, place))
+        _, walk = self.walk_test.takes(unit, place, authorisation)
+        if walk is not None:
             self._verbs.record(self.states.proven(unit, place, walk.by))
 
     def raised(self, entry: Entry[Fact]) -> None:
@@ -210,18 +216,16 @@ class DeviceRoom:
     def begin_walk_test(self, by: PersonId, at: PlaceId | None = None) -> str:
         """Begin a walk-test under the drill that runs, or go on `at` another place. Raises `WrongState`, `NotFound`.
 
-        The drill must cover every device, those without a place too.
+        The drill must cover every device and unit, those without a place too.
         """
         if at is not None and at not in self._places:
             raise NotFound(f"the site package has no place {at}")
-        outside = [
-            name
-            for name, device in self.registry.devices.items()
-            if device.panic and self._verbs.drill_at(device.place, device.building) is None
-        ]
+        pressed: list[tuple[str, KnownDevice | KnownUnit]] = [*self._units.items()]
+        pressed += [(name, device) for name, device in self.registry.devices.items() if device.panic]
+        outside = [name for name, each in pressed if self._verbs.drill_at(each.place, each.building) is None]
         if outside and self._authorisation() is not None:
             raise WrongState(
-                f"the drill does not cover the places of these devices, so pressing them would be live: "
+                f"the drill does not cover the places of these devices and units, so pressing them would be live: "
                 f"{', '.join(sorted(outside)[:_NAMED])}; a walk-test needs a drill of the whole campus"
             )
         self.walk_test.begin(by, self._authorisation(), at)

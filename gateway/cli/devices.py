@@ -78,7 +78,8 @@ def walk_test(config: Path, by: str, token: IO[str] | None, at: str, *, end: boo
     With --at it goes on at that place: what devices.toml gives no place is bound there, until devices.toml says otherwise.
 
     It needs a drill: one that runs already, or a token that opens one. It ends with the drill. What a device says later
-    than half a minute after its proof is live.
+    than half a minute after its proof is live. A unit of ours is proven by a press that it sends as an exercise; what it
+    sends as live is live.
     """
     asyncio.run(_walk(_client(config), by, token.read().strip() if token else "", at, end=end))
 
@@ -91,7 +92,9 @@ async def _walk(client: ControlClient, by: str, token: str, at: str, *, end: boo
     if token:
         await client.ask("begin_drill", _verb(), token=token)
     await client.ask("begin_walk_test", _verb(), by=by, at=at)
-    click.echo("begun: press each device at its place; end it with --end")
+    click.echo(
+        "begun: press each device at its place, and each unit of ours as an exercise; end it with --end"
+    )
 
 
 def _verb() -> VerbId:

@@ -11,7 +11,7 @@ from belltower import log
 from belltower.errors import Malformed
 from belltower.ids import PlaceId, UnitId
 from belltower.incident import facts
-from belltower.incident.facts import AlarmKind
+from belltower.incident.facts import AlarmKind, Mode
 from belltower.incident.verbs import Raised, Verbs
 from belltower.journal import Durability
 from belltower.store import Database, Transaction
@@ -53,7 +53,7 @@ class Intake:
         rooms: RoomUnits,
         exercised: Callable[[UnitId, PlaceId | None], None] = lambda *_: None,
     ) -> None:
-        """Keep what it is made of; `exercised` hears of each press that a unit calls an exercise."""
+        """Keep what it is made of; `exercised` hears of each unit's press that is an exercise."""
         self._exercised = exercised
         self._rooms = rooms
         self._verbs = verbs
@@ -237,7 +237,7 @@ class Intake:
             tx=tx,
             also=None if status is None else partial(self._rooms.status, unit, status),
         )
-        if frame.exercise:
+        if raised.mode is Mode.EXERCISE:
             self._exercised(unit.record.id, unit.place)
         key = (frame.number, epoch, counter)
         self._pending[key] = raised.durability

@@ -27,7 +27,7 @@ from gateway.intake.devices.states import States
 from gateway.intake.devices.stuck import StuckButtons
 from gateway.intake.devices.supervision import DeviceSupervision
 from gateway.intake.devices.troubles import Troubles
-from gateway.intake.devices.walk_test import WalkTest
+from gateway.intake.devices.walk_test import ELSEWHERE, WalkTest, elsewhere
 from hardware.drivers import Received
 from hardware.profiles.compiled import Reading
 from hardware.profiles.message import Message
@@ -289,9 +289,7 @@ class DeviceIntake:
         running = self._verbs.drill_at(device.place, device.building)
         authorisation = running.authorisation if running is not None else None
         if (at := self._walk_test.elsewhere(device.place, authorisation)) is not None:
-            self._trouble(
-                device, "elsewhere", f"the walk-test is at {at}, the site package says {device.place}"
-            )
+            self._trouble(device, ELSEWHERE, elsewhere(at, device.place))
         exercise, walk = self._walk_test.takes(device.id, device.place, authorisation)
         if walk is not None and walk.at is not None and device.place is None:
             device = self._bind(device.id, walk.at) or device

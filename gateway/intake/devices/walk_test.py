@@ -13,6 +13,8 @@ from belltower.clock import Clock
 from belltower.errors import WrongState
 from belltower.ids import PersonId, PlaceId
 
+ELSEWHERE = "elsewhere"
+"""The trouble of a device that is pressed where the test is not."""
 STILL_THE_SAME = 30.0
 """Seconds after its proof in which a device's presses still belong to it: hands press twice."""
 
@@ -78,3 +80,8 @@ class WalkTest:
             walk.proven[device] = now
             return True, walk
         return now - first <= STILL_THE_SAME, None
+
+
+def elsewhere(at: PlaceId, place: PlaceId | None) -> str:
+    """Why: the test is here, and the device hangs there."""
+    return f"the walk-test is at {at}, the site package says {place}"

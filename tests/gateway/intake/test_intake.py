@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from belltower.clock import SECOND, Instant
 from belltower.errors import Malformed
-from belltower.ids import Ids, PlaceId, StreamName, UnitId
-from belltower.incident import facts
+from belltower.ids import Ids, PlaceId, StreamName, UnitId, VerbId
+from belltower.incident import drill, facts
 from belltower.incident.encoding import FactEncoding
 from belltower.incident.facts import Fact, Mode
 from belltower.incident.plan import ResponsePlan
@@ -33,6 +33,7 @@ from gateway.intake.windows import Windows
 from hardware.codecs import unit as codec
 from hardware.codecs.unit import Ack, Answer, Challenge, Heartbeat, Kind, Level, Press, Tamper, UnitFrame
 from hardware.unit_record import Bearer, UnitRecord
+from tests.gateway.intake.devices.bench import KEYS
 from tests.peers.waiting import PATIENCE, everybody_rests
 
 TAG = codec.site_tag("lincoln")
@@ -85,6 +86,7 @@ class Bench:
         self.zone = ""
         self.run_spool: RunSpool | None = None
         self.bearer = Bearer.MQTT
+        self.exercised: list[str] = []
 
     async def start(self) -> None:
         clock = self.clock
@@ -106,7 +108,7 @@ class Bench:
             ids=Ids(clock=clock, random_bytes=self.random.randbytes),
             response=ResponsePlan(),
             campus="lincoln",
-            drill_keys={},
+            drill_keys={name: key.public_key() for name, key in zip("ab", KEYS, strict=True)},
         )
         owed = await self.verbs.open()
         units = {
@@ -146,7 +148,21 @@ class Bench:
             site_tag=TAG,
             supervision=self.supervision,
             rooms=self.rooms,
+            exercised=lambda unit, _: self.exercised.append(unit),
         )
+
+    async def begin_drill(self, *places: str) -> None:
+        now = self.clock.now()
+        authorisation = drill.DrillAuthorisation(
+            id="d1",
+            campus="lincoln",
+            places=places,
+            action=None,
+            begins=Instant(now - 10 * SECOND),
+            until=Instant(now + 3600 * SECOND),
+            authorisers=("a", "b"),
+        )
+        await self.verbs.begin_drill(verb=VerbId("v1"), token=drill.sign(authorisation, KEYS))
 
     async def receive(self, data: bytes, **how) -> None:
         future = self.intake.receive(data, self.wire, **how)
@@ -327,6 +343,26 @@ async def test_without_a_drill_an_exercise_frame_is_live(bench: Bench) -> None:
     await bench.receive(frame(PRESS, exercise=True))
 
     assert [Mode.ACTUAL] == [alarm.mode for alarm in await bench.alarms()]
+    assert [] == bench.exercised
+
+
+@pytest.mark.parametrize(
+    ("places", "exercise", "proven"),
+    [
+        (("lincoln",), True, ["u7"]),
+        (("lincoln",), False, []),
+        (("gym",), True, []),
+    ],
+)
+async def test_only_a_press_that_is_an_exercise_proves_a_unit(
+    bench: Bench, places: tuple[str, ...], exercise: bool, proven: list[str]
+) -> None:
+    """One that the unit sends as live, or that the drill does not cover, is for real."""
+    await bench.begin_drill(*places)
+    await bench.receive(frame(PRESS, exercise=exercise))
+
+    assert proven == bench.exercised
+    assert [Mode.EXERCISE if proven else Mode.ACTUAL] == [alarm.mode for alarm in await bench.alarms()]
 
 
 async def test_units_hear_how_far_their_press_has_come(bench: Bench) -> None:

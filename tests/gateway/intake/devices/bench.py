@@ -66,8 +66,9 @@ DEVICES = (
 class Bench:
     """`start` it; what was said is found in its journal."""
 
-    def __init__(self, tmp_path, *, devices=DEVICES, profiles=None, keys=None) -> None:
+    def __init__(self, tmp_path, *, devices=DEVICES, profiles=None, keys=None, units=()) -> None:
         self.keys = keys
+        self.units = units
         self.connection = apsw.Connection(":memory:")
         self.spool = SpoolFile(path=tmp_path / "spool")
         self.random = Random(1)
@@ -102,6 +103,7 @@ class Bench:
             clock=self.time,
             counts=self.counts,
             keys=self.keys,
+            units=self.units,
         )
         await self.room.open()
 

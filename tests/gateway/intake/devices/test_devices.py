@@ -13,16 +13,18 @@ import pytest
 
 from belltower.clock import SECOND
 from belltower.errors import NotFound, WrongState
-from belltower.ids import PersonId, PlaceId
+from belltower.ids import PersonId, PlaceId, UnitId
 from belltower.incident import facts
 from belltower.incident.facts import AlarmKind, Mode
 from belltower.store import InlineDatabase, Priority, SQLiteEngine
 from gateway.intake.devices.receiving import Way
 from gateway.intake.devices.stuck import StuckButtons
+from gateway.intake.units import KnownUnit
 from gateway.site_package.devices import SiteDevices
 from gateway.web.headline import headline
 from gateway.web.story import Story
 from hardware.device_record import DeviceRecord
+from hardware.unit_record import UnitRecord
 from tests.gateway.intake.devices.bench import DEVICES, START, Bench, Time, record
 from tests.peers.mutation import mutated
 
@@ -472,6 +474,42 @@ async def test_a_walk_test_needs_a_drill_of_every_device(bench: Bench) -> None:
     await bench.begin_drill("gym")
     with pytest.raises(WrongState, match="would be live: .*a drill of the whole campus"):
         bench.room.begin_walk_test(PersonId("p07"))
+
+
+UNITS = tuple(
+    KnownUnit(record=UnitRecord(id=UnitId(f"u{number}"), number=number), key=b"", place=place, building="")
+    for number, place in enumerate((PlaceId("b-204"), PlaceId("gym"), None), start=1)
+)
+
+
+async def test_a_walk_test_proves_units_of_ours_too(tmp_path) -> None:
+    """At their own place, by a press that is an exercise; a restart forgets no proof."""
+    bench = Bench(tmp_path, devices=(), units=UNITS)
+    await bench.start()
+    await bench.begin_drill()
+    bench.room.begin_walk_test(PersonId("p1"), PlaceId("b-204"))
+    for unit in UNITS:
+        bench.room.exercised(unit.record.id, unit.place)
+
+    assert [facts.WalkTested(device="u1", place=PlaceId("b-204"), by=PersonId("p1"))] == await bench.facts(
+        facts.WalkTested
+    )
+    assert [("u2", "elsewhere")] == await troubles(bench)
+    assert "u2 u3" == bench.room.end_walk_test()
+    await bench.room.states.write_once(bench.room.supervision)
+    await bench.restart()
+    assert "b-204" == bench.room.states.of("u1").tested_place
+    await bench.journal.close()
+
+
+async def test_a_walk_test_needs_a_drill_of_every_unit(tmp_path) -> None:
+    """One that is not covered would place a call."""
+    bench = Bench(tmp_path, devices=(), units=UNITS)
+    await bench.start()
+    await bench.begin_drill("b-204")
+    with pytest.raises(WrongState, match="u2, u3"):
+        bench.room.begin_walk_test(PersonId("p1"))
+    await bench.journal.close()
 
 
 async def test_without_a_walk_test_a_drill_makes_no_exercise_of_a_press(bench: Bench) -> None:
