@@ -63,14 +63,22 @@ def command(
       belltower profile decode --jsonl samples.jsonl --profiles site/profiles
 
     A line of --jsonl holds id, topic, payload and payload_encoding, and perhaps profile, port, retain and device. Lines
-    that are no such object are answered with why, and the next is read. Exits with 0 when every line was read.
+    that are no such object are answered with why, and the next is read. Exits with 0 when every line was read; with 65
+    where the one message is not written as --encoding says.
     """
+    from belltower.errors import Malformed
     from gateway.cli.profile_lines import Lines
     from hardware.profiles.loading import SHIPPED, load_all
 
     if (file is None) == (payload is None):
         raise click.UsageError("either --payload, or --jsonl")
+    if file is not None and (topic or encoding or port is not None or device or retained):
+        raise click.UsageError(
+            "--topic, --encoding, --port, --device and --retained are of one --payload; lines say their own"
+        )
     lines = Lines(load_all([SHIPPED, *folders]), profile=name)
+    if name is not None:
+        lines.meant(name)
     if file is not None:
         _all(lines, file)
         return
@@ -82,6 +90,8 @@ def command(
     }
     answer = lines.answer({**line, "port": port, "retain": retained, "profile": name})
     answer.pop("id", None)
+    if "profile" not in answer:
+        raise Malformed(answer["why"])
     _print(answer)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import msgspec
 
+from belltower.errors import NotFound
 from gateway.cli.profile_drivers import driven
 from hardware.profiles.compiled import Profile, Reading
 from hardware.profiles.message import Message
@@ -15,6 +17,17 @@ from hardware.profiles.reading import Reader
 from hardware.profiles.signal import Signal
 
 _WORD = re.compile(r"[a-z0-9]+")
+_KINDS: dict[str, tuple[type, str]] = {
+    "topic": (str, "text"),
+    "payload_encoding": (str, "text"),
+    "port": (int, "a whole number"),
+    "f_port": (int, "a whole number"),
+    "retain": (bool, "true, false"),
+    "retained": (bool, "true, false"),
+    "device": (str, "text"),
+    "profile": (str, "the id of a profile as text"),
+}
+"""What the keys of a line hold; any of them may be null."""
 
 
 class Lines:
@@ -45,14 +58,21 @@ class Lines:
         except ValueError as error:
             return {"id": name, "signals": [], "why": str(error)}
         profile = line.get("profile") or self._profile
-        if profile is not None and not isinstance(profile, str):
-            return {"id": name, "signals": [], "why": "profile: expected the id of a profile as text"}
-        if profile is not None and profile not in self._profiles:
-            meant = _named({"device": profile}, self._profiles.values())
-            if meant is None:
-                return {"id": name, "signals": [], "why": f'there is no profile "{profile}"'}
-            profile = meant
+        if profile is not None:
+            try:
+                profile = self.meant(profile)
+            except NotFound as error:
+                return {"id": name, "signals": [], "why": str(error)}
         return _written(name, self._read(message, profile, line))
+
+    def meant(self, profile: str) -> str:
+        """The id of the profile that is called so, or that alone names the model. Raises `NotFound`."""
+        meant = profile if profile in self._profiles else _named({"device": profile}, self._profiles.values())
+        if meant is None:
+            near = get_close_matches(profile, self._profiles, n=1)
+            mend = f'; did you mean "{near[0]}"?' if near else ""
+            raise NotFound(f'there is no profile "{profile}"{mend}')
+        return meant
 
     def _read(self, message: Message, profile: str | None, line: dict[str, Any]) -> Reading:
         if profile is not None:
@@ -77,9 +97,10 @@ def _message(line: dict[str, Any]) -> Message:
     """The message that a line writes down; ValueError says what is wrong with it."""
     payload, encoding = line["payload"], line.get("payload_encoding")
     encoding = encoding or ("text" if isinstance(payload, str) else "json")
+    for key, (kind, called) in _KINDS.items():
+        if line.get(key) is not None and type(line[key]) is not kind:
+            raise ValueError(f"{key}: expected {called} or null")
     topic = line.get("topic")
-    if topic is not None and not isinstance(topic, str):
-        raise ValueError("topic: expected text or null")
     ingress = "mqtt"
     if encoding == "hex":
         if not isinstance(payload, str):
@@ -98,24 +119,24 @@ def _message(line: dict[str, Any]) -> Message:
     elif encoding == "json":
         octets = msgspec.json.encode(payload)
     else:
-        raise ValueError(
-            f'payload_encoding: "{str(encoding)[:40]}" is not known; one of: json, text, hex, xml'
-        )
+        raise ValueError(f'payload_encoding: "{encoding[:40]}" is not known; one of: json, text, hex, xml')
     expected = line.get("expect")
     ports = (
         line.get("port"),
         line.get("f_port"),
         expected.get("f_port") if isinstance(expected, dict) else None,
     )
-    port = next((each for each in ports if type(each) is int and 0 <= each <= 255), None)
-    device = line.get("device")
+    port = next((each for each in ports if type(each) is int), None)
+    if port is not None and not 0 <= port <= 255:
+        raise ValueError(f"port: 0 to 255, not {port}")
+    device = line.get("device") or ""
     return Message(
         ingress=ingress,
         topic=topic or None,
         payload=octets,
         port=port,
-        retained=line.get("retain") is True or line.get("retained") is True,
-        device=device if isinstance(device, str) and topic and not line.get("ecosystem") else "",
+        retained=bool(line.get("retain") or line.get("retained")),
+        device=device if topic and not line.get("ecosystem") else "",
     )
 
 

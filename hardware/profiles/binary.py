@@ -15,6 +15,12 @@ from belltower.errors import Malformed
 MOST_OCTETS = 512
 
 
+def check_mask(mask: int | None) -> None:
+    """ValueError where the mask leaves nothing to look at."""
+    if mask is not None and mask <= 0:
+        raise ValueError("mask: a whole number above 0, 0x02 for instance")
+
+
 class FieldTable(Struct, frozen=True, kw_only=True):
     """`field = [{ name = "low", at = 3, mask = 0x80 }]`."""
 
@@ -41,8 +47,7 @@ class FieldTable(Struct, frozen=True, kw_only=True):
             raise ValueError('endian: "big" or "little"')
         if self.form not in {"number", "hex", "text"}:
             raise ValueError('form: "number", "hex" or "text"')
-        if self.mask is not None and self.mask <= 0:
-            raise ValueError("mask: a whole number above 0")
+        check_mask(self.mask)
 
 
 class TLVTable(Struct, frozen=True, kw_only=True):
@@ -79,6 +84,7 @@ class TLVTable(Struct, frozen=True, kw_only=True):
             raise ValueError('endian: "big" or "little"')
         if self.form not in {"number", "hex", "text"}:
             raise ValueError('form: "number", "hex" or "text"')
+        check_mask(self.mask)
 
 
 class ShiftTable(Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
@@ -89,6 +95,9 @@ class ShiftTable(Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
     from_: int
     by: int
     name: str = ""
+
+    def __post_init__(self) -> None:
+        check_mask(self.mask)
 
 
 class DecodeTable(Struct, frozen=True, kw_only=True):

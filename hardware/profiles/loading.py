@@ -97,10 +97,13 @@ def files_of(folder: Path) -> list[Path]:
     """The profiles of a folder in order, or the one file.
 
     Raises:
-        SettingsError: there is no such file or folder.
+        SettingsError: there is no such file or folder, or what is called like a profile is no file.
     """
     if folder.is_dir():
-        return sorted(folder.glob("*.toml"))
+        found = sorted(folder.glob("*.toml"))
+        if odd := next((each for each in found if not each.is_file()), None):
+            raise SettingsError(f"{odd}: is no file that can be read; take it away")
+        return found
     if not folder.is_file():
         raise SettingsError(f"{folder}: there is no such file or folder")
     return [folder]

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from belltower.values import Seconds
-from hardware.profiles.binary import DecodeTable
+from hardware.profiles.binary import DecodeTable, check_mask
 from hardware.profiles.signal import SignalKind
 
 
@@ -109,6 +109,9 @@ class RuleTable(Struct, frozen=True, kw_only=True, rename={"else_": "else", "as_
     epoch: bool = False
     stop: bool = False
 
+    def __post_init__(self) -> None:
+        check_mask(self.mask)
+
 
 class DedupeTable(Struct, frozen=True, kw_only=True):
     """`[dedupe]`: what makes two signals the same, and for how long."""
@@ -150,6 +153,8 @@ class SupervisionTable(Struct, frozen=True, kw_only=True):
     weak: bool = False
 
     def __post_init__(self) -> None:
+        if self.expect_every is not None and self.expect_every <= 0:
+            raise ValueError('expect_every: longer than nothing; write "10m" for instance')
         if self.late_after is not None and (
             self.expect_every is None or self.late_after <= self.expect_every
         ):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from belltower.errors import Malformed, NotFound
 from gateway.cli.profile import command
 
 SAMPLES = Path(__file__).parents[4] / "shared" / "data" / "hardware" / "samples.jsonl"
@@ -57,6 +59,86 @@ def test_every_fault_of_a_folder_is_listed(tmp_path: Path) -> None:
     assert 1 == result.exit_code
     assert 'one.toml: profile.class: "panik" is not known' in result.output
     assert 'two.toml: rule[1].topc: unknown key; did you mean "topic"?' in result.output
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            'expect_every = "10m"',
+            'expect_every = "0s"',
+            'supervision.expect_every: longer than nothing; write "10m"',
+        ),
+        ('path = "button"', 'path = "button"\nmask = 0', "rule[1].mask: a whole number above 0"),
+    ],
+)
+def test_what_could_never_say_anything_is_refused(tmp_path: Path, old: str, new: str, said: str) -> None:
+    """No silence is ever late after nothing, and a mask of 0 leaves no bit."""
+    text = typed("new", "acme").stdout
+    assert old in text
+    (tmp_path / "acme.toml").write_text(text.replace(old, new))
+    result = typed("check", str(tmp_path))
+
+    assert 1 == result.exit_code
+    assert said in result.output
+
+
+def test_what_is_no_file_is_named_rather_than_waited_for(tmp_path: Path) -> None:
+    """A pipe in the folder would hold a lane up for ever."""
+    os.mkfifo(tmp_path / "pipe.toml")
+    result = typed("check", str(tmp_path))
+
+    assert 1 == result.exit_code
+    assert "pipe.toml: is no file" in result.output
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"topic": 5}, "topic: expected text or null"),
+        ({"payload_encoding": ["json"]}, "payload_encoding: expected text or null"),
+        ({"payload_encoding": "yaml"}, 'payload_encoding: "yaml" is not known'),
+        ({"port": "6"}, "port: expected a whole number or null"),
+        ({"port": True}, "port: expected a whole number or null"),
+        ({"port": 300}, "port: 0 to 255, not 300"),
+        ({"retain": "yes"}, "retain: expected true, false or null"),
+        ({"device": {}}, "device: expected text or null"),
+        ({"profile": 7}, "profile: expected the id of a profile as text or null"),
+        ({"profile": "netvox-r321"}, 'there is no profile "netvox-r321"; did you mean "netvox-r312"?'),
+    ],
+)
+def test_a_line_of_another_shape_is_answered_and_the_next_is_read(more: dict[str, object], said: str) -> None:
+    """By key, and never guessed at."""
+    result = typed("decode", "--jsonl", "-", said=lines(line(**more), line(id="b")))
+
+    assert 0 == result.exit_code, result.output
+    wrong, right = answers(result)
+    assert said in wrong["why"]
+    assert ["press"] == right["signals"]
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "said"),
+    [
+        (("--encoding", "hex", "--payload", "zz"), Malformed, "payload: not hexadecimal digits"),
+        (("--profile", "shelly-gen", "--payload", "{}"), NotFound, "did you mean"),
+        (("--profile", "nosuch", "--jsonl", "-"), NotFound, 'there is no profile "nosuch"'),
+    ],
+)
+def test_what_was_typed_wrong_is_an_error(words: tuple[str, ...], kind: type[Exception], said: str) -> None:
+    """And no answer with an exit code of 0."""
+    result = typed("decode", *words)
+
+    assert isinstance(result.exception, kind)
+    assert said in str(result.exception)
+
+
+def test_what_is_of_one_message_is_refused_beside_a_file() -> None:
+    """It would be passed over without a word."""
+    result = typed("decode", "--jsonl", "-", "--topic", "x")
+
+    assert 2 == result.exit_code
+    assert "--topic" in result.output
 
 
 def test_a_new_profile_loads_as_it_is_written(tmp_path: Path) -> None:
