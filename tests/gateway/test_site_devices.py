@@ -82,7 +82,7 @@ def test_devices_are_bound_to_profile_and_place(site: Path) -> None:
             'did you mean "netvox-r312"?',
         ),
         (('parent = "gw"', 'parent = "gww"'), "device[1].parent", "give the gateway a [[device]] too"),
-        (('id = "gw"', 'id = "sos-b204"'), "device[2].id", "that of device[1] too"),
+        (('id = "gw"', 'id = "sos-b204"'), "device[2]", "that of device[1] too"),
         (('address = "gw1"', 'address = ""'), "device[2].address", "write what the wire calls it"),
         (('place = "', 'place = "no-'), "device[1].place", "site.toml has no place"),
         (
