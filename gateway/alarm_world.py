@@ -61,8 +61,7 @@ class World(Struct, frozen=True, kw_only=True):
 def open_world(settings: Settings) -> World:
     """The machine's own clock, disk and wires."""
     clock = SystemClock()
-    settings.state.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    settings.state.links.mkdir(exist_ok=True, mode=0o700)
+    settings.state.make()
     meanwhile = Meanwhile(loop=asyncio.get_running_loop())
     signer, unsigned = open_signer(settings.state.signing_key, clock=clock, notes=settings.state.checkpoints)
     lines = SharedLines()

@@ -273,7 +273,9 @@ class ControlClient:
             async with asyncio.timeout(_ASK_WITHIN):
                 return await asyncio.open_unix_connection(self._path)
         except (OSError, TimeoutError) as error:
-            raise NotAsked(f"the alarm lane does not answer at {self._path}") from error
+            raise NotAsked(
+                f"the alarm lane does not answer at {self._path}; is belltower run running?"
+            ) from error
 
     async def _reply(self, reader: asyncio.StreamReader, *, within: float) -> _Reply:
         try:

@@ -102,7 +102,7 @@ class DeskLane:
         clock = SystemClock()
         ids = Ids(clock=clock)
         async with AsyncExitStack() as stack:
-            settings.state.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            settings.state.make()
             database = await open_database(settings.desk_url)
             stack.push_async_callback(database.close)
             signer, unsigned = open_signer(
@@ -333,7 +333,7 @@ async def run(config: Path, stop: asyncio.Event) -> None:
     settings = settings_file.load(config, secrets=settings_file.DESK_SECRETS)
     log.configure(lane="desk", level=settings.log.level)
     os.nice(NICENESS)
-    settings.state.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings.state.make()
     site, refused = kept_site.load(settings.site.folder, settings.state.kept_site)
     lane = DeskLane(settings=settings, site=site, faults=(refused,) if refused else ())
     await process.run_until(lane.run(), stop, lane.ready)

@@ -67,7 +67,7 @@ async def migrate(settings: Settings, *, told: Progress = silent) -> dict[str, i
 
     Addresses that an older program left in clear are sealed; `told` hears how far that is.
     """
-    settings.state.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings.state.make()
     taken = {
         "alarm": await _bring_up(await open_database(settings.alarm_url), ALARM),
         "desk": await _bring_up(await open_database(settings.desk_url), DESK),

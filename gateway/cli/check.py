@@ -175,6 +175,8 @@ def file_faults(settings: Settings) -> list[str]:
                 record.tls()
             except LinkError as error:
                 faults.append(f"{settings.file}: {at}: {error}")
+    if unwritable := settings.state.unwritable():
+        faults.append(f"{settings.file}: state.folder: {unwritable}")
     return faults + missing_of_ways + _key_faults(settings.file, settings.unit_keys)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,7 @@ from belltower.errors import SettingsError
 _SOCKET_PATH_LIMIT = (
     100  # Linux keeps 108 octets for a socket's path, and a lane adds a suffix while it starts
 )
+_MEND = "give one on a local disk that belongs to the user of the lanes"
 
 
 class SiteSettings(Struct, frozen=True, kw_only=True):
@@ -36,6 +38,28 @@ class StateSettings(Struct, frozen=True, kw_only=True):
                 f"the path of the control socket is longer than {_SOCKET_PATH_LIMIT} characters; "
                 'give a shorter one with control_socket = "/run/belltower/control.sock"'
             )
+
+    def make(self) -> None:
+        """Make the folders, for nobody else to read. Raises `SettingsError`."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.links.mkdir(exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise SettingsError(
+                f"state.folder: {self.folder} cannot be made ({error.strerror}); {_MEND}"
+            ) from error
+
+    def unwritable(self) -> str:
+        """Why this user could not write there; "": they could."""
+        try:
+            there = next(each for each in (self.folder, *self.folder.absolute().parents) if each.exists())
+        except OSError as error:
+            return f"{self.folder} cannot be reached ({error.strerror}); {_MEND}"
+        if not there.is_dir():
+            return f"{there} is no folder; {_MEND}"
+        if not os.access(there, os.W_OK | os.X_OK):
+            return f"this user may not write in {there}; {_MEND}"
+        return ""
 
     @property
     def control(self) -> Path:

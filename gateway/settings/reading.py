@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from belltower.errors import SettingsError
 from belltower.values import Reader
 from gateway.settings.alarm import take_alarm
 from gateway.settings.collisions import check_ports, check_serial_lines
@@ -27,6 +28,10 @@ def load(
 
     `secrets=False` checks that secrets are named, without opening them; names of tables: only theirs are opened.
     """
+    if not file.exists():
+        raise SettingsError(
+            f"{file}: there is no such file; give yours with --config, or begin with a copy of config.example.toml"
+        )
     reader = Reader(file=file, environ=environ, secrets=secrets)
     tables = reader.load()
     reader.raise_if_faulty()

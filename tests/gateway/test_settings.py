@@ -201,7 +201,7 @@ def test_two_channels_of_one_kind_are_refused(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """The message gives the path and the mend."""
-    with pytest.raises(SettingsError, match="absent.toml: cannot be read"):
+    with pytest.raises(SettingsError, match="absent.toml: there is no such file; give yours with --config"):
         load(tmp_path / "absent.toml")
 
 

@@ -1,8 +1,11 @@
 """What `belltower check` refuses before anything runs."""
 
+import pytest
 from click.testing import CliRunner
 
+from belltower.errors import SettingsError
 from gateway.cli.commands import belltower
+from gateway.settings import StateSettings
 from tests.gateway.cli.house import house
 
 DEVICES = """
@@ -50,3 +53,38 @@ def test_a_site_where_no_administrator_has_an_address_is_remarked(tmp_path) -> N
         text.replace('[administrators]\nroles = ["principal"]', '[administrators]\nroles = ["x"]'), "utf-8"
     )
     assert said in CliRunner().invoke(belltower, check).output
+
+
+def test_settings_that_are_not_there_are_told_how_to_begin(tmp_path) -> None:
+    """Whoever runs it first learns what to copy, and how to name it."""
+    done = CliRunner().invoke(belltower, ["check", "--config", str(tmp_path / "none.toml")])
+
+    told = f"{done.output} {done.exception}"
+    assert (
+        "there is no such file; give yours with --config, or begin with a copy of config.example.toml" in told
+    )
+
+
+@pytest.mark.parametrize("command", [["check"], ["run", "--only", "alarm"]])
+def test_a_state_folder_that_cannot_be_made_is_refused_before_anything_runs(
+    tmp_path, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its key is named with the mend; no lane starts to end over it again and again."""
+    monkeypatch.setenv("COUNTY_KEY", "0f" * 32)
+    config = house(tmp_path)
+    (tmp_path / "file").touch()
+    config.write_text(f'{config.read_text("utf-8")}\n[state]\nfolder = "file/var"\n', "utf-8")
+
+    done = CliRunner().invoke(belltower, [*command, "--config", str(config)])
+
+    assert done.exit_code != 0
+    told = f"{done.output} {done.exception}"
+    assert f"state.folder: {tmp_path / 'file'} is no folder; give one on a local disk" in told
+
+
+def test_a_lane_whose_state_folder_cannot_be_made_says_so(tmp_path) -> None:
+    """An unattended start checks nothing before: the lane ends with the key and the mend, without a trace of calls."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(SettingsError, match=r"state\.folder: .*file/var cannot be made \(Not a directory\)"):
+        StateSettings(folder=tmp_path / "file" / "var").make()
