@@ -11,6 +11,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -185,8 +186,13 @@ def _zip(path: Path) -> Package:
     openers: dict[str, Callable[[], IO[bytes]]] = {}
     for entry in kept:
         name = entry.filename.removeprefix(head)
-        _add(openers, name, entry.filename, lambda entry=entry: archive.open(entry))  # type: ignore[misc]
+        _add(openers, name, entry.filename, partial(_opened, archive, entry))
     return Package(name=path.name, openers=openers)
+
+
+def _opened(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> IO[bytes]:
+    """Unpacked in large pieces, though whoever reads text asks for small ones."""
+    return io.BufferedReader(archive.open(entry), _PIECE)  # type: ignore[type-var]
 
 
 def _bounded(path: Path) -> bytes:

@@ -41,7 +41,8 @@ def close_names(names: Iterable[str]) -> set[tuple[int, int]]:
             continue
         for key in _halves(name):
             meets = filed[key]
-            pairs.update((other, index) for other in meets if _one_apart(order[other], name))
+            if meets:
+                pairs.update([(other, index) for other in meets if _one_apart(order[other], name)])
             meets.append(index)
     return pairs
 

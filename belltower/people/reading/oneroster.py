@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
+from typing import cast
 
 from msgspec.structs import replace
 
@@ -28,6 +29,7 @@ from belltower.people.roster import (
 )
 
 _MOST_ALIKE = 65_536
+_user = cast("Callable[[str], HumanKey]", "user/".__add__)
 _Role = tuple[str, bool, str]
 """A role, whether it is the primary one, and at which school."""
 
@@ -219,7 +221,7 @@ class OneRosterReader:
                 phone,
             ) = cells[:11]
             agents, grades, orgs, main_school, language = cells[11:]
-            human_key = HumanKey(f"user/{key}")
+            human_key = _user(key)
             known = self._known.get(human_key)
             rows = self._roles.get(key, ())
             roles, kind = self._understood(rows, role)
@@ -273,7 +275,7 @@ class OneRosterReader:
             for agent in read_list(agents):
                 yield Statement(
                     one=human_key,
-                    other=HumanKey(f"user/{agent}"),
+                    other=_user(agent),
                     file=file,
                     row=row,
                     column="agentSourcedIds",
@@ -324,7 +326,7 @@ class OneRosterReader:
     def _amend_known(self) -> None:
         """Roles and birth dates of people in force whose own row is not in the delta."""
         for user in {**self._roles, **self._births}:
-            key = HumanKey(f"user/{user}")
+            key = _user(user)
             known = self._known.get(key)
             if key in self._into.humans or known is None:
                 continue
@@ -346,7 +348,7 @@ class OneRosterReader:
             key, class_id, user, role, primary, begin, end = cells
             if not active:
                 continue
-            human_key = HumanKey(f"user/{user}")
+            human_key = _user(user)
             human = humans.get(human_key) or self._known.get(human_key)
             one = classes.get(ClassKey(class_id))
             if human is None:
