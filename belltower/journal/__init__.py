@@ -6,9 +6,9 @@
     append.py    how drafts get their positions and hashes, in the writer, in commit order
     feed.py      the live end of a stream: a ring in memory, the table for those further behind
     copy.py      Copy: another lane's stream, verbatim
-    spool.py     the file for what the store could not take in time
+    spool.py     the file for what the store could not take in time; replay.py: how that comes in after all
     chain.py     the hash that ties each entry to the one before
-    checkpoint.py  Signer, checkpoint_key: signed heads, in the table and a text file
+    checkpoint.py  Signer, checkpoint_key: signed heads, in the table and a text file; signing.py: when
     verify.py    verify: the first entry that is not as it was written
     deadline.py  Deadlines: durable promises to look again at a time
     tables.py    the tables and every statement on them
@@ -32,8 +32,8 @@ from belltower.journal.checkpoint import Signer, checkpoint_key, checkpoint_publ
 from belltower.journal.copy import Copy, ForkedError, anew, source_of
 from belltower.journal.deadline import Deadline, Deadlines
 from belltower.journal.entry import UNPLACED, Draft, Durability, Entry, FactCodec, RawEntry
-from belltower.journal.journal import Journal, RunSpool, Trouble
-from belltower.journal.spool import Spool, SpoolFile
+from belltower.journal.journal import Journal, Trouble
+from belltower.journal.spool import RunSpool, Spool, SpoolFile
 from belltower.journal.tables import STEPS
 from belltower.journal.verify import Verdict, streams, verify
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -14,29 +14,22 @@ from belltower import log
 from belltower.clock import Instant
 from belltower.errors import Conflict, StoreError
 from belltower.ids import FactId, StreamName
-from belltower.journal.append import Append, ChainHead, draft_of
-from belltower.journal.checkpoint import EVERY_ENTRIES, EVERY_SECONDS, Signer
+from belltower.journal.append import Append, ChainHead
+from belltower.journal.checkpoint import EVERY_SECONDS, Signer
 from belltower.journal.entry import UNPLACED, Draft, Durability, Entry, F, FactCodec
 from belltower.journal.reader import Reader
-from belltower.journal.spool import Spool, SpoolRecord, frame, survey, unframe, unframe_piece
-from belltower.journal.tables import CHECKPOINT, HEAD, KNOWN, LAST_CHECKPOINT, STEPS
-from belltower.store import Damaged, Database, Statement, Transaction
+from belltower.journal.replay import PAGE_RECORDS, Replay
+from belltower.journal.signing import Signing
+from belltower.journal.spool import RunSpool, Spool, SpoolRecord, frame, survey, unframe, unframe_piece
+from belltower.journal.tables import HEAD, STEPS
+from belltower.store import Damaged, Database, Transaction
 
 _log = log.get("journal")
 
 _UNRECORDED_LIMIT = 10_000
-_PAGE_RECORDS = 200
 _SPOOLED_AT_ONCE = 1_000
 _RETRY = (0.25, 5.0)
 _LANDED = Transaction()
-
-
-class RunSpool(Protocol):
-    """Runs the spool's blocking work somewhere else, one piece at a time, in the order given."""
-
-    def __call__(self, work: Callable[[], Any], /) -> asyncio.Future[Any]:
-        """Start `work` after all given before it."""
-        ...
 
 
 class Trouble(Protocol):
@@ -70,6 +63,10 @@ class Journal(Reader[F]):
         self._on_trouble = on_trouble
         self._pool: ThreadPoolExecutor | None = None
         self._chain = ChainHead()
+        self._replaying = Replay(
+            database=database, stream=stream, codec=codec, chain=self._chain, feed=self._own
+        )
+        self._signing = Signing(database=database, stream=stream, feed=self._own, signer=signer)
         self._pending: deque[Append[F]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._progressed = 0.0
@@ -83,9 +80,6 @@ class Journal(Reader[F]):
         self._unrecorded: list[SpoolRecord] = []
         self._holding = False
         self._held: list[Append[F]] = []
-        self._signer = signer
-        self._signed = 0
-        self._signed_at = 0.0
         self._stir = asyncio.Event()
         self._kind: str | None = None
 
@@ -104,8 +98,7 @@ class Journal(Reader[F]):
         await self._database.claim(f"stream {self._stream}")
         await self._database.anchor(HEAD, self._chain.take, stream=self._stream)
         self._own.start(self._chain.position, self._chain.hash)
-        last = await self._database.read(LAST_CHECKPOINT, stream=self._stream)
-        self._signed = int(last[0][0]) if last else 0
+        await self._signing.open()
         self._spooled, _ = await self._run_spool(partial(survey, self._spool))
         if self._spooled:
             self._fall_ill("slow")
@@ -129,7 +122,6 @@ class Journal(Reader[F]):
     async def run(self) -> None:
         """For ever: once the store is well again, bring in what was spooled; now and then, sign the head."""
         wait = _RETRY[0]
-        self._signed_at = self._loop.time()
         while True:
             try:
                 async with asyncio.timeout(wait if self.trouble else EVERY_SECONDS):
@@ -140,10 +132,7 @@ class Journal(Reader[F]):
             try:
                 if self.trouble:
                     await self._replay()
-                elif (
-                    self.head >= self._signed + EVERY_ENTRIES
-                    or self._loop.time() >= self._signed_at + EVERY_SECONDS
-                ):
+                elif self._signing.due:
                     await self._sign()
                 wait = _RETRY[0]
             except StoreError as error:
@@ -184,12 +173,7 @@ class Journal(Reader[F]):
             loop.time() + self._spool_after,
         )
         if self._kind is None:
-            append.handed_over = True
-            tx.parts.append(append)
-            self._database.enqueue(tx, partial(self._settled, append))
-            self._pending.append(append)
-            if self._timer is None:
-                self._timer = loop.call_at(append.deadline, self._look)
+            self._hand_over(append)
         elif self._holding:
             self._held.append(append)
             self._wait_for(append)
@@ -217,13 +201,12 @@ class Journal(Reader[F]):
         while pending and (pending[0].settled or pending[0].durable is not None):
             pending.popleft()
         if error is None:
-            feed = self._own
-            feed.give_all(append.rows, append.drafts)
+            self._own.give_all(append.rows, append.drafts)
             append.durable = Durability.JOURNALED
             if not append.result.done():
                 append.result.set_result(Durability.JOURNALED)
             append.tx = _LANDED  # the transaction holds the append: a ring only the collector would undo
-            if self._signer is not None and feed.head >= self._signed + EVERY_ENTRIES:
+            if self._signing.full:
                 self._stir.set()
         elif isinstance(error, Conflict):
             if append.durable is None and not append.result.done():
@@ -291,12 +274,13 @@ class Journal(Reader[F]):
         error = None if written.cancelled() else written.exception()
         if written.cancelled() or error is not None:
             _log.error("spool_failed", error=type(error).__name__)
-            untried = [append for append in appends if not append.handed_over]
-            for append in untried:
-                append.durable, append.last_chance = None, True
-                append.deadline = self._loop.time() + self._spool_after
-                self._hand_over(append)
-            self._give_up([append for append in appends if append.handed_over and append not in untried])
+            tried = [append for append in appends if append.handed_over]
+            for append in appends:
+                if not append.handed_over:
+                    append.durable, append.last_chance = None, True
+                    append.deadline = self._loop.time() + self._spool_after
+                    self._hand_over(append)
+            self._give_up(tried)
         else:
             self._spooled += len(records)
             self._feed_unplaced(appends, Durability.SPOOLED)
@@ -360,10 +344,10 @@ class Journal(Reader[F]):
             unrecorded = list(self._unrecorded)
             records, start = await self._run_spool(partial(unframe_piece, self._spool, start))
             left = max(len(records), self._spooled - done)
-            self._holding = left + len(unrecorded) <= _PAGE_RECORDS
-            await self._place(unrecorded)
+            self._holding = left + len(unrecorded) <= PAGE_RECORDS
+            await self._replaying.place(unrecorded)
             del self._unrecorded[: len(unrecorded)]
-            await self._place(records)
+            await self._replaying.place(records)
             done += len(records)
             if self._holding and not self._spooling and done >= self._spooled and not self._unrecorded:
                 cleared = self._spooled
@@ -378,78 +362,9 @@ class Journal(Reader[F]):
         """All that the spool holds. In the spool's thread."""
         return unframe(self._spool.read())
 
-    async def _place(self, records: Sequence[SpoolRecord]) -> None:
-        """Journal those of `records` that are not in yet, with the statements they came with."""
-        for start in range(0, len(records), _PAGE_RECORDS):
-            page = records[start : start + _PAGE_RECORDS]
-            known = await self._known([record.facts[0].id for record in page if record.facts])
-            # Nothing tells whether statements that came without a fact have landed: they are executed again.
-            missing = [record for record in page if not record.facts or record.facts[0].id not in known]
-            entering = [(record, self._enter(record, with_statements=True)) for record in missing]
-            outcomes = await asyncio.gather(*(future for _, future in entering), return_exceptions=True)
-            for (record, _), outcome in zip(entering, outcomes, strict=True):
-                if isinstance(outcome, Conflict):
-                    if record.facts:
-                        await self._enter_again(record)
-                elif outcome is not None:
-                    raise outcome
-
-    async def _known(self, ids: Sequence[str]) -> set[str]:
-        """Those of `ids` that have a place."""
-        if not ids:
-            return set()
-        names = {f"id{number}": fact_id for number, fact_id in enumerate(ids)}
-        rows = await self._database.read(
-            KNOWN.format(ids=", ".join(f":{name}" for name in names)), stream=self._stream, **names
-        )
-        return {row[0] for row in rows}
-
-    async def _enter_again(self, record: SpoolRecord) -> None:
-        try:
-            await self._enter(record, with_statements=False)
-        except Conflict:
-            _log.warning("replay_doubled", id=record.facts[0].id)
-
-    def _enter(self, record: SpoolRecord, *, with_statements: bool) -> asyncio.Future[None]:
-        tx = Transaction()
-        if with_statements:
-            for statement in record.statements:
-                params = statement.params
-                tx.parts.append(
-                    Statement(
-                        statement.sql, tuple(params) if isinstance(params, list) else params, statement.expect
-                    )
-                )
-        coded = [(fact.tag, fact.body) for fact in record.facts]
-        drafts = [draft_of(fact, self._codec.decode(fact.tag, fact.body)) for fact in record.facts]
-        append = Append(self._chain, self._stream, drafts, coded, tx, self._loop.create_future(), 0.0)
-        tx.late(append)
-        done = self._loop.create_future()
-        self._database.enqueue(tx, partial(self._entered, append, done))
-        return done
-
-    def _entered(self, append: Append[F], done: asyncio.Future[None], error: StoreError | None) -> None:
-        if error is None:
-            self._own.give_all(append.rows, append.drafts)
-        if done.cancelled():
-            return
-        if error is None:
-            done.set_result(None)
-        else:
-            done.set_exception(error)
-
     async def _sign(self) -> None:
-        position, digest = self._own.head, self._own.head_hash
-        self._signed_at = self._loop.time()
-        if self._signer is None or position <= self._signed:
-            return
-        row, write = self._signer.sign(self._stream, position, digest)
-        tx = Transaction()
-        tx.rows(CHECKPOINT, [row])
-        await self._database.submit(tx)
         assert self._run_spool is not None  # noqa: S101 - open() came first
-        await self._run_spool(write)
-        self._signed = position
+        await self._signing.sign(self._run_spool)
 
 
 def _nothing() -> None:

@@ -6,9 +6,10 @@ power cut leaves it, ends the file where it begins. One thread at a time calls i
 
 from __future__ import annotations
 
+import asyncio
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 from zlib import crc32
@@ -125,6 +126,14 @@ class Spool(Protocol):
 
     def clear(self) -> None:
         """Forget everything."""
+        ...
+
+
+class RunSpool(Protocol):
+    """Runs the spool's blocking work somewhere else, one piece at a time, in the order given."""
+
+    def __call__(self, work: Callable[[], Any], /) -> asyncio.Future[Any]:
+        """Start `work` after all given before it."""
         ...
 
 

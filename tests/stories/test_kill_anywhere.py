@@ -77,7 +77,7 @@ SLOW_DISK = {
     "the spool is written": Point(f"{_SPOOL}.append", after=True, hits=2),
     "spooled facts are passed on": Point(f"{_JOURNAL}._feed_unplaced", after=True),
     "the spool is to be brought in": Point(f"{_JOURNAL}._replay"),
-    "the spool is brought in": Point(f"{_JOURNAL}._place", after=True, hits=2),
+    "the spool is brought in": Point("belltower.journal.replay:Replay.place", after=True, hits=2),
     "the spool is to be emptied": Point(f"{_SPOOL}.clear"),
     "the spool is empty": Point(f"{_SPOOL}.clear", after=True),
 }
