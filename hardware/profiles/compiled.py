@@ -233,14 +233,10 @@ class Profile:
                 if type(whole) is _Fault:
                     why = why or whole.text
                     continue
-            elif (allowed := rule.allowed) is not None:  # most rules are passed by here
-                found = table.get(rule.gate)
-                if type(found) is str and found not in allowed:
-                    continue
             device = captures.get("device") or message.device
+            said = whole
             try:
-                said = rule.document(whole) if rule.lined else whole
-                if said is None and rule.lined:
+                if rule.lined and (said := rule.document(whole)) is None:
                     continue
                 spoken = rule.fire(said, captures, device, out, known, flags)
             except Malformed as error:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
+from hardware.profiles.match import Test, test
 from hardware.profiles.path import parse
 from hardware.profiles.pattern import compiled
 from hardware.profiles.profile import RuleTable
@@ -13,11 +14,21 @@ _LONGEST_KEY = 128
 _KEPT_KEYS = 128
 
 
-def needed(table: RuleTable) -> tuple[frozenset[str], str | None, frozenset[str] | None]:
-    """The keys without which a rule cannot fire, and one of them with the only texts that it may have."""
-    needs, gate, allowed = set[str](), None, None
+class Needs(NamedTuple):
+    """The keys without which a rule cannot fire."""
+
+    keys: frozenset[str] = frozenset()
+    # What it asks of the values under some of them.
+    gates: Mapping[str, Test] = {}
+    # Those under which it wants one of a few texts.
+    listed: frozenset[str] = frozenset()
+
+
+def needed(table: RuleTable) -> Needs:
+    """What a message must have for the rule to be about it."""
+    needs, gates, listed = set[str](), dict[str, Test](), set[str]()
     if table.line is not None:
-        return frozenset(), None, None
+        return Needs()
     asked = [(path, wanted) for path, wanted in table.when.items() if _needs(wanted)]
     asked += [(path, None) for path in (table.path, table.each) if path is not None]
     for path, wanted in asked:
@@ -27,11 +38,12 @@ def needed(table: RuleTable) -> tuple[frozenset[str], str | None, frozenset[str]
         if not steps or not isinstance(steps[0], str):
             continue
         needs.add(steps[0])
-        values = wanted.get("in") if isinstance(wanted, dict) and len(wanted) == 1 else [wanted]
-        if len(steps) > 1 or not isinstance(values, list) or not all(isinstance(one, str) for one in values):
-            continue
-        gate, allowed = steps[0], frozenset(values)
-    return frozenset(needs), gate, allowed
+        if len(steps) == 1 and wanted is not None:
+            gates[steps[0]] = test(wanted)
+            values = wanted.get("in") if isinstance(wanted, dict) and len(wanted) == 1 else [wanted]
+            if isinstance(values, list) and all(isinstance(one, str) for one in values):
+                listed.add(steps[0])
+    return Needs(keys=frozenset(needs), gates=gates, listed=frozenset(listed))
 
 
 def key_of(text: str) -> Callable[[str], bool]:

@@ -78,6 +78,7 @@ class Rule:
         "_epoch",
         "_falls",
         "_flags",
+        "_guard",
         "_holds",
         "_keys",
         "_kind",
@@ -93,11 +94,11 @@ class Rule:
         "_weight",
         "_when",
         "_why",
-        "allowed",
         "form",
-        "gate",
+        "gates",
         "keyed",
         "lined",
+        "listed",
         "needs",
         "pattern",
         "stop",
@@ -133,6 +134,7 @@ class Rule:
         self._keys = None if table.keys is None else _named("keys", lambda: key_of(table.keys or ""))
         self._before, self._when = _named("when", lambda: _conditions(table))
         self._captures = self._when.captures
+        self._guard = self._before.hold if self._before.count else None
         self._holds = self._when.hold if self._when.count else None
         # How much speaks for it where it fires.
         self._weight = self._before.count + self._when.count + (2 if table.line is not None else 0)
@@ -147,7 +149,7 @@ class Rule:
         self._means(cls)
         self.stop = table.stop
         self.lined = self._line is not None
-        self.needs, self.gate, self.allowed = needed(table)
+        self.needs, self.gates, self.listed = _named("when", lambda: needed(table))
         self.keyed = self._keys if table.each == "$" else None
         self._device = _taken("device", table.device)
         self._channel = _taken("channel", table.channel)
@@ -234,25 +236,34 @@ class Rule:
         """
         if self._each is None:
             return self._one(whole, whole, captures, device, out, known, flags)
-        if self._before.count:
+        if self._guard is not None:
             if self._before.captures:
                 captures = dict(captures)
-            if not self._before.hold(whole, whole, captures):
+            if not self._guard(whole, whole, captures):
                 return 0
         items: Any = self._each(whole, whole)
-        if type(items) is dict and self._keys is not None:
-            if len(items) > MOST_KEYS:
-                raise Malformed(f"{len(items)} keys; at most {MOST_KEYS} are looked at")
-            keys = self._keys
-            items = [{"key": name, "value": value} for name, value in items.items() if keys(name)]
         if type(items) is not list:
-            return 0
+            if type(items) is not dict or self._keys is None:
+                return 0
+            items = self._entries(items)
         if len(items) > MOST_ITEMS:
             raise Malformed(f"{len(items)} items; at most {MOST_ITEMS} are read")
         most = 0
         for item in items:
-            most = max(most, self._one(item, whole, captures, device, out, known, flags))
+            spoken = self._one(item, whole, captures, device, out, known, flags)
+            if spoken > most:  # noqa: PLR1730 - a call costs more than the test
+                most = spoken
         return most
+
+    def _entries(self, table: dict[str, Any]) -> list[dict[str, Any]]:
+        """The items of a table whose keys are meant."""
+        if len(table) > MOST_KEYS:
+            raise Malformed(f"{len(table)} keys; at most {MOST_KEYS} are looked at")
+        return [
+            {"key": name, "value": value}
+            for name, value in table.items()
+            if self._keys is None or self._keys(name)
+        ]
 
     def _one(
         self,
@@ -276,11 +287,11 @@ class Rule:
                 return 0
             if self._mask is not None and type(value) is int:
                 value &= self._mask
-            mapped = (
-                self._map.get(("str", value) if type(value) is str else match.key(value))
-                if type(value) in _SCALARS
-                else None
-            )
+            mapped = None
+            if type(value) is str:
+                mapped = self._map.get(("str", value))
+            elif type(value) in _SCALARS:
+                mapped = self._map.get(match.key(value))
             if mapped is None:
                 if not known and not spoken:
                     return 0
