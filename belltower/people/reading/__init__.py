@@ -3,6 +3,7 @@
 - `archive`: opens what arrives without trusting it; `rows`: CSV by rows; `columns`: which column is which, and what
   must not be kept; `cells`, `phones`: what a cell says
 - `detect`: which format and version it is
+- `encoding`: UTF-8, UTF-16 or Windows-1252, and no line without end; `edfi_files`: the same care for JSON
 - `oneroster`, `clever`, `sds`, `sds_first`, `edfi`, `plain`: one reader each; `pfif`: reports from outside
 - `gathering`, `linking`, `namesakes`: one record per id, links between student and adult, names that are easily mixed up
 - `faults`: what is wrong, with file, row, column and mend; `mapping`: what a district says about its files

@@ -6,14 +6,14 @@ A file is named after its resource, `students.json`, and holds a list of items, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Iterable
 
 import msgspec
 
 from belltower.people.reading import edfi_items as items
 from belltower.people.reading.archive import Package
 from belltower.people.reading.cells import read_grade
+from belltower.people.reading.edfi_files import UNREADABLE, Raw, Resources, decoder_says
 from belltower.people.reading.faults import Findings
 from belltower.people.reading.gathering import Gathering
 from belltower.people.reading.linking import relation_of
@@ -37,17 +37,6 @@ from belltower.people.roster import (
     Table,
 )
 
-MOST_OCTETS = 100 * 1000 * 1000
-"""The longest file that is read."""
-
-_I = TypeVar("_I", bound=items.Item)
-
-_ALSO = {
-    "parents": "contacts",
-    "studentparentassociations": "studentcontactassociations",
-    "staffeducationorganizationassignmentassociations": "staffschoolassociations",
-    "staffs": "staff",
-}
 _DELETED = {
     "students": ("student", ("studentUniqueId",)),
     "staff": ("staff", ("staffUniqueId",)),
@@ -55,14 +44,6 @@ _DELETED = {
 }
 _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
 _GRADES = {word: f"{number:02}" for number, word in enumerate(_ORDINALS.split(), 1)}
-_NAMES = (
-    "schools students staff contacts studentschoolassociations studenteducationorganizationassociations "
-    "staffschoolassociations studentcontactassociations sections studentsectionassociations "
-    "staffsectionassociations"
-)
-_RESOURCES = frozenset(_NAMES.split())
-
-_Raw = tuple[str, int, msgspec.Raw]
 
 
 class EdFiReader:
@@ -77,14 +58,11 @@ class EdFiReader:
         progress: Progress | None,
     ) -> None:
         """Read `package`; with deletes in it, as a delta to `in_force`."""
-        self._package = package
         self._into = gathering
         self._findings: Findings = gathering.findings
-        self._progress = progress
+        self._files = Resources(package=package, findings=gathering.findings, progress=progress)
         self._known = {human.key: human for human in in_force.humans} if in_force else {}
         self._known_classes = {one.key for one in in_force.classes} if in_force else set()
-        self._items: dict[str, list[_Raw]] = {}
-        self._deletes: dict[str, list[_Raw]] = {}
         self._schools: dict[str, dict[SchoolKey, None]] = {}
         self._grades: dict[str, str] = {}
         self._roles: dict[str, set[str]] = {}
@@ -94,17 +72,19 @@ class EdFiReader:
     def read(self, files: Iterable[str]) -> bool:
         """Read every file; returns whether the load is a delta."""
         for file in files:
-            self._load(file)
-        delta = bool(self._deletes)
-        for name, raws in self._deletes.items():
+            self._files.load(file)
+        delta = bool(self._files.deletes)
+        for name, raws in self._files.deletes.items():
             self._read_deletes(name, raws)
-        for file, row, school in self._all("schools", items.School):
+        for file, row, school in self._files.all("schools", items.School):
             one = School(key=SchoolKey(str(school.school_id)), name=school.name_of_institution, file=file)
             self._into.add_school(one, row, "schoolId")
         self._read_places()
-        for _, _, more in self._all("studenteducationorganizationassociations", items.StudentOrganisation):
+        for _, _, more in self._files.all(
+            "studenteducationorganizationassociations", items.StudentOrganisation
+        ):
             self._more.setdefault(more.student_reference.student_unique_id, more)
-        for _, _, said in self._all("studentcontactassociations", items.StudentContact):
+        for _, _, said in self._files.all("studentcontactassociations", items.StudentContact):
             reference = said.contact_reference or said.parent_reference
             if reference is not None:
                 relation = _relation(said)
@@ -116,57 +96,7 @@ class EdFiReader:
         self._read_attendance()
         return delta
 
-    def _load(self, file: str) -> None:
-        octets = self._package.octets_of(file, MOST_OCTETS)
-        if self._progress is not None:
-            self._progress(len(octets))
-        stem = file.rpartition("/")[2].casefold()
-        stem = stem.removesuffix(".jsonl").removesuffix(".json")
-        deletes = stem.endswith((".deletes", "_deletes", "-deletes"))
-        stem = stem[: -len(".deletes")] if deletes else stem
-        text = octets.removeprefix(b"\xef\xbb\xbf").strip()
-        try:
-            first = text.partition(b"\n")[0]
-            if file.casefold().endswith(".jsonl") or (first != text and _is_item(first)):
-                raws = [msgspec.Raw(line) for line in text.splitlines() if line.strip()]
-                self._keep(file, stem, raws, deletes=deletes)
-            elif text.startswith(b"{"):
-                parts = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-                lists = {name: raw for name, raw in parts.items() if bytes(raw).lstrip().startswith(b"[")}
-                if not lists:
-                    self._findings.fault(file, 1, "1", "holds no list of items", "export whole resources")
-                for name, raw in lists.items():
-                    items_of = msgspec.json.decode(raw, type=list[msgspec.Raw])
-                    self._keep(file, name.casefold(), items_of, deletes=deletes)
-            else:
-                self._keep(file, stem, msgspec.json.decode(text, type=list[msgspec.Raw]), deletes=deletes)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            where = "a list of items" if isinstance(error, msgspec.ValidationError) else "JSON"
-            self._findings.fault(file, 1, "1", f"is no {where} ({_safe(error)})", "export the resource again")
-
-    def _keep(self, file: str, name: str, raws: list[msgspec.Raw], *, deletes: bool) -> None:
-        name = _ALSO.get(name, name)
-        if name not in _RESOURCES:
-            self._findings.review(
-                "file", file, 0, "", "is no resource that is read", "name it after its resource"
-            )
-            return
-        into = self._deletes if deletes else self._items
-        into.setdefault(name, []).extend((file, row, raw) for row, raw in enumerate(raws, 1))
-
-    def _all(self, name: str, kind: type[_I]) -> Iterator[tuple[str, int, _I]]:
-        decoder = msgspec.json.Decoder(kind, strict=False)
-        for file, row, raw in self._items.get(name, ()):
-            try:
-                yield file, row, decoder.decode(raw)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                text = _safe(error)
-                path = text.rpartition("$.")[2].rstrip("`") if "$." in text else "1"
-                self._findings.fault(
-                    file, row, path, f"the item is no {name} item ({text})", "export the resource again"
-                )
-
-    def _read_deletes(self, name: str, raws: list[_Raw]) -> None:
+    def _read_deletes(self, name: str, raws: list[Raw]) -> None:
         if name not in _DELETED:
             self._findings.review_once(
                 "delete",
@@ -181,9 +111,9 @@ class EdFiReader:
         for file, row, raw in raws:
             try:
                 deleted = msgspec.json.decode(raw, type=items.Deleted)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            except UNREADABLE as error:
                 self._findings.fault(
-                    file, row, "keyValues", f"is no delete ({_safe(error)})", "export it again"
+                    file, row, "keyValues", f"is no delete ({decoder_says(error)})", "export it again"
                 )
                 continue
             key = next((str(deleted.key_values[one]) for one in columns if one in deleted.key_values), "")
@@ -195,7 +125,7 @@ class EdFiReader:
             self._into.removed.append(Removed(table=Table.HUMAN, key=f"{kind}/{key}"))
 
     def _read_places(self) -> None:
-        for _, _, at in self._all("studentschoolassociations", items.StudentSchool):
+        for _, _, at in self._files.all("studentschoolassociations", items.StudentSchool):
             if at.exit_withdraw_date:
                 continue
             key = at.student_reference.student_unique_id
@@ -203,7 +133,7 @@ class EdFiReader:
                 None
             )
             self._grades.setdefault(key, _grade(at.entry_grade_level_descriptor))
-        for _, _, place in self._all("staffschoolassociations", items.StaffPlace):
+        for _, _, place in self._files.all("staffschoolassociations", items.StaffPlace):
             key = place.staff_reference.staff_unique_id
             if place.school_reference is not None:
                 school = place.school_reference.school_id
@@ -223,7 +153,7 @@ class EdFiReader:
             ("staff", HumanKind.STAFF),
             ("contacts", HumanKind.CONTACT),
         ):
-            for file, row, human in self._all(name, items.Human):
+            for file, row, human in self._files.all(name, items.Human):
                 self._read_human(human, kind, file, row)
 
     def _read_human(self, human: items.Human, kind: HumanKind, file: str, row: int) -> None:
@@ -295,14 +225,14 @@ class EdFiReader:
 
     def _read_links(self, *, delta: bool) -> None:
         into = self._into
-        for file, row, said in self._all("studentcontactassociations", items.StudentContact):
+        for file, row, said in self._files.all("studentcontactassociations", items.StudentContact):
             reference = said.contact_reference or said.parent_reference
             student = self._human(f"student/{said.student_reference.student_unique_id}")
             adult = self._human(f"contact/{reference.unique_id}") if reference else None
             if student is None or adult is None:
                 column = "studentReference" if student is None else "contactReference"
                 target = "students.json" if student is None else "contacts.json"
-                present = delta or target.removesuffix(".json") in self._items
+                present = delta or target.removesuffix(".json") in self._files
                 into.unknown_reference(file, row, column, target=target, present=present)
                 continue
             relation = _relation(said)
@@ -332,7 +262,7 @@ class EdFiReader:
 
     def _read_sections(self) -> None:
         into = self._into
-        for file, row, section in self._all("sections", items.Section):
+        for file, row, section in self._files.all("sections", items.Section):
             offer = section.course_offering_reference
             key = items.SectionReference(
                 school_id=offer.school_id,
@@ -347,7 +277,7 @@ class EdFiReader:
                     row,
                     "courseOfferingReference.schoolId",
                     target="schools.json",
-                    present="schools" in self._items,
+                    present="schools" in self._files,
                 )
                 continue
             room = section.location_reference
@@ -363,12 +293,12 @@ class EdFiReader:
             into.add_class(one, row, "sectionIdentifier")
 
     def _read_attendance(self) -> None:
-        for file, row, seat in self._all("studentsectionassociations", items.StudentSection):
+        for file, row, seat in self._files.all("studentsectionassociations", items.StudentSection):
             human = f"student/{seat.student_reference.student_unique_id}"
             self._enrol(
                 human, seat.section_reference.key, "student", seat.begin_date, seat.end_date, file, row
             )
-        for file, row, post in self._all("staffsectionassociations", items.StaffSection):
+        for file, row, post in self._files.all("staffsectionassociations", items.StaffSection):
             role = _word(post.classroom_position_descriptor).casefold()
             role = "teacher" if not role or "teacher" in role else role
             human = f"staff/{post.staff_reference.staff_unique_id}"
@@ -386,12 +316,12 @@ class EdFiReader:
                 row,
                 f"{name.removesuffix('s')}Reference",
                 target=f"{name}.json",
-                present=name in self._items,
+                present=name in self._files,
             )
             return
         if section not in into.classes and section not in self._known_classes:
             into.unknown_reference(
-                file, row, "sectionReference", target="sections.json", present="sections" in self._items
+                file, row, "sectionReference", target="sections.json", present="sections" in self._files
             )
             return
         one = Enrolment(
@@ -420,16 +350,3 @@ def _word(descriptor: str) -> str:
 def _grade(descriptor: str) -> str:
     word = _word(descriptor)
     return _GRADES.get(word.casefold().removesuffix(" grade"), read_grade(word))
-
-
-def _is_item(line: bytes) -> bool:
-    try:
-        msgspec.json.decode(line, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return True
-
-
-def _safe(error: Exception) -> str:
-    """The decoder's message; it names types and places, never what a field holds."""
-    return str(error) if isinstance(error, msgspec.DecodeError) else "not UTF-8"

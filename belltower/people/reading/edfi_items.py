@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from belltower.people.roster import ClassKey
 
@@ -154,7 +154,7 @@ class StudentContact(Item, frozen=True, kw_only=True):
     emergency_contact_status: bool | None = None
     legal_guardian: bool | None = None
     lives_with: bool | None = None
-    contact_priority: int | None = None
+    contact_priority: Annotated[int, Meta(ge=-(1 << 31), lt=1 << 31)] | None = None
     primary_contact_status: bool | None = None
 
 

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from belltower.people.roster import HumanKind, MayCollect, Relation, Removed, Table
 from tests.belltower.people.exports import folder, reading
 
@@ -162,3 +164,30 @@ def test_a_bad_item_is_named_by_file_item_and_field(tmp_path):
         (one.file, one.row, one.column) for one in found.faults[:2]
     ]
     assert "Zanzibar" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "row", "word"),
+    [
+        ("students", "[" * 100_000, 1, "nested too deeply"),
+        ("students", '[{"studentUniqueId": "' + "x" * (1 << 21) + '"}]', 1, "longer than 1 MiB"),
+        ("sections", '[{}, {"sectionIdentifier": "9\\u0000"}]', 2, "NUL"),
+        ("students", b'[{"firstName": "\xff"}]', 1, "UTF-8"),
+    ],
+)
+def test_json_that_no_table_could_hold_is_named_by_file_and_item(tmp_path, name, text, row, word):
+    """What a database, or a screen, would stumble over stops here."""
+    found = reading(folder(tmp_path, {**_FILES, f"{name}.json": text}))
+
+    assert (f"{name}.json", row) in [(one.file, one.row) for one in found.faults]
+    assert any(word in one.what for one in found.faults)
+
+
+def test_a_number_without_end_is_a_fault_of_its_item(tmp_path):
+    """JSON has numbers of any length; rows have not."""
+    links = [{**_ITEMS["studentContactAssociations"][0], "contactPriority": 10**30}]
+    found = reading(folder(tmp_path, {**_FILES, "studentContactAssociations.json": json.dumps(links)}))
+
+    assert {("studentContactAssociations.json", 1, "contactPriority")} == {
+        (one.file, one.row, one.column) for one in found.faults
+    }
