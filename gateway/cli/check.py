@@ -251,6 +251,7 @@ def _own_schools(settings: Settings, package: SitePackage) -> str:
 def _remarks(settings: Settings, package: SitePackage, *, without_secrets: bool) -> list[str]:
     from gateway.site_package.wording import void_approvals
     from hardware.unit_record import Bearer
+    from notify.wording import unread
 
     remarks = []
     alarm = settings.alarm
@@ -269,6 +270,7 @@ def _remarks(settings: Settings, package: SitePackage, *, without_secrets: bool)
         )
     if not settings.channels:
         remarks.append("notices go nowhere: there is no [notify.channels.NAME]")
+    remarks += [f"texts in {language}: {why}" for language, why in unread(package.wording).items()]
     if gone := void_approvals(package.wording):
         remarks.append(
             f"approvals that hold no more, for their texts have changed: {', '.join(gone[:5])}"

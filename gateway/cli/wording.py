@@ -76,10 +76,15 @@ def check(site: Path | None, *, as_json: bool) -> None:
             click.echo(fault)
     if faults or texts is None:
         raise click.exceptions.Exit(1)
-    from notify.wording import approved, void
+    from notify.wording import approved, unread, void
 
+    doubts = unread(texts)
     counts = {
-        language: {"texts": len(wording.templates), "approved": len(approved(texts, language))}
+        language: {
+            "texts": len(wording.templates),
+            "approved": len(approved(texts, language)),
+            "unread": doubts.get(language, ""),
+        }
         for language, wording in texts.languages.items()
     }
     gone = [f"{one.language} {one.template}" for one in void(texts)]
@@ -89,6 +94,8 @@ def check(site: Path | None, *, as_json: bool) -> None:
     for language, count in counts.items():
         source = " (the source of the others)" if language == texts.source.language else ""
         click.echo(f"{language}{source}: {count['texts']} texts in order, {count['approved']} approved")
+        if count["unread"]:
+            click.echo(f"remark: {language}: {count['unread']}")
     for one in gone:
         click.echo(f"remark: {one}: the text has changed since it was approved")
 
@@ -173,7 +180,11 @@ def matrix(site: Path | None, language: str, *, as_json: bool) -> None:
             continue
         lacks = [form for form in forms_of(name) if not getattr(template, form)]
         grades = grade.reading(template.body, language=language).grades.values()
-        names = [one.name for one in texts.approvals if one.language == language and one.template == name]
+        names = [
+            f"{one.name} (invented, of the example)" if one.example else one.name
+            for one in texts.approvals
+            if one.language == language and one.template == name
+        ]
         who = (
             names[-1]
             if names and holds(texts, language, name)
@@ -211,8 +222,17 @@ def matrix(site: Path | None, language: str, *, as_json: bool) -> None:
     "--template", "templates", multiple=True, help="Only these; otherwise all texts of the language."
 )
 @click.option("--date", "date", type=click.DateTime(["%Y-%m-%d"]), help="The day; otherwise today.")
+@click.option(
+    "--example", is_flag=True, help="NAME is invented and has read nothing: it is told of wherever it counts."
+)
 def approve(
-    language: str, *, site: Path, name: str, templates: tuple[str, ...], date: dt.datetime | None
+    language: str,
+    *,
+    site: Path,
+    name: str,
+    templates: tuple[str, ...],
+    date: dt.datetime | None,
+    example: bool,
 ) -> None:
     """Write into the site package's wording/approvals.toml that NAME answers for the texts as they stand.
 
@@ -233,7 +253,9 @@ def approve(
         raise click.UsageError(f'there is no template "{unknown[0]}" in {language}')
     day = date.date() if date is not None else aware(SystemClock().now()).date()
     chosen = templates or known
-    after = approvals.approve(texts, language=language, templates=chosen, name=name.strip(), date=day)
+    after = approvals.approve(
+        texts, language=language, templates=chosen, name=name.strip(), date=day, example=example
+    )
     file = site / "wording" / approvals.FILE
     file.parent.mkdir(exist_ok=True)
     fresh = file.with_suffix(".toml.new")

@@ -13,6 +13,7 @@ from gateway.web.ledger_view import title
 from gateway.web.pages import Pages
 from gateway.web.permits import NOTICE_HANDS, may
 from gateway.web.render import Renderer
+from notify.wording import unread
 
 SHOWN = 50
 """How many notices are listed."""
@@ -51,6 +52,7 @@ class NoticePages:
             "push": self._pages.push,
             "family_site": await self._writing.family_site(),
             "unproven": await self._unproven(),
+            "unread": unread(self._room.site().wording),
             "lines": [title(one, self._names, self._renderer.zone) for one in listed],
             "drafts": await self._writing.views(
                 [

@@ -26,7 +26,7 @@ A file holds one language; docs/wording.md explains every key:
 """
 
 from notify.wording import grade
-from notify.wording.approvals import WORDS, Approval, approved, unapproved_source, void
+from notify.wording.approvals import WORDS, Approval, approved, unapproved_source, unread, void
 from notify.wording.lengths import LIMITS, MOST_PARTS, SAMPLE_URL, cost, too_long
 from notify.wording.lint import address_fault, promises
 from notify.wording.matrix import (
@@ -90,5 +90,6 @@ __all__ = [
     "site_text",
     "too_long",
     "unapproved_source",
+    "unread",
     "void",
 ]

@@ -38,6 +38,8 @@ class Approval(Struct, frozen=True, kw_only=True):
     date: dt.date
     # SHA-256 of the source and the translation, in hexadecimal.
     sha256: str
+    # Nobody of that name has read anything: it lets an example be sent, and is told of wherever it counts.
+    example: bool = False
 
 
 def digest(source: Wording, translation: Wording, template: str, form: str = "") -> str:
@@ -60,12 +62,18 @@ def digest(source: Wording, translation: Wording, template: str, form: str = "")
 
 
 def approve(
-    texts: WordingSet, *, language: str, templates: Iterable[str], name: str, date: dt.date
+    texts: WordingSet,
+    *,
+    language: str,
+    templates: Iterable[str],
+    name: str,
+    date: dt.date,
+    example: bool = False,
 ) -> WordingSet:
     """The same texts with these approved as they stand; earlier approvals of the same give way."""
     wording = texts.languages[language]
     fresh = [
-        Approval(language=language, template=template, name=name, date=date, sha256=sha256)
+        Approval(language=language, template=template, name=name, date=date, sha256=sha256, example=example)
         for template in templates
         if (sha256 := digest(texts.source, wording, template))
     ]
@@ -96,6 +104,25 @@ def approved(texts: WordingSet, language: str) -> list[str]:
     if not holds(texts, language, WORDS):
         return []
     return [name for name in texts.languages[language].templates if holds(texts, language, name)]
+
+
+def unread(texts: WordingSet) -> dict[str, str]:
+    """By language other than the source's: what of its texts no named person answers for, in words; "" leaves it out."""
+    return {
+        language: why
+        for language, own in texts.languages.items()
+        if own is not texts.source and (why := _unread(texts, language))
+    }
+
+
+def _unread(texts: WordingSet, language: str) -> str:
+    of, count = len(texts.languages[language].templates), len(approved(texts, language))
+    if not count:
+        return "nobody has approved these texts: who reads it gets the source and the interpreter's number"
+    if any(one.example for one in texts.approvals if one.language == language):
+        return "approved only as an example, by an invented person: nobody who speaks it has read these texts"
+    rest = of - count
+    return f"nobody has approved {rest} of {of} texts: of those people read the source" if rest else ""
 
 
 def unapproved_source(texts: WordingSet) -> list[str]:
@@ -145,6 +172,7 @@ def written(approvals: Iterable[Approval]) -> str:
             f"name = {_quoted(one.name)}",
             f"date = {one.date.isoformat()}",
             f"sha256 = {_quoted(one.sha256)}",
+            *(["example = true"] if one.example else []),
         ]
     return "\n".join(lines) + "\n"
 
@@ -157,7 +185,7 @@ def _approval(row: Any, where: str, faults: list[str]) -> Approval | None:
     texts = ("language", "template", "name", "sha256")
     faults += [
         f"{where}.{key}: is not a key of an approval; remove it"
-        for key in row.keys() - {*texts, "form", "date"}
+        for key in row.keys() - {*texts, "form", "date", "example"}
     ]
     faults += [
         f"{where}.{key}: is missing or empty; give a text in quotes"
@@ -168,6 +196,8 @@ def _approval(row: Any, where: str, faults: list[str]) -> Approval | None:
         faults.append(f"{where}.form: is not a form of text; use one of {', '.join(FORMS)}")
     if type(row.get("date")) is not dt.date:
         faults.append(f"{where}.date: is not a date; write it as 2026-01-31, without quotes")
+    if not isinstance(row.get("example", False), bool):
+        faults.append(f"{where}.example: write true where nobody has read the texts, or leave it out")
     if len(faults) > before:
         return None
     return Approval(**row)

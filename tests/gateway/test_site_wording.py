@@ -16,7 +16,7 @@ from gateway.cli.commands import belltower
 from gateway.outputs.texts import announcement, sign, text
 from gateway.site_package import load
 from notify import words
-from notify.wording import Slots, approved, cells, for_families, void
+from notify.wording import Slots, approved, cells, for_families, unread, void
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "site"
 OWN = Path(__file__).parents[1] / "golden" / "wording"
@@ -36,11 +36,45 @@ def run(*words: str, code: int = 0) -> str:
 
 
 def test_the_examples_spanish_is_approved_as_it_stands() -> None:
-    """By an invented person. After a change: belltower wording approve es --site examples/site --name "Elena Vega"."""
+    """After a change: belltower wording approve es --site examples/site --name "Elena Vega" --date .. --example."""
     wording = load(EXAMPLE).wording
 
     assert [] == [one.template for one in void(wording)]
     assert set() == {name for name in cells() if for_families(name)} - set(approved(wording, "es"))
+
+
+def test_w6_the_examples_approvals_are_marked_and_told_of_until_somebody_has_read_the_texts(
+    site: Path,
+) -> None:
+    """A school that begins with a copy of the example is told that nobody has read its Spanish; a name ends that."""
+    copied = load(site).wording
+    before = run("check", "--site", str(site))
+    (row,) = [
+        json.loads(line)
+        for line in run("matrix", "--site", str(site), "--language", "es", "--json").splitlines()
+        if '"families.hold.now"' in line
+    ]
+    run("approve", "es", "--site", str(site), "--name", "Ana Ruiz", "--template", "families.hold.now")
+    partly = run("check", "--site", str(site))
+    run("approve", "es", "--site", str(site), "--name", "Ana Ruiz")
+    after = run("check", "--site", str(site))
+
+    assert all(one.example for one in copied.approvals)
+    assert "remark: es: approved only as an example, by an invented person" in before
+    assert "remark: es: approved only as an example" in partly
+    assert "remark" not in after
+    assert "Elena Vega (invented, of the example)" == row["approved by"]
+    assert {} == unread(load(site).wording)
+
+
+def test_w6_languages_that_nobody_has_approved_are_named(site: Path) -> None:
+    """By `belltower wording` and by `belltower check`, in words that say what people read instead."""
+    (site / "wording" / "approvals.toml").unlink()
+    said = json.loads(run("check", "--site", str(site), "--json"))["languages"]["es"]
+
+    assert 0 == said["approved"]
+    assert said["unread"].startswith("nobody has approved these texts: who reads it gets the source")
+    assert {"es": said["unread"]} == unread(load(site).wording)
 
 
 def test_w6_a_change_of_the_source_takes_its_translation_out_of_use(site: Path) -> None:
