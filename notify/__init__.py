@@ -23,10 +23,11 @@
           └ store.py      the tables and their SQL: planning_, leasing_, settling_, counting_store.py
               ├ addresses.py  an address as it is kept: sealed, and found by its mark
               └ sealing.py    what an older program left in clear
-    compose.py        notices that people write: counted, tried on a few, let go by two
+    compose.py        notices that people write (choice.py), counted (whom.py), tried on a few, let go by two
       ├ draft.py          pure: when it takes two, when an audience has drifted; permitted.py: what no hand may send
       └ draft_tables.py   drafts as rows
-    escalating.py     nothing arrived, nobody answers: other ways, other people, the list to go to; escalation.py: pure
+    escalating.py     looks again when it is time; escalation.py: pure; escalation_pen.py writes what comes of it
+      └ elsewhere.py      nothing arrived: another way; climbing.py: nobody answers: others, the list to go to
     neighbours.py     a room that no unit reaches: whoever is nearest calls it
     family_sites.py   where families go: one record, changed by two; proofs.py: tests of channels; codes.py, proof_tables.py
     correction.py     takes a notice back, or tells its end, to a superset (order_store.py keeps every order)

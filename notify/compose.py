@@ -1,32 +1,27 @@
 """Writing a notice: look at it in every language, count whom it means, try it on a few, and let it go.
 
-Whom a draft means is counted by the same code that plans notices. What is sent stands in the desk's own journal, in one
+What may be chosen says `choice.py`, whom a draft means `whom.py`. What is sent stands in the desk's own journal, in one
 commit with the draft's new state: asking twice sends once.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from belltower import log
 from belltower.clock import Clock, Instant
 from belltower.errors import Conflict, NotFound, NotPermitted, StoreError, WrongState
-from belltower.ids import Ids, IncidentId, NoticeId, PersonId, PlaceId, StreamName, VerbId
+from belltower.ids import Ids, IncidentId, NoticeId, PersonId, StreamName, VerbId
 from belltower.incident.entry import Draft as Writing
 from belltower.incident.facts import Fact, Mode, NoticeApproved, NoticeOrdered
 from belltower.incident.fold import Incident, fold
 from belltower.journal import Durability, Journal
 from belltower.people.grant import Allowed, Right, nobody
-from belltower.people.person import Person
 from belltower.store import Transaction
-from notify.addresses import same
 from notify.audience import AudienceRule, concerned
-from notify.delivery import State
+from notify.choice import Choice, audience_of, check_choice
 from notify.draft import (
     ADMINISTERING,
     ADMINISTRATORS,
@@ -34,52 +29,20 @@ from notify.draft import (
     ALONE,
     REASONS,
     TEST_GROUP,
-    Counted,
     Draft,
     DraftState,
-    Said,
     drifted,
 )
 from notify.draft_tables import DraftTables
 from notify.family_sites import FamilySites, Placed, check_alone
 from notify.permitted import check_incident, check_text
-from notify.planner import everywhere, slots_of, words_of
 from notify.site import NoticeSite
-from notify.snapshot import Batch, Snapshot
-from notify.staff import of_roster
 from notify.stops import Stops
-from notify.store import DeliveryTables, Ordered
+from notify.store import DeliveryTables
+from notify.whom import Whom
 from notify.wording import exercise_only, for_families
 
 _log = log.get("notify")
-
-_PEOPLE_AT_ONCE = 500
-_UNREACHABLE_NAMED = 50
-_REMEMBERED = 100
-_CHANNEL, _STATE, _REASON, _LANGUAGE, _PARTS = 5, 7, 8, 10, 11
-
-
-class Choice(Struct, frozen=True, kw_only=True):
-    """What somebody chose from the lists."""
-
-    template: str
-    # A name in the site package; "": `rule`.
-    audience: str = ""
-    rule: AudienceRule = AudienceRule()
-    # place, site: ids of places; cause: a name of the wording, "" for none, and where it lacks what families were told
-    # last of the incident; next: microseconds since 1970.
-    slots: dict[str, str] = {}
-    incident: IncidentId = IncidentId("")
-    routine: bool = False
-    # Families are to hear of an exercise.
-    families_of_exercise: bool = False
-
-
-class _People(Struct, frozen=True, kw_only=True):
-    """Everybody there was at one moment."""
-
-    roster: int
-    own: tuple[Person, ...]
 
 
 class Changed(WrongState):
@@ -118,13 +81,11 @@ class Composer:
         self._journal = journal
         self._stream = stream
         self._site = site
-        self._stops = stops
         self._clock = clock
         self._ids = ids
         self._allowed = allowed
         self._drilling = drilling
-        # Of which people each draft was counted; what is not here is counted anew.
-        self._counted_of: dict[NoticeId, _People] = {}
+        self._whom = Whom(tables=tables, site=site, served=served, stops=stops, clock=clock, ids=ids)
 
     async def write(self, verb: VerbId, choice: Choice, by: PersonId) -> Draft:
         """A draft of this choice, counted. Raises `Refused`: it can be sent to nobody as it is, or not by them."""
@@ -133,9 +94,9 @@ class Composer:
         if known is not None:
             return known
         site = self._site()
-        rule = self._rule(choice, site)
+        rule = audience_of(choice, site)
         await self._allowed(by, Right.NOTICE_WRITE, self.concerned(rule))
-        self._check(choice, rule, site)
+        check_choice(choice, rule, site, drilling=self._drilling())
         now = self._clock.now()
         order = NoticeOrdered(
             notice=id_,
@@ -153,7 +114,12 @@ class Composer:
             order = replace(order, slots=await self._slots(choice, incident))
         order = (await self._sites.place(order, site.wording)).order
         draft = Draft(
-            id=id_, made_at=now, made_by=by, order=order, rule=rule, counted=await self._look(order, rule)
+            id=id_,
+            made_at=now,
+            made_by=by,
+            order=order,
+            rule=rule,
+            counted=await self._whom.look(order, rule),
         )
         tx = Transaction()
         self.drafts.add(tx, draft)
@@ -171,43 +137,6 @@ class Composer:
         if found is None:
             raise NotFound("There is no such draft.")
         return found
-
-    async def count(self, order: NoticeOrdered, rule: AudienceRule) -> Counted:
-        """Whom the notice would go to if it were ordered now, and in which words."""
-        site = self._site()
-        ordered = Ordered(
-            notice=order.notice,
-            revision=order.revision,
-            incident=order.incident,
-            template=order.template,
-            place=order.slots.get("place", "") or await self._tables.place_of(order.incident),
-            mode=order.mode,
-            urgency=int(order.routine),
-            ordered_at=self._clock.now(),
-        )
-        slots = slots_of(order, ordered, site)
-        snapshot = Snapshot(
-            ordered=ordered,
-            rule=rule,
-            at=None if everywhere(order) else site.places.get(PlaceId(ordered.place)),
-            places=site.places,
-            served=self.served,
-            language=site.language,
-            render=lambda kind, language: words_of(order, site, slots, kind, language),
-            new_id=lambda _channel, _mark: self._ids.delivery(),
-            stops=await self._stops(),
-            mark=same,
-        )
-        counting = _Counting()
-        staff = list(site.people.values())
-        for start in range(0, len(staff), _PEOPLE_AT_ONCE):
-            await counting.take(snapshot.add(staff[start : start + _PEOPLE_AT_ONCE]))
-        async for some in of_roster(site, rule):
-            await counting.take(snapshot.add(some))
-        for notice in order.corrects:
-            async for attempted in self._tables.attempted(notice):
-                await counting.take(snapshot.add_attempted(attempted))
-        return counting.counted(snapshot)
 
     async def ask(self, id_: NoticeId, by: PersonId, *, seen: int) -> Draft:
         """Send it; where it takes two, ask for the second person. `seen` is the count that `by` has looked at."""
@@ -283,7 +212,7 @@ class Composer:
             incident=IncidentId(""),
             corrects=(),
         )
-        counted = await self.count(order, rule)
+        counted = await self._whom.count(order, rule)
         if counted.people > TEST_GROUP:
             raise WrongState(
                 f"{audience} has {counted.people} people; a test goes to {TEST_GROUP} at most. Nothing was sent."
@@ -337,10 +266,10 @@ class Composer:
         self._check_text(draft.order, rule)
         await self._check_incident(draft.order)
         order = (await self._placed(draft)).order
-        if order == draft.order and rule == draft.rule and await self._same_people(draft):
+        if order == draft.order and rule == draft.rule and await self._whom.same_people(draft):
             counted = draft.counted
         else:
-            counted = await self._look(order, rule)
+            counted = await self._whom.look(order, rule)
         fresh = replace(draft, order=order, rule=rule, counted=counted)
         now = fresh.counted.people
         if drifted(seen, now):
@@ -358,27 +287,6 @@ class Composer:
         if given.order.slots != draft.order.slots:
             raise WrongState("Families were told of another place since this was written. Write it again.")
         return given
-
-    async def _look(self, order: NoticeOrdered, rule: AudienceRule) -> Counted:
-        """Count, and remember of whom: a large roster takes long to open, and is mostly as it was a minute ago."""
-        people = await self._people()
-        counted = await self.count(order, rule)
-        while len(self._counted_of) >= _REMEMBERED:
-            del self._counted_of[next(iter(self._counted_of))]
-        self._counted_of[order.notice] = people
-        return counted
-
-    async def _same_people(self, draft: Draft) -> bool:
-        known = self._counted_of.get(draft.id)
-        if known is None or draft.rule.on_site:
-            return False
-        now = await self._people()
-        return now.roster == known.roster and now.own == known.own
-
-    async def _people(self) -> _People:
-        site = self._site()
-        roster = await site.roster.version() if site.roster is not None else 0
-        return _People(roster=roster, own=tuple(site.people.values()))
 
     async def _send(self, draft: Draft, *, by: PersonId) -> Draft:
         now = self._clock.now()
@@ -426,10 +334,10 @@ class Composer:
             by=sent.order.by,
         )
         named = self._site().audiences.get(ADMINISTRATORS)
-        if named is not None and (await self.count(order, named)).loads:
+        if named is not None and (await self._whom.count(order, named)).loads:
             return order
         rule = ADMINISTERING
-        if named is not None or not (await self.count(order, rule)).loads:
+        if named is not None or not (await self._whom.count(order, rule)).loads:
             _log.warning("no_administrators", notice=order.notice)
             rule = ALL_STAFF
         self._tables.add_rule(tx, order.notice, rule)
@@ -459,28 +367,6 @@ class Composer:
             raise StoreError("the notice could not be written down; it may go out all the same")
         _log.info("notice_ordered", notice=draft.id, by=draft.order.by)
 
-    def _rule(self, choice: Choice, site: NoticeSite) -> AudienceRule:
-        if not choice.audience:
-            if not (choice.rule.roles or choice.rule.everyone):
-                raise WrongState("Choose whom it is for.")
-            return choice.rule
-        rule = site.audiences.get(choice.audience)
-        if rule is None:
-            raise NotFound("There is no such audience in the site package.")
-        return rule
-
-    def _check(self, choice: Choice, rule: AudienceRule, site: NoticeSite) -> None:
-        if not site.wording.knows(choice.template):
-            raise NotFound("There is no such text.")
-        for slot in ("place", "site"):
-            if choice.slots.get(slot) and PlaceId(choice.slots[slot]) not in site.places:
-                raise NotFound("There is no such place.")
-        if choice.slots.get("cause") and choice.slots["cause"] not in site.wording.source.causes:
-            raise NotFound("There is no such cause in the list.")
-        check_text(choice.template, rule, incident=choice.incident, drilling=self._drilling())
-        if exercise_only(choice.template) and rule.asks_roster and not choice.families_of_exercise:
-            raise WrongState("Families hear of an exercise only where you say so: tick it.")
-
     def _check_text(self, order: NoticeOrdered, rule: AudienceRule) -> None:
         check_text(order.template, rule, incident=order.incident, drilling=self._drilling())
 
@@ -499,59 +385,3 @@ class Composer:
             told = await self.drafts.told_cause(incident.id)
             slots |= {"cause": told} if told else {}
         return slots
-
-
-class _Counting:
-    """What batches of a snapshot come to."""
-
-    def __init__(self) -> None:
-        self._loads: dict[str, list[int]] = {}
-        self._refused: Counter[str] = Counter()
-        self._messages: Counter[tuple[str, str]] = Counter()
-        self._words: list[Said] = []
-        self._unreachable: list[PersonId] = []
-
-    async def take(self, batch: Batch) -> None:
-        """Count these, and let others have the loop."""
-        self._add(batch)
-        await asyncio.sleep(0)
-
-    def _add(self, batch: Batch) -> None:
-        for row in batch.rows:
-            channel = str(row[_CHANNEL])
-            if row[_STATE] == State.REFUSED:
-                self._refused[str(row[_REASON])] += 1
-                continue
-            load = self._loads.setdefault(channel, [0, 0])
-            load[0] += 1
-            load[1] += int(row[_PARTS] or 0)
-            self._messages[channel, str(row[_LANGUAGE])] += 1
-        self._words += [
-            Said(
-                channel=words.channel,
-                language=words.language,
-                body=words.body,
-                subject=words.subject,
-                parts=words.parts,
-            )
-            for words in batch.words
-        ]
-        if len(self._unreachable) < _UNREACHABLE_NAMED:
-            self._unreachable += [
-                PersonId(str(other[2])) for other in batch.others if other[4] == "no_address"
-            ]
-
-    def counted(self, snapshot: Snapshot) -> Counted:
-        texts = {
-            (said.channel, said.language): replace(said, messages=self._messages[said.channel, said.language])
-            for said in self._words
-        }
-        return Counted(
-            people=snapshot.people,
-            messages=snapshot.deliveries,
-            unreachable=snapshot.unreachable,
-            unreachable_people=tuple(self._unreachable[:_UNREACHABLE_NAMED]),
-            loads={channel: (load[0], load[1]) for channel, load in self._loads.items()},
-            refused=dict(self._refused),
-            texts=tuple(said for _, said in sorted(texts.items()) if said.messages),
-        )

@@ -21,7 +21,8 @@ from belltower.incident.facts import Action, ActionOrdered, Fact, IncidentClosed
 from belltower.incident.fold import Incident, fold
 from belltower.journal import UNPLACED, Deadline, Deadlines, Journal
 from belltower.store import Database, Transaction
-from notify.compose import Choice, Composer
+from notify.choice import Choice
+from notify.compose import Composer
 from notify.draft import DraftState
 from notify.site import NoticeSite
 

@@ -17,7 +17,7 @@ from gateway.web.desk import Names
 from gateway.web.ledger_view import CHANNELS, spoken_name, spoken_reason
 from gateway.web.view import day
 from notify.audience import AudienceRule
-from notify.compose import Choice
+from notify.choice import Choice
 from notify.draft import REASONS, Draft, DraftState, wide
 from notify.forecast import Forecast
 from notify.meant import Meant

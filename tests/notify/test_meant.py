@@ -15,7 +15,7 @@ from belltower.people.roster import HumanKind, Roster
 from belltower.people.vault import Vault, new_ring
 from gateway.web.compose_view import spoken_audience, spoken_counted
 from notify.audience import AudienceRule
-from notify.compose import Choice
+from notify.choice import Choice
 from notify.meant import Meant, keep, kept
 from notify.provider import Provider
 from notify.reports import Reports

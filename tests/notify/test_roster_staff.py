@@ -10,7 +10,7 @@ from belltower.errors import StoreError
 from belltower.ids import PersonId, VerbId
 from belltower.people.person import Contact, ContactKind, Person
 from notify.audience import AudienceRule, concerned, matches
-from notify.compose import Choice
+from notify.choice import Choice
 from notify.provider import Provider
 from notify.staff import of_roster
 from tests.notify.test_providers import Carrier

@@ -9,7 +9,7 @@ from belltower.people.person import Contact, ContactKind, Person
 from floorplans.place import Place
 from notify.audience import AudienceRule
 from notify.channels.channel import Settled
-from notify.compose import Choice
+from notify.choice import Choice
 from notify.draft import Draft
 from notify.provider import Provider
 from tests.peers.desk import DeskOptions, RosterOf, desk, site, staff

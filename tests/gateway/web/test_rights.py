@@ -15,7 +15,7 @@ from belltower.people.grant import SHIPPED, Right
 from gateway.web.journal_desk import JournalDesk
 from gateway.web.permits import ENDING, NOTICE_HANDS, NOTICE_READERS
 from notify.audience import AudienceRule
-from notify.compose import Choice
+from notify.choice import Choice
 from tests.gateway.web.granting import become, grants_of
 from tests.gateway.web.house import House, form_token, living, until
 from tests.gateway.web.noticing import adult, noticing

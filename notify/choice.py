@@ -1,0 +1,54 @@
+"""What somebody chose from the lists for a notice of their own, and what may not be chosen. Pure."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from belltower.errors import NotFound, WrongState
+from belltower.ids import IncidentId, PlaceId
+from notify.audience import AudienceRule
+from notify.permitted import check_text
+from notify.site import NoticeSite
+from notify.wording import exercise_only
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """What somebody chose from the lists."""
+
+    template: str
+    # A name in the site package; "": `rule`.
+    audience: str = ""
+    rule: AudienceRule = AudienceRule()
+    # place, site: ids of places; cause: a name of the wording, "" for none, and where it lacks what families were told
+    # last of the incident; next: microseconds since 1970.
+    slots: dict[str, str] = {}
+    incident: IncidentId = IncidentId("")
+    routine: bool = False
+    # Families are to hear of an exercise.
+    families_of_exercise: bool = False
+
+
+def audience_of(choice: Choice, site: NoticeSite) -> AudienceRule:
+    """For whom it is. Raises `NotFound`, `WrongState`: for nobody."""
+    if not choice.audience:
+        if not (choice.rule.roles or choice.rule.everyone):
+            raise WrongState("Choose whom it is for.")
+        return choice.rule
+    rule = site.audiences.get(choice.audience)
+    if rule is None:
+        raise NotFound("There is no such audience in the site package.")
+    return rule
+
+
+def check_choice(choice: Choice, rule: AudienceRule, site: NoticeSite, *, drilling: bool) -> None:
+    """Raises `NotFound`, `WrongState`: what was chosen is not there, or may not go to these people."""
+    if not site.wording.knows(choice.template):
+        raise NotFound("There is no such text.")
+    for slot in ("place", "site"):
+        if choice.slots.get(slot) and PlaceId(choice.slots[slot]) not in site.places:
+            raise NotFound("There is no such place.")
+    if choice.slots.get("cause") and choice.slots["cause"] not in site.wording.source.causes:
+        raise NotFound("There is no such cause in the list.")
+    check_text(choice.template, rule, incident=choice.incident, drilling=drilling)
+    if exercise_only(choice.template) and rule.asks_roster and not choice.families_of_exercise:
+        raise WrongState("Families hear of an exercise only where you say so: tick it.")
