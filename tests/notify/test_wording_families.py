@@ -236,7 +236,7 @@ def test_w6_without_an_approval_people_read_english_and_the_interpreters_number(
     st.sampled_from(MATRIX),
     st.sampled_from(["sms", "voice", "subject", "body", "push", "paging", "sign"]),
     st.integers(0, 10_000),
-    st.characters(),
+    st.characters(codec="utf-8"),
 )
 def test_w6_one_changed_character_voids_the_approval(
     language: str, template: str, form: str, where: int, letter: str
