@@ -14,7 +14,8 @@ from belltower.journal import Journal
 from belltower.store import Database
 from belltower.tasks import Crew
 from gateway.alarm_world import World
-from gateway.device_wires import DeviceRoom
+from gateway.device_room import DeviceRoom
+from gateway.device_wires import DeviceWires
 from gateway.intake.devices.health import DeviceHealth
 from gateway.intake.intake import Intake
 from gateway.intake.jamming import Jamming
@@ -121,8 +122,17 @@ class AlarmIntake:
             others=self._others,
             units=self.units.values(),
             keys=device_keys,
-            answer_topics=partial(answer_topics, settings, site.foreign),
+        )
+        self.device_wires = DeviceWires(
+            room=self.devices,
+            foreign=site.foreign,
+            keys=device_keys,
+            clock=clock,
+            open_transport=world.open_transport,
+            lines=world.lines,
+            incidents=lambda: tuple(verbs.incidents.values()),
             campus=site.id,
+            answer_topics=partial(answer_topics, settings, site.foreign),
         )
 
     @property

@@ -174,11 +174,16 @@ class AlarmLane:
                 after=self._began,
             )
             self.journal.tap((facts.CallOrdered,), self.calls.take)
-            self.journal.tap((facts.AlarmRaised,), self.intake.devices.raised)
+            self.journal.tap((facts.AlarmRaised,), self.intake.device_wires.raised)
             ground = (self._settings, self._site, world)
             self.outputs = announcing(*ground, journal=self.journal, ids=ids, owed=owed, after=self._began)
             self.switching = switching(
-                *ground, journal=self.journal, ids=ids, owed=owed, after=self._began, line=self._line
+                *ground,
+                journal=self.journal,
+                ids=ids,
+                owed=owed,
+                after=self._began,
+                line=self._line,
             )
             return stack.pop_all()
 
@@ -186,7 +191,7 @@ class AlarmLane:
         return output_health(self._settings.outputs, self.switching.faults())
 
     def _line(self, way: str) -> DeviceLine:
-        return self.intake.devices.line(way, self._settings.alarm.devices[way].client_id)
+        return self.intake.device_wires.line(way, self._settings.alarm.devices[way].client_id)
 
     async def _open_journal(self, database: Database, stack: AsyncExitStack) -> None:
         world = self._world

@@ -14,7 +14,7 @@ from belltower.incident.facts import Action, AlarmKind, OutputLevel, room_of
 from belltower.incident.verbs import Verbs
 from floorplans.place import Place
 from gateway.control import Verb
-from gateway.device_wires import DeviceRoom
+from gateway.device_room import DeviceRoom
 from gateway.outputs.switching import SwitchWorker
 from hardware.codecs.unit_room import clean
 from hardware.unit_record import UnitRecord

@@ -58,7 +58,7 @@ class AlarmWires:
         for name, panel in settings.panels.items():
             self._receive(crew, self._intake.panels[name], panel)
         for name, way in settings.devices.items():
-            run, ready = self._devices.way(name, way, self._world.open_transport, self._world.lines)
+            run, ready = self._intake.device_wires.open(name, way)
             self._mend(crew, path_of(name), run, ready, kind=kind_of(way))
 
     def _listen(self, crew: Crew, settings: ListenerSettings) -> None:

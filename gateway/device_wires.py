@@ -1,29 +1,20 @@
-"""The foreign devices of a lane: what the site package says of them, made into one room, and its ways in opened."""
+"""The ways to foreign devices: how each table `[alarm.devices.NAME]` is opened, and what it brings into the room."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from belltower.clock import Clock
-from belltower.errors import NotFound, SettingsError, WrongState
-from belltower.ids import LinkName, PersonId, PlaceId, UnitId
+from belltower.errors import SettingsError
+from belltower.ids import LinkName
 from belltower.incident.facts import AlarmRaised, Fact
-from belltower.incident.verbs import Verbs
+from belltower.incident.fold import Incident
 from belltower.journal import Entry
-from belltower.store import Database
-from belltower.tasks import together
-from floorplans import Place
-from gateway.intake.devices.health import DeviceHealth, Devices, OutputHealth, device_health, health
 from gateway.intake.devices.home_assistant import HomeAssistant
-from gateway.intake.devices.memory import DeviceMemory
-from gateway.intake.devices.receiving import DeviceIntake, DriverTeller, Way
-from gateway.intake.devices.registry import KnownDevice, Registry, known_devices
+from gateway.intake.devices.receiving import DriverTeller, Way
 from gateway.intake.devices.settings import (
     DeviceWay,
     HomeAssistantSettings,
@@ -35,13 +26,7 @@ from gateway.intake.devices.settings import (
     TCPJSONDeviceSettings,
     WebhookDeviceSettings,
 )
-from gateway.intake.devices.states import WRITTEN_EVERY, States
-from gateway.intake.devices.supervision import DeviceSupervision
 from gateway.intake.devices.topics import NOTHING, topics_of, with_topics
-from gateway.intake.devices.troubles import Troubles
-from gateway.intake.devices.walk_test import ELSEWHERE, WalkTest, elsewhere
-from gateway.intake.takeovers import Takeovers
-from gateway.intake.units import KnownUnit
 from gateway.settings import Settings
 from gateway.site_package.devices import SiteDevices
 from gateway.switch_wires import reply_of
@@ -57,151 +42,53 @@ from hardware.drivers.serial_lines import SerialLines
 from hardware.drivers.sources import Sources
 from hardware.drivers.tcp_json import TCPJSON
 from hardware.drivers.webhook import Signed, Webhook
-from hardware.profiles.reading import Reader
 from hardware.transports import Transport
 
 if TYPE_CHECKING:
-    from gateway.intake.devices.readers import Readers
-
-_NAMED = 20
+    from gateway.device_room import DeviceRoom
 
 Run = Callable[[], Awaitable[None]]
+Opened = tuple[Run, asyncio.Event]
+"""How a way is run, and the event that says that it is open."""
+
 AnswerTopics = Callable[[str, str], tuple[str, ...]]
 """Where devices on a way in answer what they were told; their way's name, and where answers to us go."""
 
 
-class DeviceRoom:
-    """Everything about foreign devices that one lane holds."""
+class DeviceWires:
+    """Opens the ways of one lane, and knows the brokers among them by which devices are told something."""
 
     def __init__(
         self,
         *,
+        room: DeviceRoom,
         foreign: SiteDevices,
-        places: Mapping[PlaceId, Place],
-        verbs: Verbs,
-        database: Database,
+        keys: Mapping[str, bytes],
         clock: Clock,
-        counts: Counter[str],
-        others: Callable[[], Iterable[DeviceHealth]] = tuple,
-        units: Iterable[KnownUnit] = (),
-        keys: Mapping[str, bytes] | None = None,
+        open_transport: Callable[[str], Transport],
+        lines: SharedLines,
+        incidents: Callable[[], Iterable[Incident]],
+        campus: str,
         answer_topics: AnswerTopics = lambda _way, _reply: (),
-        campus: str = "",
     ) -> None:
-        """Make the room; `open` it before anything is received.
-
-        `others` are shown beside the devices; `units` are our own, which a walk-test proves too; `keys` are those of
-        devices, by id.
-        """
-        self._others = others
-        self._units = {unit.record.id: unit for unit in units}
+        """`keys` are those of devices, by id; `incidents` are those that are open, for whom they are shown to."""
+        self._room = room
         self._foreign = foreign
-        self._places = places
-        self._keys = keys or {}
-        self._answer_topics = answer_topics
+        self._keys = keys
+        self._clock = clock
+        self._open_transport = open_transport
+        self._shared = lines
+        self._incidents = incidents
         self._campus = campus
+        self._answer_topics = answer_topics
         self._lines: dict[str, DeviceLine] = {}
         self._shown: list[HomeAssistant] = []
-        self.outputs: Callable[[], tuple[OutputHealth, ...]] = tuple
-        """How the outputs are; shown with the devices."""
-        self._clock = clock
-        self._verbs = verbs
-        self.registry = Registry(
-            known_devices(foreign.devices.values(), profiles=foreign.profiles, places=places, keys=keys)
-        )
-        self.memory = DeviceMemory(database=database, clock=clock)
-        self.states = States(database=database, clock=clock)
-        self.supervision = DeviceSupervision(
-            watched={name: device.watched for name, device in self.registry.devices.items()},
-            clock=clock,
-            record=verbs.record,
-            changed=self.states.changed,
-        )
-        self.walk_test = WalkTest(clock=clock)
-        self.troubles = Troubles(database=database, record=verbs.record, clock=clock, counts=counts)
-        self.takeovers = Takeovers(clock=clock, troubles=self.troubles)
-        self.intake = DeviceIntake(
-            verbs=verbs,
-            database=database,
-            clock=clock,
-            reader=Reader(foreign.profiles),
-            registry=self.registry,
-            memory=self.memory,
-            states=self.states,
-            supervision=self.supervision,
-            troubles=self.troubles,
-            walk_test=self.walk_test,
-            counts=counts,
-            bind=self._bind,
-        )
 
-    async def open(self) -> None:
-        """Load what an earlier process knew."""
-        names = self.registry.devices
-        await self.memory.open(names)
-        await self.states.open(names, self.supervision, units=self._units)
-        await self.troubles.open({*names, *self._units})
-        self.takeovers.resume()
-        for name in [name for name, device in names.items() if device.place is None]:
-            if proven_at := self.states.of(name).tested_place:
-                self._bind(name, PlaceId(proven_at))
-
-    async def attend(self) -> None:
-        """Watch over all devices and write down what changes, for ever."""
-        await together(devices_watch=self.supervision.watch(), devices_write=self._write())
-
-    async def _write(self) -> None:
-        while True:
-            await asyncio.sleep(WRITTEN_EVERY)
-            self.takeovers.look()
-            self.troubles.look()
-            await self.memory.write_once()
-            await self.states.write_once(self.supervision)
-
-    def health(self) -> Devices:
-        """How they are."""
-        walk = self.walk_test.going_on(self._authorisation())
-        return health(
-            self.registry,
-            states=self.states,
-            supervision=self.supervision,
-            clock=self._clock,
-            stuck=[name for name in self.registry.devices if self.intake.stuck.stuck(name)],
-            walk_test_by=walk.by if walk is not None else "",
-            troubles=self.troubles.standing,
-            others=self._others(),
-            outputs=self.outputs(),
-        )
-
-    def own_health(self) -> tuple[DeviceHealth, ...]:
-        """How the foreign devices are, nobody else."""
-        return health(
-            self.registry, states=self.states, supervision=self.supervision, clock=self._clock
-        ).devices
-
-    def line(self, name: str, client_id: str) -> DeviceLine:
+    def line(self, way: str, client_id: str) -> DeviceLine:
         """The broker of the way in of this name, for those who tell devices something."""
-        if name not in self._lines:
-            self._lines[name] = DeviceLine(reply=reply_of(client_id))
-        return self._lines[name]
-
-    def told(self, device: str) -> str:
-        """All devices as JSON, or only one. Raises `NotFound`."""
-        every = self.health()
-        if device and device not in self.registry.devices:
-            raise NotFound(f"the site package has no device {device}")
-        return msgspec.json.encode(every).decode()
-
-    def exercised(self, unit: UnitId, place: PlaceId | None) -> None:
-        """A unit of ours was pressed in an exercise: in a walk-test at its place that is its proof."""
-        if place is None:  # there is nowhere that it could be proven at
-            return
-        authorisation = self._authorisation()
-        if (at := self.walk_test.elsewhere(place, authorisation)) is not None:
-            self.troubles.note(unit, ELSEWHERE, why=elsewhere(at, place))
-        _, walk = self.walk_test.takes(unit, place, authorisation)
-        if walk is not None:
-            self._verbs.record(self.states.proven(unit, place, walk.by))
+        if way not in self._lines:
+            self._lines[way] = DeviceLine(reply=reply_of(client_id))
+        return self._lines[way]
 
     def raised(self, entry: Entry[Fact]) -> None:
         """An alarm was raised, by whatever: show it where that is asked for."""
@@ -209,173 +96,144 @@ class DeviceRoom:
             for shown in self._shown:
                 shown.raised(entry.fact)
 
-    def _bind(self, name: str, at: PlaceId) -> KnownDevice | None:
-        place = self._places.get(at)
-        return self.registry.bind(name, place) if place is not None else None
-
-    def begin_walk_test(self, by: PersonId, at: PlaceId | None = None) -> str:
-        """Begin a walk-test under the drill that runs, or go on `at` another place. Raises `WrongState`, `NotFound`.
-
-        The drill must cover every device and unit, those without a place too.
-        """
-        if at is not None and at not in self._places:
-            raise NotFound(f"the site package has no place {at}")
-        pressed: list[tuple[str, KnownDevice | KnownUnit]] = [*self._units.items()]
-        pressed += [(name, device) for name, device in self.registry.devices.items() if device.panic]
-        outside = [name for name, each in pressed if self._verbs.drill_at(each.place, each.building) is None]
-        if outside and self._authorisation() is not None:
-            raise WrongState(
-                f"the drill does not cover the places of these devices and units, so pressing them would be live: "
-                f"{', '.join(sorted(outside)[:_NAMED])}; a walk-test needs a drill of the whole campus"
-            )
-        self.walk_test.begin(by, self._authorisation(), at)
-        return "begun"
-
-    def end_walk_test(self) -> str:
-        """End it; the devices whose press calls for help and that were not proven at their place, by name."""
-        walk = self.walk_test.going_on(self._authorisation())
-        proven = walk.proven.keys() if walk is not None else set[str]()
-        self.walk_test.end()
-        expected = [name for name, device in self.registry.devices.items() if device.panic]
-        return " ".join(sorted(name for name in (*expected, *self._units) if name not in proven))
-
-    def _authorisation(self) -> str | None:
-        running = self._verbs.drill
-        return running.authorisation if running is not None else None
-
-    def way(
-        self,
-        name: str,
-        settings: DeviceWay,
-        open_transport: Callable[[str], Transport],
-        lines: SharedLines,
-    ) -> tuple[Run, asyncio.Event]:
-        """How the way in `[alarm.devices.NAME]` is run, and the event that says that it is open."""
-        label, name = name, path_of(name)
-        only = frozenset(getattr(settings, "profiles", ()))
+    def open(self, name: str, settings: DeviceWay) -> Opened:
+        """The way in `[alarm.devices.NAME]`, ready to be run."""
         match settings:
             case ModbusDeviceSettings():
-                from gateway.intake.devices.contacts import Contacts, modules_of  # noqa: PLC0415
-
-                self.supervision.wired.add(name)
-                contacts = Contacts(
-                    line=lines.modbus(settings.url),
-                    modules=modules_of(label, self.registry.devices.values()),
-                    teller=DriverTeller(self.intake, Way(name=name, ingress="modbus")),
-                    poll=settings.poll,
-                    as_coils=settings.read == "coils",
-                )
-                return contacts.run, contacts.ready
+                return self._modbus(name, settings)
             case OSDPDeviceSettings():
-                self.supervision.wired.add(name)
-                readers = self._readers(label, name, settings, lines)
-                return readers.run, readers.ready
-            case InovonicsDeviceSettings(url=url):
-                from hardware.drivers.inovonics import EchoStream  # noqa: PLC0415
-
-                heard = self._takes(Way(name=name, ingress="inovonics"))
-                receiver = EchoStream(
-                    open_transport=partial(open_transport, url), on_frame=partial(_frame, heard)
-                )
-                return receiver.run, receiver.ready
+                return self._osdp(name, settings)
+            case InovonicsDeviceSettings():
+                return self._inovonics(name, settings)
             case MQTTDeviceSettings():
-                broker = self._mqtt(name, settings, only)
-                return broker.run, broker.connected
+                return self._mqtt(name, settings)
             case HomeAssistantSettings():
                 return self._home_assistant(settings)
             case WebhookDeviceSettings():
-                hook = Webhook(
-                    on_message=self._takes(Way(name=name, ingress="http", profiles=only)),
-                    clock=self._clock,
-                    host=settings.bind,
-                    port=settings.port,
-                    sources=Sources(settings.sources),
-                    signed=_signed(settings),
-                    tls=_server_tls(settings),
-                    connections=settings.max_clients,
-                    per_second=settings.rate,
-                    longest=settings.max_body,
-                )
-                return hook.run, hook.ready
+                return self._webhook(name, settings)
             case TCPJSONDeviceSettings():
-                listener = TCPJSON(
-                    on_message=self._takes(Way(name=name, ingress="tcp", profiles=only)),
-                    host=settings.bind,
-                    port=settings.port,
-                    framing=settings.framing,
-                    sources=Sources(settings.sources),
-                    connections=settings.max_clients,
-                    per_second=settings.rate,
-                )
-                return listener.run, listener.ready
-            case SerialDeviceSettings(url=url):
-                line = SerialLines(
-                    name=name,
-                    open_transport=partial(open_transport, url),
-                    on_line=self._takes(Way(name=name, ingress="serial", profiles=only)),
-                )
-                return line.run, line.ready
+                return self._tcp_json(name, settings)
+            case SerialDeviceSettings():
+                return self._serial(name, settings)
 
-    def _readers(
-        self, label: str, name: LinkName, settings: OSDPDeviceSettings, lines: SharedLines
-    ) -> Readers:
+    def _modbus(self, name: str, settings: ModbusDeviceSettings) -> Opened:
+        from gateway.intake.devices.contacts import Contacts, modules_of  # noqa: PLC0415
+
+        contacts = Contacts(
+            line=self._shared.modbus(settings.url),
+            modules=modules_of(name, self._room.registry.devices.values()),
+            teller=self._teller(name, "modbus"),
+            poll=settings.poll,
+            as_coils=settings.read == "coils",
+        )
+        return contacts.run, contacts.ready
+
+    def _osdp(self, name: str, settings: OSDPDeviceSettings) -> Opened:
         from gateway.intake.devices.readers import Duress, Readers, inputs_of, readers_of  # noqa: PLC0415
 
-        line = lines.osdp(settings.url)
-        devices = self.registry.devices.values()
+        line = self._shared.osdp(settings.url)
+        devices = self._room.registry.devices.values()
         served = []
-        for address, device in readers_of(label, devices).items():
+        for address, device in readers_of(name, devices).items():
             key = self._keys.get(device.id)
             if key is not None:  # without one it cannot be spoken to: the status says so
                 line.add(address, key)
                 served.append(address)
-        return Readers(
+        readers = Readers(
             line=line,
-            label=label,
+            label=name,
             readers=served,
-            inputs=inputs_of(label, devices),
-            teller=DriverTeller(self.intake, Way(name=name, ingress="osdp")),
+            inputs=inputs_of(name, devices),
+            teller=self._teller(name, "osdp"),
             duress=Duress(settings.duress.reveal().strip() if settings.duress is not None else ""),
         )
+        return readers.run, readers.ready
 
-    def _takes(self, way: Way) -> Callable[[Received], asyncio.Future[bool] | None]:
-        return lambda received: self.intake.receive(received, way)
+    def _teller(self, name: str, ingress: str) -> DriverTeller:
+        """Whom a driver tells that asks its devices itself, and so knows when one is silent."""
+        path = path_of(name)
+        self._room.supervision.wired.add(path)
+        return DriverTeller(self._room.intake, Way(name=path, ingress=ingress))
 
-    def _mqtt(self, name: str, settings: MQTTDeviceSettings, only: frozenset[str]) -> BrokerIntake:
-        way = name.removeprefix("devices-")
-        line = self.line(way, settings.client_id)
-        topics = settings.topics or topics_of(
-            self.registry.devices.values(), self._foreign.profiles, only=only
+    def _inovonics(self, name: str, settings: InovonicsDeviceSettings) -> Opened:
+        from hardware.drivers.inovonics import EchoStream  # noqa: PLC0415
+
+        receiver = EchoStream(
+            open_transport=partial(self._open_transport, settings.url),
+            on_frame=partial(_frame, self._takes(Way(name=path_of(name), ingress="inovonics"))),
         )
-        topics = with_topics(topics, self._answer_topics(way, line.reply))
-        takes = self._takes(Way(name=name, ingress="mqtt", profiles=only))
+        return receiver.run, receiver.ready
+
+    def _webhook(self, name: str, settings: WebhookDeviceSettings) -> Opened:
+        hook = Webhook(
+            on_message=self._takes(_way(name, "http", settings.profiles)),
+            clock=self._clock,
+            host=settings.bind,
+            port=settings.port,
+            sources=Sources(settings.sources),
+            signed=_signed(settings),
+            tls=_server_tls(settings),
+            connections=settings.max_clients,
+            per_second=settings.rate,
+            longest=settings.max_body,
+        )
+        return hook.run, hook.ready
+
+    def _tcp_json(self, name: str, settings: TCPJSONDeviceSettings) -> Opened:
+        listener = TCPJSON(
+            on_message=self._takes(_way(name, "tcp", settings.profiles)),
+            host=settings.bind,
+            port=settings.port,
+            framing=settings.framing,
+            sources=Sources(settings.sources),
+            connections=settings.max_clients,
+            per_second=settings.rate,
+        )
+        return listener.run, listener.ready
+
+    def _serial(self, name: str, settings: SerialDeviceSettings) -> Opened:
+        line = SerialLines(
+            name=path_of(name),
+            open_transport=partial(self._open_transport, settings.url),
+            on_line=self._takes(_way(name, "serial", settings.profiles)),
+        )
+        return line.run, line.ready
+
+    def _mqtt(self, name: str, settings: MQTTDeviceSettings) -> Opened:
+        way = _way(name, "mqtt", settings.profiles)
+        line = self.line(name, settings.client_id)
+        topics = settings.topics or topics_of(
+            self._room.registry.devices.values(), self._foreign.profiles, only=way.profiles
+        )
+        topics = with_topics(topics, self._answer_topics(name, line.reply))
+        takes = self._takes(way)
         broker = broker_of(
             settings,
             lambda received: None if line.heard(received) else takes(received),
             topics=topics,
-            on_takeover=partial(self.takeovers.seen, name),
+            on_takeover=partial(self._room.takeovers.seen, way.name),
         )
         line.attach(broker.deliver)
-        return broker
+        return broker.run, broker.connected
 
-    def _home_assistant(self, settings: HomeAssistantSettings) -> tuple[Run, asyncio.Event]:
+    def _home_assistant(self, settings: HomeAssistantSettings) -> Opened:
         shown = HomeAssistant(
             shelf=Shelf(prefix=settings.prefix, campus=self._campus),
             clock=self._clock,
-            look=self._calling_for_help,
-            incidents=lambda: tuple(self._verbs.incidents.values()),
+            look=self._room.calling_for_help,
+            incidents=self._incidents,
         )
         broker = broker_of(settings, shown.heard, topics=shown.topics, will=shown.will)
         shown.attach(broker)
         self._shown.append(shown)
         return shown.run, broker.connected
 
-    def _calling_for_help(self) -> Iterable[DeviceHealth]:
-        """How those are whose press calls for help, each looked at when it is asked for."""
-        yield from (each for each in self._others() if each.calls_for_help)
-        for device in tuple(self.registry.devices.values()):
-            if device.panic:
-                yield device_health(device, self.states, self.supervision, self._clock.now())
+    def _takes(self, way: Way) -> Callable[[Received], asyncio.Future[bool] | None]:
+        return lambda received: self._room.intake.receive(received, way)
+
+
+def _way(name: str, ingress: str, profiles: Iterable[str]) -> Way:
+    return Way(name=path_of(name), ingress=ingress, profiles=frozenset(profiles))
 
 
 def broker_of(

@@ -22,12 +22,15 @@ from belltower.incident.verbs import Verbs
 from belltower.journal import Journal, SpoolFile
 from belltower.store import InlineDatabase, SQLiteEngine
 from floorplans import Place
-from gateway.device_wires import DeviceRoom
+from gateway.device_room import DeviceRoom
+from gateway.device_wires import DeviceWires
 from gateway.intake.devices.receiving import Way
 from gateway.site_package.devices import SiteDevices
 from hardware.device_record import DeviceRecord
 from hardware.drivers import Received
+from hardware.drivers.lines import SharedLines
 from hardware.profiles.loading import SHIPPED, load_all
+from hardware.transports import open_transport
 
 PROFILES = Path(__file__).parent / "profiles"
 MQTT = Way(name="devices-hall", ingress="mqtt")
@@ -106,6 +109,19 @@ class Bench:
             units=self.units,
         )
         await self.room.open()
+
+    def wires(self, *, open_transport=open_transport, lines: SharedLines | None = None) -> DeviceWires:
+        """The ways to its devices."""
+        return DeviceWires(
+            room=self.room,
+            foreign=self.foreign,
+            keys=self.keys or {},
+            clock=self.time,
+            open_transport=open_transport,
+            lines=lines or SharedLines(),
+            incidents=lambda: tuple(self.verbs.incidents.values()),
+            campus="lincoln",
+        )
 
     async def restart(self) -> None:
         """As after a crash: what was only in memory is gone."""

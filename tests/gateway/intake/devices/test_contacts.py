@@ -18,7 +18,6 @@ from gateway.intake.devices.topics import NOTHING, topics_of
 from hardware.drivers.lines import SharedLines
 from hardware.drivers.modbus import Coil
 from hardware.drivers.switch import Ask
-from hardware.transports import open_transport
 from tests.gateway.intake.devices.bench import Bench, record
 from tests.peers.waiting import PATIENCE, until
 from tests.servers.modbus import rtu_device, tcp_device
@@ -51,7 +50,7 @@ def cable(tmp_path) -> Iterator[SocatCable]:
 async def polled(bench: Bench, url: str, lines: SharedLines | None = None, **how):
     """The line is polled."""
     settings = ModbusDeviceSettings(url=url, poll=0.02, **how)
-    run, ready = bench.room.way("hall", settings, open_transport, lines or SharedLines())
+    run, ready = bench.wires(lines=lines).open("hall", settings)
     task = asyncio.get_running_loop().create_task(run())
     try:
         await until(lambda: task.done() or bench.room.states.of("office").heard)
@@ -150,9 +149,7 @@ async def test_a_module_that_is_silent_is_lost_and_comes_back(bench: Bench, monk
 
 async def test_a_line_that_is_gone_ends_the_way(bench: Bench) -> None:
     """And one that is not there never begins: the lane opens it again."""
-    run, ready = bench.room.way(
-        "hall", ModbusDeviceSettings(url="tcp://127.0.0.1:1"), open_transport, SharedLines()
-    )
+    run, ready = bench.wires().open("hall", ModbusDeviceSettings(url="tcp://127.0.0.1:1"))
     with pytest.raises(Unreachable):
         await run()
     assert not ready.is_set()

@@ -18,7 +18,6 @@ from gateway.intake.devices.settings import HomeAssistantSettings
 from gateway.site_package.devices import SiteDevices
 from hardware.codecs.home_assistant import Shelf
 from hardware.drivers import Received
-from hardware.drivers.lines import SharedLines
 from hardware.drivers.mqtt_broker import BrokerIntake
 from tests.gateway.intake.devices.bench import Bench, record
 from tests.peers.waiting import until
@@ -73,10 +72,10 @@ async def running(broker: BrokerIntake) -> AsyncIterator[BrokerIntake]:
 @asynccontextmanager
 async def shown(bench: Bench, port: int) -> AsyncIterator[None]:
     """The bench's devices are shown at the broker."""
-    bench.room._campus = "lincoln"
-    bench.journal.tap((facts.AlarmRaised,), bench.room.raised)
+    wires = bench.wires(open_transport=lambda _: pytest.fail("opens no line"))
+    bench.journal.tap((facts.AlarmRaised,), wires.raised)
     settings = HomeAssistantSettings(url=f"mqtt://127.0.0.1:{port}")
-    run, _ = bench.room.way("home", settings, lambda _: pytest.fail("opens no line"), SharedLines())
+    run, _ = wires.open("home", settings)
     task = asyncio.get_running_loop().create_task(run())
     try:
         yield

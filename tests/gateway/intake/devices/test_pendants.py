@@ -7,7 +7,6 @@ import asyncio
 from belltower.incident import facts
 from gateway.intake.devices.settings import InovonicsDeviceSettings
 from hardware.codecs.inovonics import COORDINATOR, Frame, encode
-from hardware.drivers.lines import SharedLines
 from hardware.transports.memory import Cable
 from tests.gateway.intake.devices.bench import Bench, record
 from tests.peers.waiting import PATIENCE, until
@@ -40,7 +39,7 @@ async def test_a_pendant_alarms_when_its_bit_rises(tmp_path) -> None:
     cable = Cable()
     await cable.far.open()
     settings = InovonicsDeviceSettings(url="tcp://127.0.0.1:1")
-    run, ready = bench.room.way("radio", settings, lambda _: cable.near, SharedLines())
+    run, ready = bench.wires(open_transport=lambda _: cable.near).open("radio", settings)
     task = asyncio.get_running_loop().create_task(run())
     await asyncio.wait_for(ready.wait(), PATIENCE)
     for octets in (

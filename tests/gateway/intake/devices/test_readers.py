@@ -20,7 +20,6 @@ from hardware.device_keys import read_device_keys
 from hardware.drivers.lines import SharedLines
 from hardware.drivers.osdp import OSDPOutput
 from hardware.drivers.switch import Ask, Reached
-from hardware.transports import open_transport
 from tests.gateway.intake.devices.bench import Bench, record
 from tests.peers.waiting import PATIENCE, until
 from tests.servers.osdp import peripheral
@@ -52,7 +51,7 @@ def cable(tmp_path) -> Iterator[SocatCable]:
 async def served(bench: Bench, cable: SocatCable, lines: SharedLines | None = None):
     """The line is served."""
     settings = OSDPDeviceSettings(url=f"serial://{cable.near}?baud=9600", duress=Secret("9911"))
-    run, ready = bench.room.way("doors", settings, open_transport, lines or SharedLines())
+    run, ready = bench.wires(lines=lines).open("doors", settings)
     task = asyncio.get_running_loop().create_task(run())
     try:
         await until(lambda: task.done() or ready.is_set())
