@@ -71,14 +71,14 @@ def _create(kept: Kept) -> str:
     )
 
 
-_INDEXES = {
-    "roster_address_found": "roster_address (found_by)",
-    "roster_address_person": "roster_address (person)",
-    "roster_link_student": "roster_link (student)",
-    "roster_link_adult": "roster_link (adult)",
-    "roster_enrolment_class": "roster_enrolment (class)",
-    "roster_enrolment_person": "roster_enrolment (person)",
-}
+_INDEXES = (
+    (Kept.ADDRESS, "found", "found_by"),
+    (Kept.ADDRESS, "person", "person"),
+    (Kept.LINK, "student", "student"),
+    (Kept.LINK, "adult", "adult"),
+    (Kept.ENROLMENT, "class", "class"),
+    (Kept.ENROLMENT, "person", "person"),
+)
 
 STEPS = [
     Step(
@@ -94,14 +94,25 @@ STEPS = [
         INSERT INTO roster_number (name, value) VALUES ('last', 0);
         """
         + "".join(_create(kept) for kept in Kept)
-        + "".join(f"CREATE INDEX {name} ON {on};" for name, on in _INDEXES.items()),
+        + "".join(
+            f"CREATE INDEX {table(kept)}_{name} ON {table(kept)} ({column});"
+            for kept, name, column in _INDEXES
+        ),
     )
 ]
 
-UNINDEXED = tuple(f"DROP INDEX IF EXISTS {name}" for name in _INDEXES)
+UNINDEXED = tuple(f"DROP INDEX IF EXISTS {table(kept)}_{name}" for kept, name, _ in _INDEXES)
 """Before the very first load: an index is made in a fraction of the time once its rows are there."""
-INDEXED = tuple(f"CREATE INDEX IF NOT EXISTS {name} ON {on}" for name, on in _INDEXES.items())
-"""Behind it, each for itself; also behind a first load that a kill interrupted."""
+
+
+def indexed(kept: Kept) -> tuple[str, ...]:
+    """Behind it, each for itself; also behind a first load that came after one which a kill interrupted."""
+    return tuple(
+        f"CREATE INDEX IF NOT EXISTS {table(kept)}_{name} ON {table(kept)} ({column})"
+        for one, name, column in _INDEXES
+        if one is kept
+    )
+
 
 IN_FORCE = "SELECT value FROM roster_number WHERE name = 'in_force'"
 LAST = "SELECT value FROM roster_number WHERE name = 'last'"

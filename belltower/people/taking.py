@@ -29,7 +29,6 @@ from belltower.people.store import RosterStore
 from belltower.people.tables import (
     BEGUN,
     GIVEN_UP,
-    INDEXED,
     LAST,
     NEVER,
     NUMBER_TAKEN,
@@ -43,13 +42,14 @@ from belltower.people.tables import (
     Kept,
     end,
     ended_beyond,
+    indexed,
     insert,
     outdated,
     unend,
     unwrite,
     written_beyond,
 )
-from belltower.store import CHUNK, Params, Priority, SQLValue, Transaction
+from belltower.store import CHUNK, Params, Priority, Rows, SQLValue, Transaction
 
 _SYNCED_EVERY = 8
 
@@ -126,8 +126,6 @@ class Taking:
                 if progress is not None:
                     progress(done, total)
         await self._landed()
-        for sql in () if comparison.before else INDEXED:
-            await self._ours(revision, sql, [{}])
         takes = diff.students_removed or diff.links_removed or diff.addresses_removed
         ready = Ready(
             revision=revision,
@@ -237,19 +235,22 @@ class Taking:
             yield len(rows)
         for gone in slices(sorted(difference.removed), CHUNK):
             await self._piece(kept, revision, gone, [])
+        for sql in () if comparison.before else indexed(kept):
+            await self._land(revision, Rows(sql, [{}]))
 
     async def _piece(
         self, kept: Kept, revision: int, ended: list[str], rows: list[tuple[SQLValue, ...]]
     ) -> None:
+        ends = [(revision, self._source, ident, NEVER) for ident in ended]
+        await self._land(revision, Rows(end(kept), ends), Rows(insert(kept), rows))
+
+    async def _land(self, revision: int, *parts: Rows) -> None:
+        """One piece lands while the next is made."""
         self._pieces += 1
         # None of them counts before the revision is ready, and that is synced.
         tx = Transaction(synced=not self._pieces % _SYNCED_EVERY)
         tx.add(STILL_OURS, expect=1, revision=revision)
-        if ended:
-            tx.rows(end(kept), [(revision, self._source, ident, NEVER) for ident in ended])
-        if rows:
-            tx.rows(insert(kept), rows)
-        # One piece lands while the next is made.
+        tx.parts += [part for part in parts if part.rows]
         await self._landed()
         self._landing = self.store.database.submit(tx, priority=Priority.BULK)
 
