@@ -24,7 +24,7 @@
               ├ addresses.py  an address as it is kept: sealed, and found by its mark
               └ sealing.py    what an older program left in clear
     compose.py        notices that people write (choice.py), counted (whom.py), tried on a few, let go by two
-      ├ draft.py          pure: when it takes two, when an audience has drifted; permitted.py: what no hand may send
+      ├ draft.py          pure: when it takes two, when an audience has drifted; permitted.py: what no hand may send; alone.py
       └ draft_tables.py   drafts as rows
     escalating.py     looks again when it is time; escalation.py: pure; escalation_pen.py writes what comes of it
       └ elsewhere.py      nothing arrived: another way; climbing.py: nobody answers: others, the list to go to

@@ -20,13 +20,10 @@ from belltower.incident.fold import Incident, fold
 from belltower.journal import Durability, Journal
 from belltower.people.grant import Allowed, Right, nobody
 from belltower.store import Transaction
+from notify.alone import told_of_it
 from notify.audience import AudienceRule, concerned
 from notify.choice import Choice, audience_of, check_choice
 from notify.draft import (
-    ADMINISTERING,
-    ADMINISTRATORS,
-    ALL_STAFF,
-    ALONE,
     REASONS,
     TEST_GROUP,
     Draft,
@@ -312,7 +309,16 @@ class Composer:
                 )
             )
             if sent.second is None:
-                facts.append(await self._to_administrators(tx, sent))
+                facts.append(
+                    await told_of_it(
+                        tx,
+                        sent,
+                        self._ids.notice(),
+                        site=self._site(),
+                        whom=self._whom,
+                        tables=self._tables,
+                    )
+                )
         try:
             await self._commit(tx, sent, facts, now)
         except Conflict:  # somebody else did, in this moment
@@ -321,27 +327,6 @@ class Composer:
                 raise WrongState("Families were told of another place in this moment. Look again.") from None
             return known
         return sent
-
-    async def _to_administrators(self, tx: Transaction, sent: Draft) -> NoticeOrdered:
-        order = NoticeOrdered(
-            notice=self._ids.notice(),
-            revision=1,
-            incident=sent.order.incident,
-            mode=sent.order.mode,
-            template=ALONE,
-            audience=ADMINISTRATORS,
-            slots={},
-            by=sent.order.by,
-        )
-        named = self._site().audiences.get(ADMINISTRATORS)
-        if named is not None and (await self._whom.count(order, named)).loads:
-            return order
-        rule = ADMINISTERING
-        if named is not None or not (await self._whom.count(order, rule)).loads:
-            _log.warning("no_administrators", notice=order.notice)
-            rule = ALL_STAFF
-        self._tables.add_rule(tx, order.notice, rule)
-        return replace(order, audience="")
 
     async def _move(self, draft: Draft, before: DraftState) -> None:
         tx = Transaction()

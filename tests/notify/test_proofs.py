@@ -486,3 +486,37 @@ async def test_a_later_life_of_the_desk_knows_the_same_code(options: DeskOptions
 
     assert mail.sent[-1][1] == body
     assert Proven.PROVEN is proven.outcome
+
+
+async def test_the_codes_of_an_older_programs_tests_are_forgotten(options: DeskOptions) -> None:
+    """Their texts go; what had not left of such a test is stopped, and every other notice stays as it was."""
+    database = await open_database(f"sqlite://{options.database}")
+    newest = [step for step in DESK if step.room == "notify.proofs" and step.number == 3]
+    await database.migrate([step for step in DESK if step not in newest])
+    async with database.begin() as tx:
+        for notice, template in (("ntc_1", "test"), ("ntc_2", "test"), ("ntc_3", "staff-notice")):
+            tx.add(
+                "INSERT INTO notice (notice, revision, incident, template, place, mode, urgency, ordered_at)"
+                " VALUES (:notice, 1, '', :template, '', 'exercise', 1, 1)",
+                notice=notice,
+                template=template,
+            )
+            tx.add(
+                "INSERT INTO notice_words (notice, revision, channel, language, subject, body)"
+                " VALUES (:notice, 1, 'email', 'en', '', 'the code is 4711.')",
+                notice=notice,
+            )
+            tx.add(
+                "INSERT INTO notice_delivery (id, notice, revision, incident, person, channel, address, state, reason,"
+                " provider_id, attempts, begun_at, due_at, urgency, lease, asking)"
+                " VALUES (:notice, :notice, 1, '', '', 'email', 'a', :state, '', '', 0, 0, 0, 1, '', 0)",
+                notice=notice,
+                state="delivered" if notice == "ntc_2" else "pending",
+            )
+    await database.migrate(DESK)
+    stopped = await database.read("SELECT notice FROM notice WHERE superseded_by <> ''")
+    bodies = await database.read("SELECT notice, body FROM notice_words ORDER BY notice")
+    await database.close()
+
+    assert [("ntc_1",)] == stopped
+    assert [("ntc_1", ""), ("ntc_2", ""), ("ntc_3", "the code is 4711.")] == bodies
