@@ -11,7 +11,7 @@
     dc09_link.py    DC09Link: SIA DC-09 reports to a monitoring station (docs/psap-dc09.md); dc09_reports, dc09_text,
                     dc09_proof and dc09_clock belong to it
     sip_link.py     SIPLink: calls by SIP, RFC 8876 (docs/psap-sip.md); sip_line one server, sip_alert and sip_request what
-                    is said, sip_answer what people answer, pidf.py and additional_data.py what goes along
+                    is said, sip_answer what people answer, place.py, pidf.py, additional_data.py what goes along
     modem_link.py   ModemLink: text messages (docs/psap-modem.md); tetra_link.py, fleetsync_link.py: texts by radio
                     (docs/psap-radio-data.md); short_text what is said there, text_frames what they share
     channel.py      a shared radio channel: its times, its load, what gives way, pure

@@ -18,7 +18,7 @@ from belltower.errors import Malformed
 from belltower.ids import CallId, LinkName
 from belltower.incident.facts import ReceiptLevel
 from belltower.tasks import together
-from gateway.psap import pidf, sip_alert, sip_answer, sip_request
+from gateway.psap import sip_alert, sip_answer, sip_request
 from gateway.psap.link import (
     FIRST_PRESS,
     UNKNOWN_SPOT,
@@ -38,6 +38,7 @@ from gateway.psap.link import (
     Update,
 )
 from gateway.psap.markup import writable
+from gateway.psap.place import located
 from gateway.psap.ranges import Ranges
 from gateway.psap.sip_alert import Message, School
 from gateway.psap.sip_line import SIPLine
@@ -138,11 +139,14 @@ class SIPLink:
         covers: tuple[tuple[CallId, Ranges], ...],
     ) -> Frame:
         campus = self._school.campus
+        location = located(spot, campus, domain=self._domain, at=at)
+        if location is None:
+            raise ValueError("nothing of the place can be written as a PIDF-LO")
         request = sip_request.request(
             message,
             frame_id=frame_id,
             domain=self._domain,
-            location=pidf.of(spot, campus, domain=self._domain, at=at),
+            location=location,
             blocks=sip_request.school_blocks(campus, self._domain) if self._additional_data else (),
         )
         text = message.alert.infos[0].headline

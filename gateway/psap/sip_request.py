@@ -64,13 +64,16 @@ class Carried(Struct, frozen=True, kw_only=True):
 
 
 def request(
-    message: Message, *, frame_id: str, domain: str, location: Location, blocks: tuple[Block, ...] = ()
+    message: Message, *, frame_id: str, domain: str, location: str, blocks: tuple[Block, ...] = ()
 ) -> Request:
-    """The MESSAGE as it is before a target is chosen: without Via, Route, Call-ID and CSeq of its own."""
+    """The MESSAGE as it is before a target is chosen: without Via, Route, Call-ID and CSeq of its own.
+
+    `location` is a written PIDF-LO.
+    """
     sender = message.alert.sender
     urn = message.service.value
     parts = [_part(CAP_TYPE, "cap", frame_id, domain, _lines(cap.build(message.alert)))]
-    parts.append(_part(pidf.MEDIA_TYPE, "loc", frame_id, domain, pidf.build(location)))
+    parts.append(_part(pidf.MEDIA_TYPE, "loc", frame_id, domain, location.encode()))
     infos = [("Call-Info", f"<cid:{parts[0].content_id}>;purpose={CAP_PURPOSE}")]
     for block in blocks:
         name = type(block).__name__.lower()

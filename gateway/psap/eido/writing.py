@@ -29,8 +29,8 @@ from gateway.psap.eido.document import (
     Note,
     Reference,
 )
-from gateway.psap.eido.place import location_by_value
 from gateway.psap.link import Call, ExerciseCall, LiveCall, Spot, Update
+from gateway.psap.place import located
 from gateway.psap.radio_text import key_of
 from gateway.psap.ranges import NONE, Ranges, spelt
 
@@ -162,7 +162,7 @@ def _document(
     first = timestamp(call.at)
 
     def place(kind: LocationKind, part: str, spot: Spot, at: str) -> Location:
-        value = location_by_value(issuer.campus, spot, call.at, domain=issuer.agency)
+        value = located(spot, issuer.campus, domain=issuer.agency, at=call.at)
         return Location(
             id=f"{id_}#{part}",
             last_update_time_stamp=at,

@@ -1,4 +1,4 @@
-"""A place by value: a PIDF-LO as one string, as EIDO wants it."""
+"""Where help is needed, as a written PIDF-LO; of one place only the times are written anew."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SAMPLE = Instant(978_307_200 * SECOND)
 """A time that no place is called, by which the two times of a written location are found."""
 
 
-def location_by_value(campus: Campus, spot: Spot, at: Instant, *, domain: str) -> str | None:
+def located(spot: Spot, campus: Campus, *, domain: str, at: Instant) -> str | None:
     """The spot on its campus at that time; None: nothing of it can be written as a PIDF-LO."""
     pieces = _pieces(campus, spot, domain)
     if pieces is None:
