@@ -15,6 +15,9 @@ from gateway.psap.link import Answered, Ending, Frame, Lost, Opened, PSAPLink, U
 Note = UpdateOrdered | int
 """What a frame that is no call tells: an update of a call, or the test of this number."""
 
+_SAID_AFTER = 0.002
+"""Seconds for which it is not said yet that a frame has left: the other links' octets come before our writing."""
+
 
 class Lane:
     """Sends what its ledger says is due, one frame at a time. `drive` it."""
@@ -125,6 +128,12 @@ class Lane:
 
     async def drive(self, sent: Callable[[Lane, Frame], None]) -> None:
         """Send for ever; `sent` hears of each frame whose first octet left for the first time."""
+        try:
+            await self._drive(sent)
+        finally:
+            self._say(sent)
+
+    async def _drive(self, sent: Callable[[Lane, Frame], None]) -> None:
         loop = asyncio.get_running_loop()
         ledger, link = self.ledger, self.link
         while True:
@@ -134,8 +143,9 @@ class Lane:
                 await self._pause(ledger.wake_at(now))
             elif await link.send(frame):
                 if ledger.sent(frame, now=loop.time()):
+                    if not self._unsaid:
+                        loop.call_later(_SAID_AFTER, self._say, sent)
                     self._unsaid[frame.id] = frame
-                    loop.call_soon(self._say, sent)  # the other links' octets come before our writing
             else:
                 ledger.failed(frame, now=loop.time())
 
@@ -149,8 +159,8 @@ class Lane:
         if until is None:
             await self.bell.wait()
             return
+        alarm = asyncio.get_running_loop().call_at(until, self.bell.set)
         try:
-            async with asyncio.timeout_at(until):
-                await self.bell.wait()
-        except TimeoutError:
-            pass
+            await self.bell.wait()
+        finally:
+            alarm.cancel()

@@ -36,16 +36,7 @@ from gateway.psap.case import CallCase, Road, Told, UpdateCase
 from gateway.psap.foretold import Foretold
 from gateway.psap.hearing import Hearing
 from gateway.psap.lane import Lane
-from gateway.psap.link import (
-    Call,
-    LiveCall,
-    PSAPLink,
-    Spot,
-    Update,
-    admitted,
-    remarks_on,
-    update_of,
-)
+from gateway.psap.link import Call, LiveCall, PSAPLink, Spot, Update, admitted, remarks_on, update_of
 from gateway.psap.proof import Proving
 from gateway.psap.recalling import OfFrame, recall
 from gateway.psap.register import Register
