@@ -117,6 +117,25 @@ def test_after_a_restart_the_route_is_the_same():
     in_virtual_time(story())
 
 
+def test_after_a_restart_a_refusal_is_still_no_reason_to_wait():
+    """Killed before the refusal's news could leave on the neighbour's line: it leaves as soon as that is back."""
+
+    async def story():
+        async with a_house() as house:
+            house.peers["county"].county.fault = Fault.parse("negative")
+            await asyncio.sleep(1)
+            house.cables["neighbour"].pull()
+            await house.give(order(1))
+            await asyncio.sleep(1)
+            await house.restart()
+            house.cables["neighbour"].plug()
+            await asyncio.sleep(2.5)
+
+            assert [1] == called(house, "neighbour")
+
+    in_virtual_time(story())
+
+
 def test_a_link_that_cannot_make_its_frame_hurts_itself_only():
     """The others carry the call at once, and the faulty one is shown as lost."""
 
