@@ -36,7 +36,7 @@ def test_faults_end_with_1_and_name_file_row_column_and_mend(tmp_path):
 
 
 def test_a_wrong_command_line_ends_with_2(tmp_path):
-    """No such path, no such mapping, a mapping that is wrong, no settings."""
+    """No such path, no such mapping, a mapping that is wrong, no settings, no fingerprint."""
     (tmp_path / "bad.toml").write_text("a = 1", encoding="utf-8")
     load = str(folder(tmp_path / "load", ONEROSTER_12))
     lines = [
@@ -44,9 +44,12 @@ def test_a_wrong_command_line_ends_with_2(tmp_path):
         ["--dry-run", "--mapping", str(tmp_path / "nothing"), load],
         ["--dry-run", "--mapping", str(tmp_path / "bad.toml"), load],
         [load],
+        ["--approve", "WRONG", "--by", "p01", load],
     ]
+    done = [CliRunner().invoke(command, line) for line in lines]
 
-    assert [2, 2, 2, 2] == [CliRunner().invoke(command, line).exit_code for line in lines]
+    assert [2] * 5 == [one.exit_code for one in done]
+    assert "copy the 24 figures" in done[-1].output
 
 
 def test_a_refused_archive_is_an_error_with_its_reason(tmp_path):
