@@ -3,6 +3,8 @@
 The session is persistent and never shared (`$share` parks messages at a dead node). What is not acknowledged when the
 connection ends comes again from the broker; an acknowledgement never crosses from one connection to the next, for
 the next one may be another session with the same packet identifiers.
+
+We speak MQTT 5. A broker that does not know it, as The Things Stack's, is asked in 3.1.1 the next time.
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
+from paho.mqtt.enums import MQTTProtocolVersion
+
 from belltower import log
-from belltower.errors import SettingsError, Unreachable
+from belltower.errors import LinkError, SettingsError, Unreachable
 from hardware.drivers import TLS, OnPublish
 from hardware.drivers.mqtt_link import TOPICS, BrokerLink
 
@@ -55,6 +59,7 @@ class BrokerIntake:
         is to keep there once we are gone, however we went.
         """
         self._will = will
+        self._version = MQTTProtocolVersion.MQTTv5
         self._on_takeover = on_takeover
         self._url = url
         self._on_publish = on_publish
@@ -115,8 +120,9 @@ class BrokerIntake:
                     on_takeover=self._on_takeover,
                     kept=self._kept,
                     will=self._will,
+                    version=self._version,
                 )
-                await link.open(self._thread("dial"))
+                await self._open(link)
         except TimeoutError as error:
             raise Unreachable(f"{host}:{port} did not answer within {self._connect_within:g} s") from error
         self._link, self._good, self._doubted = link, address, False
@@ -128,6 +134,15 @@ class BrokerIntake:
             self._link = None
             self.connected.clear()
             link.close()
+
+    async def _open(self, link: BrokerLink) -> None:
+        try:
+            await link.open(self._thread("dial"))
+        except LinkError:
+            if link.misunderstood:
+                old = self._version is MQTTProtocolVersion.MQTTv5
+                self._version = MQTTProtocolVersion.MQTTv311 if old else MQTTProtocolVersion.MQTTv5
+            raise
 
     def _where(self) -> tuple[str, int, ssl.SSLContext | None]:
         parts = urlsplit(self._url)

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, cast
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -28,6 +28,7 @@ TAKEOVERS = "$SYS/broker/log/E"
 """Where mosquitto says that a second connection took a name, if it logs there and lets us read it."""
 _TAKEOVER = re.compile(rb"Client (\S{1,80}) already connected, closing old connection")
 _TAKEN_OVER = 0x8E
+_UNSUPPORTED_VERSION = 0x84
 _WITH_WILL = ReasonCode(PacketTypes.DISCONNECT, identifier=4)
 KEEPALIVE = 15
 """Seconds; a dead broker is known after at most twice that."""
@@ -73,7 +74,11 @@ class BrokerLink:
         on_takeover: Callable[[str], None] | None = None,
         kept: bool = True,
         will: tuple[str, bytes] | None = None,
+        version: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv5,
     ) -> None:
+        """Speak this version of MQTT: 5, or 3.1.1 to a broker that knows no other."""
+        self._version = version
+        self._asked = self._answered = False
         self._topics = topics
         self._on_takeover = on_takeover
         self._name = username or client_id
@@ -93,7 +98,8 @@ class BrokerLink:
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
-            protocol=paho.MQTTv5,
+            protocol=version,
+            clean_session=None if self._new else not kept,
             manual_ack=True,
             reconnect_on_failure=False,
         )
@@ -117,6 +123,15 @@ class BrokerLink:
         client.on_socket_register_write = self._wants_to_write
         client.on_socket_unregister_write = self._has_written
         self._client = client
+
+    @property
+    def _new(self) -> bool:
+        return self._version is MQTTProtocolVersion.MQTTv5
+
+    @property
+    def misunderstood(self) -> bool:
+        """The broker was asked to let us in, and did not know what was said: it may be older."""
+        return self._asked and not self._answered
 
     async def open(self, executor: Executor) -> None:
         """Dial in `executor`, sign in, subscribe. Raises Unreachable, or Rejected with what the broker said."""
@@ -169,7 +184,8 @@ class BrokerLink:
         if self._misc is not None:
             self._misc.cancel()
         client = self._client
-        if client.socket() is not None:
+        silently = self._will is not None and not self._new  # 3.1.1 cannot say good-bye and leave a will
+        if client.socket() is not None and not silently:
             client.disconnect(reasoncode=_WITH_WILL if self._will is not None else None)
             client.loop_write()
         left = client.socket()
@@ -179,18 +195,15 @@ class BrokerLink:
 
     def _dial(self) -> None:
         """Runs in a thread: paho's connect blocks."""
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.SessionExpiryInterval = SESSION_EXPIRY if self._kept else 0
-        properties.ReceiveMaximum = _UNACKNOWLEDGED
-        properties.MaximumPacketSize = MAX_PACKET
+        more: dict[str, Any] = {}
+        if self._new:
+            properties = more["properties"] = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            properties.SessionExpiryInterval = SESSION_EXPIRY if self._kept else 0
+            properties.ReceiveMaximum = _UNACKNOWLEDGED
+            properties.MaximumPacketSize = MAX_PACKET
+            more["clean_start"] = not self._kept
         try:
-            self._client.connect(
-                self._address,
-                self._port,
-                keepalive=KEEPALIVE,
-                clean_start=not self._kept,
-                properties=properties,
-            )
+            self._client.connect(self._address, self._port, keepalive=KEEPALIVE, **more)
         finally:
             if self._client.socket() is None and self._tls is not None and self._tls.wrapped is not None:
                 self._tls.wrapped.close()
@@ -201,6 +214,7 @@ class BrokerLink:
 
     def _attach(self) -> None:
         self._sock = self._client.socket()
+        self._asked = True
         if self._sock is None:
             raise Unreachable("the broker hung up")
         self._attached = True
@@ -269,13 +283,20 @@ class BrokerLink:
     def _connected(
         self, client: paho.Client, _data: Any, flags: paho.ConnectFlags, reason: ReasonCode, _properties: Any
     ) -> None:
+        self._answered = reason.value != _UNSUPPORTED_VERSION
         if reason.is_failure:
             self._lose(Rejected(f"the broker refuses us: {reason}"))
             return
         self.session_present = bool(flags.session_present)
-        client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in self._topics])
+        self._subscribe(client, self._topics)
         if self._on_takeover is not None:
-            client.subscribe([(TAKEOVERS, SubscribeOptions(qos=1))])
+            self._subscribe(client, (TAKEOVERS,))
+
+    def _subscribe(self, client: paho.Client, topics: tuple[str, ...]) -> None:
+        if self._new:
+            client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in topics])
+        else:
+            client.subscribe([(topic, 1) for topic in topics])
 
     def _subscribed(
         self, _client: paho.Client, _data: Any, _mid: int, reasons: list[ReasonCode], _properties: Any
