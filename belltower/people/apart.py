@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -29,6 +31,7 @@ from belltower.store import Database, Taken, open_database, write_beside
 
 _LONGEST_LINE = 1 << 26
 _NICE = 10
+_FIRST_TO_GO = "1000"
 _SHOWN_EVERY = 2_000
 _TURN = 0.000_5
 """Seconds that the thread which seals may keep the one which writes waiting."""
@@ -109,7 +112,12 @@ async def import_apart(job: Job, *, told: Told | None = None) -> Outcome:
         if process.returncode is None:
             process.terminate()
         await process.wait()
-    raise Unreachable("the process that reads rosters ended without a word")
+    why = "the process that reads rosters ended without a word"
+    if process.returncode == -signal.SIGKILL:
+        why += (
+            ": it was killed; if nobody did that, the memory did not suffice: export fewer schools at a time"
+        )
+    raise Unreachable(why)
 
 
 async def do(job: Job, told: Told) -> Outcome:
@@ -193,6 +201,9 @@ def _say(word: Stage | Outcome | Failed) -> None:
 def main() -> None:
     """Take one job from standard input, and tell of it on standard output, a line of JSON a word."""
     os.nice(_NICE)
+    # Where memory runs out this process goes, and never a lane.
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
     # The records of a load refer to nothing in a circle, and the process ends with it: looking for circles among
     # millions of them is a fifth of all its work.
     gc.disable()

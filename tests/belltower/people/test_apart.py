@@ -97,22 +97,24 @@ async def test_without_its_keys_nothing_is_read(tmp_path: Path) -> None:
 
 
 async def test_a_process_killed_amid_writing_leaves_the_old_roster(tmp_path: Path) -> None:
-    """P17 with a real `kill -9`: what was in force is in force, and the next load is taken."""
+    """P17 with a real `kill -9`, as where memory runs out: what was in force is, and the next load is taken."""
     write(DISTRICT, tmp_path / "d.zip", form=Form.ONEROSTER)
     store = await opened(tmp_path)
     await import_apart(job(tmp_path, tmp_path / "d.zip"))
     await put_in_force(store)
     write(generate(seed=10, students=700), tmp_path / "big.zip", form=Form.ONEROSTER)
     killed = asyncio.Event()
+    first_to_go: set[str] = set()
 
     def kill(stage: Stage) -> None:
         if stage.name == "writing" and not killed.is_set():
             killed.set()
             for child in children():
+                first_to_go.add(Path(f"/proc/{child}/oom_score_adj").read_text())
                 os.kill(child, signal.SIGKILL)
 
     big = job(tmp_path, tmp_path / "big.zip", source="neighbour")
-    with pytest.raises(Unreachable, match="without a word"):
+    with pytest.raises(Unreachable, match="the memory did not suffice"):
         await import_apart(big, told=kill)
     found = {known.human.key async for page in store.humans() for known in page}
     await import_apart(big)
@@ -121,6 +123,7 @@ async def test_a_process_killed_amid_writing_leaves_the_old_roster(tmp_path: Pat
     await store.database.close()
 
     assert killed.is_set()
+    assert {"1000\n"} == first_to_go
     assert {one.key for one in DISTRICT.humans} == found
     assert len(found) + len(generate(seed=10, students=700).humans) == after
 
