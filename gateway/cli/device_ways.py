@@ -5,7 +5,10 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from random import Random
+
+from msgspec import Struct
 
 from belltower.clock import Clock
 from belltower.errors import SettingsError
@@ -17,15 +20,39 @@ from gateway.intake.devices.settings import (
     WebhookDeviceSettings,
 )
 from gateway.settings import Settings
+from hardware.simulators.mishaps import Mishaps
 from hardware.simulators.outlets import Outlet, SignedBy, outlet_at
-
-if TYPE_CHECKING:
-    from gateway.cli.simulated_devices import WireOptions
 
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - told apart, not bound
 
 
 _Spoken = MQTTDeviceSettings | WebhookDeviceSettings | TCPJSONDeviceSettings | SerialDeviceSettings
+
+
+class WireOptions(Struct, frozen=True, kw_only=True):
+    """Where to speak, and what happens on the way."""
+
+    config: Path
+    # A URL; "": the way in that the settings have for these profiles.
+    to: str = ""
+    ca: Path | None = None
+    username: str = ""
+    password_file: Path | None = None
+    duplicates: int = 0
+    gaps: float = 0.0
+    shuffle: bool = False
+    retained: bool = False
+    seed: int = 0
+
+    def mishaps(self, random: Random) -> Mishaps:
+        """What happens on the way."""
+        return Mishaps(
+            random=random,
+            duplicates=self.duplicates,
+            gaps=self.gaps,
+            shuffle=self.shuffle,
+            retained=self.retained,
+        )
 
 
 @asynccontextmanager

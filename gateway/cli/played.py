@@ -9,9 +9,9 @@ from random import Random
 
 from belltower.clock import SystemClock
 from belltower.errors import SettingsError
-from gateway.cli.device_ways import opened
+from gateway.cli.device_ways import WireOptions, opened
 from gateway.cli.output import emit
-from gateway.cli.simulated_devices import WireOptions, house, profile_called
+from gateway.cli.simulated_devices import house, profile_called
 from hardware.simulators.outlets import BrokerOutlet
 from hardware.simulators.recorded import Left, Recorded, taken
 from hardware.simulators.spoken import Envelope

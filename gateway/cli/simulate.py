@@ -141,7 +141,8 @@ def units(
 
         tied(run_units(config=config, count=count, port=port or 0, url=url, ca=ca))
         return
-    from gateway.cli.simulated_devices import CastOptions, WireOptions, run_devices
+    from gateway.cli.device_ways import WireOptions
+    from gateway.cli.simulated_devices import CastOptions, run_devices
 
     cast = CastOptions(
         profiles=profiles,
@@ -194,8 +195,8 @@ def play(
     counted in the first line printed, with the reason; the last line counts what became of the rest.
     """
     from belltower.values import duration
+    from gateway.cli.device_ways import WireOptions
     from gateway.cli.played import play as played
-    from gateway.cli.simulated_devices import WireOptions
     from gateway.process import tied
 
     try:

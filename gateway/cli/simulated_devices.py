@@ -14,7 +14,7 @@ from belltower.clock import SystemClock
 from belltower.errors import LinkError, NotFound, Rejected, SettingsError
 from gateway import settings as rooms
 from gateway import site_package
-from gateway.cli.device_ways import opened
+from gateway.cli.device_ways import WireOptions, opened
 from gateway.cli.output import emit
 from gateway.settings import Settings
 from gateway.site_package.devices import SiteDevices
@@ -23,37 +23,10 @@ from hardware.profiles.loading import SHIPPED, load_all
 from hardware.profiles.signal import SignalKind
 from hardware.simulators import script as scripts
 from hardware.simulators.acting import Actor, Stage
-from hardware.simulators.mishaps import Mishaps
 from hardware.simulators.repertoire import Repertoire
 from hardware.simulators.spoken import Spoken
 
 _WHATS = frozenset({*SignalKind, "noise", "silent", "speaks", "battery", "example"})
-
-
-class WireOptions(Struct, frozen=True, kw_only=True):
-    """Where to speak, and what happens on the way."""
-
-    config: Path
-    # A URL; "": the way in that the settings have for these profiles.
-    to: str = ""
-    ca: Path | None = None
-    username: str = ""
-    password_file: Path | None = None
-    duplicates: int = 0
-    gaps: float = 0.0
-    shuffle: bool = False
-    retained: bool = False
-    seed: int = 0
-
-    def mishaps(self, random: Random) -> Mishaps:
-        """What happens on the way."""
-        return Mishaps(
-            random=random,
-            duplicates=self.duplicates,
-            gaps=self.gaps,
-            shuffle=self.shuffle,
-            retained=self.retained,
-        )
 
 
 class CastOptions(Struct, frozen=True, kw_only=True):

@@ -12,8 +12,9 @@ import pytest
 
 from belltower.errors import BelltowerError
 from belltower.tasks import Crew
+from gateway.cli.device_ways import WireOptions
 from gateway.cli.played import play
-from gateway.cli.simulated_devices import CastOptions, WireOptions, run_devices
+from gateway.cli.simulated_devices import CastOptions, run_devices
 from hardware.drivers import Received
 from hardware.drivers.serial_lines import SerialLines
 from hardware.drivers.sources import Sources
