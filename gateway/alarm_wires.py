@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from belltower import log
+from belltower.errors import LinkError
 from belltower.ids import LinkName
 from belltower.incident import facts
 from belltower.incident.facts import Fact
@@ -24,6 +26,8 @@ from hardware.drivers.dc09_receiver import Limits as DC09Limits
 from hardware.drivers.mqtt_broker import BrokerIntake
 from hardware.drivers.mqtt_listener import MQTTListener
 from hardware.drivers.mqtt_registry import Limits
+
+_log = log.get("alarm_wires")
 
 Run = Callable[[], Awaitable[None]]
 
@@ -138,6 +142,8 @@ class AlarmWires:
     def _lost(self, name: LinkName, error: Exception) -> None:
         if name not in self._ways.down:
             reason = self._ways.down[name] = str(error) or type(error).__name__
+            known = isinstance(error, LinkError)  # what else is raised may hold what was heard
+            _log.warning("way_lost", way=name, reason=reason if known else type(error).__name__)
             self._devices.supervision.path_lost(name)
             self._record(facts.LinkLost(link=name, reason=reason))
 

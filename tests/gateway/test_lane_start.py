@@ -47,6 +47,7 @@ async def test_a_certificate_that_is_missing_costs_that_wire_alone(config: Path)
         lost = await lane.says(lambda status: mqtt in status.links_lost)
         assert "certificate.pem with" in lost.links_lost[mqtt]
         assert "No such file" in lost.links_lost[mqtt]
+        assert "way_lost" in lane.log()
         write_certificate(config.parent, "127.0.0.1")
         await lane.says(lambda status: mqtt not in status.links_lost)
 
