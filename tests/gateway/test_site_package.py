@@ -167,12 +167,12 @@ def test_the_people_of_a_package_are_known_by_id(site: Path) -> None:
     assert PersonId("p01") in load(site).people
 
 
-def test_mutated_packages_are_rejected_whole_or_usable(tmp_path: Path) -> None:
-    """200 mutations of the example: SettingsError, or a package whose panic still calls."""
+def refused_of(folder: Path, seeds: range) -> int:
+    """How many mutations of the example are refused by a SettingsError; the panic of all others still calls."""
     refused = 0
-    for seed in range(200):
+    for seed in seeds:
         chance = random.Random(seed)
-        site = tmp_path / str(seed)
+        site = folder / str(seed)
         shutil.copytree(EXAMPLE, site)
         file = chance.choice(sorted(site.glob("*.toml")))
         body = bytearray(file.read_bytes())
@@ -193,7 +193,18 @@ def test_mutated_packages_are_rejected_whole_or_usable(tmp_path: Path) -> None:
             refused += 1
         else:
             assert package.response.panic.call
-    assert refused > 100
+    return refused
+
+
+def test_mutated_packages_are_rejected_whole_or_usable(tmp_path: Path) -> None:
+    """Fifty."""
+    assert refused_of(tmp_path, range(50)) > 25
+
+
+@pytest.mark.soak
+def test_mutated_packages_are_rejected_whole_or_usable_in_the_long_run(tmp_path: Path) -> None:
+    """The same, two thousand times."""
+    assert refused_of(tmp_path, range(2_000)) > 1_000
 
 
 def test_authorisers_are_people_with_a_key_each(site: Path) -> None:

@@ -1,6 +1,6 @@
 """Two hundred simulated days: whatever goes wrong in them, what must hold holds.
 
-SIM_SEEDS=40 lives through fewer, as `make test` does; `make soak` lives through all. A failing seed is rerun by `SIM_SEED=123 pytest tests/sim -k seed` (`SIM_TRACE=1` prints its events) and written into
+SIM_SEEDS=20 lives through fewer, as `make test` does; `make soak` lives through all. A failing seed is rerun by `SIM_SEED=123 pytest tests/sim -k seed` (`SIM_TRACE=1` prints its events) and written into
 seeds.txt, where it stays for ever.
 """
 

@@ -1,6 +1,6 @@
 """kill -9 at every named point of the alarm path: no acknowledged press is lost or doubled (R1, R2; I1, I2, I4, I5, I10).
 
-BELLTOWER_KILL_SEEDS=200 tries more seeds than 20, 3 fewer, as `make test` does; BELLTOWER_KILL_SEED=17 tries one.
+BELLTOWER_KILL_SEEDS=200 tries more seeds than 20, 2 fewer, as `make test` does; BELLTOWER_KILL_SEED=17 tries one.
 """
 
 import asyncio

@@ -207,15 +207,13 @@ async def test_a_lockdown_overtakes_the_weather_whose_mistake_and_whose_end_reac
                 house, waiting
             )
 
-        await house.eventually(all_is_quiet, every=0.25)
-        every = ordered(house)
-        said = await told(house)
-
         # What the desk knows is so, and of what was under way when it was killed it finds out.
-        async def all_is_known() -> bool:
-            return not wrongly_known(house, said)
+        async def all_is_known() -> list[Told] | None:
+            said = await told(house)
+            return said if await all_is_quiet() and not wrongly_known(house, said) else None
 
-        await house.eventually(all_is_known, every=0.25)
+        said = await house.eventually(all_is_known, every=0.25)
+        every = ordered(house)
 
         # Nobody got anything twice, not even who shares a telephone, and nobody an older word after a newer one.
         assert [] == [
