@@ -4,7 +4,7 @@
       └ planner.py    resolves the audience, fills the words, writes one row per address, NoticePlanned
           ├ audience.py   pure: rule × people × place -> snapshot
           ├ staff.py      whom of a roster a rule can mean, each human once
-          ├ meant.py      for whom it was, in the names of that moment, sealed
+          ├ meant.py      for whom it was, in the names of that moment, sealed; filling.py: pure, what its texts name
           ├ wording/      pure: texts from TOML files, slots, lint, approvals; words/ holds our own texts
           ├ segments.py   pure: what a short message costs on the air
           └ shelves.py    pure: rows gathered with their neighbours in the index, for large notices

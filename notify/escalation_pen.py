@@ -15,8 +15,8 @@ from belltower.journal import Durability, Journal
 from belltower.people.person import Contact, Person
 from belltower.store import Transaction
 from notify.audience import AudienceRule
+from notify.filling import slots_of, words_of
 from notify.order_store import KeptOrder
-from notify.planner import slots_of, words_of
 from notify.site import NoticeSite
 from notify.snapshot import Batch, Snapshot
 from notify.stops import Stops

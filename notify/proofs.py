@@ -27,7 +27,7 @@ from belltower.store import Transaction
 from notify.audience import AudienceRule
 from notify.codes import code_of, hidden
 from notify.delivery import State
-from notify.planner import slots_of, words_of
+from notify.filling import slots_of, words_of
 from notify.proof_tables import PROVEN_FOR, TEMPLATE, Asked, Proof, ProofTables, Proven, Seen
 from notify.provider import Provider
 from notify.site import NoticeSite

@@ -17,7 +17,7 @@ from notify.addresses import same
 from notify.audience import AudienceRule
 from notify.delivery import State
 from notify.draft import Counted, Draft, Said
-from notify.planner import everywhere, slots_of, words_of
+from notify.filling import everywhere, slots_of, words_of
 from notify.site import NoticeSite
 from notify.snapshot import Batch, Snapshot
 from notify.staff import of_roster

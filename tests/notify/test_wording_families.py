@@ -15,7 +15,7 @@ from belltower.incident.facts import Action, Mode, NoticeOrdered
 from belltower.incident.told import Readers, clearing, correcting, readers
 from floorplans.place import Place
 from notify import words
-from notify.planner import slots_of
+from notify.filling import slots_of
 from notify.segments import Alphabet, segments
 from notify.site import NoticeSite
 from notify.store import Ordered
