@@ -65,12 +65,6 @@ class Incident(Struct, frozen=True, kw_only=True):
     def apply(self, entry: Entry) -> Incident:
         """Return the incident as it stands after `entry`, which must be about this incident."""
         fact, at = entry.fact, entry.at
-        if isinstance(fact, facts.CallFact):
-            return replace(self, calls=calls_after(self.calls, fact, at))
-        if isinstance(fact, facts.RoomFact):
-            return replace(self, rooms=rooms_after(self.rooms, fact, entry))
-        if isinstance(fact, facts.OutputFact):
-            return replace(self, outputs=outputs_after(self.outputs, fact, at))
         match fact:
             case facts.AlarmRaised():
                 return self._alarm(fact, at)
@@ -83,6 +77,12 @@ class Incident(Struct, frozen=True, kw_only=True):
             case facts.NoticeOrdered() | facts.NoticePlanned():
                 return replace(self, notices=notices_after(self.notices, fact, at))
             case other:
+                if isinstance(other, facts.CallFact):
+                    return replace(self, calls=calls_after(self.calls, other, at))
+                if isinstance(other, facts.RoomFact):
+                    return replace(self, rooms=rooms_after(self.rooms, other, entry))
+                if isinstance(other, facts.OutputFact):
+                    return replace(self, outputs=outputs_after(self.outputs, other, at))
                 return self._unmoved(other)
 
     def _alarm(self, fact: facts.AlarmRaised, at: Instant) -> Incident:
