@@ -22,12 +22,14 @@ from belltower.journal import Durability
 from belltower.store import Database, Transaction
 from gateway.intake.devices.adverts import Adverts
 from gateway.intake.devices.memory import DeviceMemory, digest_of
+from gateway.intake.devices.notes import OLD, STANDING, Notes
 from gateway.intake.devices.registry import KnownDevice, Registry
 from gateway.intake.devices.states import States
 from gateway.intake.devices.stuck import StuckButtons
 from gateway.intake.devices.supervision import DeviceSupervision
 from gateway.intake.devices.troubles import Troubles
 from gateway.intake.devices.walk_test import ELSEWHERE, WalkTest, elsewhere
+from gateway.intake.devices.written import Written, all_of
 from hardware.drivers import Received
 from hardware.profiles.compiled import Reading
 from hardware.profiles.message import Message
@@ -38,15 +40,6 @@ _log = log.get("devices")
 
 _SAMPLES = 16
 _SAMPLE_SIZE = 256
-_OLD = frozenset({Flag.RETAINED, Flag.HISTORIC})
-_SHOWN = {
-    SignalKind.FIRE: "fire",
-    SignalKind.AUX_ALARM: "detector",
-    SignalKind.ERROR: "error",
-    SignalKind.TROUBLE: "not understood",
-}
-_STANDING = frozenset({"open to joining"})
-"""Channels of a profile whose trouble stands until the same channel says `clear`."""
 _NO_LIFE = frozenset(
     {
         SignalKind.OFFLINE,
@@ -60,9 +53,6 @@ _NO_LIFE = frozenset(
 
 WIRES = frozenset({"modbus", "osdp", "inovonics"})
 """What drivers of ours speak: the profiles of a wire say so, and hear nothing else."""
-
-Written = asyncio.Future[bool]
-"""Resolves once what a message said is written down; False: it could only be relayed."""
 
 
 class Way(Struct, frozen=True, kw_only=True):
@@ -110,6 +100,9 @@ class DeviceIntake:
         self._troubles = troubles
         self._walk_test = walk_test
         self._counts = counts
+        self._notes = Notes(
+            clock=clock, states=states, supervision=supervision, troubles=troubles, counts=counts
+        )
         self._adverts = Adverts(registry=registry, memory=memory)
         self.stuck = StuckButtons(clock=clock)
         self.samples: deque[bytes] = deque(maxlen=_SAMPLES)
@@ -128,7 +121,7 @@ class DeviceIntake:
                 waiting += self._judge(device, signals, received, way, itself=itself)
         for device, reading in self._read(received, way, known=bool(adverts)):
             waiting += self._judge(device, reading.signals, received, way)
-        return _all_of(waiting)
+        return all_of(waiting)
 
     def found(self, profile: str, address: str) -> None:
         """What the inputs of this device are from now on, nobody saw them become: it was away, or is new to us."""
@@ -159,8 +152,8 @@ class DeviceIntake:
                 said = Reading(signals=tuple(signals), matched=True, why=reading.why, profile=reading.profile)
                 found[device] = (self._registry.devices[device], said)
             for signal in reading.signals:
-                if signal.channel in _STANDING and not self._registry.of(reading.profile, signal.device):
-                    self._stands(f"{reading.profile} {signal.device[:60]}", signal, "", ours=False)
+                if signal.channel in STANDING and not self._registry.of(reading.profile, signal.device):
+                    self._notes.stands(f"{reading.profile} {signal.device[:60]}", signal, "", ours=False)
             if _names(reading) and (strange is None or reading.evidence > strange.evidence):
                 strange = reading
         if not found and not known:
@@ -251,7 +244,7 @@ class DeviceIntake:
             if signal.kind in PRESSES and device.panic:
                 waiting += self._press(device, signal, digest, way)
             else:
-                self._note(device, signal)
+                self._notes.note(device, signal)
         if itself and self._alive(judged.signals):
             self._states.of(device.id).heard = self._clock.now()
             self._supervision.heard(device.id, way.name)
@@ -262,7 +255,7 @@ class DeviceIntake:
     @staticmethod
     def _alive(signals: Iterable[Signal]) -> bool:
         """Whether the device itself spoke just now; what is said beside an error was not its word."""
-        kinds = [signal.kind for signal in signals if not signal.flags & _OLD]
+        kinds = [signal.kind for signal in signals if not signal.flags & OLD]
         return SignalKind.ERROR not in kinds and any(kind not in _NO_LIFE for kind in kinds)
 
     def _press(self, device: KnownDevice, signal: Signal, digest: str, way: Way) -> list[Written]:
@@ -270,13 +263,13 @@ class DeviceIntake:
         if not signal.live:
             self._counts["device_repeated"] += 1
             if signal.flags & {Flag.RETAINED, Flag.FOUND}:
-                self._trouble(device, "found active", "it was so before anybody listened")
+                self._notes.trouble(device, "found active", "it was so before anybody listened")
             elif Flag.HISTORIC in signal.flags:
-                self._trouble(device, "late press", "the device had kept it")
+                self._notes.trouble(device, "late press", "the device had kept it")
             return [pending] if pending is not None else []
         alarms, just_stuck = self.stuck.pressed(device.id)
         if just_stuck:
-            self._trouble(device, "stuck", "it presses faster than a hand can")
+            self._notes.trouble(device, "stuck", "it presses faster than a hand can")
         if not alarms:
             self._counts["device_stuck"] += 1
             return [pending] if pending is not None else []
@@ -289,7 +282,7 @@ class DeviceIntake:
         running = self._verbs.drill_at(device.place, device.building)
         authorisation = running.authorisation if running is not None else None
         if (at := self._walk_test.elsewhere(device.place, authorisation)) is not None:
-            self._trouble(device, ELSEWHERE, elsewhere(at, device.place))
+            self._notes.trouble(device, ELSEWHERE, elsewhere(at, device.place))
         exercise, walk = self._walk_test.takes(device.id, device.place, authorisation)
         if walk is not None and walk.at is not None and device.place is None:
             device = self._bind(device.id, walk.at) or device
@@ -348,48 +341,6 @@ class DeviceIntake:
         self._database.submit(tx).add_done_callback(settle)
         return [written]
 
-    def _note(self, device: KnownDevice, signal: Signal) -> None:
-        """Take in what is no press."""
-        state = self._states.of(device.id)
-        if signal.battery is not None and not signal.flags & _OLD:
-            state.battery = round(signal.battery)
-        kind = signal.kind
-        if signal.channel in _STANDING and Flag.HISTORIC not in signal.flags:
-            self._stands(device.id, signal, device.profile.hash)
-        elif kind in _SHOWN and (signal.live or kind is SignalKind.TROUBLE):
-            self._trouble(device, _SHOWN[kind] if not _said(signal) else _said(signal), signal.why)
-        if kind is SignalKind.BATTERY_LOW and not signal.flags & _OLD:
-            told = bool(state.low) and Flag.REFRESH in signal.flags
-            if not told and self._trouble(device, "low battery", ""):
-                state.low = 2
-        elif state.low and signal.battery is not None and signal.battery > 20:
-            state.low = 0
-            self._troubles.over(device.id, "low battery", stood=True)
-        if kind is SignalKind.TAMPER and not signal.flags & _OLD:
-            if not state.tampered:  # what was held back is told when it is said again
-                state.tampered = self._trouble(device, "tamper", "")
-        elif kind is SignalKind.TAMPER_CLEAR and not signal.flags & _OLD:
-            self._troubles.over(device.id, "tamper", stood=state.tampered)
-            state.tampered = False
-        elif kind is SignalKind.OFFLINE and Flag.HISTORIC not in signal.flags:
-            self._supervision.offline(device.id)
-        elif kind is SignalKind.LEAVE and not signal.flags & _OLD and device.panic:
-            self._trouble(device, "left", "it left its network")
-            self._supervision.offline(device.id)
-        self._counts[f"device_{kind}"] += 1
-
-    def _stands(self, name: str, signal: Signal, profile: str, *, ours: bool = True) -> None:
-        if signal.kind is SignalKind.TROUBLE:
-            self._troubles.stand(name, signal.channel, why=signal.why, profile=profile, ours=ours)
-        elif signal.kind is SignalKind.CLEAR:
-            self._troubles.over(name, signal.channel)
-
-    def _trouble(self, device: KnownDevice, kind: str, why: str) -> bool:
-        state = self._states.of(device.id)
-        state.trouble, state.trouble_at = kind, self._clock.now()
-        self._states.changed(device.id)
-        return self._troubles.note(device.id, kind, why=why, profile=device.profile.hash)
-
 
 class DriverTeller:
     """Takes what a driver of ours says, as messages of its wire: nothing is answered, for contacts are polled."""
@@ -409,41 +360,6 @@ class DriverTeller:
         self._intake.found(profile, address)
 
 
-def _said(signal: Signal) -> str:
-    """The short name of a trouble that the engine's memory found."""
-    if signal.kind is not SignalKind.TROUBLE:
-        return ""
-    if Flag.FOUND in signal.flags:
-        return "found active"
-    if signal.why.startswith("security"):
-        return "wrong keys"
-    return next((kind for kind in ("late press", "left", "replayed") if signal.why.startswith(kind)), "")
-
-
 def _names(reading: Reading) -> bool:
     """Whether the profile understood it, and who said it."""
     return any(one.kind is not SignalKind.TROUBLE and one.device for one in reading.signals)
-
-
-def _all_of(waiting: list[Written]) -> Written | None:
-    """One future for all of them; False when one of them could only be relayed."""
-    if len(waiting) < 2:
-        return waiting[0] if waiting else None
-    told: Written = asyncio.get_running_loop().create_future()
-    left = len(waiting)
-
-    def settle(done: Written) -> None:
-        nonlocal left
-        left -= 1
-        if told.done():
-            return
-        if done.cancelled():
-            told.cancel()
-        elif not done.result():
-            told.set_result(False)
-        elif left == 0:
-            told.set_result(True)
-
-    for each in waiting:
-        each.add_done_callback(settle)
-    return told
