@@ -289,19 +289,26 @@ class PostgresDatabase(Verbs):
                     text, run = part.sql, []
                 if isinstance(part, Rows):
                     run += part.rows
-                elif part.expect is None:
-                    run.append(part.params)
-                else:
+                elif part.alone:
                     await self._flush(connection, text, run)
                     run = []
-                    sql, names = self._positional.text(part.sql)
-                    status = await connection.execute(sql, *_ordered(part.params, names))
-                    changed = int(status.rsplit(" ", 1)[-1])
-                    if changed != part.expect:
-                        raise Conflict(f"{changed} rows changed, {part.expect} expected")
+                    await self._alone(connection, part)
+                else:
+                    run.append(part.params)
         await self._flush(connection, text, run)
         for text, run in late_runs.items():
             await self._flush(connection, text, run)
+
+    async def _alone(self, connection: asyncpg.Connection[Any], statement: Statement) -> None:
+        sql, names = self._positional.text(statement.sql)
+        params = _ordered(statement.params, names)
+        if statement.returned is not None:
+            statement.returned[:] = map(tuple, await connection.fetch(sql, *params))
+            return
+        status = await connection.execute(sql, *params)
+        changed = int(status.rsplit(" ", 1)[-1])
+        if changed != statement.expect:
+            raise Conflict(f"{changed} rows changed, {statement.expect} expected")
 
     async def _flush(
         self, connection: asyncpg.Connection[Any], text: str, run: Sequence[Params | tuple[SQLValue, ...]]

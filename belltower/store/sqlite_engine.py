@@ -193,12 +193,12 @@ class SQLiteEngine:
                     if part.sql is not text and part.sql != text:
                         self._execute(text, run)
                         text, run = part.sql, []
-                    if part.expect is None:
-                        run.append(part.params)
-                    else:
+                    if part.alone:
                         self._execute(text, run)
                         run = []
-                        self._expect(part)
+                        self._alone(part)
+                    else:
+                        run.append(part.params)
                 elif type(part) is Rows:
                     if part.sql is not text and part.sql != text:
                         self._execute(text, run)
@@ -220,10 +220,12 @@ class SQLiteEngine:
         for text, run in late_runs.items():
             self._execute(text, run)
 
-    def _expect(self, statement: Statement) -> None:
-        self._cursor.execute(statement.sql, statement.params)
+    def _alone(self, statement: Statement) -> None:
+        rows = self._cursor.execute(statement.sql, statement.params).fetchall()
+        if statement.returned is not None:
+            statement.returned[:] = rows
         changed = self.connection.changes()
-        if changed != statement.expect:
+        if statement.expect not in {None, changed}:
             raise Conflict(f"{changed} rows changed, {statement.expect} expected")
 
     def _execute(self, text: str, run: Sequence[Params | tuple[SQLValue, ...]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -25,6 +25,13 @@ class Statement(Struct, frozen=True, gc=False):
     """By name, or in the order in which the names first appear."""
     expect: int | None = None
     """How many rows it must change; any other number is a `Conflict`."""
+    returned: list[tuple[Any, ...]] | None = None
+    """Where the writer puts the rows that it returns; the spool keeps no such place."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is executed by itself, for somebody looks at what came of it."""
+        return self.expect is not None or self.returned is not None
 
 
 class Rows(Struct, frozen=True):
@@ -69,6 +76,12 @@ class Transaction(Struct, eq=False):
     def add(self, sql: str, /, *, expect: int | None = None, **params: SQLValue) -> None:
         """Add one statement. `expect` is the number of rows it must change, otherwise all fails with `Conflict`."""
         self.parts.append(Statement(sql, params, expect))
+
+    def ask(self, sql: str, /, **params: SQLValue) -> list[tuple[Any, ...]]:
+        """Add one statement with RETURNING; what it returns is in the list once this has landed, in no order."""
+        returned: list[tuple[Any, ...]] = []
+        self.parts.append(Statement(sql, params, returned=returned))
+        return returned
 
     def rows(self, sql: str, rows: Sequence[Params | tuple[SQLValue, ...]], /) -> None:
         """Add one statement to be executed for each of `rows`."""

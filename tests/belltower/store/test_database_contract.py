@@ -93,6 +93,21 @@ async def test_an_unmet_expectation_fails_its_own_transaction_only(database) -> 
     assert [f"t{n}" for n in range(10) if n != 4] == await names(database)
 
 
+async def test_what_a_statement_returns_is_known_once_it_has_landed(database) -> None:
+    """Also where a neighbour's fault has each transaction of the group taken by itself: told once, not twice."""
+    async with database.begin() as tx:
+        tx.rows(ADD, [("a", 1), ("b", 1), ("c", 1)])
+    tx = Transaction()
+    returned = tx.ask("UPDATE thing SET size = size + 1 WHERE name > :after RETURNING name, size", after="a")
+    faulty = Transaction()
+    faulty.add("INSERT INTO nowhere (name) VALUES (:name)", name="x")
+    outcomes = await asyncio.gather(database.submit(tx), database.submit(faulty), return_exceptions=True)
+
+    assert outcomes[0] is None
+    assert isinstance(outcomes[1], StoreError)
+    assert [("b", 2), ("c", 2)] == sorted(returned)
+
+
 async def test_faulty_sql_fails_its_own_transaction_only(database) -> None:
     """A mistake is the mistaken one's."""
     good, bad = Transaction(), Transaction()
