@@ -107,7 +107,8 @@ with somebody (`delivery`), and those whom nothing reaches (`reason`). `notice_w
 site package. `notice_delivery.address` is the address's mark, `sealed` the address itself under the key `sealed_with`,
 which is "" in rows that an older program wrote: there the address stands in clear until `sealing.py` has
 been there. `notice.released_at` is when a person had sent what was held as too late; 0: nobody did.
-`notice.deciding` says what was decided of what is still held: "released" or "left"; "": nothing, or all of it is done. `notice_scrubbing` has a row while what was clear may still be found in the files."""
+`notice_delivery.attempts` and `begun_at` are
+those of the newest attempt; `notice_attempt` holds those that came to nothing before it. `notice.deciding` says what was decided of what is still held: "released" or "left"; "": nothing, or all of it is done. `notice_scrubbing` has a row while what was clear may still be found in the files."""
 
 PAGE = 1_000
 """Rows of one query."""

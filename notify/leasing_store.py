@@ -5,9 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from belltower.clock import Instant
-from belltower.errors import StoreError
 from belltower.ids import NoticeId
-from notify.codes import filled
 from notify.delivery import Delivery, State
 from notify.delivery_rows import COLUMNS, Rows
 
@@ -21,27 +19,17 @@ WHERE id IN (
         AND revision = :revision AND (due_at <= :now OR due_at > :horizon) %s
         AND EXISTS (SELECT 1 FROM notice WHERE notice = :notice AND revision = :revision AND superseded_by = '')
     ORDER BY id LIMIT :count)
+RETURNING id, sealed, incident, person, reason, provider_id, attempts, language, parts
 """
 
 _LEASE_ANY = _LEASE % "AND (passed = 0 OR provider = :provider)"
 
 _LEASE_PASSED = _LEASE % "AND passed = 1 AND provider = :provider"
 
-# A partial index is used only where its condition is said again: `lease = :lease` alone would walk through all rows.
-_BEGIN_ATTEMPTS = """
-INSERT INTO notice_attempt (delivery, number, begun_at)
-SELECT id, attempts, begun_at FROM notice_delivery WHERE lease = :lease AND lease <> ''
-"""
-
-_LEASED = """
-SELECT d.id, d.sealed, d.incident, d.person, d.reason, d.provider_id, d.attempts, d.language, d.parts,
-    t.subject, t.body, CASE WHEN n.released_at > n.ordered_at THEN n.released_at ELSE n.ordered_at END,
-    n.superseded_by, n.template
-FROM notice_delivery d
-JOIN notice n ON n.notice = d.notice AND n.revision = d.revision
-JOIN notice_words t ON t.notice = d.notice AND t.revision = d.revision AND t.channel = d.channel
-    AND t.language = d.language
-WHERE d.lease = :lease AND d.lease <> '' ORDER BY d.urgency, d.notice, d.revision, d.id
+_TEXTS = """
+SELECT t.language, t.subject, t.body, n.template FROM notice_words t
+JOIN notice n ON n.notice = t.notice AND n.revision = t.revision
+WHERE t.notice = :notice AND t.revision = :revision AND t.channel = :channel
 """
 
 # The next notice, from this very revision on, of which something is pending: one step in the index, however many rows
@@ -77,16 +65,13 @@ WHERE channel = :channel AND asking = 1 AND provider IN (:provider, :other) ORDE
 """  # noqa: S608 - as above
 
 
-class Leased(Struct, frozen=True, kw_only=True, gc=False):
-    """A delivery whose attempt is written down, with what its channel needs."""
+class Text(Struct, frozen=True, kw_only=True, gc=False):
+    """What a notice says by one kind of contact in one language. Once kept, it never changes."""
 
-    delivery: Delivery
     subject: str
     body: str
-    # Or when it was released, where it had come too late.
-    ordered_at: Instant
-    superseded_by: str
-    template: str = ""
+    # Of its notice.
+    template: str
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
@@ -114,13 +99,13 @@ class Leasing(Rows):
         now: Instant,
         horizon: Instant,
         count: int,
-    ) -> list[Leased]:
+    ) -> list[Delivery]:
         """Begin an attempt for at most `count` pending deliveries of a notice: written and synced before this returns.
 
         With `anything` false, only for those that were passed on to `provider` by name.
         """
         async with self._database.begin() as tx:
-            tx.add(
+            rows = tx.ask(
                 _LEASE_ANY if anything else _LEASE_PASSED,
                 channel=channel,
                 urgency=waiting.urgency,
@@ -132,53 +117,39 @@ class Leasing(Rows):
                 horizon=horizon,
                 count=count,
             )
-            tx.add(_BEGIN_ATTEMPTS, lease=lease)
-        try:
-            rows = await self._database.read(_LEASED, lease=lease)
-        except StoreError:  # one read in trouble is no reason to give up a batch
-            rows = await self._database.read(_LEASED, lease=lease)
+        rows.sort()
         addresses = self.addresses.open_all((row[0], row[1]) for row in rows)
         return [
-            Leased(
-                delivery=Delivery(
-                    id=id_,
-                    notice=waiting.notice,
-                    revision=waiting.revision,
-                    incident=incident,
-                    person=person,
-                    channel=channel,
-                    address=address,
-                    state=State.SENDING,
-                    reason=reason,
-                    provider_id=provider_id,
-                    attempts=attempts,
-                    begun_at=now,
-                    language=language,
-                    parts=parts,
-                ),
-                subject=subject,
-                body=filled(body, self.addresses.vault, id_),
-                ordered_at=ordered_at,
-                superseded_by=superseded_by,
-                template=template,
+            Delivery(
+                id=id_,
+                notice=waiting.notice,
+                revision=waiting.revision,
+                incident=incident,
+                person=person,
+                channel=channel,
+                address=address,
+                state=State.SENDING,
+                reason=reason,
+                provider_id=provider_id,
+                attempts=attempts,
+                begun_at=now,
+                language=language,
+                parts=parts,
             )
-            for address, (
-                id_,
-                _,
-                incident,
-                person,
-                reason,
-                provider_id,
-                attempts,
-                language,
-                parts,
-                subject,
-                body,
-                ordered_at,
-                superseded_by,
-                template,
-            ) in zip(addresses, rows, strict=True)
+            for address, (id_, _, incident, person, reason, provider_id, attempts, language, parts) in zip(
+                addresses, rows, strict=True
+            )
         ]
+
+    async def texts(self, waiting: Waiting, *, channel: str) -> dict[str, Text]:
+        """What the notice says, by language."""
+        rows = await self._database.read(
+            _TEXTS, notice=waiting.notice, revision=waiting.revision, channel=channel
+        )
+        return {
+            language: Text(subject=subject, body=body, template=template)
+            for language, subject, body, template in rows
+        }
 
     async def unlease(self, lease: str) -> None:
         """Pending again: all of a lease of which surely nothing was sent, whether or not it was ever written."""

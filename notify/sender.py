@@ -4,55 +4,53 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
+from typing import TypeAlias
 
 from belltower import log
 from belltower.clock import SECOND, Clock, Instant
 from belltower.ids import DeliveryId, Ids, NoticeId
 from belltower.tasks import Crew
 from notify.addresses import UNREADABLE
-from notify.channels.channel import Later, Message, Refused, Settled, Uncertain
+from notify.channels.channel import Answer, Later, Message, Refused, Settled, Uncertain
 from notify.delivery import TOO_LATE, Delivery, Evidence, State
+from notify.dropping import Dropping
+from notify.expiry import Expiry
 from notify.forecast import Load, Speed, Way
 from notify.ledger import At, Ledger, nowhere
 from notify.provider import Meter, Provider
-from notify.store import DeliveryTables, Leased, Waiting
+from notify.store import DeliveryTables, Text, Waiting
+from notify.turns import Turns
+from notify.window import Window
 
 _log = log.get("notify")
 
 _BACKLOG = 5_000
 _LONGEST_WAIT = 60.0
-_LONGEST_PAUSE = 30.0
 _LONGEST_IDLE = 1.0
 # Seconds after which the waiting notices are looked at again, if nobody rang.
 _LOOK_AGAIN = 0.5
-_DROPPED_AT_ONCE = 500
-_FIRST_WINDOW = 16
-_UNCERTAIN_RUN = 3
-# Rows are leased when at least one in so many places is free, or half of the line has moved up: a commit is shared.
-_SHARE = 4
 # Rows of one lease: the loop does not stand still for many.
 _MOST_LEASED = 256
 # Seconds from one lease to the next where a pace bounds them: what was earned meanwhile shares a commit.
 _LEASE_EVERY = 0.1
-# What has its row and waits for a place in flight: at most what leaves in so many seconds, and so many windows of it.
-# It is what a kill makes uncertain besides what is in flight.
-_AHEAD = 0.05
-_MOST_AHEAD = 16
 # Of a message that this provider keeps putting off, before the next one is asked.
 _TRIES = 3
 # Seconds until what is passed on stands in its row.
 _SETTLING = 0.05
+_MOST_TEXTS = 64
+_NO_TEXT = "no_text"
+
+_Begun: TypeAlias = tuple[Delivery, Message]
+"""A delivery whose attempt is written down, and what its channel is handed."""
 
 
 class Sender:
     """Serves the pending rows of one kind of address by one provider.
 
-    The window of messages in flight opens with every success and closes to one at trouble, so that a provider in
-    trouble is asked by one message at a time, and little becomes uncertain. While it is in trouble, the provider whose
-    turn is next takes what is pending; a message that this one surely will not take is passed on to it at once.
-    Uncertain messages are never passed on.
+    While the provider is in trouble (`Window`), the one whose turn is next takes what is pending; a message that this
+    one surely will not take is passed on to it at once. Uncertain messages are never passed on.
     """
 
     def __init__(
@@ -68,15 +66,22 @@ class Sender:
         at: At = nowhere,
         before: Sequence[Sender] = (),
     ) -> None:
+        """`before` are those of the row whose turn is earlier."""
         self._name = provider.name
         self._channel = provider.channel
         self._pace = provider.pace
         self._meter = Meter(pace=provider.pace)
-        # Those whose turn is earlier, and the one that takes over from here.
+        self._window = Window(at_once=provider.pace.at_once, random=random)
+        self._expiry = Expiry(ttl=provider.pace.ttl, clock=clock)
+        self._dropping = Dropping(
+            tables=tables, ledger=ledger, crew=crew, channel=provider.channel.name, at=at
+        )
         self._before = before
+        # The one that takes over from here.
         self._next: Sender | None = None
         for sender in before[-1:]:
             sender._next = self  # noqa: SLF001 - neighbours in one row
+        self._turns: Turns[tuple[Sender, _Begun]] = before[0]._turns if before else Turns()  # noqa: SLF001 - as above
         self._tables = tables
         self._ledger = ledger
         self._clock = clock
@@ -85,43 +90,26 @@ class Sender:
         self._crew = crew
         self._at = at
         self._bell = asyncio.Event()
-        # Deliveries in flight, and what waits behind them for the same address.
+        # In flight, in line, and behind others at their addresses.
         self._flying: dict[DeliveryId, Delivery] = {}
-        # The sender number from which each of them goes.
-        self._numbers: dict[DeliveryId, int] = {}
-        # One map for the whole row: whoever takes over keeps the order at each address.
-        self._behind: dict[str, deque[tuple[Sender, Leased]] | None] = before[0]._behind if before else {}  # noqa: SLF001 - as above
-        self._ready: deque[Leased] = deque()
+        self._ready: deque[_Begun] = deque()
         # Leases whose rows were not seen, and whether what an earlier life left is uncertain by now.
         self._unseen: set[DeliveryId] = set()
         self._restarted = False
         self._serving = False
         self._workers = 0
         self._resting: list[asyncio.Future[None]] = []
-        self._window = min(_FIRST_WINDOW, provider.pace.at_once)
-        # Windows that may be leased at once, and the seconds that a message takes, of late.
-        self._ahead = 1.0
-        # The window is open, and nothing has gone wrong since.
-        self._steady = False
-        self._took = _AHEAD
-        # So few in flight and in line are worth a lease.
-        self._worth_at = 0.0
-        self._paused_until = 0.0
-        self._troubles = 0
-        self._uncertain_run = 0
-        self._said = ""
         # The notices of which something waits, in the order in which they are sent, and when to look for them again.
         self._waiting: list[Waiting] = []
         self._next_look = 0.0
         self._next_lease = 0.0
-        self._dropping: set[tuple[NoticeId, int, int]] = set()
+        self._texts: OrderedDict[tuple[NoticeId, int], Mapping[str, Text]] = OrderedDict()
         self._speed = Speed()
-        self._too_late: OrderedDict[tuple[NoticeId, int, Instant], float] = OrderedDict()
 
     @property
     def trouble(self) -> str:
         """Why this provider is pausing, or nothing."""
-        return self._said
+        return self._window.trouble
 
     @property
     def name(self) -> str:
@@ -140,10 +128,10 @@ class Sender:
             name=self._name,
             per_second=self._pace.per_second * self._pace.numbers,
             at_once=self._pace.at_once,
-            latency=self._took,
+            latency=self._window.latency,
             measured=self._speed.per_second(now),
             rests=self._meter.wait(now),
-            trouble=self._said,
+            trouble=self.trouble,
         )
 
     def flying(self, notice: NoticeId, revision: int) -> Load:
@@ -194,22 +182,34 @@ class Sender:
 
     # -- taking
 
+    async def _look(self, now: float) -> bool:
+        """See which notices wait, and drop what came too late or was superseded. Whether any is left to be sent."""
+        if now < self._next_look:
+            return bool(self._waiting)
+        self._next_look = now + _LOOK_AGAIN
+        found = await self._tables.waiting(self._channel.name)
+        self._waiting = []
+        for one in found:
+            if one.superseded_by:
+                self._drop(one, State.SUPERSEDED, one.superseded_by)
+            elif now > self._expiry.until(one.notice, one.revision, one.ordered_at, now):
+                self._drop(one, State.REFUSED, TOO_LATE)
+            else:
+                self._waiting.append(one)
+        return bool(self._waiting)
+
+    def _drop(self, waiting: Waiting, state: State, reason: str) -> None:
+        if not self._before:  # the first of the row drops for all
+            self._dropping.drop(waiting, state, reason)
+
     def _room(self, now: float) -> int:
-        if now < self._paused_until or self._ledger.backlog > _BACKLOG:
+        if now < self._window.paused_until or self._ledger.backlog > _BACKLOG:
             return 0
+        free = self._window.free(len(self._flying))
         earned = self._meter.room(now)
         if earned is None:
-            return self._free()
-        return min(self._free(), earned) if now >= self._next_lease else 0
-
-    def _free(self) -> int:
-        """Places in flight or in line, as soon as they are worth a commit."""
-        if self._steady:
-            self._ahead = min(_MOST_AHEAD, 1 + _AHEAD / (self._took + 1e-4))
-        places = int(self._window * self._ahead)
-        flying = len(self._flying)
-        self._worth_at = places - max(places / _SHARE, (places - self._window) / 2)
-        return places - flying if not flying or flying <= self._worth_at else 0
+            return free
+        return min(free, earned) if now >= self._next_lease else 0
 
     async def _take(self, now: float) -> int:
         """Lease for what is in danger first; within that, for what was ordered first."""
@@ -236,38 +236,41 @@ class Sender:
             horizon=Instant(wall + int(2 * _LONGEST_WAIT * SECOND)),
             count=min(room, _MOST_LEASED),
         )
+        texts = await self._texts_of(waiting, leased)
         self._unseen.discard(lease)
         if leased:
             self._next_lease = now + _LEASE_EVERY
         self._at("sender.after_lease")
-        self._ledger.remember(one.delivery for one in leased)
-        for one in leased:
-            if one.superseded_by:
-                self._next_look = 0.0
-                self._give_back(one, "superseded", 0.0)
-            elif not one.delivery.address:
-                self._ledger.note(Evidence(delivery=one.delivery.id, state=State.REFUSED, reason=UNREADABLE))
+        self._ledger.remember(leased)
+        ttl = max(1.0, self._expiry.until(waiting.notice, waiting.revision, waiting.ordered_at, now) - now)
+        for delivery in leased:
+            text = texts.get(delivery.language)
+            if text is None or not delivery.address:
+                reason = UNREADABLE if text else _NO_TEXT
+                self._ledger.note(Evidence(delivery=delivery.id, state=State.REFUSED, reason=reason))
             else:
-                number = self._meter.take(one.delivery.parts, now)
-                if number:
-                    self._numbers[one.delivery.id] = number
-                self._start(one)
+                number = self._meter.take(delivery.parts, now)
+                self._start(delivery, _message(delivery, text, waiting.ordered_at, number, ttl))
         return len(leased)
 
-    def _start(self, one: Leased) -> None:
-        delivery = one.delivery
+    async def _texts_of(self, waiting: Waiting, leased: Sequence[Delivery]) -> Mapping[str, Text]:
+        """What the notice says, by language; read once."""
+        key = (waiting.notice, waiting.revision)
+        texts = self._texts.get(key, {})
+        if not texts.keys() >= {one.language for one in leased}:
+            texts = self._texts[key] = await self._tables.texts(waiting, channel=self._channel.name)
+            if len(self._texts) > _MOST_TEXTS:
+                self._texts.popitem(last=False)
+        return texts
+
+    def _start(self, delivery: Delivery, message: Message) -> None:
         self._flying[delivery.id] = delivery
-        address = delivery.address
-        if address in self._behind:  # an older text is on its way there: keep the order
-            behind = self._behind[address] = self._behind[address] or deque()
-            behind.append((self, one))
-            return
-        self._behind[address] = None
-        self._ready.append(one)
-        if self._resting:
-            self._rouse(self._resting.pop())
-        elif self._workers < self._pace.at_once:
-            self._hire()
+        if self._turns.take(delivery.address, (self, (delivery, message))):
+            self._ready.append((delivery, message))
+            if self._resting:
+                self._rouse(self._resting.pop())
+            else:
+                self._hire()
 
     # -- sending
 
@@ -294,7 +297,7 @@ class Sender:
         try:
             while True:
                 while self._ready:
-                    await self._send(self._ready.popleft())
+                    await self._send(*self._ready.popleft())
                 if not self._serving:
                     return
                 rest: asyncio.Future[None] = loop.create_future()
@@ -308,68 +311,42 @@ class Sender:
             if self._ready:  # a surprise ended this one
                 self._hire()
 
-    async def _send(self, one: Leased) -> None:
+    async def _send(self, delivery: Delivery, message: Message) -> None:
         loop = asyncio.get_running_loop()
-        answered = False
+        answer: Answer | None = None
         try:
             self._at("sender.before_send")
             began = loop.time()
-            answer = await self._channel.send(self._message(one, began))
+            answer = await self._channel.send(message)
             now = loop.time()
-            self._took += (now - began - self._took) / 16
-            answered = True
+            self._window.took(now - began)
             self._at("sender.after_send")
-            self._answered(one, answer, now)
+            self._answered(delivery, answer, now)
         finally:
-            if not answered:
-                self._ledger.note(
-                    Evidence(delivery=one.delivery.id, state=State.UNCERTAIN, reason="surprise")
-                )
-            self._leave(one)
-            if len(self._flying) <= self._worth_at:
+            if answer is None:
+                self._ledger.note(Evidence(delivery=delivery.id, state=State.UNCERTAIN, reason="surprise"))
+            self._leave(delivery)
+            if len(self._flying) <= self._window.worth_at:
                 self._bell.set()
 
-    def _leave(self, one: Leased) -> None:
+    def _leave(self, delivery: Delivery) -> None:
         """Its place is free, and whoever waited behind it for the same address is ready."""
-        delivery = one.delivery
         self._flying.pop(delivery.id, None)
-        if self._numbers:
-            self._numbers.pop(delivery.id, None)
-        behind = self._behind[delivery.address]
-        if behind:
-            sender, following = behind.popleft()
-            sender._ready.append(following)  # noqa: SLF001 - this one, or a neighbour in its row
+        following = self._turns.end(delivery.address)
+        if following is not None:
+            sender, begun = following
+            sender._ready.append(begun)  # noqa: SLF001 - this one, or a neighbour in its row
             if sender is not self:
                 sender._rouse_one()  # noqa: SLF001 - as above
-        else:
-            del self._behind[delivery.address]
-
-    def _message(self, one: Leased, now: float) -> Message:
-        delivery = one.delivery
-        return Message(
-            delivery=delivery.id,
-            notice=delivery.notice,
-            revision=delivery.revision,
-            address=delivery.address,
-            subject=one.subject,
-            body=one.body,
-            ordered_at=one.ordered_at,
-            begun_at=delivery.begun_at,
-            language=delivery.language,
-            incident=delivery.incident,
-            template=one.template,
-            number=self._numbers.get(delivery.id, 0) if self._numbers else 0,
-            ttl=max(1.0, self._until(delivery.notice, delivery.revision, one.ordered_at) - now),
-        )
 
     # -- answers
 
-    def _answered(self, one: Leased, answer: Settled | Refused | Uncertain | Later, now: float) -> None:
-        id_ = one.delivery.id
+    def _answered(self, delivery: Delivery, answer: Answer, now: float) -> None:
+        id_ = delivery.id
         match answer:
             case Settled():
-                self._healthy()
-                self._speed.left(one.delivery.parts, now)
+                self._well()
+                self._speed.left(delivery.parts, now)
                 self._ledger.note(
                     Evidence(
                         delivery=id_,
@@ -379,129 +356,74 @@ class Sender:
                     )
                 )
             case Refused(reason=reason, elsewhere=elsewhere):
-                self._healthy()
+                self._well()
                 if elsewhere and self._next is not None:
-                    self._pass_on(one, reason, self._next)
+                    self._pass_on(delivery, reason, self._next)
                 else:
                     self._ledger.note(Evidence(delivery=id_, state=State.REFUSED, reason=reason))
             case Uncertain(reason=reason):
                 self._ledger.note(Evidence(delivery=id_, state=State.UNCERTAIN, reason=reason))
-                self._uncertain_run += 1
-                self._step_back(max(1, self._window // 2), reason)
-                if self._uncertain_run >= _UNCERTAIN_RUN:
+                too_often = self._window.uncertain()
+                self._stand_down(reason)
+                if too_often:
                     self._pause(reason, None)
             case Later(reason=reason, after=after, everyone=everyone):
                 if everyone:
                     self._pause(reason, after)
-                    self._give_back(one, reason, 0.0)
-                elif self._next is not None and one.delivery.attempts >= _TRIES:
-                    self._pass_on(one, reason, self._next)
+                    self._give_back(delivery, reason, 0.0)
+                elif self._next is not None and delivery.attempts >= _TRIES:
+                    self._pass_on(delivery, reason, self._next)
                 else:
-                    wait = min(_LONGEST_WAIT, float(2 ** min(one.delivery.attempts, 6)))
-                    self._give_back(one, reason, after or wait * self._random.uniform(0.5, 1.0))
+                    wait = min(_LONGEST_WAIT, float(2 ** min(delivery.attempts, 6)))
+                    self._give_back(delivery, reason, after or wait * self._random.uniform(0.5, 1.0))
 
-    def _pass_on(self, one: Leased, reason: str, to: Sender) -> None:
+    def _pass_on(self, delivery: Delivery, reason: str, to: Sender) -> None:
         self._ledger.note(
-            Evidence(delivery=one.delivery.id, state=State.PENDING, reason=reason, passed_to=to.name)
+            Evidence(delivery=delivery.id, state=State.PENDING, reason=reason, passed_to=to.name)
         )
         asyncio.get_running_loop().call_later(_SETTLING, to.ring)
 
-    def _give_back(self, one: Leased, reason: str, wait: float) -> None:
+    def _give_back(self, delivery: Delivery, reason: str, wait: float) -> None:
         due_at = Instant(self._clock.now() + int(min(wait, _LONGEST_WAIT) * SECOND)) if wait else Instant(0)
-        self._ledger.note(
-            Evidence(delivery=one.delivery.id, state=State.PENDING, reason=reason), due_at=due_at
-        )
+        self._ledger.note(Evidence(delivery=delivery.id, state=State.PENDING, reason=reason), due_at=due_at)
 
-    def _healthy(self) -> None:
-        self._troubles = self._uncertain_run = 0
-        if not self._steady:
-            self._window = min(self._window + 1, self._pace.at_once)
-            self._steady = self._window == self._pace.at_once
-        if self._said:
-            self._said = ""
+    def _well(self) -> None:
+        if self._window.well():
             _log.info("channel_well", channel=self._name)
 
     def _pause(self, reason: str, after: float | None) -> None:
-        now = asyncio.get_running_loop().time()
-        if now < self._paused_until and after is None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if after is None and now < self._window.paused_until:
             return  # one of several in flight that met the same trouble
-        self._troubles += 1
-        wait = min(_LONGEST_PAUSE, 0.25 * 2 ** min(self._troubles, 10)) * self._random.uniform(0.5, 1.0)
-        self._paused_until = max(self._paused_until, now + (wait if after is None else after))
-        self._step_back(1, reason)
-        asyncio.get_running_loop().call_at(self._paused_until, self._bell.set)
-        if reason != self._said:
-            self._said = reason
+        if self._window.pause(reason, after, now):
             _log.warning("channel_trouble", channel=self._name, reason=reason)
+        self._stand_down(reason)
+        loop.call_at(self._window.paused_until, self._bell.set)
         if self._next is not None:
             self._next.ring()
 
-    def _step_back(self, window: int, reason: str) -> None:
-        """Ask with fewer at once; what only stood in line is pending again, for nothing of it has left."""
-        self._window, self._ahead, self._steady = window, 1.0, False
-        self._stand_down(reason)
-
     def _stand_down(self, reason: str = "stopped") -> None:
+        """What only stood in line is pending again, for nothing of it has left."""
         while self._ready:
-            one = self._ready.popleft()
-            self._give_back(one, reason, 0.0)
-            self._leave(one)
+            delivery, _ = self._ready.popleft()
+            self._give_back(delivery, reason, 0.0)
+            self._leave(delivery)
 
-    # -- giving up
 
-    def _until(self, notice: NoticeId, revision: int, ordered_at: Instant) -> float:
-        """The loop time after which the notice is too late; from then on a stepped wall clock moves it no more."""
-        key = (notice, revision, ordered_at)
-        until = self._too_late.get(key)
-        if until is None:
-            age = max(0.0, (self._clock.now() - ordered_at) / SECOND)
-            until = self._too_late[key] = asyncio.get_running_loop().time() + self._pace.ttl - age
-            if len(self._too_late) > 10_000:
-                self._too_late.popitem(last=False)
-        return until
-
-    async def _look(self, now: float) -> bool:
-        """See which notices wait, and drop what came too late or was superseded. Whether any is left to be sent."""
-        if now < self._next_look:
-            return bool(self._waiting)
-        self._next_look = now + _LOOK_AGAIN
-        found = await self._tables.waiting(self._channel.name)
-        self._waiting = []
-        for one in found:
-            if one.superseded_by:
-                self._drop(one, State.SUPERSEDED, one.superseded_by)
-            elif now > self._until(one.notice, one.revision, one.ordered_at):
-                self._drop(one, State.REFUSED, TOO_LATE)
-            else:
-                self._waiting.append(one)
-        return bool(self._waiting)
-
-    def _drop(self, waiting: Waiting, state: State, reason: str) -> None:
-        """Beside the sending: what is in danger does not wait until all that is too late is written down."""
-        key = (waiting.notice, waiting.revision, waiting.urgency)
-        if self._before or key in self._dropping:  # the first of the row drops for all
-            return
-        self._dropping.add(key)
-        self._crew.once("notify.drop", self._drop_all(waiting, state, reason, key))
-
-    async def _drop_all(
-        self, waiting: Waiting, state: State, reason: str, key: tuple[NoticeId, int, int]
-    ) -> None:
-        seen: set[DeliveryId] = set()
-        try:
-            while some := await self._tables.pending_of(
-                waiting, channel=self._channel.name, count=_DROPPED_AT_ONCE
-            ):
-                if seen.issuperset(one.id for one in some):
-                    return  # the store lags behind the ledger; the next look begins again
-                seen.update(one.id for one in some)
-                self._at("sender.dropping")
-                self._ledger.meet(some)
-                await asyncio.gather(
-                    *(
-                        self._ledger.learn(Evidence(delivery=one.id, state=state, reason=reason))
-                        for one in some
-                    )
-                )
-        finally:
-            self._dropping.discard(key)
+def _message(delivery: Delivery, text: Text, ordered_at: Instant, number: int, ttl: float) -> Message:
+    return Message(
+        delivery=delivery.id,
+        notice=delivery.notice,
+        revision=delivery.revision,
+        address=delivery.address,
+        subject=text.subject,
+        body=text.body,
+        ordered_at=ordered_at,
+        begun_at=delivery.begun_at,
+        language=delivery.language,
+        incident=delivery.incident,
+        template=text.template,
+        number=number,
+        ttl=ttl,
+    )

@@ -18,6 +18,10 @@ UPDATE notice_delivery SET state = 'pending', lease = '', reason = :reason, due_
 WHERE id = :id AND state = 'sending' AND attempts = :attempts
 """
 
+_KEEP_ATTEMPT = """
+INSERT INTO notice_attempt (delivery, number, begun_at) VALUES (:delivery, :number, :begun_at) ON CONFLICT DO NOTHING
+"""
+
 _SETTLE = """
 UPDATE notice_delivery SET state = :state, lease = '', reason = :reason, asking = :asking,
     provider_id = CASE WHEN provider_id = '' THEN :provider_id ELSE provider_id END
@@ -52,6 +56,7 @@ class Settling(Rows):
 
     def give_back(self, tx: Transaction, delivery: Delivery, *, due_at: Instant, passed_to: str = "") -> None:
         """The attempt surely came to nothing: pending again, from `due_at` on, perhaps for another provider."""
+        tx.add(_KEEP_ATTEMPT, delivery=delivery.id, number=delivery.attempts, begun_at=delivery.begun_at)
         tx.add(
             _RETURN,
             id=delivery.id,

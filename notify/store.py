@@ -11,7 +11,7 @@ from notify import meant, order_store
 from notify.counting_store import COUNTED, COUNTED_AT_ONCE, Counting
 from notify.delivery import Delivery
 from notify.delivery_rows import STEPS, Ordered, Words
-from notify.leasing_store import Leased, Leasing, Waiting
+from notify.leasing_store import Leasing, Text, Waiting
 from notify.planning_store import ADD_DELIVERY, ADD_PERSON, Attempted, Planning
 from notify.sealing import owed, seal_first, seal_notice, seal_rest
 from notify.settling_store import Settling
@@ -24,8 +24,8 @@ __all__ = [
     "STEPS",
     "Attempted",
     "DeliveryTables",
-    "Leased",
     "Ordered",
+    "Text",
     "Waiting",
     "Words",
 ]

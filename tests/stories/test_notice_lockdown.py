@@ -71,11 +71,8 @@ def by_address(said: list[Told]) -> dict[tuple[str, str], list[Told]]:
 
 
 def begun(house: House) -> list[str]:
-    """The notice of each text message tried, in order."""
-    sql = (
-        "SELECT d.notice FROM notice_attempt a JOIN notice_delivery d ON d.id = a.delivery"
-        " WHERE d.channel = 'sms' ORDER BY a.begun_at"
-    )
+    """The notice of each text message tried, in the order of the newest attempts."""
+    sql = "SELECT notice FROM notice_delivery WHERE channel = 'sms' AND attempts > 0 ORDER BY begun_at"
     return [notice for (notice,) in rows(house, sql)]
 
 
