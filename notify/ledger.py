@@ -34,8 +34,8 @@ Moved = tuple[NoticeId, int, str, State, State, int]
 
 _REMEMBERED = 20_000
 _AT_ONCE = Instant(0)
-# Seconds for which what was learned waits for company: the flush to disk is shared.
-_LINGER = 0.02
+# Seconds for which what was learned waits at most for another commit to go with: the flush to disk is shared.
+_LINGER = 0.05
 
 
 def nowhere(_point: str) -> None:
@@ -73,7 +73,7 @@ class Ledger:
         self._stopped = stopped
         self._learned: deque[_Learned] = deque()
         self._more = asyncio.Event()
-        self._hurried = False
+        self._hurry = asyncio.Event()
         self._known: OrderedDict[DeliveryId, Delivery] = OrderedDict()
         self.tally = Tally()
         """How many deliveries of each notice stand where."""
@@ -87,9 +87,7 @@ class Ledger:
     def remember(self, deliveries: Iterable[Delivery]) -> None:
         """These are the rows as they now stand: spares reading them again."""
         known = self._known
-        for delivery in deliveries:
-            known[delivery.id] = delivery
-            known.move_to_end(delivery.id)
+        known.update({delivery.id: delivery for delivery in deliveries})
         while len(known) > _REMEMBERED:
             known.popitem(last=False)
 
@@ -106,9 +104,14 @@ class Ledger:
         """Write this down; resolves with the delivery as it then stands, None if there is no such delivery."""
         told: asyncio.Future[Delivery | None] = asyncio.get_running_loop().create_future()
         self._learned.append(_Learned(evidence=evidence, due_at=_AT_ONCE, told=told))
-        self._hurried = True
+        self._hurry.set()
         self._more.set()
         return told
+
+    def share(self) -> None:
+        """Another commit is about to go: write down now, with it, what was learned."""
+        if self._learned:
+            self._hurry.set()
 
     async def counts(self, notice: NoticeId, revision: int) -> Counts:
         """How many deliveries of the notice stand where. Counts rows only where that is not known."""
@@ -126,9 +129,7 @@ class Ledger:
             await self._more.wait()
             await self._count()
             while self._learned:
-                if not self._hurried:
-                    await asyncio.sleep(_LINGER)
-                self._hurried = False
+                await self._company()
                 group = list(islice(self._learned, self._group))
                 await self._write(group)
                 for one in group:
@@ -137,6 +138,14 @@ class Ledger:
                         one.told.set_result(self._known.get(one.evidence.delivery))
                 await self._count()
             self._more.clear()
+
+    async def _company(self) -> None:
+        try:
+            async with asyncio.timeout(_LINGER):
+                await self._hurry.wait()
+        except TimeoutError:
+            pass
+        self._hurry.clear()
 
     async def flush(self) -> None:
         """Write down what is left; for the moment in which `run` runs no more."""
@@ -163,57 +172,36 @@ class Ledger:
         if unknown:
             self.remember((await self._tables.of(sorted(unknown))).values())
         tx = Transaction()
-        told: list[Delivery] = []
+        settled: list[tuple[Delivery, Delivery, bool]] = []
         after: dict[DeliveryId, Delivery] = {}
-        moved: Counter[Moved] = Counter()
+        moved: list[Moved] = []
         for one in group:
-            id_ = one.evidence.delivery
-            before = after.get(id_) or self._known.get(id_)
-            if before is None:
+            evidence = one.evidence
+            before = after.get(evidence.delivery) or self._known.get(evidence.delivery)
+            now = before and _learned(before, evidence)
+            if before is None or now is None:
                 continue
-            settled = self._settle(tx, before, one)
-            if settled is not None:
-                after[id_] = settled
-                moved[
-                    before.notice, before.revision, before.channel, before.state, settled.state, before.parts
-                ] += 1
-                if settled.state in OUTCOMES:
-                    told.append(settled)
+            after[before.id] = now
+            moved.append(
+                (before.notice, before.revision, before.channel, before.state, now.state, before.parts)
+            )
+            if now.state is State.PENDING:  # no row was settled before it: only what is being sent returns
+                self._tables.give_back(tx, now, due_at=one.due_at, passed_to=evidence.passed_to)
+            else:
+                settled.append((before, now, now.state is State.UNCERTAIN and not evidence.final))
+                if now.state is State.REFUSED and evidence.reason in CARRIER_STOPS:
+                    self._stopped(tx, now)
         if after:
+            self._tables.settle(tx, settled)
             self.remember(after.values())
             self._at("ledger.before_commit")
-            await self._commit(tx, self._drafts(told))
+            await self._commit(tx, self._drafts([now for _, now, _ in settled]))
             self._at("ledger.after_commit")
-            self._move(moved)
+            self._move(Counter(moved))
 
     def _move(self, moved: Counter[Moved]) -> None:
         for (notice, revision, channel, before, after, parts), count in moved.items():
             self.tally.moved(notice, revision, channel, before, after, Load(count, count * parts))
-
-    def _settle(self, tx: Transaction, before: Delivery, one: _Learned) -> Delivery | None:
-        evidence = one.evidence
-        if evidence.provider_id and before.provider_id not in {"", evidence.provider_id}:
-            _log.warning("delivery_of_another_message", delivery=before.id)
-            return None
-        state = advance(before.state, evidence.state)
-        if state is None:
-            if not (evidence.final and before.state is State.UNCERTAIN is evidence.state):
-                return None
-            state = State.UNCERTAIN
-        after = replace(
-            before,
-            state=state,
-            reason=evidence.reason,
-            provider_id=before.provider_id or evidence.provider_id,
-        )
-        if state is State.PENDING:
-            self._tables.give_back(tx, after, due_at=one.due_at, passed_to=evidence.passed_to)
-        else:
-            asking = state is State.UNCERTAIN and not evidence.final
-            self._tables.settle(tx, before, after, asking=asking)
-            if state is State.REFUSED and evidence.reason in CARRIER_STOPS:
-                self._stopped(tx, after)
-        return after
 
     def _drafts(self, settled: list[Delivery]) -> list[Draft]:
         at = self._clock.now()
@@ -243,3 +231,21 @@ class Ledger:
             durable = Durability.UNRECORDED
         if durable is Durability.UNRECORDED:
             _log.error("settlement_unrecorded", count=len(drafts))
+
+
+def _learned(before: Delivery, evidence: Evidence) -> Delivery | None:
+    """The delivery after this was learned of it, or None where that changes nothing."""
+    if evidence.provider_id and before.provider_id not in {"", evidence.provider_id}:
+        _log.warning("delivery_of_another_message", delivery=before.id)
+        return None
+    state = advance(before.state, evidence.state)
+    if state is None:
+        if not (evidence.final and before.state is State.UNCERTAIN is evidence.state):
+            return None
+        state = State.UNCERTAIN
+    return replace(
+        before,
+        state=state,
+        reason=evidence.reason,
+        provider_id=before.provider_id or evidence.provider_id,
+    )

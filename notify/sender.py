@@ -13,6 +13,7 @@ from belltower.clock import SECOND, Clock, Instant
 from belltower.ids import DeliveryId, Ids, NoticeId
 from belltower.tasks import Crew
 from notify.addresses import UNREADABLE
+from notify.codes import filled
 from notify.channels.channel import Answer, Later, Message, Refused, Settled, Uncertain
 from notify.delivery import TOO_LATE, Delivery, Evidence, State
 from notify.dropping import Dropping
@@ -226,6 +227,7 @@ class Sender:
         wall = self._clock.now()
         lease = self._ids.delivery()
         self._unseen.add(lease)
+        self._ledger.share()
         leased = await self._tables.lease(
             waiting=waiting,
             channel=self._channel.name,
@@ -249,8 +251,22 @@ class Sender:
                 reason = UNREADABLE if text else _NO_TEXT
                 self._ledger.note(Evidence(delivery=delivery.id, state=State.REFUSED, reason=reason))
             else:
-                number = self._meter.take(delivery.parts, now)
-                self._start(delivery, _message(delivery, text, waiting.ordered_at, number, ttl))
+                message = Message(
+                    delivery=delivery.id,
+                    notice=delivery.notice,
+                    revision=delivery.revision,
+                    address=delivery.address,
+                    subject=text.subject,
+                    body=filled(text.body, self._tables.addresses.vault, delivery.id),
+                    ordered_at=waiting.ordered_at,
+                    begun_at=delivery.begun_at,
+                    language=delivery.language,
+                    incident=delivery.incident,
+                    template=text.template,
+                    number=self._meter.take(delivery.parts, now),
+                    ttl=ttl,
+                )
+                self._start(delivery, message)
         return len(leased)
 
     async def _texts_of(self, waiting: Waiting, leased: Sequence[Delivery]) -> Mapping[str, Text]:
@@ -269,7 +285,7 @@ class Sender:
             self._ready.append((delivery, message))
             if self._resting:
                 self._rouse(self._resting.pop())
-            else:
+            elif self._workers < self._pace.at_once:
                 self._hire()
 
     # -- sending
@@ -297,7 +313,8 @@ class Sender:
         try:
             while True:
                 while self._ready:
-                    await self._send(*self._ready.popleft())
+                    delivery, message = self._ready.popleft()
+                    await self._send(delivery, message, loop)
                 if not self._serving:
                     return
                 rest: asyncio.Future[None] = loop.create_future()
@@ -311,8 +328,7 @@ class Sender:
             if self._ready:  # a surprise ended this one
                 self._hire()
 
-    async def _send(self, delivery: Delivery, message: Message) -> None:
-        loop = asyncio.get_running_loop()
+    async def _send(self, delivery: Delivery, message: Message, loop: asyncio.AbstractEventLoop) -> None:
         answer: Answer | None = None
         try:
             self._at("sender.before_send")
@@ -345,7 +361,8 @@ class Sender:
         id_ = delivery.id
         match answer:
             case Settled():
-                self._well()
+                if self._window.well():
+                    self._say_well()
                 self._speed.left(delivery.parts, now)
                 self._ledger.note(
                     Evidence(
@@ -356,7 +373,8 @@ class Sender:
                     )
                 )
             case Refused(reason=reason, elsewhere=elsewhere):
-                self._well()
+                if self._window.well():
+                    self._say_well()
                 if elsewhere and self._next is not None:
                     self._pass_on(delivery, reason, self._next)
                 else:
@@ -387,9 +405,8 @@ class Sender:
         due_at = Instant(self._clock.now() + int(min(wait, _LONGEST_WAIT) * SECOND)) if wait else Instant(0)
         self._ledger.note(Evidence(delivery=delivery.id, state=State.PENDING, reason=reason), due_at=due_at)
 
-    def _well(self) -> None:
-        if self._window.well():
-            _log.info("channel_well", channel=self._name)
+    def _say_well(self) -> None:
+        _log.info("channel_well", channel=self._name)
 
     def _pause(self, reason: str, after: float | None) -> None:
         loop = asyncio.get_running_loop()
@@ -409,21 +426,3 @@ class Sender:
             delivery, _ = self._ready.popleft()
             self._give_back(delivery, reason, 0.0)
             self._leave(delivery)
-
-
-def _message(delivery: Delivery, text: Text, ordered_at: Instant, number: int, ttl: float) -> Message:
-    return Message(
-        delivery=delivery.id,
-        notice=delivery.notice,
-        revision=delivery.revision,
-        address=delivery.address,
-        subject=text.subject,
-        body=text.body,
-        ordered_at=ordered_at,
-        begun_at=delivery.begun_at,
-        language=delivery.language,
-        incident=delivery.incident,
-        template=text.template,
-        number=number,
-        ttl=ttl,
-    )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from belltower.clock import Instant
 from belltower.ids import DeliveryId
-from belltower.store import Statement, Transaction
+from belltower.store import Transaction
 from notify.codes import filled
 from notify.delivery import Delivery
 from notify.delivery_rows import COLUMNS, Rows
@@ -66,21 +66,15 @@ class Settling(Rows):
             passed_to=passed_to,
         )
 
-    def settle(self, tx: Transaction, before: Delivery, after: Delivery, *, asking: bool) -> None:
-        """Keep the new state; does nothing if the row has moved on meanwhile."""
+    def settle(self, tx: Transaction, settled: Sequence[tuple[Delivery, Delivery, bool]]) -> None:
+        """Keep new states: before, after, and whether the provider is asked. What has moved on meanwhile stays."""
         # In the order in which `_SETTLE` first names them.
-        tx.parts.append(
-            Statement(
-                _SETTLE,
-                (
-                    after.state,
-                    after.reason,
-                    int(asking),
-                    after.provider_id,
-                    after.id,
-                    before.state,
-                ),
-            )
+        tx.rows(
+            _SETTLE,
+            [
+                (after.state, after.reason, int(asking), after.provider_id, after.id, before.state)
+                for before, after, asking in settled
+            ],
         )
 
     async def text(self, delivery: Delivery) -> tuple[str, str, Instant, str]:

@@ -7,6 +7,7 @@ that rests whether a message may be sent again.
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import ssl
 from collections import deque
@@ -68,7 +69,8 @@ class HTTPPool:
     def free(self, line: _Line) -> None:
         """`line` may be asked again."""
         self._idle.append(line)
-        self._wake()
+        if self._waiting:
+            self._wake()
 
     def lost(self, line: _Line) -> None:
         """`line` is closed."""
@@ -103,9 +105,12 @@ class HTTPPool:
                     line = self._ready(loop.time())
                     if line is not None:
                         return line
-                return await self._open(loop)
+                line = await self._open(loop)
         except (OSError, UnicodeError) as error:  # TimeoutError and ssl.SSLError are OSErrors
             raise Unreachable(type(error).__name__) from error
+        if not line.stands:
+            raise Unreachable("closed")
+        return line
 
     async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
         waiter: asyncio.Future[None] = loop.create_future()
@@ -169,23 +174,27 @@ class _Line(asyncio.Protocol):
         self._until = 0.0
         # One timer serves many exchanges: it looks again at `_until` whenever it fires.
         self._timer: asyncio.TimerHandle | None = None
+        self._looks_at = math.inf
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is connected."""
+        return self._transport is not None and not self._transport.is_closing()
 
     def usable(self, now: float) -> bool:
         """Whether a request may be written."""
-        return self._transport is not None and not self._transport.is_closing() and now < self._until
+        return now < self._until and self.stands
 
     def ask(self, request: bytes, until: float) -> asyncio.Future[HTTPAnswer]:
-        """Write `request`; the answer, or `Uncertain`. Raises `Unreachable` where nothing was written."""
-        transport = self._transport
-        if transport is None or transport.is_closing():
-            raise Unreachable("closed")
+        """Write `request` to a line that stands; the answer, or `Uncertain`."""
+        assert self._transport is not None  # noqa: S101 - it stands
         self._until = until
-        if self._timer is None or self._timer.when() > until:
+        if self._looks_at > until:
             self._set_timer()
         if self._reader.begun:
             self._reader = AnswerReader()
         asked = self._asked = self._loop.create_future()
-        transport.write(request)
+        self._transport.write(request)
         return asked
 
     def drop(self) -> None:
@@ -242,10 +251,11 @@ class _Line(asyncio.Protocol):
     def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        self._looks_at = self._until
         self._timer = self._loop.call_at(self._until, self._look)
 
     def _look(self) -> None:
-        self._timer = None
+        self._timer, self._looks_at = None, math.inf
         if self._loop.time() < self._until:
             self._set_timer()
         elif self._asked is not None:

@@ -65,8 +65,8 @@ class TwilioSMS:
             urlencode({"MessagingServiceSid" if number.startswith("MG") else "From": number})
             for number in settings.numbers
         ]
-        # A text, and what it comes to between address and validity, for each sender.
-        self._encoded: tuple[str, list[str]] = ("", [])
+        # A text, its validity, and what they come to between address and delivery, for each sender.
+        self._encoded: tuple[str, int, list[str]] = ("", 0, [])
         self._api = TwilioAPI(
             base_url=settings.base_url,
             account=settings.account,
@@ -115,14 +115,13 @@ class TwilioSMS:
         return await self._api.fetch(provider_id)
 
     def _form(self, message: Message) -> str:
-        body, encoded = self._encoded
-        if body != message.body or not encoded:  # the same text goes to thousands: encode it once
-            text = f"&Body={quote_plus(message.body)}&ValidityPeriod="
-            encoded = [f"&{sender}{text}" for sender in self._senders]
-            self._encoded = (message.body, encoded)
+        validity = max(1, min(_LONGEST_VALIDITY, int(message.ttl)))
+        body, until, encoded = self._encoded
+        if validity != until or body != message.body:  # the same text goes to thousands: encode it once
+            text = f"&Body={quote_plus(message.body)}&ValidityPeriod={validity}"
+            encoded = [f"&{sender}{text}{self._callback}" for sender in self._senders]
+            self._encoded = (message.body, validity, encoded)
         address = message.address
         to = f"%2B{address[1:]}" if _NUMBER.fullmatch(address) else quote_plus(address)
-        middle = encoded[message.number % len(encoded)]
-        validity = max(1, min(_LONGEST_VALIDITY, int(message.ttl)))
-        callback = f"{self._callback}{message.delivery}" if self._callback else ""
-        return f"To={to}{middle}{validity}{callback}"
+        callback = message.delivery if self._callback else ""
+        return f"To={to}{encoded[message.number % len(encoded)]}{callback}"
