@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from random import Random
 from typing import TypeAlias
@@ -13,13 +13,14 @@ from belltower.clock import SECOND, Clock, Instant
 from belltower.ids import DeliveryId, Ids, NoticeId
 from belltower.tasks import Crew
 from notify.addresses import UNREADABLE
-from notify.codes import filled
 from notify.channels.channel import Answer, Later, Message, Refused, Settled, Uncertain
+from notify.codes import filled
 from notify.delivery import TOO_LATE, Delivery, Evidence, State
 from notify.dropping import Dropping
 from notify.expiry import Expiry
 from notify.forecast import Load, Speed, Way
 from notify.ledger import At, Ledger, nowhere
+from notify.line import Line
 from notify.provider import Meter, Provider
 from notify.store import DeliveryTables, Text, Waiting
 from notify.turns import Turns
@@ -82,24 +83,20 @@ class Sender:
         self._next: Sender | None = None
         for sender in before[-1:]:
             sender._next = self  # noqa: SLF001 - neighbours in one row
-        self._turns: Turns[tuple[Sender, _Begun]] = before[0]._turns if before else Turns()  # noqa: SLF001 - as above
+        self._turns: Turns[tuple[Line[_Begun], _Begun]] = before[0]._turns if before else Turns()  # noqa: SLF001 - as above
         self._tables = tables
         self._ledger = ledger
         self._clock = clock
         self._ids = ids
         self._random = random
-        self._crew = crew
         self._at = at
         self._bell = asyncio.Event()
+        self._line = Line(crew=crew, most=provider.pace.at_once, send=self._send, abandon=self._stand_down)
         # In flight, in line, and behind others at their addresses.
         self._flying: dict[DeliveryId, Delivery] = {}
-        self._ready: deque[_Begun] = deque()
         # Leases whose rows were not seen, and whether what an earlier life left is uncertain by now.
         self._unseen: set[DeliveryId] = set()
         self._restarted = False
-        self._serving = False
-        self._workers = 0
-        self._resting: list[asyncio.Future[None]] = []
         # The notices of which something waits, in the order in which they are sent, and when to look for them again.
         self._waiting: list[Waiting] = []
         self._next_look = 0.0
@@ -155,21 +152,15 @@ class Sender:
                 self._ledger.note(Evidence(delivery=delivery.id, state=State.UNCERTAIN, reason="restarted"))
             self._restarted = True
         loop = asyncio.get_running_loop()
-        self._serving = True
+        self._line.open()
         try:
             while True:
                 self._bell.clear()
-                if self._ready and not self._workers:
-                    self._hire()
                 while await self._look(loop.time()) and await self._take(loop.time()):
                     pass
                 await self._wait(loop)
         finally:
-            self._serving = False
-            while self._resting:
-                self._rouse(self._resting.pop())
-            if not self._workers:
-                self._stand_down()
+            self._line.close()
 
     async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
@@ -219,7 +210,10 @@ class Sender:
             room = self._room(now)
             if not room:
                 break
-            taken += await self._take_of(waiting, room, now)
+            leased = await self._take_of(waiting, room, now)
+            if not leased:  # what is left is not due: the next look tells
+                self._waiting.remove(waiting)
+            taken += leased
         return taken
 
     async def _take_of(self, waiting: Waiting, room: int, now: float) -> int:
@@ -266,7 +260,7 @@ class Sender:
                     number=self._meter.take(delivery.parts, now),
                     ttl=ttl,
                 )
-                self._start(delivery, message)
+                self._start((delivery, message))
         return len(leased)
 
     async def _texts_of(self, waiting: Waiting, leased: Sequence[Delivery]) -> Mapping[str, Text]:
@@ -279,56 +273,17 @@ class Sender:
                 self._texts.popitem(last=False)
         return texts
 
-    def _start(self, delivery: Delivery, message: Message) -> None:
+    def _start(self, begun: _Begun) -> None:
+        delivery, _ = begun
         self._flying[delivery.id] = delivery
-        if self._turns.take(delivery.address, (self, (delivery, message))):
-            self._ready.append((delivery, message))
-            if self._resting:
-                self._rouse(self._resting.pop())
-            elif self._workers < self._pace.at_once:
-                self._hire()
+        if self._turns.take(delivery.address, (self._line, begun)):
+            self._line.put(begun)
 
     # -- sending
 
-    def _rouse_one(self) -> None:
-        """Somebody sends what is ready: one who rests, or one whom `run` hires."""
-        if self._resting:
-            self._rouse(self._resting.pop())
-        else:
-            self._bell.set()
-
-    def _hire(self) -> None:
-        if self._workers < self._pace.at_once:
-            self._workers += 1
-            self._crew.once("notify.send", self._work())
-
-    @staticmethod
-    def _rouse(rest: asyncio.Future[None]) -> None:
-        if not rest.done():
-            rest.set_result(None)
-
-    async def _work(self) -> None:
-        """Send what is ready, one after another; as many of these run as messages are in flight."""
+    async def _send(self, begun: _Begun) -> None:
+        delivery, message = begun
         loop = asyncio.get_running_loop()
-        try:
-            while True:
-                while self._ready:
-                    delivery, message = self._ready.popleft()
-                    await self._send(delivery, message, loop)
-                if not self._serving:
-                    return
-                rest: asyncio.Future[None] = loop.create_future()
-                self._resting.append(rest)
-                await rest
-        except asyncio.CancelledError:
-            self._stand_down()
-            raise
-        finally:
-            self._workers -= 1
-            if self._ready:  # a surprise ended this one
-                self._hire()
-
-    async def _send(self, delivery: Delivery, message: Message, loop: asyncio.AbstractEventLoop) -> None:
         answer: Answer | None = None
         try:
             self._at("sender.before_send")
@@ -350,10 +305,8 @@ class Sender:
         self._flying.pop(delivery.id, None)
         following = self._turns.end(delivery.address)
         if following is not None:
-            sender, begun = following
-            sender._ready.append(begun)  # noqa: SLF001 - this one, or a neighbour in its row
-            if sender is not self:
-                sender._rouse_one()  # noqa: SLF001 - as above
+            line, begun = following  # ours, or a neighbour's in the row
+            line.put(begun)
 
     # -- answers
 
@@ -422,7 +375,7 @@ class Sender:
 
     def _stand_down(self, reason: str = "stopped") -> None:
         """What only stood in line is pending again, for nothing of it has left."""
-        while self._ready:
-            delivery, _ = self._ready.popleft()
+        while (begun := self._line.pop()) is not None:
+            delivery, _ = begun
             self._give_back(delivery, reason, 0.0)
             self._leave(delivery)
