@@ -9,6 +9,8 @@
           ├ segments.py   pure: what a short message costs on the air
           └ shelves.py    pure: rows gathered with their neighbours in the index, for large notices
       └ sender.py     one per channel: leases rows, keeps pace, sends, tries again, gives up in time
+          ├ line.py       the tasks that send; pure: window.py how many at once, turns.py in which order at an address
+          ├ expiry.py     until when it is worth it; dropping.py: what is not sent any more
           ├ forecast.py   pure: how long until the last of them has it
           └ channels/     one try of one message: Twilio SMS, SMTP, console
       └ callbacks.py  what the carrier says later, signed

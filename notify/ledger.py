@@ -35,7 +35,7 @@ Moved = tuple[NoticeId, int, str, State, State, int]
 _REMEMBERED = 20_000
 _AT_ONCE = Instant(0)
 # Seconds for which what was learned waits at most for another commit to go with: the flush to disk is shared.
-_LINGER = 0.05
+_LINGER = 0.02
 
 
 def nowhere(_point: str) -> None:
