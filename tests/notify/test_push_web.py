@@ -36,7 +36,7 @@ async def sent(
     address: str, *, services: tuple[str, ...] = ("127.0.0.1",), plain: bool = True, **changes: object
 ):
     settings = WebPushSettings(
-        private_key=Secret(sender_key()), contact="mailto:it@school.example", services=services, timeout=0.6
+        private_key=Secret(sender_key()), contact="mailto:it@school.example", services=services
     )
     channel = WebPush(settings=settings, clock=SystemClock(), plain=plain)
     await channel.open()

@@ -27,7 +27,7 @@ from tests.hardware.mqtt.peer import Running, Unit
 @pytest.fixture
 async def house() -> AsyncIterator[Running]:
     """A listener with tight limits."""
-    async with Running(connect_within=0.3, receive_maximum=4, send_maximum=2, unauthenticated=3) as running:
+    async with Running(connect_within=0.6, receive_maximum=4, send_maximum=2, unauthenticated=3) as running:
         yield running
 
 

@@ -179,7 +179,7 @@ async def test_mosquitto_pub_is_served_over_tls(tmp_path: Path) -> None:
     certificate = write_certificate(tmp_path, "127.0.0.1")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, tmp_path / "key.pem")
-    async with Running(tls=context, connect_within=1.0) as house:
+    async with Running(tls=context, connect_within=2.0) as house:
         plain = client("mosquitto_pub", house, "u1", "mqttv5", "-q", "1", "-t", "up/u1", "-m", "help")
         code, said = await mosquitto.run(*plain, "--cafile", str(certificate))
         assert (0, "") == (code, said)
@@ -195,7 +195,7 @@ async def test_half_done_handshakes_make_room(tmp_path: Path) -> None:
     certificate = write_certificate(tmp_path, "127.0.0.1")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, tmp_path / "key.pem")
-    async with Running(tls=context, connect_within=0.5, handshakes=2) as house:
+    async with Running(tls=context, connect_within=2.0, handshakes=2) as house:
         idle = [await house.stranger() for _ in range(3)]
         assert [] == await idle[0].is_closed()
         command = client("mosquitto_pub", house, "u1", "mqttv5", "-q", "1", "-t", "up/u1", "-m", "help")
