@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import click
 
-from belltower.errors import NotFound, NotPermitted
+from belltower.errors import NotPermitted
+from gateway.cli.drill_terms import agreed_to, signer, terms_options, told, written_time
 from gateway.cli.output import config_option, emit, json_option, table
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from belltower.clock import Instant
     from belltower.ids import VerbId
-    from belltower.incident.drill import DrillAuthorisation
     from belltower.incident.store import KeptDrill
     from gateway.settings import Settings
     from gateway.site_package import SitePackage
 
-_ACTIONS = ("hold", "secure", "lockdown", "evacuate", "shelter", "none")
-_MOST_MINUTES = 480
 _key_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -66,32 +61,8 @@ def new(file: Path, person: str, *, as_json: bool) -> None:
     click.echo(f'[[authoriser]]\nperson = "{person}"\nkey = "{public}"')
 
 
-def _terms(function: click.decorators.FC) -> click.decorators.FC:
-    """The options that say what is agreed to."""
-    for option in reversed(
-        (
-            click.option(
-                "--place",
-                "places",
-                multiple=True,
-                metavar="PLACE",
-                help="Where: a place, a building, or campus. May be repeated.",
-            ),
-            click.option(
-                "--action", type=click.Choice(_ACTIONS), help="The only action told; none: a walk-test."
-            ),
-            click.option("--minutes", type=click.IntRange(1, _MOST_MINUTES), help="How long."),
-            click.option(
-                "--psap-accepted", is_flag=True, help="The centre has agreed to take the exercise then."
-            ),
-        )
-    ):
-        function = option(function)
-    return function
-
-
 @command.command()
-@_terms
+@terms_options
 @click.option(
     "--at", metavar="TIME", default="", help='When it may begin, "2026-11-23T10:00-06:00"; else now.'
 )
@@ -126,9 +97,11 @@ def authorise(
     from belltower.incident import drill
 
     package = _package(config)
-    mine = _signer(package, key_file)
+    mine = signer(package, key_file)
     if token is None:
-        agreed = _agreed(package, places, action, minutes, at, (mine[0], other), psap_accepted=psap_accepted)
+        agreed = agreed_to(
+            package, places, action, minutes, at, (mine[0], other), psap_accepted=psap_accepted
+        )
         payload = drill.payload_of(agreed)
         signed = [drill.signature(payload, mine[1])]
     else:
@@ -139,7 +112,7 @@ def authorise(
         if second != mine[0]:
             raise NotPermitted(f"this token wants the signature of {second}, not that of {mine[0]}")
         drill.check(first, signed[0], payload, package.authorisers)
-        click.echo(_told(agreed), err=True)
+        click.echo(told(agreed), err=True)
         if not yes:
             click.confirm("Sign this?", abort=True, err=True)
         signed.append(drill.signature(payload, mine[1]))
@@ -147,7 +120,7 @@ def authorise(
 
 
 @command.command()
-@_terms
+@terms_options
 @click.option("--key", "key_files", multiple=True, type=_key_file, help="A private key; two of them.")
 @click.option(
     "--token", type=click.File("r"), help="A token that both have signed, instead of all the others."
@@ -183,11 +156,11 @@ def begin(
     else:
         if len(key_files) != 2:
             raise click.UsageError("a drill takes two authorisers: give --key twice, or --token")
-        (first, one), (second, two) = (_signer(package, file) for file in key_files)
-        agreed = _agreed(package, places, action, minutes, "", (first, second), psap_accepted=psap_accepted)
+        (first, one), (second, two) = (signer(package, file) for file in key_files)
+        agreed = agreed_to(package, places, action, minutes, "", (first, second), psap_accepted=psap_accepted)
         text = drill.sign(agreed, (one, two))
     _ask(settings, "begin_drill", token=text)
-    click.echo(f"the drill has begun: {_told(drill.read(text)[0])}")
+    click.echo(f"the drill has begun: {told(drill.read(text)[0])}")
     click.echo(
         "press with the exercise bit only; any other press, and any press elsewhere, is live and ends it"
     )
@@ -234,10 +207,10 @@ def list_(config: Path, *, as_json: bool) -> None:
 
 
 def _row(each: KeptDrill) -> tuple[str, ...]:
-    ended = f"{_time(each.ended_at)}, {_ENDS.get(each.reason, each.reason)}" if each.ended else "RUNS"
+    ended = f"{written_time(each.ended_at)}, {_ENDS.get(each.reason, each.reason)}" if each.ended else "RUNS"
     return (
-        _time(each.begun_at),
-        _time(each.until),
+        written_time(each.begun_at),
+        written_time(each.until),
         each.action.value if each.action is not None else "none",
         ", ".join(each.places),
         ", ".join(each.authorisers),
@@ -247,82 +220,6 @@ def _row(each: KeptDrill) -> tuple[str, ...]:
 
 
 _ENDS = {"over": "window over", "ended": "by a person", "aborted_real": "by a real alarm"}
-
-
-def _agreed(
-    package: SitePackage,
-    places: tuple[str, ...],
-    action: str | None,
-    minutes: int | None,
-    at: str,
-    authorisers: tuple[str, str],
-    *,
-    psap_accepted: bool,
-) -> DrillAuthorisation:
-    """What is agreed to, held against the site package."""
-    from belltower.clock import SECOND, Instant, SystemClock
-    from belltower.incident.drill import DrillAuthorisation
-    from belltower.incident.facts import Action
-
-    if not places or action is None or minutes is None:
-        raise click.UsageError("say --place, --action and --minutes")
-    where = tuple(package.id if place == "campus" else place for place in dict.fromkeys(places))
-    known = {package.id, *package.places, *package.buildings}
-    if unknown := [place for place in where if place not in known]:
-        raise NotFound(f"the site package has no place or building {', '.join(unknown)}")
-    for person in authorisers:
-        if person not in package.authorisers:
-            raise NotFound(
-                f"drills.toml has no authoriser {person!r}; known: {', '.join(package.authorisers) or 'none'}"
-            )
-    if authorisers[0] == authorisers[1]:
-        raise NotPermitted("a drill needs two different authorisers")
-    begins = _instant(at) if at else SystemClock().now()
-    return DrillAuthorisation(
-        id=os.urandom(16).hex(),
-        campus=package.id,
-        places=where,
-        action=Action(action) if action != "none" else None,
-        begins=begins,
-        until=Instant(begins + minutes * 60 * SECOND),
-        authorisers=authorisers,
-        psap_accepted=psap_accepted,
-    )
-
-
-def _instant(text: str) -> Instant:
-    from datetime import datetime
-
-    from belltower.clock import SECOND, Instant
-
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise click.UsageError(f'--at "{text}" is no time; write one such as 2026-11-23T10:00-06:00')
-    return Instant(int(at.timestamp()) * SECOND)
-
-
-def _told(agreed: DrillAuthorisation) -> str:
-    action = agreed.action.value if agreed.action is not None else "no action"
-    psap = "the PSAP takes part" if agreed.psap_accepted else "the PSAP is not part of it"
-    return (
-        f"{action}, at {', '.join(agreed.places)} of {agreed.campus}, from {_time(agreed.begins)} to "
-        f"{_time(agreed.until)}; {psap}; agreed by {' and '.join(agreed.authorisers)}"
-    )
-
-
-def _signer(package: SitePackage, file: Path) -> tuple[str, Ed25519PrivateKey]:
-    """The authoriser whose key lies in the file."""
-    from gateway.site_package.drills import private_key
-
-    mine = private_key(file)
-    public = mine.public_key().public_bytes_raw()
-    for person, theirs in package.authorisers.items():
-        if theirs.public_bytes_raw() == public:
-            return person, mine
-    raise NotPermitted(f"{file}: drills.toml of the site package names nobody with this key")
 
 
 def _settings(config: Path) -> Settings:
@@ -353,11 +250,3 @@ def _verb() -> VerbId:
     from belltower.ids import Ids
 
     return Ids(clock=SystemClock()).verb()
-
-
-def _time(at: Instant) -> str:
-    from datetime import UTC
-
-    from belltower.clock import aware
-
-    return aware(at).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if at else ""
