@@ -194,9 +194,7 @@ class CallCase(Struct, frozen=True, kw_only=True):
     @property
     def unfit(self) -> tuple[LinkName, ...]:
         """The links that have no agreed form for such a call."""
-        if not isinstance(self.call, ExerciseCall):
-            return ()
-        return tuple(road.link for road in self.roads.values() if not road.exercise)
+        return tuple(road.link for road in self.roads.values() if not self._fits(road))
 
     @property
     def acknowledged(self) -> bool:
@@ -242,29 +240,30 @@ class CallCase(Struct, frozen=True, kw_only=True):
             times.append(self.updates[-1].since + UPDATE_KEPT_FOR)
         return min((time for time in times if time > now), default=None)
 
+    def _fits(self, road: Road) -> bool:
+        return road.exercise or not isinstance(self.call, ExerciseCall)
+
     def _given(self) -> frozenset[LinkName]:
-        unfit = self.unfit
         return frozenset(
             road.link
             for road in self.roads.values()
-            if road.link not in unfit and (not road.after or road.link in self.called)
+            if self._fits(road) and (not road.after or road.link in self.called)
         )
 
     def _waiting(self) -> list[Road]:
         """The links whose turn may still come."""
         if self.acknowledged or not without(FIRST_PRESS, self.confirmed) or self._cancelled():
             return []
-        unfit = self.unfit
         return [
             road
             for road in self.roads.values()
-            if road.after and road.link not in unfit and road.link not in self.called
+            if self._fits(road) and road.after and road.link not in self.called
         ]
 
     def _may_be_loud(self) -> bool:
         if self.confirmed or self.acknowledged or self.unanswered:
             return False
-        if isinstance(self.call, ExerciseCall) and len(self.unfit) == len(self.roads):
+        if isinstance(self.call, ExerciseCall) and not any(map(self._fits, self.roads.values())):
             return False
         return not any(update.cancels and update.read_by for update in self.updates)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import assert_never
 
 from belltower.ids import CallId
@@ -41,12 +41,14 @@ class Hearing:
     def __init__(
         self,
         *,
+        lanes: Collection[Lane],
         answers: Answers,
         proving: Proving,
         say: Say,
         write: Callable[[Sequence[Fact]], object],
     ) -> None:
         """`say` what has become of calls, `write` how a link is."""
+        self._lanes = lanes
         self._answers = answers
         self._proving = proving
         self._say = say
@@ -73,8 +75,10 @@ class Hearing:
             case Refusal(frame=frame, reason=reason):
                 self._refused(lane, frame, reason)
             case PersonAnswered():
+                self._say_what_left()
                 return self._answers.person(lane.link.name, heard)
             case ReadBack():
+                self._say_what_left()
                 return self._answers.read_back(lane.link.name, heard)
             case ResponseSaid():
                 self._answers.responders(lane.link.name, heard)
@@ -124,6 +128,11 @@ class Hearing:
                 )
             )
         lane.bell.set()
+
+    def _say_what_left(self) -> None:
+        """What a person can have heard, on any link, is told first."""
+        for lane in self._lanes:
+            lane.say(self.sent)
 
     def _carried(self, lane: Lane, frame_id: str) -> Note | None:
         """A machine speaks of this frame: the line is well, and the frame has left. What the frame tells, if no call."""

@@ -122,8 +122,14 @@ class Lane:
 
     def answered(self, frame_id: str, sent: Callable[[Lane, Frame], None]) -> None:
         """The far end speaks of this frame: it has left, whether or not that was said. `sent` hears of it before."""
-        self._say(sent)
+        self.say(sent)
         if (frame := self.ledger.left(frame_id)) is not None:
+            sent(self, frame)
+
+    def say(self, sent: Callable[[Lane, Frame], None]) -> None:
+        """Let `sent` hear now of what has left."""
+        unsaid, self._unsaid = self._unsaid, {}
+        for frame in unsaid.values():
             sent(self, frame)
 
     async def drive(self, sent: Callable[[Lane, Frame], None]) -> None:
@@ -131,7 +137,7 @@ class Lane:
         try:
             await self._drive(sent)
         finally:
-            self._say(sent)
+            self.say(sent)
 
     async def _drive(self, sent: Callable[[Lane, Frame], None]) -> None:
         loop = asyncio.get_running_loop()
@@ -144,15 +150,10 @@ class Lane:
             elif await link.send(frame):
                 if ledger.sent(frame, now=loop.time()):
                     if not self._unsaid:
-                        loop.call_later(_SAID_AFTER, self._say, sent)
+                        loop.call_later(_SAID_AFTER, self.say, sent)
                     self._unsaid[frame.id] = frame
             else:
                 ledger.failed(frame, now=loop.time())
-
-    def _say(self, sent: Callable[[Lane, Frame], None]) -> None:
-        unsaid, self._unsaid = self._unsaid, {}
-        for frame in unsaid.values():
-            sent(self, frame)
 
     async def _pause(self, until: float | None) -> None:
         self.bell.clear()

@@ -104,6 +104,7 @@ class CallWorker:
         self._lanes = {link.name: Lane(link=link, cases=self.register.cases) for link in links}
         self._proving = Proving(lanes=self._lanes, clock=clock, write=partial(self._write, PROOF))
         self._hearing = Hearing(
+            lanes=self._lanes.values(),
             answers=Answers(register=self.register, say=self._say, in_trouble=lambda: journal.trouble),
             proving=self._proving,
             say=self._say,

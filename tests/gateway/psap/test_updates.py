@@ -253,3 +253,23 @@ def test_a_cancellation_is_not_heard_alone():
             assert [] == house.times("CANCEL")
 
     in_virtual_time(story())
+
+
+def test_a_read_back_that_overtakes_our_own_writing_counts():
+    """It comes in the very moment in which the update has left: that it left is written down first."""
+
+    async def story():
+        async with House() as house:
+            await house.give(order(1))
+            await asyncio.sleep(1)
+            house.county.fault = Fault.parse("silent")
+            await house.give(update())
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert [] == [fact for fact in await house.facts(CallSent) if fact.update]
+
+            assert await said(house, ReadBack(number=1, key=key_of(order(1).call), update=1, by="T4"))
+            told = [fact for fact in await house.facts(CallSent, UpdateReadBack) if fact.update]
+            assert [CallSent, UpdateReadBack] == [type(fact) for fact in told]
+
+    in_virtual_time(story())
