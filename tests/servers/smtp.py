@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager, suppress
 
 from aiosmtpd.smtp import SMTP
 
+from tests.peers.waiting import everybody_rests
+
 
 class Mailbox:
     """What the mail server took: (recipient, content)."""
@@ -45,11 +47,11 @@ Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]
 @asynccontextmanager
 async def peer(behave: Behaviour) -> AsyncIterator[int]:
     """A TCP peer that does exactly `behave` with each connection; yields its port."""
-    writers: set[asyncio.StreamWriter] = set()
+    serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.add(writer)
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
+        serving[asyncio.current_task()] = writer
+        with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             await behave(reader, writer)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
@@ -57,8 +59,11 @@ async def peer(behave: Behaviour) -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
-        for writer in writers:
+        await everybody_rests()  # who was let in just now is among them then
+        for task, writer in serving.items():
+            task.cancel()
             writer.transport.abort()
+        await everybody_rests()
 
 
 async def tarpit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
