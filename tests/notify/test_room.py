@@ -285,9 +285,10 @@ async def test_danger_overtakes_routine(options: DeskOptions, carrier: CarrierPe
     async with desk(options) as running:
         await running.is_ordered(order(1, template="test", slots={}))
         await carrier.wants_texts(2)
-        before = len(carrier.texts)
         await running.is_ordered(order(2, incident="inc_2"))
-        await carrier.wants_texts(before + 45)
+        await running.becomes(lambda rows: any(row.notice == "ntc_002" for row in rows))
+        before = len(carrier.texts)
+        await carrier.wants_texts(min(before + 45, 80))
 
         after = [text.body for text in carrier.texts.values()][before : before + 45]
         first_alarm = next(n for n, body in enumerate(after) if "ALARM" in body)
