@@ -25,6 +25,6 @@ def application(**changes: object) -> dict[str, object]:
         "private_key": Secret(keys()[0]),
         "signature_secret": Secret(TOKEN),
         "from_": "+15550120",
-        "timeout": 0.6,
+        "timeout": 2.0,
     }
     return {**given, **changes}
