@@ -57,7 +57,7 @@ from gateway.web.disclosure_pages import DisclosureRoom
 from gateway.web.disclosure_papers import Papers
 from gateway.web.grants import Grants
 from gateway.web.journal_desk import JournalDesk
-from gateway.web.ledger import NoticeRoom
+from gateway.web.notice_room import NoticeRoom
 from hardware.transports.addresses import Addresses
 from notify.browsers import Browsers
 from notify.channels.console import Board

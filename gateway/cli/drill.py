@@ -13,7 +13,6 @@ from gateway.cli.drill_terms import agreed_to, signer, terms_options, told, writ
 from gateway.cli.output import config_option, emit, json_option, table
 
 if TYPE_CHECKING:
-
     from belltower.ids import VerbId
     from belltower.incident.store import KeptDrill
     from gateway.settings import Settings

@@ -166,7 +166,6 @@ def show(
 def matrix(site: Path | None, language: str, *, as_json: bool) -> None:
     """One line a template: parts of the short message when filled, grade of the e-mail, forms that lack, approval."""
     from notify.wording import cells, forms_of, grade
-    from notify.wording.approvals import holds
 
     texts = _texts(site)
     if language not in texts.languages:
@@ -187,7 +186,7 @@ def matrix(site: Path | None, language: str, *, as_json: bool) -> None:
         ]
         who = (
             names[-1]
-            if names and holds(texts, language, name)
+            if names and texts.answered(language, name)
             else "the texts have changed"
             if names
             else "no"
@@ -240,7 +239,7 @@ def approve(
     and the interpreter's number until somebody approves again.
     """
     from belltower.clock import SystemClock, aware
-    from notify.wording import WORDS, approvals
+    from notify.wording import WORDS, approvals, approving
 
     texts = _texts(site, unapproved=True)
     wording = texts.languages.get(language)
@@ -253,7 +252,7 @@ def approve(
         raise click.UsageError(f'there is no template "{unknown[0]}" in {language}')
     day = date.date() if date is not None else aware(SystemClock().now()).date()
     chosen = templates or known
-    after = approvals.approve(
+    after = approving.approve(
         texts, language=language, templates=chosen, name=name.strip(), date=day, example=example
     )
     file = site / "wording" / approvals.FILE
@@ -262,7 +261,7 @@ def approve(
     fresh.write_text(approvals.written(after.approvals), encoding="utf-8")
     fresh.replace(file)
     click.echo(f"{file}: {name.strip()} answers for {len(chosen)} texts in {language}, {day.isoformat()}")
-    if templates and WORDS not in templates and not approvals.holds(after, language, WORDS):
+    if templates and WORDS not in templates and not after.answered(language, WORDS):
         click.echo(
             f'remark: nothing is sent in {language} before "{WORDS}" is approved too: what all its texts share'
         )

@@ -11,8 +11,8 @@ from belltower import log
 from belltower.ids import NoticeId, PersonId
 from belltower.incident.facts import Mode, Reply
 from gateway.web.answers import REPLIES, WAYS
-from gateway.web.ledger import NoticeRoom
 from gateway.web.notice_permits import require_reader
+from gateway.web.notice_room import NoticeRoom
 from gateway.web.pages import Pages
 from gateway.web.permits import NOTICE_READERS, require_any
 from gateway.web.render import Renderer

@@ -30,9 +30,10 @@ from gateway.web.disclosure_pages import DisclosurePages, DisclosureRoom
 from gateway.web.grants import Grants
 from gateway.web.guard import guard
 from gateway.web.held_page import HeldPage
-from gateway.web.ledger import Ledger, NoticeRoom
+from gateway.web.ledger import Ledger
 from gateway.web.live import Live
 from gateway.web.notice_permits import require_reader
+from gateway.web.notice_room import NoticeRoom
 from gateway.web.notices import NoticePages
 from gateway.web.pages import Pages
 from gateway.web.passwords import Passwords

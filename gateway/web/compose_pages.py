@@ -15,8 +15,8 @@ from belltower.ids import Ids, IncidentId, NoticeId, PersonId, VerbId
 from belltower.people.grant import Right
 from gateway.web.compose_view import DraftView, chosen, draft_view, lists, spoken_forecast, unknown
 from gateway.web.desk import Names
-from gateway.web.ledger import NoticeRoom
 from gateway.web.live import Live
+from gateway.web.notice_room import NoticeRoom
 from gateway.web.pages import Pages
 from gateway.web.permits import NOTICE_HANDS, may, reach_of, require, require_any
 from gateway.web.render import Renderer

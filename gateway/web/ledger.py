@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from typing import Protocol
+from collections.abc import AsyncIterator, Collection, Mapping
 
 from aiohttp import web
-from msgspec import Struct
 from msgspec.structs import replace
 
 from belltower import log
@@ -37,18 +35,16 @@ from gateway.web.ledger_view import (
 )
 from gateway.web.live import Live, packed
 from gateway.web.notice_permits import require_reader
+from gateway.web.notice_room import NoticeRoom
 from gateway.web.pages import Pages
 from gateway.web.render import Renderer
 from gateway.web.stream import Fanout, event
 from gateway.web.view import wall
-from notify.compose import Composer
 from notify.delivery import State
 from notify.draft import Draft, DraftState
 from notify.meant import meant_now
 from notify.readying import BY
-from notify.reports import Listed, Reports
-from notify.room import NotifyRoom
-from notify.site import NoticeSite
+from notify.reports import Listed
 from notify.standing import Counts, Standing, masked
 
 _log = log.get("web")
@@ -81,48 +77,6 @@ COLUMNS = (
     "delivery",
 )
 """Of the export, in this order."""
-
-
-class RosterNames(Protocol):
-    """What people of the roster are called."""
-
-    async def names(self, people: Collection[PersonId]) -> Mapping[PersonId, str]:
-        """The names of those who are known. Raises `StoreError`."""
-        ...
-
-    async def schools_and_classes(
-        self, within: Collection[str] | None = None
-    ) -> tuple[Mapping[str, str], Mapping[str, str]]:
-        """The names of schools and of classes, by the keys that audiences use; of all, or `within` these schools.
-
-        Raises `StoreError`.
-        """
-        ...
-
-
-class NobodyKnown:
-    """Where there is no roster."""
-
-    async def names(self, people: Collection[PersonId]) -> Mapping[PersonId, str]:  # noqa: ARG002 - the protocol's
-        """None."""
-        return {}
-
-    async def schools_and_classes(
-        self,
-        within: Collection[str] | None = None,  # noqa: ARG002 - the protocol's
-    ) -> tuple[Mapping[str, str], Mapping[str, str]]:
-        """None."""
-        return {}, {}
-
-
-class NoticeRoom(Struct, frozen=True, kw_only=True):
-    """What the pages of notices stand on."""
-
-    notify: NotifyRoom
-    composer: Composer
-    reports: Reports
-    site: Callable[[], NoticeSite]
-    roster: RosterNames = NobodyKnown()
 
 
 class Ledger:

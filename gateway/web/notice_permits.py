@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from aiohttp import web
 
 from belltower.ids import NoticeId
 from belltower.incident.told import Readers, readers
+from gateway.web.notice_room import NoticeRoom
 from gateway.web.permits import NOTICE_READERS, reach_of, require_any
 from gateway.web.store import Session
 from notify.audience import concerned
-
-if TYPE_CHECKING:
-    from gateway.web.ledger import NoticeRoom
 
 
 async def require_reader(request: web.Request, room: NoticeRoom, notice: NoticeId) -> Session:

@@ -8,8 +8,8 @@ from belltower.clock import Clock
 from gateway.web.compose_pages import TOPIC, ComposePages
 from gateway.web.compose_view import spoken_alone
 from gateway.web.desk import Names
-from gateway.web.ledger import NoticeRoom
 from gateway.web.ledger_view import title
+from gateway.web.notice_room import NoticeRoom
 from gateway.web.pages import Pages
 from gateway.web.permits import NOTICE_HANDS, may
 from gateway.web.render import Renderer

@@ -1,12 +1,13 @@
 """What people read: texts are data, held in TOML files; no sentence for the public stands in code.
 
     matrix.py     which texts there are: staff's, and families' by action and phase; the forms of each
-    texts.py      WordingSet, Wording, Template: a text chosen, filled and marked for its reader
+    language.py   Wording, Template: the texts of one language
+    texts.py      WordingSet: a text chosen, filled and marked for its reader
     values.py     slots, and how a language writes and speaks times, numbers and names
     reading.py    wording files become a WordingSet, or faults with their mend
     lint.py       what a text must say, and must not; phrases.py: patterns of words; grade.py: how hard it reads
     lengths.py    how long the filled texts are, on the encoding that carries them
-    approvals.py  who answers for which translation, by name, date and hash
+    approvals.py  who answers for which translation, by name, date and hash; approving.py: of a whole set
 
 A file holds one language; docs/wording.md explains every key:
 
@@ -26,7 +27,9 @@ A file holds one language; docs/wording.md explains every key:
 """
 
 from notify.wording import grade
-from notify.wording.approvals import WORDS, Approval, approved, unapproved_source, unread, void
+from notify.wording.approvals import WORDS, Approval
+from notify.wording.approving import approved, unapproved_source, unread, void
+from notify.wording.language import Template, Wording
 from notify.wording.lengths import LIMITS, MOST_PARTS, SAMPLE_URL, cost, too_long
 from notify.wording.lint import address_fault, promises
 from notify.wording.matrix import (
@@ -49,7 +52,7 @@ from notify.wording.matrix import (
     site_text,
 )
 from notify.wording.reading import all_faults, parse
-from notify.wording.texts import Template, Text, Wording, WordingSet
+from notify.wording.texts import Text, WordingSet
 from notify.wording.values import CAMPUS, Slots
 
 __all__ = [

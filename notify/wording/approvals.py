@@ -9,15 +9,13 @@ import datetime as dt
 import hashlib
 import tomllib
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import asdict, replace
+from msgspec.structs import asdict
 
+from notify.wording.language import Wording
 from notify.wording.matrix import FORMS
-
-if TYPE_CHECKING:
-    from notify.wording.texts import Wording, WordingSet
 
 WORDS = "words"
 """Stands for what all texts of a language share: the mark, the actions, the causes, and what is said of the unknown."""
@@ -61,84 +59,15 @@ def digest(source: Wording, translation: Wording, template: str, form: str = "")
     return sha.hexdigest()
 
 
-def approve(
-    texts: WordingSet,
-    *,
-    language: str,
-    templates: Iterable[str],
-    name: str,
-    date: dt.date,
-    example: bool = False,
-) -> WordingSet:
-    """The same texts with these approved as they stand; earlier approvals of the same give way."""
-    wording = texts.languages[language]
-    fresh = [
-        Approval(language=language, template=template, name=name, date=date, sha256=sha256, example=example)
-        for template in templates
-        if (sha256 := digest(texts.source, wording, template))
-    ]
-    named = {one.template for one in fresh}
-    kept = [one for one in texts.approvals if one.language != language or one.template not in named]
-    return replace(texts, approvals=(*kept, *fresh))
-
-
-def everything(texts: WordingSet, *, name: str, date: dt.date) -> WordingSet:
-    """The same texts with all of every language approved as they stand."""
-    for language, wording in texts.languages.items():
-        texts = approve(texts, language=language, templates=(WORDS, *wording.templates), name=name, date=date)
-    return texts
-
-
-def holds(texts: WordingSet, language: str, template: str, form: str = "") -> bool:
-    """Whether a person answers for this text as it stands, in the source's language too."""
-    wording = texts.languages[language]
+def holds(
+    approvals: Iterable[Approval], source: Wording, translation: Wording, template: str, form: str = ""
+) -> bool:
+    """Whether one of these is for this text as it stands."""
     return any(
-        one.sha256 == digest(texts.source, wording, template, one.form)
-        for one in texts.approvals
-        if one.language == language and one.template == template and one.form in {"", form}
+        one.sha256 == digest(source, translation, template, one.form)
+        for one in approvals
+        if one.language == translation.language and one.template == template and one.form in {"", form}
     )
-
-
-def approved(texts: WordingSet, language: str) -> list[str]:
-    """The templates of that language for which somebody answers, all forms of them; none without `WORDS`."""
-    if not holds(texts, language, WORDS):
-        return []
-    return [name for name in texts.languages[language].templates if holds(texts, language, name)]
-
-
-def unread(texts: WordingSet) -> dict[str, str]:
-    """By language other than the source's: what of its texts no named person answers for, in words; "" leaves it out."""
-    return {
-        language: why
-        for language, own in texts.languages.items()
-        if own is not texts.source and (why := _unread(texts, language))
-    }
-
-
-def _unread(texts: WordingSet, language: str) -> str:
-    of, count = len(texts.languages[language].templates), len(approved(texts, language))
-    if not count:
-        return "nobody has approved these texts: who reads it gets the source and the interpreter's number"
-    if any(one.example for one in texts.approvals if one.language == language):
-        return "approved only as an example, by an invented person: nobody who speaks it has read these texts"
-    rest = of - count
-    return f"nobody has approved {rest} of {of} texts: of those people read the source" if rest else ""
-
-
-def unapproved_source(texts: WordingSet) -> list[str]:
-    """The templates of the source language for which nobody answers."""
-    source = texts.source
-    return [name for name in (WORDS, *source.templates) if not holds(texts, source.language, name)]
-
-
-def void(texts: WordingSet) -> list[Approval]:
-    """The approvals that hold no more: source or translation has changed, or is not there."""
-    return [
-        one
-        for one in texts.approvals
-        if (wording := texts.languages.get(one.language)) is None
-        or one.sha256 != digest(texts.source, wording, one.template, one.form)
-    ]
 
 
 def read(file: str, text: str) -> tuple[list[Approval], list[str]]:

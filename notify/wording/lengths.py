@@ -11,7 +11,8 @@ from notify.wording.matrix import exercise_only, for_families
 from notify.wording.values import Slots
 
 if TYPE_CHECKING:
-    from notify.wording.texts import Wording, WordingSet
+    from notify.wording.language import Wording
+    from notify.wording.texts import WordingSet
 
 MOST_PARTS = 2
 """A short message longer than this is refused before it is sent."""

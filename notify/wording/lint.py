@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from msgspec.structs import fields
 
 from notify.wording import grade
+from notify.wording.language import Wording
 from notify.wording.matrix import ABOUT_CHILD, exercise_only, for_families, moves_site, names_site
 from notify.wording.phrases import phrases, plain, protected
-from notify.wording.texts import SLOT, Wording, WordingSet
+from notify.wording.texts import SLOT, WordingSet
 from notify.wording.values import Slots
 
 LISTS = ("never", "codes", "child", "drill", "what", "where", "do")

@@ -12,10 +12,11 @@ from msgspec.structs import asdict, fields
 from belltower.errors import SettingsError
 from belltower.incident.facts import Action
 from notify.wording import approvals
+from notify.wording.language import Template, Wording
 from notify.wording.lengths import SAMPLE_SCHOOL, SAMPLE_URL, too_long
 from notify.wording.lint import LISTS, lint, phrase_faults
 from notify.wording.matrix import ABOUT_CHILD, FORMS, SITE, Phase, SitePhase, cells, for_families, forms_of
-from notify.wording.texts import Template, Wording, WordingSet
+from notify.wording.texts import WordingSet
 from notify.wording.values import Clock
 
 _TEXTS = ("mark", "unknown_place", "campus")

@@ -10,6 +10,7 @@ from msgspec.structs import asdict, replace
 
 from belltower.incident.facts import Action, Mode
 from notify.wording.approvals import WORDS, Approval, holds
+from notify.wording.language import Wording
 from notify.wording.matrix import FALLBACK, FAMILY_FALLBACK, exercise_only, for_families, form_for
 from notify.wording.values import CAMPUS, Clock, Slots, aloud, isolated, written
 
@@ -19,25 +20,6 @@ _TO_ALL = frozenset({"paging", "sign", "console"})
 _ONE_DIRECTION = frozenset({"sms", "voice", "paging"})
 
 
-class Template(Struct, frozen=True, kw_only=True):
-    """One thing to say, in the form each kind of channel takes."""
-
-    sms: str
-    console: str
-    # Of the e-mail.
-    subject: str
-    body: str
-    voice: str = ""
-    push: str = ""
-    paging: str = ""
-    sign: str = ""
-
-    def form(self, name: str) -> str:
-        """The text of that form; where it lacks, what is on the consoles, and it is as short."""
-        text: str = getattr(self, name, "")
-        return text or self.console
-
-
 class Text(Struct, frozen=True, kw_only=True):
     """A filled text. `subject` is for mail only."""
 
@@ -45,27 +27,6 @@ class Text(Struct, frozen=True, kw_only=True):
     subject: str = ""
     # The tag of its language; "en-x-es": in English, with the interpreter's number, for somebody who reads Spanish.
     language: str = ""
-
-
-class Wording(Struct, frozen=True, kw_only=True):
-    """The texts of one language; `templates` by name, `staff-action.lockdown` for those of one action."""
-
-    language: str
-    mark: str
-    unknown_place: str
-    campus: str
-    actions: dict[str, str]
-    templates: dict[str, Template]
-    # What {cause} becomes, by name.
-    causes: dict[str, str] = {}
-    unknown_cause: str = ""
-    unknown_site: str = ""
-    unknown_next: str = ""
-    # The line for people whose language has no approved text; it names {phone}.
-    interpreter: str = ""
-    clock: Clock = Clock()
-    # Patterns of `notify.wording.phrases`, by what they are looked for.
-    lists: dict[str, tuple[str, ...]] = {}
 
 
 class WordingSet(Struct, frozen=True, kw_only=True):
@@ -92,8 +53,12 @@ class WordingSet(Struct, frozen=True, kw_only=True):
         """Whether a person answers for this text as it stands. The source needs nobody."""
         wording = self.languages.get(language)
         return wording is self.source or (
-            wording is not None and holds(self, language, WORDS) and holds(self, language, template, form)
+            wording is not None and self.answered(language, WORDS) and self.answered(language, template, form)
         )
+
+    def answered(self, language: str, template: str, form: str = "") -> bool:
+        """Whether a person answers for this text as it stands, in the source's language too."""
+        return holds(self.approvals, self.source, self.languages[language], template, form)
 
     def said(self, *, template: str, channel: str, language: str, mode: Mode, slots: Slots) -> Text:
         """The text for somebody who reads `language`: in that language if a person has approved it.
@@ -116,7 +81,7 @@ class WordingSet(Struct, frozen=True, kw_only=True):
             return self._render(source, template, channel, mode, slots)
         line = ""
         if slots.phone and channel not in _TO_ALL:
-            own = wording is not None and holds(self, wording.language, WORDS) and wording.interpreter
+            own = wording is not None and self.answered(wording.language, WORDS) and wording.interpreter
             line = own or source.interpreter
         text = self._render(source, template, channel, mode, slots, line)
         return replace(text, language=f"{source.language}-x-{language.casefold()}") if line else text

@@ -30,6 +30,7 @@ from notify.wording import (
     WordingSet,
     all_faults,
     approvals,
+    approving,
     cells,
     exercise_only,
     families,
@@ -44,7 +45,7 @@ from notify.wording.lint import SHORTENERS, address_fault, lint, phrase_faults
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 DRAFTS = words.default()
-APPROVED = approvals.everything(DRAFTS, name="Ana Ruiz", date=date(2026, 11, 20))
+APPROVED = approving.everything(DRAFTS, name="Ana Ruiz", date=date(2026, 11, 20))
 CHANNELS = ("sms", "voice", "email", "push", "paging", "sign", "console")
 LANGUAGES = ("en", "es")
 MATRIX = [families(action, phase) for action in Action for phase in Phase] + [
@@ -266,7 +267,7 @@ def test_w6_approvals_carry_a_name_and_a_date_and_are_read_back() -> None:
 
     assert ([], len(APPROVED.approvals)) == (faults, len(read))
     assert {("Ana Ruiz", date(2026, 11, 20))} == {(each.name, each.date) for each in read}
-    assert [] == approvals.void(replace(DRAFTS, approvals=tuple(read)))
+    assert [] == approving.void(replace(DRAFTS, approvals=tuple(read)))
     _, faults = approvals.read("a.toml", '[[approval]]\nlanguage = "es"\ndate = "soon"\nsha = "x"')
     assert [
         "a.toml: approval[1].sha: is not a key of an approval; remove it",
@@ -284,8 +285,8 @@ def test_w6_what_all_texts_share_is_approved_too() -> None:
     texts = replace(APPROVED, languages={**APPROVED.languages, "es": other})
 
     assert not texts.approved("es", families(Action.HOLD, Phase.NOW))
-    assert ["es"] == [each.language for each in approvals.void(texts)]
-    assert [WORDS] == [each.template for each in approvals.void(texts)]
+    assert ["es"] == [each.language for each in approving.void(texts)]
+    assert [WORDS] == [each.template for each in approving.void(texts)]
 
 
 def test_w7_slots_take_typed_values_only() -> None:
@@ -401,7 +402,7 @@ def test_w8_a_cell_that_lacks_is_a_fault() -> None:
     )
 
     partial = parse({"so.toml": f"partial = true\n{DRAFTS_OF_THE_DISTRICT}"}, base=DRAFTS)
-    ready = approvals.everything(partial, name="Hodan Ali", date=date(2026, 11, 20))
+    ready = approving.everything(partial, name="Hodan Ali", date=date(2026, 11, 20))
     tongues = [
         ready.said(template=name, channel="sms", language="so", mode=Mode.ACTUAL, slots=SLOTS).language
         for name in (families(Action.HOLD, Phase.NOW), families(Action.HOLD, Phase.UPDATE))

@@ -44,14 +44,14 @@ from notify.provider import Pace, Provider
 from notify.room import NotifyRoom
 from notify.settings import SMTPSettings, TwilioSettings
 from notify.site import NoticeSite, Roster
-from notify.wording import approvals
+from notify.wording import approving
 from tests.peers.waiting import PATIENCE
 
 ALARM = StreamName("alarm")
 CODEC = FactEncoding()
 # The same in every life of a desk.
 RING = KeyRing(current="k1", keys={"k1": bytes(range(32))}, marking=bytes(32))
-WORDS = approvals.everything(words.default(), name="Ana Ruiz", date=date(2026, 11, 20))
+WORDS = approving.everything(words.default(), name="Ana Ruiz", date=date(2026, 11, 20))
 
 
 class Row(NamedTuple):

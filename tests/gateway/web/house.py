@@ -32,7 +32,7 @@ from gateway.web.correction_page import Correcting
 from gateway.web.desk import AlertsNearby, ConsoleMessage, LaneState, Recipient
 from gateway.web.disclosure_pages import DisclosureRoom
 from gateway.web.journal_desk import JournalDesk
-from gateway.web.ledger import NoticeRoom
+from gateway.web.notice_room import NoticeRoom
 from gateway.web.rooms import Room, RoomText
 from notify.browsers import Browsers
 from tests.peers.waiting import PATIENCE

@@ -13,7 +13,7 @@ from belltower.incident.facts import Mode, NoticeOrdered
 from belltower.people.person import Contact, ContactKind, Person
 from belltower.tasks import Crew
 from floorplans.place import Place
-from gateway.web.ledger import NoticeRoom
+from gateway.web.notice_room import NoticeRoom
 from notify import words
 from notify.audience import AudienceRule
 from notify.channels.channel import Refused, Settled, Uncertain
