@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from belltower.people.person import ContactKind
 from belltower.people.vault import Vault
 
-_HIDDEN = "\ue000"
-"""Stands for the code in a text that is kept; no text of ours has this sign."""
+_WRITTEN, _SPOKEN = "\ue000", "\ue001"
+"""Stand for the code in a text that is kept; no text of ours has these signs."""
 
 _SHOWN_AS = "····"
 _DIGITS = 4
@@ -17,16 +18,25 @@ def code_of(vault: Vault, delivery: str) -> str:
     return f"{number:0{_DIGITS}}"
 
 
-def hidden(text: str, code: str) -> str:
-    """The text as it is kept."""
-    return text.replace(code, _HIDDEN)
+def sign_of(kind: ContactKind) -> str:
+    """What stands for the code in a text that is kept; a voice reads it figure by figure."""
+    return _SPOKEN if kind is ContactKind.VOICE else _WRITTEN
 
 
 def filled(text: str, vault: Vault, delivery: str) -> str:
     """The kept text as it is sent."""
-    return text.replace(_HIDDEN, code_of(vault, delivery)) if _HIDDEN in text else text
+    return _with(text, code_of(vault, delivery)) if _WRITTEN in text or _SPOKEN in text else text
 
 
 def masked(text: str) -> str:
     """The kept text as people see it who have not read the message."""
-    return text.replace(_HIDDEN, _SHOWN_AS)
+    return _with(text, _SHOWN_AS)
+
+
+def sized(text: str) -> str:
+    """The kept text with some code: as long as it is sent, and in the same alphabet."""
+    return _with(text, "0" * _DIGITS)
+
+
+def _with(text: str, code: str) -> str:
+    return text.replace(_WRITTEN, code).replace(_SPOKEN, " ".join(code))

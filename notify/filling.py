@@ -1,4 +1,4 @@
-"""What the texts of a notice may name, and the filled text for one way in one language. Pure."""
+"""What the texts of a notice may name, and the filled text for one way in one language."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from belltower.ids import PlaceId
 from belltower.incident.facts import Action, NoticeOrdered
 from belltower.people.person import ContactKind
 from floorplans.place import spoken
+from notify.codes import sized
 from notify.segments import segments
 from notify.site import NoticeSite
 from notify.store import Ordered, Words
@@ -21,7 +22,6 @@ _log = log.get("notify")
 _ACTIONS = frozenset(Action)
 # Until the year 2286: more digits are no time.
 _MICROSECONDS = re.compile(r"[0-9]{1,16}")
-_CODE = re.compile(r"[0-9]{4}")
 
 
 def slots_of(order: NoticeOrdered, ordered: Ordered, site: NoticeSite) -> Slots:
@@ -47,7 +47,6 @@ def slots_of(order: NoticeOrdered, ordered: Ordered, site: NoticeSite) -> Slots:
         phone=site.phone,
         site=spoken(meeting) if meeting is not None else "",
         former=spoken(former) if former is not None else "",
-        code=code if _CODE.fullmatch(code := order.slots.get("code", "")) else "",
     )
 
 
@@ -81,7 +80,7 @@ def words_of(
         text = site.wording.said(
             template=template, channel=kind.value, language=language, mode=order.mode, slots=slots
         )
-        parts = segments(text.body).parts if kind is ContactKind.SMS else 1
+        parts = segments(sized(text.body)).parts if kind is ContactKind.SMS else 1
         if not text.body:
             continue
         if parts <= MOST_PARTS:

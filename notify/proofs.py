@@ -25,7 +25,7 @@ from belltower.journal import Durability, Journal
 from belltower.people.person import Contact, ContactKind, Person
 from belltower.store import Transaction
 from notify.audience import AudienceRule
-from notify.codes import code_of, hidden
+from notify.codes import code_of, sign_of
 from notify.delivery import State
 from notify.filling import slots_of, words_of
 from notify.proof_tables import PROVEN_FOR, TEMPLATE, Asked, Proof, ProofTables, Proven, Seen
@@ -253,7 +253,6 @@ class Proofs:
         """One commit: the order, its texts, its row for this provider and no other, and that it waits."""
         now, site = self._clock.now(), self._site()
         delivery = self._ids.delivery()
-        code = code_of(self._deliveries.addresses.vault, delivery)
         order = NoticeOrdered(
             notice=_named(verb, provider.name),
             revision=1,
@@ -275,7 +274,7 @@ class Proofs:
             urgency=1,
             ordered_at=now,
         )
-        slots = slots_of(replace(order, slots={"code": code}), ordered, site)
+        slots = replace(slots_of(order, ordered, site), code=sign_of(contact.kind))
         # What plans notices finds the row, and nobody else to tell.
         rule = AudienceRule(people=frozenset({TESTED}))
         snapshot = Snapshot(
@@ -291,11 +290,10 @@ class Proofs:
             mark=self._deliveries.addresses.mark,
         )
         batch = snapshot.add_contacts([(person, contact)])
-        words = [replace(one, body=hidden(one.body, code)) for one in batch.words]
         tx = Transaction()
         self._deliveries.add_notice(tx, ordered)
         self._deliveries.add_rule(tx, order.notice, rule)
-        self._deliveries.add_words(tx, order.notice, 1, words)
+        self._deliveries.add_words(tx, order.notice, 1, batch.words)
         self._deliveries.add_rows(tx, batch.rows, batch.others)
         self._tables.pin(tx, delivery, provider.name)
         self._tables.keep(
@@ -307,7 +305,7 @@ class Proofs:
                 delivery=delivery,
                 by=by,
                 tested_at=now,
-                code=self._mark(delivery, code),
+                code=self._mark(delivery, code_of(self._deliveries.addresses.vault, delivery)),
                 proven_at=last.proven_at if last is not None else Instant(0),
                 proven_by=last.proven_by if last is not None else "",
             ),

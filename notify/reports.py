@@ -118,7 +118,10 @@ class Reports:
     async def words(self, listed: Listed) -> list[Words]:
         """The filled texts, for each channel and language; a test's without its code."""
         rows = await self._database.read(_WORDS, notice=listed.notice, revision=listed.revision)
-        return [Words(channel=row[0], language=row[1], body=masked(row[2]), subject=row[3]) for row in rows]
+        return [
+            Words(channel=row[0], language=row[1], body=masked(row[2]), subject=masked(row[3]))
+            for row in rows
+        ]
 
     async def meant(self, listed: Listed) -> Meant | None:
         """For whom it was when it was planned; None: an older program planned it, or its key is lost."""

@@ -250,7 +250,7 @@ class Sender:
                     notice=delivery.notice,
                     revision=delivery.revision,
                     address=delivery.address,
-                    subject=text.subject,
+                    subject=filled(text.subject, self._tables.addresses.vault, delivery.id),
                     body=filled(text.body, self._tables.addresses.vault, delivery.id),
                     ordered_at=waiting.ordered_at,
                     begun_at=delivery.begun_at,

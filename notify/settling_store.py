@@ -87,7 +87,8 @@ class Settling(Rows):
             language=delivery.language,
         )
         subject, body, ordered_at, template = rows[0] if rows else ("", "", 0, "")
-        return subject, filled(body, self.addresses.vault, delivery.id), Instant(ordered_at), template
+        subject, body = (filled(one, self.addresses.vault, delivery.id) for one in (subject, body))
+        return subject, body, Instant(ordered_at), template
 
     async def known_ids(self, delivery: Delivery) -> set[str]:
         """The provider's ids of all our messages to this address."""

@@ -14,15 +14,21 @@ from belltower.clock import SECOND, Instant
 from belltower.errors import Conflict, NotFound, StoreError, WrongState
 from belltower.ids import DeliveryId, Ids, NoticeId, PersonId, VerbId
 from belltower.incident.facts import ChannelTested, Mode, NoticeOrdered, NoticePlanned
+from belltower.people.person import Contact, ContactKind, Person
+from belltower.people.vault import Vault, new_ring
 from belltower.store import Transaction, open_database
 from belltower.values import Secret
 from gateway.migration import DESK
+from notify.addresses import Addresses
+from notify.audience import AudienceRule
 from notify.channels.channel import Refused as Refusal
 from notify.channels.channel import Settled, Uncertain
+from notify.codes import code_of, masked
 from notify.delivery import Evidence, State
 from notify.proof_tables import PROVEN_FOR, Asked, Proof, ProofTables, Proven, Seen
-from notify.proofs import WITHIN, Proofs, judged
+from notify.proofs import ELSEWHERE, TESTED, WITHIN, Proofs, judged
 from notify.provider import Provider
+from notify.segments import segments
 from notify.settings import (
     AppriseSettings,
     ConsoleSettings,
@@ -31,6 +37,7 @@ from notify.settings import (
     TwilioSettings,
     simulated,
 )
+from notify.store import DeliveryTables
 from tests.peers.desk import Desk, DeskOptions, desk, order, site, staff
 from tests.peers.waiting import PATIENCE
 
@@ -488,13 +495,57 @@ async def test_a_later_life_of_the_desk_knows_the_same_code(options: DeskOptions
     assert Proven.PROVEN is proven.outcome
 
 
-async def test_the_codes_of_an_older_programs_tests_are_forgotten(options: DeskOptions) -> None:
-    """Their texts go; what had not left of such a test is stopped, and every other notice stays as it was."""
+@pytest.mark.parametrize("kind", [kind for kind in ContactKind if kind.value not in ELSEWHERE])
+async def test_w16_no_way_keeps_the_code_and_every_way_says_it(
+    options: DeskOptions, kind: ContactKind
+) -> None:
+    """Nor the figures that a voice reads one by one; the ledger shows that there was one."""
+    channel = Answering(kind.value)
+    given = [Provider(channel=channel, given_name="one")]
+    to = PersonId("p0")
+    person = Person(id=to, name="Ruth", contacts=(Contact(kind=kind, address="somewhere"),))
+    to_person = replace(options, test_to={kind.value: to})
+    async with desk(to_person, school=site({to: person}), channels=given) as running:
+        await running.room.proofs.test(verb(running), RUTH)
+        await running.is_settled(1)
+        (row,) = await running.rows()
+        ((text, parts),) = await running.database.read(
+            "SELECT w.body, d.parts FROM notice_words w JOIN notice_delivery d ON d.notice = w.notice"
+        )
+        code = code_of(running.room.tables.addresses.vault, row.id)
+    ((_, body),) = channel.sent
+    said = " ".join(code) if kind is ContactKind.VOICE else code
+
+    assert said in body
+    assert said not in text
+    assert code not in text
+    assert body.replace(said, re.sub("[0-9]", "·", said)) == masked(text)
+    assert (segments(body).parts if kind is ContactKind.SMS else 1) == parts
+
+
+@pytest.mark.parametrize(("step_number", "channel"), [(3, "email"), (3, "voice"), (4, "voice")])
+async def test_the_codes_of_an_older_programs_tests_are_forgotten(
+    options: DeskOptions, step_number: int, channel: str
+) -> None:
+    """Their texts go; what had not left of such a test is stopped.
+
+    Every other notice stays as it was: of another text, and what a person wrote with the same.
+    """
     database = await open_database(f"sqlite://{options.database}")
-    newest = [step for step in DESK if step.room == "notify.proofs" and step.number == 3]
+    newest = [step for step in DESK if step.room == "notify.proofs" and step.number >= step_number]
     await database.migrate([step for step in DESK if step not in newest])
+    tests = AudienceRule(people=frozenset({TESTED}))
+    tables = DeliveryTables(database=database, addresses=Addresses(vault=Vault(ring=new_ring())))
     async with database.begin() as tx:
-        for notice, template in (("ntc_1", "test"), ("ntc_2", "test"), ("ntc_3", "staff-notice")):
+        for notice in ("ntc_1", "ntc_2"):
+            tables.add_rule(tx, NoticeId(notice), tests)
+        tables.add_rule(tx, NoticeId("ntc_4"), AudienceRule(people=frozenset({RUTH})))
+        for notice, template in (
+            ("ntc_1", "test"),
+            ("ntc_2", "test"),
+            ("ntc_3", "staff-notice"),
+            ("ntc_4", "test"),
+        ):
             tx.add(
                 "INSERT INTO notice (notice, revision, incident, template, place, mode, urgency, ordered_at)"
                 " VALUES (:notice, 1, '', :template, '', 'exercise', 1, 1)",
@@ -503,14 +554,16 @@ async def test_the_codes_of_an_older_programs_tests_are_forgotten(options: DeskO
             )
             tx.add(
                 "INSERT INTO notice_words (notice, revision, channel, language, subject, body)"
-                " VALUES (:notice, 1, 'email', 'en', '', 'the code is 4711.')",
+                " VALUES (:notice, 1, :channel, 'en', '', 'the code is 4711.')",
                 notice=notice,
+                channel=channel,
             )
             tx.add(
                 "INSERT INTO notice_delivery (id, notice, revision, incident, person, channel, address, state, reason,"
                 " provider_id, attempts, begun_at, due_at, urgency, lease, asking)"
-                " VALUES (:notice, :notice, 1, '', '', 'email', 'a', :state, '', '', 0, 0, 0, 1, '', 0)",
+                " VALUES (:notice, :notice, 1, '', '', :channel, 'a', :state, '', '', 0, 0, 0, 1, '', 0)",
                 notice=notice,
+                channel=channel,
                 state="delivered" if notice == "ntc_2" else "pending",
             )
     await database.migrate(DESK)
@@ -519,4 +572,5 @@ async def test_the_codes_of_an_older_programs_tests_are_forgotten(options: DeskO
     await database.close()
 
     assert [("ntc_1",)] == stopped
-    assert [("ntc_1", ""), ("ntc_2", ""), ("ntc_3", "the code is 4711.")] == bodies
+    kept = "the code is 4711."
+    assert [("ntc_1", ""), ("ntc_2", ""), ("ntc_3", kept), ("ntc_4", kept)] == bodies
