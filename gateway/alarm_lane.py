@@ -39,6 +39,7 @@ from gateway.control import ControlServer, Status
 from gateway.device_wires import device_keys
 from gateway.intake import panel_path, windows
 from gateway.intake.devices import memory as device_memory
+from gateway.intake.devices import troubles
 from gateway.intake.devices.health import OutputHealth
 from gateway.intake.devices.wires import unwired
 from gateway.output_wires import announcing, output_health, switching
@@ -197,7 +198,13 @@ class AlarmLane:
         world = self._world
         if self._stream.put_aside:  # what was spooled comes with statements on these tables
             await database.migrate(
-                [*incident_store.STEPS, *windows.STEPS, *panel_path.STEPS, *device_memory.STEPS]
+                [
+                    *incident_store.STEPS,
+                    *windows.STEPS,
+                    *panel_path.STEPS,
+                    *device_memory.STEPS,
+                    *troubles.STEPS,
+                ]
             )
         self.journal: Journal[Fact] = Journal(
             database=database,
@@ -304,6 +311,7 @@ class AlarmLane:
             return  # the spool of an earlier process is being brought in: nothing new could not be recorded
         if kind is None:
             self.verbs.record(facts.RecordingRestored())
+            self.intake.devices.journal_well.set()
         else:
             self.verbs.record(facts.RecordingFailed(reason=kind))
 

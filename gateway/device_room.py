@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 
 import msgspec
 
 from belltower.clock import Clock
-from belltower.errors import NotFound, WrongState
+from belltower.errors import NotFound, StoreError, WrongState
 from belltower.ids import PersonId, PlaceId, UnitId
 from belltower.incident.verbs import Verbs
 from belltower.store import Database
@@ -57,6 +58,8 @@ class DeviceRoom:
         self._places = places
         self.outputs: Callable[[], tuple[OutputHealth, ...]] = tuple
         """How the outputs are; shown with the devices."""
+        self.journal_well = asyncio.Event()
+        """Set when what was spooled has come in: an earlier process may have said some of it."""
         self._clock = clock
         self._verbs = verbs
         self.registry = Registry(
@@ -88,20 +91,32 @@ class DeviceRoom:
             bind=self._bind,
         )
 
+    @property
+    def _ours(self) -> frozenset[str]:
+        return frozenset((*self.registry.devices, *self._units))
+
     async def open(self) -> None:
         """Load what an earlier process knew."""
         names = self.registry.devices
         await self.memory.open(names)
         await self.states.open(names, self.supervision, units=self._units)
-        await self.troubles.open({*names, *self._units})
-        self.takeovers.resume()
+        await self.troubles.open(self._ours)
         for name in [name for name, device in names.items() if device.place is None]:
             if proven_at := self.states.of(name).tested_place:
                 self._bind(name, PlaceId(proven_at))
 
     async def attend(self) -> None:
         """Watch over all devices and write down what changes, for ever."""
-        await together(devices_watch=self.supervision.watch(), devices_write=self._write())
+        await together(
+            devices_watch=self.supervision.watch(), devices_write=self._write(), devices_stand=self._come_in()
+        )
+
+    async def _come_in(self) -> None:
+        while True:
+            await self.journal_well.wait()
+            self.journal_well.clear()
+            with suppress(StoreError):  # ill once more: it will be well again
+                await self.troubles.load(self._ours)
 
     async def _write(self) -> None:
         while True:

@@ -7,7 +7,6 @@ been quiet for a while.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping
 from typing import Protocol
 
 from belltower.clock import Clock
@@ -21,11 +20,6 @@ _NAMES = 1024
 
 class Standing(Protocol):
     """Where a trouble stands until it is over."""
-
-    @property
-    def standing(self) -> Mapping[str, Mapping[str, str]]:
-        """What stands now, by name and kind."""
-        ...
 
     def stand(self, device: str, kind: str, *, why: str = "") -> None:
         """It is so from now on."""
@@ -44,11 +38,6 @@ class Takeovers:
         self._troubles = troubles
         self._seen: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
         self._fought: dict[str, float] = {}
-
-    def resume(self) -> None:
-        """Whoever was fought over when the last process ended is so until it has been quiet for as long as ever."""
-        now = self._clock.monotonic()
-        self._fought.update((name, now) for name, kinds in self._troubles.standing.items() if KIND in kinds)
 
     def seen(self, path: str, name: str) -> None:
         """A second connection took `name` by this path."""

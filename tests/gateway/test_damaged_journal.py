@@ -14,6 +14,7 @@ from belltower.incident import facts
 from belltower.incident.entry import Entry
 from belltower.journal import SpoolFile
 from belltower.journal.spool import SpooledFact, SpooledStatement, SpoolRecord, frame
+from belltower.store import Step
 from gateway import site_package
 from gateway.alarm_lane import AlarmLane
 from gateway.alarm_world import open_world
@@ -25,7 +26,7 @@ from gateway.settings import (
     SiteSettings,
     StateSettings,
 )
-from tests.peers.waiting import PATIENCE
+from tests.peers.waiting import PATIENCE, until
 
 SITE = Path(__file__).parents[2] / "examples" / "site"
 PAGE = 4096
@@ -145,3 +146,47 @@ async def test_what_was_spooled_beside_a_damaged_journal_enters_the_fresh_one(tm
     assert "alarm.1" == status.stream
     assert "fct_1" in [entry.id for entry in entries]
     assert [("inc_1",)] == rows
+
+
+STANDS = SpooledStatement(
+    "INSERT INTO device_standing (device, kind, why, profile) VALUES (:device, 'taken over', '', '')",
+    {"device": "sos-1"},
+    None,
+)
+
+
+def spool(folder: Path, *statements: SpooledStatement) -> None:
+    """As an earlier process does whose store is ill."""
+    said = SpooledFact("fct_1", 1, "recording.restored", "", b"{}")
+    SpoolFile(path=folder / "spool").append(frame(SpoolRecord([said], list(statements))))
+
+
+async def test_a_trouble_spooled_beside_a_damaged_journal_stands(tmp_path: Path) -> None:
+    """The fresh journal takes it in at once."""
+    folder = tmp_path / "var"
+    async with running(folder):
+        pass
+    spool(folder, STANDS)
+    (folder / "alarm.db").write_bytes(b"not a database" * 1_000)
+
+    async with running(folder) as lane:
+        status = lane.status()
+
+    assert "" == status.trouble
+    assert {"sos-1": ("taken over",)} == status.troubles
+
+
+async def test_a_trouble_stands_once_what_was_spooled_has_come_in(tmp_path: Path) -> None:
+    """The store is well only long after the start."""
+    folder = tmp_path / "var"
+    async with running(folder):
+        pass
+    spool(folder, STANDS, SpooledStatement("INSERT INTO late (number) VALUES (1)", {}, None))
+
+    async with running(folder) as lane:
+        assert {} == lane.status().troubles
+        step = Step(room="late", number=1, sql="CREATE TABLE late (number INTEGER NOT NULL);")
+        await lane.journal.database.migrate([step])
+        await until(lambda: bool(lane.status().troubles), within=PATIENCE)
+
+        assert {"sos-1": ("taken over",)} == lane.status().troubles

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Container, Mapping
+from math import inf
 from typing import Protocol
 
 from belltower import log
@@ -44,6 +45,8 @@ MOST_A_MINUTE = 120
 MOST_OF_STRANGERS = 30
 """The same of whom the site package does not name: anybody can be many of them, and none of ours may be held back for that."""
 REMEMBERED = 4_096
+SAID_AGAIN_WITHIN = 600.0
+"""Seconds after a start within which what no profile of ours speaks for, a stranger or a name, is said again, or is over."""
 
 
 class Record(Protocol):
@@ -66,18 +69,32 @@ class Troubles:
         self._lately: deque[float] = deque(maxlen=MOST_A_MINUTE)
         self._strangers: deque[float] = deque(maxlen=MOST_OF_STRANGERS)
         self._standing: dict[str, dict[str, str]] = {}
+        # What is known from its row alone, and until when it must be said again.
+        self._unsaid: dict[tuple[str, str], float] = {}
+        # What was said to be over: its row may come in from the spool yet.
+        self._past: set[tuple[str, str]] = set()
         # What stands and could not be written down yet.
         self._held: OrderedDict[tuple[str, str], tuple[facts.DeviceTrouble, bool]] = OrderedDict()
 
     async def open(self, devices: Container[str]) -> None:
         """Load what stood when the last process ended. What stood of a device that is none of ours any more is over."""
         await self._database.migrate(STEPS)
+        await self.load(devices)
+
+    async def load(self, devices: Container[str]) -> None:
+        """Take in what earlier processes wrote down, once more when what they spooled has come in. Raises `StoreError`."""
         rows = await self._database.read("SELECT device, kind, why, profile FROM device_standing")
-        for device, kind, why, _ in rows:
+        for device, kind in self._unsaid.keys() - {(device, kind) for device, kind, _, _ in rows}:
+            self._forget(device, kind)
+        until = self._clock.monotonic() + SAID_AGAIN_WITHIN
+        for device, kind, why, profile in rows:
+            if kind in self._standing.get(device, {}):
+                continue
             self._standing.setdefault(device, {})[kind] = why
-        for device, kind, _, profile in rows:
-            if profile and device not in devices:
+            self._unsaid[device, kind] = inf if profile else until
+            if (device, kind) in self._past or (profile and device not in devices):
                 self.over(device, kind)
+        self._past.clear()
 
     def note(self, device: str, kind: str, *, why: str = "", profile: str = "", ours: bool = True) -> bool:
         """Write it down unless that was done lately; whether it was."""
@@ -87,6 +104,8 @@ class Troubles:
 
     def stand(self, device: str, kind: str, *, why: str = "", profile: str = "", ours: bool = True) -> None:
         """It is so from now on, until `over`; written down once, as soon as that may be done."""
+        self._unsaid.pop((device, kind), None)
+        self._past.discard((device, kind))
         if kind in self._standing.get(device, {}) or (device, kind) in self._held:
             return
         self._counts[f"trouble_{kind.replace(' ', '_')}"] += 1
@@ -97,7 +116,10 @@ class Troubles:
                 self._held.popitem(last=False)
 
     def look(self) -> None:
-        """Write down what stands and was held back."""
+        """Write down what stands and was held back, and what was not said again."""
+        now = self._clock.monotonic()
+        for device, kind in [key for key, until in self._unsaid.items() if until <= now]:
+            self.over(device, kind)
         for key, (trouble, ours) in list(self._held.items()):
             if self._stands(trouble, ours=ours):
                 del self._held[key]
@@ -106,10 +128,9 @@ class Troubles:
         """It is past: when it comes again it is news. `stood`: another than us wrote down that it was so."""
         self._noted.pop((device, kind), None)
         self._held.pop((device, kind), None)
-        standing = self._standing.get(device, {})
-        stood |= standing.pop(kind, None) is not None
-        if not standing:
-            self._standing.pop(device, None)
+        stood |= self._forget(device, kind)
+        if len(self._past) < REMEMBERED:
+            self._past.add((device, kind))
         if stood:
             tx = Transaction()
             tx.add(_OVER, device=device, kind=kind)
@@ -119,6 +140,15 @@ class Troubles:
     def standing(self) -> Mapping[str, Mapping[str, str]]:
         """What stands now: by device, the kinds with their reasons."""
         return self._standing
+
+    def _forget(self, device: str, kind: str) -> bool:
+        """Whether it stood."""
+        self._unsaid.pop((device, kind), None)
+        standing = self._standing.get(device, {})
+        stood = standing.pop(kind, None) is not None
+        if not standing:
+            self._standing.pop(device, None)
+        return stood
 
     def _stands(self, trouble: facts.DeviceTrouble, *, ours: bool) -> bool:
         if not ours and len(self._standing) >= REMEMBERED:

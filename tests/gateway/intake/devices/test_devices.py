@@ -16,7 +16,7 @@ from belltower.errors import NotFound, WrongState
 from belltower.ids import PersonId, PlaceId, UnitId
 from belltower.incident import facts
 from belltower.incident.facts import AlarmKind, Mode
-from belltower.store import InlineDatabase, Priority, SQLiteEngine
+from belltower.store import InlineDatabase, Priority, SQLiteEngine, Transaction
 from gateway.intake.devices.receiving import Way
 from gateway.intake.devices.stuck import StuckButtons
 from gateway.intake.units import KnownUnit
@@ -681,7 +681,7 @@ async def test_what_stands_is_known_after_a_restart_until_it_is_over(bench: Benc
     assert 2 == len(await troubles(bench))
     await bench.hear("zigbee2mqtt/bridge/info", {"permit_join": False}, retain=True)
     bench.time.passed += 610
-    bench.room.takeovers.look()
+    bench.room.troubles.look()
     assert 2 == len(await bench.facts(facts.DeviceTroubleOver))
     await bench.restart()
     assert {} == bench.room.troubles.standing
@@ -700,6 +700,45 @@ async def test_what_stood_of_a_device_that_is_gone_from_the_site_is_over(tmp_pat
         facts.DeviceTroubleOver
     )
     await bench.journal.close()
+
+
+async def test_what_a_stranger_does_not_say_again_is_over(bench: Bench) -> None:
+    """A gateway that was there for an hour does not stand over every restart; one that is still open does."""
+    for name in ("gone", "here"):
+        bench.room.troubles.stand(name, "open to joining", ours=False)
+    assert 2 == len(await troubles(bench))
+    await bench.restart()
+    bench.room.troubles.stand("here", "open to joining", ours=False)
+    bench.room.troubles.look()
+    assert {"gone", "here"} == bench.room.troubles.standing.keys()
+    bench.time.passed += 601
+    bench.room.troubles.look()
+    assert [facts.DeviceTroubleOver(device="gone", kind="open to joining")] == await bench.facts(
+        facts.DeviceTroubleOver
+    )
+    await bench.restart()
+    assert {"here"} == bench.room.troubles.standing.keys()
+
+
+async def test_what_an_earlier_process_spooled_is_known_once_it_came_in(bench: Bench) -> None:
+    """Neither does what was over meanwhile stand for ever, nor what that process ended."""
+    row = "INSERT INTO device_standing (device, kind, why, profile) VALUES (:device, 'open to joining', '', 'p')"
+    bench.room.troubles.stand("lora-gw", "open to joining", profile="p")
+    assert 1 == len(await troubles(bench))
+    await bench.restart()
+    bench.room.troubles.over("sos-1", "open to joining")
+    late = Transaction()
+    late.add("DELETE FROM device_standing")
+    for device in ("sos-1", "sos-2"):
+        late.add(row, device=device)
+    await bench.database.submit(late)
+    await bench.room.troubles.load(bench.room.registry.devices)
+    assert {"sos-2"} == bench.room.troubles.standing.keys()
+    assert [facts.DeviceTroubleOver(device="sos-1", kind="open to joining")] == await bench.facts(
+        facts.DeviceTroubleOver
+    )
+    await bench.restart()
+    assert {"sos-2"} == bench.room.troubles.standing.keys()
 
 
 async def test_what_stands_is_written_down_however_much_else_is_said(bench: Bench) -> None:
