@@ -4,7 +4,8 @@ The session is persistent and never shared (`$share` parks messages at a dead no
 connection ends comes again from the broker; an acknowledgement never crosses from one connection to the next, for
 the next one may be another session with the same packet identifiers.
 
-We speak MQTT 5. A broker that does not know it, as The Things Stack's, is asked in 3.1.1 the next time.
+We speak MQTT 5. A broker that says that it does not know it, or hangs up twice running as The Things Stack's, is asked
+in 3.1.1 the next time; after that in 5 again, for 3.1.1 cannot say that an order was refused.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _log = log.get("mqtt")
 CONNECT_WITHIN = 10.0
 """Seconds from dialling to a granted subscription."""
 _RESOLVE_WITHIN = 3.0
+_HUNG_UP = 2
 
 
 class BrokerIntake:
@@ -60,6 +62,7 @@ class BrokerIntake:
         """
         self._will = will
         self._version = MQTTProtocolVersion.MQTTv5
+        self._hung_up = 0
         self._on_takeover = on_takeover
         self._url = url
         self._on_publish = on_publish
@@ -136,12 +139,15 @@ class BrokerIntake:
             link.close()
 
     async def _open(self, link: BrokerLink) -> None:
+        asked, self._version = self._version, MQTTProtocolVersion.MQTTv5
+        hung_up, self._hung_up = self._hung_up, 0
         try:
             await link.open(self._thread("dial"))
         except LinkError:
-            if link.misunderstood:
-                old = self._version is MQTTProtocolVersion.MQTTv5
-                self._version = MQTTProtocolVersion.MQTTv311 if old else MQTTProtocolVersion.MQTTv5
+            if asked is MQTTProtocolVersion.MQTTv5 and link.unanswered:
+                self._hung_up = hung_up + 1
+            if link.too_new or self._hung_up == _HUNG_UP:
+                self._version, self._hung_up = MQTTProtocolVersion.MQTTv311, 0
             raise
 
     def _where(self) -> tuple[str, int, ssl.SSLContext | None]:

@@ -79,6 +79,8 @@ class BrokerLink:
         """Speak this version of MQTT: 5, or 3.1.1 to a broker that knows no other."""
         self._version = version
         self._asked = self._answered = False
+        self.too_new = False
+        """The broker said that it does not know this version."""
         self._topics = topics
         self._on_takeover = on_takeover
         self._name = username or client_id
@@ -129,8 +131,8 @@ class BrokerLink:
         return self._version is MQTTProtocolVersion.MQTTv5
 
     @property
-    def misunderstood(self) -> bool:
-        """The broker was asked to let us in, and did not know what was said: it may be older."""
+    def unanswered(self) -> bool:
+        """The broker was asked to let us in, and did not answer: it may be older, or is just beginning anew."""
         return self._asked and not self._answered
 
     async def open(self, executor: Executor) -> None:
@@ -283,7 +285,7 @@ class BrokerLink:
     def _connected(
         self, client: paho.Client, _data: Any, flags: paho.ConnectFlags, reason: ReasonCode, _properties: Any
     ) -> None:
-        self._answered = reason.value != _UNSUPPORTED_VERSION
+        self._answered, self.too_new = True, reason.value == _UNSUPPORTED_VERSION
         if reason.is_failure:
             self._lose(Rejected(f"the broker refuses us: {reason}"))
             return

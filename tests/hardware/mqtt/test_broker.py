@@ -17,6 +17,7 @@ from hardware.drivers.mqtt_broker import BrokerIntake
 from tests.hardware.mqtt.certificate import write_certificate
 from tests.hardware.mqtt.houses import KEEPING, BrokerHouse
 from tests.hardware.mqtt.peer import Intake
+from tests.peers.old_broker import REFUSED
 from tests.peers.waiting import PATIENCE
 from tests.servers.mosquitto import free_port
 
@@ -214,6 +215,43 @@ async def test_a_broker_that_hangs_up_is_unreachable() -> None:
         error = await fails(BrokerIntake(url=f"mqtt://127.0.0.1:{port}", on_publish=Intake()))
 
     assert isinstance(error, Unreachable)
+
+
+ACCEPTED = {5: b"\x20\x03\x00\x00\x00", 4: b"\x20\x02\x00\x00"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked"),
+    [
+        ([b"", ACCEPTED, b"", ACCEPTED], [5, 5, 5, 5]),
+        ([b"", b"", ACCEPTED, ACCEPTED], [5, 5, 4, 5]),
+        ([REFUSED, ACCEPTED, ACCEPTED], [5, 4, 5]),
+        ([REFUSED, b"", ACCEPTED], [5, 4, 5]),
+    ],
+)
+async def test_a_broker_is_spoken_to_in_its_version_and_first_in_ours(
+    answers: list[bytes | dict[int, bytes]], asked: list[int]
+) -> None:
+    """One that just begins anew is no older one, and one that was taken for older is asked again."""
+    levels: list[int] = []
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        begun = await reader.read(4096)
+        level = begun[begun.index(b"MQTT") + 4]
+        answer = answers[len(levels)]
+        levels.append(level)
+        writer.write(answer[level] if isinstance(answer, dict) else answer)
+        if isinstance(answer, dict):  # and is lost once it was asked for messages
+            await reader.read(4096)
+        writer.close()
+
+    server = await asyncio.start_server(meet, "127.0.0.1", 0)
+    intake = BrokerIntake(url=f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}", on_publish=Intake())
+    for _ in answers:
+        await fails(intake)
+    server.close()
+
+    assert asked == levels
 
 
 async def test_a_name_that_does_not_resolve_is_unreachable() -> None:
