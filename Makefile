@@ -11,8 +11,8 @@ BIN := .venv/bin
 SYSTEM := gammu kamailio kamailio-tls-modules sip-tester mosquitto mosquitto-clients direwolf libhamlib-utils espeak-ng ffmpeg baresip-core socat chromium fonts-dejavu-core postgresql gcc libc6-dev
 # What `make test` tries of the 200 simulated days and of the 20 seeds at each point of death; `make soak` tries all.
 SOME := SIM_SEEDS=20 BELLTOWER_KILL_SEEDS=2
-# Files or options for pytest: make test TESTS=tests/gateway. Whole files go to whoever is free, the long ones first.
-TESTS := tests/sim tests/stories tests/gateway tests
+# Files or options for pytest: make test TESTS=tests/gateway. Whole files go to whoever is free.
+TESTS := tests
 # pytest exits with 5 when none of the tests asked for bears the mark.
 NONE = [ $$? -eq 5 ]
 

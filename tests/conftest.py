@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from hypothesis import settings
 
 # On a machine that is busy with other tests an example may take any time.
@@ -12,3 +13,14 @@ settings.load_profile("belltower")
 def pytest_sessionstart() -> None:
     """Let no plugin make an event loop that nobody closes: there is none unless a test runs one."""
     asyncio.set_event_loop(None)
+
+
+LONG = ("tests/sim/", "tests/stories/", "tests/gateway/")
+"""Where the long tests are, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first, whatever order was asked for, so that none is left over when everything else is done."""
+    items.sort(
+        key=lambda item: next((rank for rank, at in enumerate(LONG) if item.nodeid.startswith(at)), len(LONG))
+    )
