@@ -120,6 +120,7 @@ class AlarmIntake:
             clock=clock,
             counts=self.counts,
             others=self._others,
+            unit_health=self._unit_health,
             units=self.units.values(),
             keys=device_keys,
         )
@@ -165,9 +166,12 @@ class AlarmIntake:
         if isinstance(fact, AlarmRaised) and fact.unit is not None and fact.unit in units:
             self.windows.heard(units[fact.unit].number, fact.epoch, fact.counter)
 
+    def _unit_health(self) -> Iterable[DeviceHealth]:
+        return unit_health(self.units, self.supervision, self.ways.down, self.devices.states)
+
     def _others(self) -> Iterable[DeviceHealth]:
         """Our own units and the ways in, for the list of what is to be looked after."""
-        units = tuple(unit_health(self.units, self.supervision, self.ways.down, self.devices.states))
+        units = tuple(self._unit_health())
         on_air = [each.record.heartbeat for each in self.units.values() if each.record.bearer != Bearer.MQTT]
         ways = path_health(
             self.ways.kinds,

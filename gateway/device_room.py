@@ -45,15 +45,17 @@ class DeviceRoom:
         clock: Clock,
         counts: Counter[str],
         others: Callable[[], Iterable[DeviceHealth]] = tuple,
+        unit_health: Callable[[], Iterable[DeviceHealth]] = tuple,
         units: Iterable[KnownUnit] = (),
         keys: Mapping[str, bytes] | None = None,
     ) -> None:
         """Make the room; `open` it before anything is received.
 
-        `others` are shown beside the devices; `units` are our own, which a walk-test proves too; `keys` are those of
+        `others` are shown beside the devices, `unit_health` are those of them that are units; `units` are our own, which a walk-test proves too; `keys` are those of
         devices, by id.
         """
         self._others = others
+        self._unit_health = unit_health
         self._units = {unit.record.id: unit for unit in units}
         self._places = places
         self.outputs: Callable[[], tuple[OutputHealth, ...]] = tuple
@@ -201,7 +203,7 @@ class DeviceRoom:
 
     def calling_for_help(self) -> Iterable[DeviceHealth]:
         """How those are whose press calls for help, each looked at when it is asked for."""
-        yield from (each for each in self._others() if each.calls_for_help)
+        yield from self._unit_health()
         for device in tuple(self.registry.devices.values()):
             if device.panic:
                 yield device_health(device, self.states, self.supervision, self._clock.now())

@@ -20,10 +20,10 @@ def unit_health(
     units: Mapping[int, KnownUnit], supervision: Supervision, down: Iterable[str], states: States
 ) -> Iterable[DeviceHealth]:
     """Each unit; one that was last heard by a path that is down, and is silent, is not known rather than lost."""
-    closed = set(down)
+    closed, lost = set(down), supervision.lost
     for number, unit in units.items():
         state, late_after = supervision.of(number), unit.record.heartbeat * LOST_AFTER
-        silent = number in supervision.lost
+        silent = number in lost
         because = state.path if silent and state.path in closed else ""
         yield DeviceHealth(
             id=unit.record.id,

@@ -156,3 +156,30 @@ def test_every_way_in_has_its_interval_and_its_place_in_the_list():
     assert [0, 2, 2] == [each.rank for each in shown(0)]
     assert [0.0, 30.0, 84.0] == [each.late_after for each in shown(0)]
     assert ("nothing heard lately",) == shown(90)[2].remarks
+
+
+class Counted(Supervision):
+    """Counts what is asked of it."""
+
+    lists = looks = 0
+
+    @property
+    def lost(self):
+        self.lists += 1
+        return super().lost
+
+    def of(self, number):
+        self.looks += 1
+        return super().of(number)
+
+
+def test_units_are_looked_at_one_by_one():
+    """Whoever looks may give others a turn in between, and the list of the silent is made once for all."""
+    campus = Campus()
+    counted = Counted(units=campus.units, clock=campus, record=campus.facts.append)
+    shown = iter(unit_health(campus.units, counted, (), Untested()))
+
+    assert "u1" == next(shown).id
+    assert 1 == counted.looks
+    assert ["u2", "u3", "u4"] == [each.id for each in shown]
+    assert 1 == counted.lists

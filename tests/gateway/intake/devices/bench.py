@@ -69,7 +69,10 @@ DEVICES = (
 class Bench:
     """`start` it; what was said is found in its journal."""
 
-    def __init__(self, tmp_path, *, devices=DEVICES, profiles=None, keys=None, units=()) -> None:
+    def __init__(
+        self, tmp_path, *, devices=DEVICES, profiles=None, keys=None, units=(), others=tuple
+    ) -> None:
+        self.others = others
         self.keys = keys
         self.units = units
         self.connection = apsw.Connection(":memory:")
@@ -107,10 +110,13 @@ class Bench:
             counts=self.counts,
             keys=self.keys,
             units=self.units,
+            others=self.others,
         )
         await self.room.open()
 
-    def wires(self, *, open_transport=open_transport, lines: SharedLines | None = None) -> DeviceWires:
+    def wires(
+        self, *, open_transport=open_transport, lines: SharedLines | None = None, campus="lincoln"
+    ) -> DeviceWires:
         """The ways to its devices."""
         return DeviceWires(
             room=self.room,
@@ -120,7 +126,7 @@ class Bench:
             open_transport=open_transport,
             lines=lines or SharedLines(),
             incidents=lambda: tuple(self.verbs.incidents.values()),
-            campus="lincoln",
+            campus=campus,
         )
 
     async def restart(self) -> None:

@@ -741,6 +741,16 @@ async def test_what_an_earlier_process_spooled_is_known_once_it_came_in(bench: B
     assert {"sos-2"} == bench.room.troubles.standing.keys()
 
 
+async def test_those_that_call_for_help_are_looked_at_without_the_ways_in(tmp_path) -> None:
+    """Which take a look at everything: whoever only asks for buttons does not hold the lane up for that."""
+    bench = Bench(tmp_path, others=lambda: pytest.fail("looks at the ways in"))
+    await bench.start()
+    assert {"sos-1", "sos-2", "desk-1", "wired-1", "lora-1"} == {
+        each.id for each in bench.room.calling_for_help()
+    }
+    await bench.journal.close()
+
+
 async def test_what_stands_is_written_down_however_much_else_is_said(bench: Bench) -> None:
     """A fact that was held back follows as soon as there is room, unless it is past by then; none is over untold."""
     noise = bench.room.troubles
