@@ -123,8 +123,9 @@ class AlarmWires:
     def _mend(
         self, crew: Crew, name: LinkName, run: Run, ready: asyncio.Event, *, kind: str = "listener"
     ) -> None:
-        """Run a way for ever; it is back, where it was lost, once it is `ready`."""
-        self._ways.kinds[name] = kind
+        """Run a way for ever; it is back, where it was lost, once it is `ready`. Without a `kind` it is no way in."""
+        if kind:
+            self._ways.kinds[name] = kind
 
         async def announce() -> None:
             await ready.wait()

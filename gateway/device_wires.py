@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from belltower.clock import Clock
+from belltower.clock import SECOND, Clock
 from belltower.errors import SettingsError
-from belltower.ids import LinkName
+from belltower.ids import FactId, LinkName
 from belltower.incident.facts import AlarmRaised, Fact
 from belltower.incident.fold import Incident
 from belltower.journal import Entry
@@ -47,6 +48,10 @@ from hardware.transports import Transport
 if TYPE_CHECKING:
     from gateway.device_room import DeviceRoom
 
+NEWS = 10 * SECOND
+"""A press is shown as one until it is as old as this."""
+_SEEN = 256
+
 Run = Callable[[], Awaitable[None]]
 Opened = tuple[Run, asyncio.Event]
 """How a way is run, and the event that says that it is open."""
@@ -83,6 +88,7 @@ class DeviceWires:
         self._answer_topics = answer_topics
         self._lines: dict[str, DeviceLine] = {}
         self._shown: list[HomeAssistant] = []
+        self._seen: deque[FactId] = deque(maxlen=_SEEN)
 
     def line(self, way: str, client_id: str) -> DeviceLine:
         """The broker of the way in of this name, for those who tell devices something."""
@@ -92,7 +98,10 @@ class DeviceWires:
 
     def raised(self, entry: Entry[Fact]) -> None:
         """An alarm was raised, by whatever: show it where that is asked for."""
-        if isinstance(entry.fact, AlarmRaised):
+        if not isinstance(entry.fact, AlarmRaised) or entry.id in self._seen:
+            return  # what was spooled comes once more when it has a place
+        self._seen.append(entry.id)
+        if self._clock.now() - entry.at <= NEWS:
             for shown in self._shown:
                 shown.raised(entry.fact)
 
@@ -108,7 +117,7 @@ class DeviceWires:
             case MQTTDeviceSettings():
                 return self._mqtt(name, settings)
             case HomeAssistantSettings():
-                return self._home_assistant(settings)
+                return self._home_assistant(name, settings)
             case WebhookDeviceSettings():
                 return self._webhook(name, settings)
             case TCPJSONDeviceSettings():
@@ -216,14 +225,21 @@ class DeviceWires:
         line.attach(broker.deliver)
         return broker.run, broker.connected
 
-    def _home_assistant(self, settings: HomeAssistantSettings) -> Opened:
+    def _home_assistant(self, name: str, settings: HomeAssistantSettings) -> Opened:
         shown = HomeAssistant(
             shelf=Shelf(prefix=settings.prefix, campus=self._campus),
             clock=self._clock,
             look=self._room.calling_for_help,
             incidents=self._incidents,
         )
-        broker = broker_of(settings, shown.heard, topics=shown.topics, will=shown.will)
+        broker = broker_of(
+            settings,
+            shown.heard,
+            topics=shown.topics,
+            client_id=settings.client_id or f"belltower-home-assistant-{self._campus}",
+            on_takeover=partial(self._room.takeovers.seen, path_of(name)),
+            will=shown.will,
+        )
         shown.attach(broker)
         self._shown.append(shown)
         return shown.run, broker.connected
@@ -288,9 +304,11 @@ def path_of(name: str) -> LinkName:
 
 
 def kind_of(settings: DeviceWay) -> str:
-    """What kind of path it is, for people."""
+    """What kind of way in it is, for people; "": none."""
     match settings:
-        case MQTTDeviceSettings() | HomeAssistantSettings():
+        case HomeAssistantSettings():
+            return ""
+        case MQTTDeviceSettings():
             return "broker"
         case WebhookDeviceSettings() | TCPJSONDeviceSettings():
             return "listener"

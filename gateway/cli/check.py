@@ -119,12 +119,19 @@ def _summary(settings: Settings, package: SitePackage) -> dict[str, str]:
         else "off",
         "mqtt brokers": ", ".join(alarm.mqtt_broker) or "none",
         "unit radios": ", ".join(alarm.radio) or "none",
-        "ways of devices": ", ".join(alarm.devices) or "none",
+        "ways of devices": ", ".join(_hearing(settings)) or "none",
         "psap links": ", ".join(settings.psap_links),
         "channels": ", ".join(settings.channels) or "none",
         "outputs": ", ".join(settings.outputs) or "none",
         "page": settings.desk.web.url,
     }
+
+
+def _hearing(settings: Settings) -> list[str]:
+    """The ways of devices that are ways in."""
+    from gateway.device_wires import kind_of
+
+    return [name for name, way in settings.alarm.devices.items() if kind_of(way)]
 
 
 def shared_users(settings: Settings, package: SitePackage) -> list[str]:
@@ -259,8 +266,8 @@ def _remarks(settings: Settings, package: SitePackage, *, without_secrets: bool)
         remarks.append("some units travel by radio, and the settings have no [alarm.radio.NAME]")
     if alarm.mqtt_listener is None and not alarm.mqtt_broker:
         remarks.append("units over MQTT reach nobody: there is neither a listener nor a broker")
-    if package.foreign.devices and not alarm.devices:
-        remarks.append("foreign devices reach nobody: there is no [alarm.devices.NAME]")
+    if package.foreign.devices and not _hearing(settings):
+        remarks.append("foreign devices reach nobody: there is no [alarm.devices.NAME] that hears")
     unbound_devices = [name for name, device in package.foreign.devices.items() if device.place is None]
     if unbound_devices:
         remarks.append(f"devices without a place alarm with the place unknown: {', '.join(unbound_devices)}")

@@ -51,8 +51,8 @@ class HomeAssistantSettings(Struct, frozen=True, kw_only=True):
     ca: Path | None = None
     certificate: Path | None = None
     private_key: Path | None = None
-    # Our session's name at the broker; no one else may use it.
-    client_id: str = "belltower-home-assistant"
+    # Our session's name at the broker; no one else may use it. "": belltower-home-assistant-CAMPUS.
+    client_id: str = ""
     # What Home Assistant's discovery topics begin with.
     prefix: str = "homeassistant"
 

@@ -1,5 +1,7 @@
 """What `belltower check` refuses before anything runs."""
 
+import json
+
 import pytest
 from click.testing import CliRunner
 
@@ -53,6 +55,20 @@ def test_a_site_where_no_administrator_has_an_address_is_remarked(tmp_path) -> N
         text.replace('[administrators]\nroles = ["principal"]', '[administrators]\nroles = ["x"]'), "utf-8"
     )
     assert said in CliRunner().invoke(belltower, check).output
+
+
+def test_home_assistant_is_no_way_in(tmp_path) -> None:
+    """Devices reach nobody where they are only shown, and no list of ways names it."""
+    config = house(tmp_path)
+    (tmp_path / "site" / "devices.toml").write_text(DEVICES.replace('place = "{place}"\n', ""), "utf-8")
+    shown = '\n[alarm.devices.home]\nkind = "home-assistant"\nurl = "mqtt://127.0.0.1:1883"\n'
+    config.write_text(config.read_text("utf-8") + shown, "utf-8")
+
+    told = CliRunner().invoke(belltower, ["check", "--config", str(config), "--without-secrets", "--json"])
+
+    said = json.loads(told.output)
+    assert "none" == said["ways of devices"]
+    assert "foreign devices reach nobody: there is no [alarm.devices.NAME] that hears" in said["remarks"]
 
 
 def test_settings_that_are_not_there_are_told_how_to_begin(tmp_path) -> None:

@@ -9,11 +9,14 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from belltower.errors import SettingsError
-from belltower.ids import IncidentId, PersonId, PlaceId, VerbId
+from belltower.errors import LinkError, SettingsError
+from belltower.ids import FactId, IncidentId, PersonId, PlaceId, VerbId
 from belltower.incident import facts
-from belltower.incident.facts import Action
+from belltower.incident.facts import Action, Fact
+from belltower.journal import Entry
+from gateway.device_wires import DeviceWires
 from gateway.intake.devices.settings import HomeAssistantSettings
 from gateway.site_package.devices import SiteDevices
 from hardware.codecs.home_assistant import Shelf
@@ -70,15 +73,15 @@ async def running(broker: BrokerIntake) -> AsyncIterator[BrokerIntake]:
 
 
 @asynccontextmanager
-async def shown(bench: Bench, port: int) -> AsyncIterator[None]:
+async def shown(bench: Bench, port: int, *, campus: str = "lincoln") -> AsyncIterator[DeviceWires]:
     """The bench's devices are shown at the broker."""
-    wires = bench.wires(open_transport=lambda _: pytest.fail("opens no line"))
+    wires = bench.wires(open_transport=lambda _: pytest.fail("opens no line"), campus=campus)
     bench.journal.tap((facts.AlarmRaised,), wires.raised)
     settings = HomeAssistantSettings(url=f"mqtt://127.0.0.1:{port}")
     run, _ = wires.open("home", settings)
     task = asyncio.get_running_loop().create_task(run())
     try:
-        yield
+        yield wires
     finally:
         task.cancel()
         await asyncio.wait([task])
@@ -148,6 +151,60 @@ async def test_an_exercise_triggers_no_alarm_panel(bench: Bench, broker: Mosquit
         await until(lambda: watcher.said(pressed), within=PATIENCE)
         assert {"event_type": "exercise"} == watcher.said(pressed)
         assert "disarmed" == watcher.said("belltower-states/lincoln/campus")["alarm"]
+
+
+async def test_a_press_is_shown_once_and_only_as_news(bench: Bench, broker: Mosquitto) -> None:
+    """What was spooled is told twice, the second time long afterwards; what an earlier process heard is no press now."""
+    entries: list[Entry[Fact]] = []
+    bench.journal.tap((facts.AlarmRaised,), entries.append)
+    watcher = Watcher(broker.port)
+    async with shown(bench, broker.port) as wires, running(watcher.broker):
+        await until(lambda: watcher.said("belltower-states/lincoln/campus"), within=PATIENCE)
+        await bench.hear("z/hall", {"action": "emergency"})
+        (pressed,) = entries
+        wires.raised(pressed)
+        bench.time.passed += 11
+        wires.raised(replace(pressed, id=FactId("fct_before")))
+        await bench.hear("z/gym", {"action": "emergency"})
+        gym = "belltower-states/lincoln/device/sos-2/pressed"
+        await until(lambda: gym in watcher.kept, within=PATIENCE)
+    assert ["belltower-states/lincoln/device/sos-1/pressed", gym] == [
+        topic for topic, _ in watcher.news if topic.endswith("/pressed")
+    ]
+
+
+async def test_two_campuses_are_shown_at_one_broker(bench: Bench, broker: Mosquitto) -> None:
+    """Neither throws the other off its name."""
+    watcher = Watcher(broker.port)
+    of = "belltower-states/{}/available".format
+    async with running(watcher.broker), shown(bench, broker.port):
+        await until(lambda: of("lincoln") in watcher.kept, within=PATIENCE)
+        async with shown(bench, broker.port, campus="linden"):
+            await until(lambda: of("linden") in watcher.kept, within=PATIENCE)
+            assert b"online" == watcher.kept[of("lincoln")]
+
+
+TAKEN_OVER = b"\x20\x03\x00\x00\x00" + b"\xe0\x02\x8e\x00"
+"""A broker lets us in, and another in our stead."""
+
+
+async def test_a_fight_over_its_name_is_a_trouble(bench: Bench) -> None:
+    """As of every other connection of ours."""
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4096)
+        writer.write(TAKEN_OVER)
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(meet, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    run, _ = bench.wires().open("home", HomeAssistantSettings(url=f"mqtt://127.0.0.1:{port}"))
+    for _ in range(3):
+        with pytest.raises(LinkError):
+            await asyncio.wait_for(run(), PATIENCE)
+    server.close()
+    assert {"belltower-home-assistant-lincoln"} == bench.room.troubles.standing.keys()
 
 
 async def test_what_is_gone_from_the_site_is_gone_there_too(bench: Bench, broker: Mosquitto) -> None:
