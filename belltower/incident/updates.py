@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from belltower.errors import WrongState
-from belltower.ids import LinkName, PersonId, PlaceId
+from belltower.ids import PersonId, PlaceId
 from belltower.incident.facts import UpdateKind, UpdateOrdered, UpdateReadBack
+from belltower.incident.facts.calls import TELEPHONE
 from belltower.incident.fold import CallView, Incident
-
-_TELEPHONE = LinkName("telephone")
 
 
 def cancellations(incident: Incident, *, by: PersonId) -> list[UpdateOrdered]:
@@ -43,7 +42,7 @@ def read_back(incident: Incident, *, noted_by: PersonId, operator: str) -> list[
             call=call.id,
             incident=incident.id,
             update=call.unread,
-            link=_TELEPHONE,
+            link=TELEPHONE,
             by=operator,
             noted_by=noted_by,
         )

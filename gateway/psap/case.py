@@ -26,6 +26,7 @@ from belltower.incident.facts import (
     UpdateOrdered,
     UpdateReadBack,
 )
+from belltower.incident.facts.calls import TELEPHONE
 from gateway.psap.link import FIRST_PRESS, Call, ExerciseCall
 from gateway.psap.ranges import NONE, Ranges, union, without
 
@@ -37,9 +38,6 @@ KEPT_AFTER_CLOSE = 90.0
 
 UPDATE_KEPT_FOR = 900.0
 """Seconds for which an update is repeated to a link that does not confirm it."""
-
-TELEPHONE = LinkName("telephone")
-"""Where one of us noted a read-back: it speaks for every centre."""
 
 _PEOPLE = 100
 _NEARNESS = {status: place for place, status in enumerate(ResponseStatus)}

@@ -9,6 +9,9 @@ from msgspec import Struct
 from belltower.ids import CallId, IncidentId, LinkName, PersonId, PlaceId
 from belltower.incident.facts.incidents import AlarmKind, Mode
 
+TELEPHONE = LinkName("telephone")
+"""Where one of us noted a read-back: it speaks for every centre."""
+
 
 class ReceiptLevel(StrEnum):
     """Which machine confirmed: the far modem, a monitoring station, or the PSAP's own system. Never a person."""
@@ -135,7 +138,7 @@ class UpdateReadBack(Struct, frozen=True, kw_only=True, tag="call.update_read_ba
     call: CallId
     incident: IncidentId
     update: int
-    # "telephone" where it was read back to one of our people, who is `noted_by`.
+    # `TELEPHONE` where it was read back to one of our people, who is `noted_by`.
     link: LinkName
     # The operator's code or position, never a name; "" where it was not said.
     by: str = ""

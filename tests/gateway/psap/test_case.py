@@ -19,7 +19,8 @@ from belltower.incident.facts import (
     UpdateOrdered,
     UpdateReadBack,
 )
-from gateway.psap.case import TELEPHONE, CallCase, Road
+from belltower.incident.facts.calls import TELEPHONE
+from gateway.psap.case import CallCase, Road
 from gateway.psap.link import admitted
 from tests.gateway.psap.house import INCIDENT, order
 
