@@ -74,7 +74,7 @@ class Why(StrEnum):
 class Selection(Struct, frozen=True, kw_only=True):
     """For which students: those of these schools and classes, and these. Never simply all there are."""
 
-    # By the keys of the source.
+    # By the keys of the source, or by a name that only one has.
     schools: frozenset[str] = frozenset()
     classes: frozenset[str] = frozenset()
     # Each an id, a student's number, or a name that only one student has.

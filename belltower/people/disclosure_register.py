@@ -119,7 +119,8 @@ class Register:
         """Open it; the same verb opens one. Nothing leaves by that alone.
 
         Raises:
-            Refused: something is missing, nobody is meant or too many, the incident is not open, `by` may not.
+            Refused: something is missing, nobody is meant or too many, the incident is unknown or not open, `by` may
+                not.
         """
         if await self.find(disclosure_of(verb)) is not None:
             return await self.whole(disclosure_of(verb))
@@ -127,7 +128,9 @@ class Register:
         if wrong:
             raise Refused(" ".join(wrong))
         incident = await self._incident(asked.incident)
-        if incident is None or not incident.open:
+        if incident is None:
+            raise NotFound(f"There is no incident {asked.incident} here.")
+        if not incident.open:
             raise WrongState("Records leave only for an incident that is open.")
         meant = await self._students.meant(asked.selection)
         await self._allowed(by, Right.PEOPLE_DISCLOSE, meant.schools)

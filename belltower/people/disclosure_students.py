@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -40,10 +40,15 @@ class Students:
         """The students of a selection, each once.
 
         Raises:
-            Refused: nobody is meant, or too many, or a line fits no student or several.
+            Refused: nobody is meant, or too many, or a school, a class or a line fits none or several.
         """
         found: dict[PersonId, None] = {}
-        for key in sorted(selection.classes):
+        titles = (
+            {str(one.key): one.title for one in await self._roster.classes()} if selection.classes else {}
+        )
+        names = {str(one.key): one.name for one in await self._roster.schools()} if selection.schools else {}
+        chosen = _keys(selection.schools, names, "school")
+        for key in _keys(selection.classes, titles, "class"):
             for person, enrolled in await self._roster.class_list(ClassKey(key)):
                 if enrolled.role == "student":
                     found[person] = None
@@ -58,7 +63,7 @@ class Students:
                 if one[_KIND] != HumanKind.STUDENT.value:
                     continue
                 at, person = schools_of(one), PersonId(one[1])
-                if selection.schools.intersection(at):
+                if chosen.intersection(at):
                     found[person] = None
                 if person in found:
                     schools.update(at[:1])
@@ -137,6 +142,23 @@ class Students:
             known.id for name, (known,) in wanted.items() if close[name].intersection(known.human.schools)
         )
         return [wanted[folded(line)][0].id for line in lines], frozenset(alike)
+
+
+def _keys(named: Collection[str], known: Mapping[str, str], what: str) -> set[str]:
+    """The keys of those meant by a key, or by the whole name. Raises `NotFound`, or `Refused` where it is of several."""
+    found = set()
+    for one in named:
+        fitting = (
+            [one] if one in known else [key for key, name in known.items() if folded(name) == folded(one)]
+        )
+        if not fitting:
+            raise NotFound(f"The roster in force has no {what} of the key or the name {one}.")
+        if len(fitting) > 1:
+            raise Refused(
+                f"{one} is the name of several; write one of these keys: {', '.join(sorted(fitting)[:5])}"
+            )
+        found.add(fitting[0])
+    return found
 
 
 def _is_id(line: str) -> bool:

@@ -11,7 +11,7 @@ import click
 
 from belltower.clock import Instant, aware
 from belltower.errors import NotFound
-from gateway.cli.output import config_option, emit, json_option, table
+from gateway.cli.output import config_option, count, emit, json_option, table
 
 if TYPE_CHECKING:
     from belltower.ids import PersonId
@@ -188,14 +188,14 @@ def _tell(accounts: list[Listed], *, as_json: bool) -> None:
             )
         return
     table(
-        f"{len(accounts)} account{'' if len(accounts) == 1 else 's'}",
+        count(len(accounts), "account"),
         ("sign-in", "name", "roles", "signed in", "id"),
         [
             (
                 one.sign_in,
                 one.name,
                 _roles(one),
-                f"{one.sessions} browsers" if one.sessions else "no",
+                count(one.sessions, "browser") if one.sessions else "no",
                 one.person,
             )
             for one in accounts

@@ -55,6 +55,17 @@ class Opened(Struct, frozen=True, kw_only=True):
             return PersonId(named)
         raise NotFound(f"--by {named}: nobody signs in so; give a sign-in name, or the id of an account")
 
+    async def named(self, incident: str) -> IncidentId:
+        """The incident of this number or id. Raises `NotFound` for a number that none has."""
+        if not incident.isdecimal():
+            return IncidentId(incident)
+        # No number has more figures, and a database takes no larger one.
+        found = await web_store.incident_of(self.database, int(incident[:18]))
+        if found is None:
+            now = ", ".join(await web_store.open_incidents(self.database)) or "none"
+            raise NotFound(f"--incident {incident}: no incident has this number; open now: {now}")
+        return found
+
     def time(self, at: Instant) -> str:
         """As a clock on the campus shows it."""
         return aware(at).astimezone(self.zone).isoformat(timespec="seconds")

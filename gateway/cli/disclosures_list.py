@@ -39,7 +39,7 @@ def command(config: Path, *, as_json: bool) -> None:
         (
             one["disclosure"],
             one["state"] + (", EXERCISE" if one["exercise"] else ""),
-            one["until"],
+            one["until"][:16].replace("T", " "),
             one["students"],
             f"{one['agency']}, {one['function']}",
             ", ".join(one["fields"]),
@@ -47,7 +47,12 @@ def command(config: Path, *, as_json: bool) -> None:
         )
         for one in listed
     ]
-    table("Disclosures" if rows else "No disclosure was ever opened.", columns, rows, whole=("disclosure",))
+    table(
+        "Disclosures" if rows else "No disclosure was ever opened.",
+        columns,
+        rows,
+        whole=("disclosure", "until"),
+    )
 
 
 async def _listed(settings: Settings) -> list[dict[str, Any]]:

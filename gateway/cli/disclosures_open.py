@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import structs
 
-from gateway.cli.output import config_option, emit, json_option
+from gateway.cli.output import config_option, count, emit, json_option
 
 if TYPE_CHECKING:
     from belltower.people.disclosure import Asked
@@ -22,7 +23,7 @@ _FIELDS = ("names", "birth", "contact", "location")
 
 @click.command(short_help="Open one, for one incident, one recipient and some students.")
 @config_option
-@click.option("--incident", required=True, help="The open incident it is for.")
+@click.option("--incident", required=True, help="The open incident it is for: its number or its id.")
 @click.option("--by", required=True, metavar="PERSON", help="Who opens it: a sign-in name.")
 @click.option("--agency", required=True, help="Who receives it.")
 @click.option("--function", required=True, help="What the person who receives it is there.")
@@ -31,8 +32,8 @@ _FIELDS = ("names", "birth", "contact", "location")
     "--threat", required=True, help="The threat in words, 20 to 2,000 letters; - reads standard input."
 )
 @click.option("--field", "fields", type=click.Choice(_FIELDS), multiple=True, required=True)
-@click.option("--school", "schools", multiple=True, help="All students of a school, by its key.")
-@click.option("--class", "classes", multiple=True, help="All students of a class, by its key.")
+@click.option("--school", "schools", multiple=True, help="All students of a school, by its key or its name.")
+@click.option("--class", "classes", multiple=True, help="All students of a class, by its key or its name.")
 @click.option("--student", "students", multiple=True, help="One student: an id, or the student's number.")
 @click.option("--minutes", type=click.IntRange(1, 24 * 60), default=60, show_default=True)
 @json_option
@@ -56,10 +57,10 @@ def command(
 
     \b
     Example:
-      belltower disclosures open --incident inc_.. --by ruth --agency "County Sheriff" --function "incident commander"
+      belltower disclosures open --incident 12 --by ruth --agency "County Sheriff" --function "incident commander"
           --basis safety --threat "Armed person at the gym door" --field names --field location --class 8B
 
-    Exits with 77 when the incident is not open, the person may not, or nobody is meant.
+    Exits with 77 when the incident is not open, the person may not, nobody is meant, or nobody knows a school or a class.
     """
     from belltower.ids import IncidentId
     from belltower.people.disclosure import Asked, Basis, Field, Recipient, Selection
@@ -79,7 +80,7 @@ def command(
         emit(said)
     else:
         click.echo(
-            f"{said['disclosure']} is open until {said['until']}: records of {said['students']} students."
+            f"{said['disclosure']} is open until {said['until']}: records of {count(said['students'], 'student')}."
         )
         for student in said["alike"]:
             click.echo(
@@ -93,6 +94,7 @@ async def _open(settings: Settings, asked: Asked, by: str) -> dict[str, Any]:
     from gateway.cli.disclosures_desk import opened
 
     async with opened(settings) as desk:
+        asked = structs.replace(asked, incident=await desk.named(asked.incident))
         made = await desk.register.open(desk.ids.verb(), asked, await desk.person(by))
         return {
             "disclosure": made.id,

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 @click.command(short_help="What was ever given of a student, or in an incident: 34 CFR 99.32.")
 @config_option
 @click.option("--student", default="", help="Everything that was given of one student, by id.")
-@click.option("--incident", default="", help="Everything that was given because of one incident.")
+@click.option(
+    "--incident",
+    default="",
+    help="Everything that was given because of one incident, by its number or its id.",
+)
 @click.option("--disclosure", default="", help="Everything that was given by one disclosure.")
 @click.option("--output", type=click.Path(path_type=Path), help="A new file; without it, standard output.")
 @json_option
@@ -41,7 +45,7 @@ async def _record(
     settings: Settings, student: str, incident: str, disclosure: str, output: Path | None, *, as_json: bool
 ) -> None:
     from belltower.errors import NotFound
-    from belltower.ids import IncidentId, PersonId
+    from belltower.ids import PersonId
     from belltower.people.disclosure import DisclosureId
     from gateway.cli.disclosures_desk import lines_of, opened, write_out
     from gateway.web.disclosure_papers import RECORD
@@ -54,8 +58,9 @@ async def _record(
                 raise NotFound(f"--student {student}: neither the roster nor the register knows this person")
             lines = desk.papers.of_student(person)
         elif incident:
-            of = await desk.register.of_incident(IncidentId(incident))
-            if not of and await desk.incident(IncidentId(incident)) is None:
+            found = await desk.named(incident)
+            of = await desk.register.of_incident(found)
+            if not of and await desk.incident(found) is None:
                 raise NotFound(
                     f"--incident {incident}: neither the journal nor the register knows this incident"
                 )

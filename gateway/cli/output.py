@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
+_WIDE = 100_000
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 config_option = click.option(
@@ -36,7 +38,10 @@ def emit(record: Any) -> None:
 def table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, whole: Collection[str] = ()
 ) -> None:
-    """A table on standard output. What is in the columns called `whole` is never wrapped: ids, to be copied."""
+    """A table on standard output. What is in the columns called `whole` is never wrapped: ids, to be copied.
+
+    Where nobody looks, nothing is wrapped; at a terminal words are parted only where one alone is wider than its column.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -46,7 +51,12 @@ def table(
         drawn.add_column(column, overflow="fold", no_wrap=column in whole)
     for row in rows:
         drawn.add_row(*(Text(str(cell)) for cell in row))
-    Console(soft_wrap=not sys.stdout.isatty()).print(drawn)
+    Console(width=None if sys.stdout.isatty() else _WIDE).print(drawn)
+
+
+def count(number: int, what: str, *, several: str = "") -> str:
+    """How many of them, as a person says it: "1 student", "2 students"."""
+    return f"{number} {what if number == 1 else several or what + 's'}"
 
 
 def progress(what: str) -> Any:

@@ -48,7 +48,7 @@ def command(config: Path, name: str, school: str, school_class: str, *, as_json:
             )
             for one in found
         ],
-        whole=("person",),
+        whole=("person", "name", "born"),
     )
 
 

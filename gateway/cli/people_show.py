@@ -57,7 +57,7 @@ def _print(told: dict[str, Any]) -> None:
             )
             for one in told["collecting"]
         ],
-        whole=("person", "verdict"),
+        whole=("person", "name", "verdict"),
     )
     records = [(record, one["name"]) for one in told["collecting"] for record in one["records"]]
     if records:

@@ -268,6 +268,16 @@ async def open_incidents(database: Database) -> list[IncidentId]:
     return [IncidentId(row[0]) for row in rows]
 
 
+async def incident_of(database: Database, number: int) -> IncidentId | None:
+    """The incident of a number; of several, the one that is open, or the last. None: there is none."""
+    rows = await database.read(
+        "SELECT incident FROM web_incident WHERE number = :number"
+        " ORDER BY closed_at IS NOT NULL, opened_at DESC LIMIT 1",
+        number=number,
+    )
+    return IncidentId(rows[0][0]) if rows else None
+
+
 async def closed_incidents(database: Database, limit: int) -> list[IncidentId]:
     """Those closed last, newest first."""
     rows = await database.read(

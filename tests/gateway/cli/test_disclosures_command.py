@@ -204,6 +204,33 @@ def test_what_has_ended_or_is_not_allowed_gives_nothing(config: Path) -> None:
     assert ("by-hand", 0) == (of_this["state"], of_this["given"])
 
 
+def test_an_incident_a_school_and_a_class_are_named_as_the_page_names_them(config: Path) -> None:
+    """By number and by name; what nobody knows is said, with what is open."""
+    one, school = DISTRICT.classes[0], DISTRICT.schools[-1]
+    by_name = belltower(*asking(config, "--incident", "1", school=school.name.upper()), "--by", "ruth")
+    by_key = belltower(*asking(config, school=school.key), "--by", "ruth")
+    wrong = [
+        belltower(*asking(config, *words), "--by", "ruth")
+        for words in (
+            ("--incident", "9" * 30),
+            ("--incident", "inc_none"),
+            ("--school", "Nowhere"),
+            ("--class", "9Z"),
+        )
+    ]
+    of_number = belltower("disclosures", "record", "-c", config, "--incident", "1", "--json")
+    titled = belltower(*asking(config, "--class", f" {one.title} "), "--by", "ruth")
+
+    assert json.loads(by_key.stdout)["students"] == json.loads(by_name.stdout)["students"]
+    assert [77] * 4 == [each.returncode for each in wrong]
+    assert INCIDENT in wrong[0].stderr
+    assert "no incident inc_none" in wrong[1].stderr
+    assert "no school of the key or the name Nowhere" in wrong[2].stderr
+    assert "no class of the key or the name 9Z" in wrong[3].stderr
+    assert 0 == of_number.returncode
+    assert titled.returncode == 0 or "is the name of several" in titled.stderr
+
+
 def test_killed_while_it_writes_the_register_has_every_row_that_left(config: Path) -> None:
     """P13: kill -9 after the first octets: no row left that does not stand in the register."""
     one = opened(config)

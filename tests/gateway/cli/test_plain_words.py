@@ -1,11 +1,13 @@
 """What people read: ids in one piece, who pressed, nothing said to be in order that was never heard."""
 
 import logging
+import re
+import sys
 
 from belltower.clock import Instant
 from belltower.ids import AlarmId, IncidentId
 from belltower.incident import facts
-from gateway.cli.output import table
+from gateway.cli.output import count, table
 from gateway.cli.telling import tell
 from gateway.intake.devices.health import DeviceHealth
 from gateway.web.device_page import DevicePage
@@ -17,6 +19,7 @@ LONG = "sos-of-a-room-with-a-long-name-b204"
 def test_an_id_is_never_wrapped_however_narrow_the_terminal(monkeypatch, capsys) -> None:
     """Other columns are."""
     monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     row = (LONG, "B 204, second floor", "what is wrong is told in so many words that they need lines")
     table("Devices", ("device", "place", ""), [row], whole=("device",))
     assert LONG in capsys.readouterr().out
@@ -66,3 +69,29 @@ def test_a_library_says_nothing_on_standard_error_by_itself(capfd) -> None:
     assert modbus.TURN
     logging.getLogger("pymodbus.logging").error("Connection to (192.0.2.1, 502) failed")
     assert "Connection to" not in capfd.readouterr().err
+
+
+WORDS = (
+    "dsc_01JD9Z2V4E5F6G7H8J9K0MNPQR",
+    "Abigail Winterbottom",
+    "told in so many words that they need lines",
+)
+
+
+def test_where_no_terminal_is_nothing_is_wrapped(monkeypatch, capsys) -> None:
+    """Whoever pipes a table gets one line a row."""
+    monkeypatch.setenv("COLUMNS", "40")
+    table("People", ("id", "name", "why"), [WORDS])
+
+    assert WORDS == tuple(
+        cell.strip() for cell in re.split(r"\s{2,}", capsys.readouterr().out.splitlines()[2])
+    )
+
+
+def test_one_is_one() -> None:
+    """And of several there are several."""
+    assert ["1 student", "2 students", "0 children"] == [
+        count(1, "student"),
+        count(2, "student"),
+        count(0, "child", several="children"),
+    ]
