@@ -53,12 +53,13 @@ TABLES: tuple[SealedTable, ...] = (
 _BY_HAND = "SELECT (SELECT count(*) FROM people_hand) + (SELECT count(*) FROM people_word) + (SELECT count(*) FROM people_doubt)"
 _MUST_OPEN = (LAST, _BY_HAND, disclosure_tables.ANY, reply_tables.ANY, browsers.ANY)
 
-_OLDEST = """
-SELECT sealed_with FROM notice_delivery WHERE sealed_with <> '' AND sealed_with <> :lost ORDER BY id LIMIT 1
-"""
-_NEWEST = """
-SELECT sealed_with FROM notice_delivery WHERE sealed_with <> '' AND sealed_with <> :lost ORDER BY id DESC LIMIT 1
-"""
+_GIVEN_UP = {"notice_delivery": "id", meant.TABLE: "notice"}
+_ENDS = [
+    f"SELECT sealed_with FROM {table} WHERE sealed_with <> '' AND sealed_with <> :lost ORDER BY {key} {way} LIMIT 1"  # noqa: S608 - names of ours
+    for table, key in _GIVEN_UP.items()
+    for way in ("ASC", "DESC")
+]
+"""The keys of the oldest and the newest row of what is given up where its key is lost."""
 
 _PATIENCE = 3_600 * SECOND
 
@@ -90,7 +91,7 @@ async def open_keys(database: Database, key_ring: Path) -> Vault:
 
 
 def _vault(path: Path, *, needed: bool, number: int) -> Vault:
-    """The vault of a file; where there is none, of a new ring whose key bears a number that no address names."""
+    """The vault of a file; where there is none, of a new ring whose key bears a number that nothing names."""
     if needed and not path.exists():
         raise SettingsError(
             f"key ring {path}: not there, and rosters, disclosures, answers or browsers are sealed with its keys; take it from the backup"
@@ -112,13 +113,12 @@ def _vault(path: Path, *, needed: bool, number: int) -> Vault:
 
 
 async def _named(database: Database) -> set[str]:
-    """The keys of the oldest and the newest address: of one that is lost all rows before or behind bear the name."""
-    rows = [*await database.read(_OLDEST, lost=LOST), *await database.read(_NEWEST, lost=LOST)]
-    return {str(row[0]) for row in rows}
+    """The keys of the oldest and the newest rows: of one that is lost all before or behind bear the name."""
+    return {str(key) for asked in _ENDS for (key,) in await database.read(asked, lost=LOST)}
 
 
 async def lost_keys(database: Database, vault: Vault) -> list[str]:
-    """Keys that sealed addresses of deliveries and are in the ring no more."""
+    """Keys that sealed addresses of deliveries, or for whom notices were, and are in the ring no more."""
     return sorted(await _named(database) - vault.keys)
 
 
@@ -213,17 +213,20 @@ class Keys:
         return dropped
 
     async def forget(self) -> Counter[str]:
-        """Give up the addresses of deliveries whose keys are lost; how many rows, by key. Raises `NotFound`: none are."""
+        """Give up addresses of deliveries, and for whom notices were, whose keys are lost; how many rows, by key.
+
+        Raises `NotFound`: none are.
+        """
         ring = read_ring(self._path)
         gone = Counter(
             {
-                one.key: one.rows["notice_delivery"]
+                one.key: count
                 for one in await self.counted()
-                if not one.held and "notice_delivery" in one.rows
+                if not one.held and (count := sum(one.rows.get(table, 0) for table in _GIVEN_UP))
             }
         )
         if not gone:
-            raise NotFound(f"{self._path}: every key that sealed the address of a delivery is there.")
+            raise NotFound(f"{self._path}: every key that sealed something of a notice is there.")
         for key in gone.keys() - ring.keys.keys():
             async with self._database.begin() as tx:
                 tx.add(_FORGET, lost=LOST, key=key)

@@ -153,7 +153,7 @@ def forget(config: Path, *, as_json: bool) -> None:
         emit({"forgotten": gone})
     else:
         for key, count in gone.items():
-            click.echo(f"{key}: {count:,} addresses given up.")
+            click.echo(f"{key}: {count:,} addresses and audiences given up.")
 
 
 @asynccontextmanager

@@ -293,6 +293,26 @@ async def test_a_lost_ring_is_made_anew_where_only_addresses_are_sealed(
         await keys.forget()
 
 
+async def test_a_ring_lost_before_anything_was_sent_is_made_anew_and_forgotten(
+    database: Database, tmp_path: Path
+) -> None:
+    """For whom a notice was is sealed too: the new key bears another name, is turned and dropped, and the lost one goes."""
+    path = tmp_path / "people.keys"
+    vault = await open_keys(database, path)
+    async with database.begin() as tx:
+        keep_meant(tx, vault, NoticeId("ntc_1"), 1, Meant(audience="staff", rule=AudienceRule()))
+    path.unlink()
+    fresh = await open_keys(database, path)
+    keys = Keys(database=database, key_ring=path)
+
+    assert "k2" == fresh.current
+    assert ["k1"] == await lost_keys(database, fresh)
+    assert "k3" == await keys.turn()
+    assert ["k2"] == await keys.drop(now=None)
+    assert {"k1": 1} == await keys.forget()
+    assert [] == await lost_keys(database, fresh)
+
+
 async def test_a_lost_ring_is_asked_for_where_answers_are_sealed_too(
     database: Database, tmp_path: Path
 ) -> None:
