@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from belltower import log
 from belltower.errors import StoreError
-from belltower.ids import NoticeId, PlaceId
+from belltower.ids import NoticeId, PersonId, PlaceId
+from belltower.people.person import Person
 from belltower.people.vault import Unreadable, Vault
 from belltower.store import Database, Step, Transaction
 from floorplans.place import Place, spoken
@@ -52,6 +53,7 @@ class Meant(Struct, frozen=True, kw_only=True):
     places: dict[str, str] = {}
     classes: dict[str, str] = {}
     schools: dict[str, str] = {}
+    persons: dict[str, str] = {}
     # Everybody who was told before, too.
     told_before: bool = False
     people: int = 0
@@ -68,6 +70,7 @@ def named(
     places: Mapping[PlaceId, Place],
     schools: Mapping[str, str],
     classes: Mapping[str, str],
+    people: Mapping[PersonId, Person] = {},
     told_before: bool = False,
 ) -> Meant:
     """The rule in the names that there are now; what has none keeps its key. Pure."""
@@ -77,6 +80,7 @@ def named(
         places={place: spoken(places[place]) for place in rule.places if place in places},
         classes={one: classes[one] for one in rule.classes if one in classes},
         schools={one: schools[one] for one in rule.schools if one in schools},
+        persons={one: people[one].name for one in rule.people if one in people},
         told_before=told_before,
     )
 
@@ -87,11 +91,17 @@ async def meant_now(rule: AudienceRule, audience: str, site: NoticeSite, *, told
     classes: Mapping[str, str] = {}
     if site.roster is not None and (rule.classes or rule.schools):
         try:
-            schools, classes = await site.roster.schools_and_classes()
+            schools, classes = await site.roster.called_of(rule.schools, rule.classes)
         except StoreError:
             _log.warning("audience_not_named")
     return named(
-        rule, audience, places=site.places, schools=schools, classes=classes, told_before=told_before
+        rule,
+        audience,
+        places=site.places,
+        schools=schools,
+        classes=classes,
+        people=site.people,
+        told_before=told_before,
     )
 
 

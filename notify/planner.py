@@ -154,7 +154,8 @@ class Planner:
     async def _keep_meant(
         self, tx: Transaction, order: NoticeOrdered, snapshot: Snapshot, site: NoticeSite
     ) -> None:
-        said = await meant.meant_now(snapshot.rule, order.audience, site, told_before=bool(order.corrects))
+        known = order.audience if order.audience in site.audiences else ""
+        said = await meant.meant_now(snapshot.rule, known, site, told_before=bool(order.corrects))
         said = replace(said, people=snapshot.people, unreachable=snapshot.unreachable)
         meant.keep(tx, self._tables.addresses.vault, order.notice, order.revision, said)
 

@@ -24,6 +24,7 @@ from belltower.incident.facts import ChannelTested, Fact, Mode, NoticeOrdered
 from belltower.journal import Durability, Journal
 from belltower.people.person import Contact, ContactKind, Person
 from belltower.store import Transaction
+from notify import meant
 from notify.audience import AudienceRule
 from notify.codes import code_of, sign_of
 from notify.delivery import State
@@ -295,6 +296,13 @@ class Proofs:
         self._deliveries.add_rule(tx, order.notice, rule)
         self._deliveries.add_words(tx, order.notice, 1, batch.words)
         self._deliveries.add_rows(tx, batch.rows, batch.others)
+        told = meant.Meant(
+            audience="",
+            rule=AudienceRule(people=frozenset({person.id})),
+            persons={person.id: person.name},
+            people=1,
+        )
+        meant.keep(tx, self._deliveries.addresses.vault, order.notice, 1, told)
         self._tables.pin(tx, delivery, provider.name)
         self._tables.keep(
             tx,

@@ -26,8 +26,10 @@ class Roster(Protocol):
         """Another number whenever anybody in it is another. Raises `StoreError`."""
         ...
 
-    async def schools_and_classes(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
-        """The names of schools and of classes, by the keys that audiences use. Raises `StoreError`."""
+    async def called_of(
+        self, schools: Collection[str], classes: Collection[str]
+    ) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """The names of those of these schools and classes that there are. Raises `StoreError`."""
         ...
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from belltower.ids import PersonId
 from belltower.people.languages import tag_of
 from belltower.people.person import Contact, ContactKind, Person
 from belltower.people.records import Address, addressed
-from belltower.people.roster import HumanKind
+from belltower.people.roster import HumanKind, SchoolClass
 from belltower.people.store import RosterStore
 
 # Seconds until somebody looks whether the staff are others.
@@ -44,17 +44,22 @@ class RosterPeople:
 
         `within` are the schools that are wanted, and whose classes are; None: all.
         """
-        schools = {
-            str(one.key): one.name
-            for one in await self._store.schools()
-            if one.kind == SCHOOL and (within is None or one.key in within)
-        }
-        classes = {
-            str(one.key): f"{one.title} ({schools[one.school]})" if one.school in schools else one.title
-            for one in await self._store.classes()
-            if within is None or one.school in within
-        }
-        return schools, classes
+        schools = await self._schools()
+        if within is not None:
+            schools = {key: name for key, name in schools.items() if key in within}
+        classes = [one for one in await self._store.classes() if within is None or one.school in within]
+        return schools, _titles(classes, schools)
+
+    async def called_of(
+        self, schools: Collection[str], classes: Collection[str]
+    ) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """The names of those of these schools and classes that there are; no other class is read. Raises `StoreError`."""
+        named = await self._schools()
+        found = await self._store.classes(classes) if classes else []
+        return {key: name for key, name in named.items() if key in schools}, _titles(found, named)
+
+    async def _schools(self) -> dict[str, str]:
+        return {str(one.key): one.name for one in await self._store.schools() if one.kind == SCHOOL}
 
     async def people(self) -> AsyncIterator[Sequence[Person]]:
         """All of them, some hundreds at a time, all of one revision. Raises `StoreError`."""
@@ -118,6 +123,13 @@ class RosterPeople:
                 )
                 for person, row in rows.items()
             ]
+
+
+def _titles(classes: Iterable[SchoolClass], schools: Mapping[str, str]) -> dict[str, str]:
+    return {
+        str(one.key): f"{one.title} ({schools[one.school]})" if one.school in schools else one.title
+        for one in classes
+    }
 
 
 def _person(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 
 from msgspec import structs
@@ -87,9 +87,13 @@ class RosterStore:
         """Every school, and what is above them."""
         return await schools_in_force(self.database)
 
-    async def classes(self) -> list[SchoolClass]:
-        """Every class."""
-        return [school_class(row) for row in await self._select(Kept.CLASS, "1 = 1")]
+    async def classes(self, keys: Collection[str] | None = None) -> list[SchoolClass]:
+        """These classes, as far as there are such; None: every class."""
+        if keys is None:
+            rows = await self._select(Kept.CLASS, "1 = 1")
+        else:
+            rows = await self._among(Kept.CLASS, "ident", sorted(keys), await self.in_force())
+        return [school_class(row) for row in rows]
 
     async def humans(
         self, *kinds: HumanKind, revision: int | None = None, as_loaded: bool = False

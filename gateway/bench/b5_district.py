@@ -7,7 +7,7 @@ import resource
 import sys
 import time
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
 import msgspec
 
@@ -53,7 +53,11 @@ class _Families:
         """It never changes."""
         return 1
 
-    async def schools_and_classes(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    async def called_of(
+        self,
+        schools: Collection[str],  # noqa: ARG002 - the protocol's
+        classes: Collection[str],  # noqa: ARG002 - the protocol's
+    ) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """None has a name."""
         return {}, {}
 

@@ -278,6 +278,8 @@ def spoken_audience(meant: Meant) -> str:
 def _spoken_rule(meant: Meant) -> str:
     rule = meant.rule
     who = ", ".join(ROLES.get(role, role).lower() for role in sorted(rule.roles)) or "everybody"
+    if rule.people and not rule.everyone:
+        who = _spoken_people(meant)
     narrowed = [
         _listed("of", rule.classes, meant.classes, "classes"),
         _listed("at", rule.places, meant.places, "places"),
@@ -289,6 +291,13 @@ def _spoken_rule(meant: Meant) -> str:
         else "",
     ]
     return " ".join([who, *filter(None, narrowed)])
+
+
+def _spoken_people(meant: Meant) -> str:
+    named = sorted(meant.persons.values())
+    if len(named) < len(meant.rule.people) or len(named) > _LISTED:
+        return f"{len(meant.rule.people)} named {'person' if len(meant.rule.people) == 1 else 'people'}"
+    return f"{', '.join(named)}{' alone' if len(named) == 1 else ''}"
 
 
 def _listed(word: str, keys: Collection[str], called: Mapping[str, str], more: str) -> str:

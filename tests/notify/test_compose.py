@@ -401,5 +401,5 @@ class Watched:
     async def version(self) -> int:
         return await self._roster.version()
 
-    async def schools_and_classes(self):
+    async def called_of(self, schools, classes):
         return {}, {}

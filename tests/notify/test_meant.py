@@ -6,9 +6,11 @@ import asyncio
 from pathlib import Path
 
 import apsw
+import pytest
 from msgspec.structs import replace
 
-from belltower.ids import NoticeId, VerbId
+from belltower.clock import Instant
+from belltower.ids import NoticeId, PersonId, VerbId
 from belltower.people.generator import generate
 from belltower.people.reach import RosterPeople
 from belltower.people.roster import HumanKind, Roster
@@ -16,11 +18,12 @@ from belltower.people.vault import Vault, new_ring
 from gateway.web.compose_view import spoken_audience, spoken_counted
 from notify.audience import AudienceRule
 from notify.choice import Choice
-from notify.meant import Meant, keep, kept
+from notify.meant import Meant, keep, kept, named
 from notify.provider import Provider
 from notify.reports import Reports
 from tests.belltower.people.test_taking import inline, take, without
-from tests.peers.desk import DeskOptions, desk, site
+from tests.peers.desk import DeskOptions, desk, order, site, staff
+from tests.peers.waiting import PATIENCE
 from tests.peers.writing import NOW, RUTH, Takes
 
 DISTRICT = generate(seed=3, students=60)
@@ -104,3 +107,54 @@ async def test_for_whom_it_was_is_kept_once_and_opens_only_under_its_keys(tmp_pa
     assert found is not None
     assert 1 == found.people
     assert lost is None
+
+
+@pytest.mark.parametrize(
+    ("people", "said"),
+    [
+        (["p0"], "Person 0 alone"),
+        (["p1", "p0"], "Person 0, Person 1"),
+        (["per_gone"], "1 named person"),
+        (["p0", "per_gone"], "2 named people"),
+    ],
+)
+def test_who_is_named_is_not_everybody(people: list[str], said: str) -> None:
+    """By name as far as there is one."""
+    rule = AudienceRule(people=frozenset(map(PersonId, people)))
+
+    assert said == spoken_audience(
+        named(rule, "", places={}, schools={}, classes={}, people=staff(2, kinds=("sms",)))
+    )
+
+
+async def test_the_ledger_says_for_whom_a_notice_of_the_house_was(tmp_path: Path) -> None:
+    """A deputy, whom a channel's test went to, and everybody where the site knows no such audience."""
+    options = DeskOptions(database=str(tmp_path / "desk.db"), test_to={"sms": "+15550100199"})
+    notices = [
+        order(1, template="staff-unreached", audience=""),
+        order(2, template="staff-alarm", audience="ghost-list"),
+    ]
+    channels = [Provider(channel=Takes(), given_name="cell")]
+    async with desk(options, school=site(staff(2, kinds=("sms",))), channels=channels) as running:
+        reports = Reports(database=running.database, addresses=running.room.tables.addresses)
+        async with running.database.begin() as tx:
+            running.room.tables.add_rule(
+                tx, notices[0].notice, AudienceRule(people=frozenset({PersonId("p0")}))
+            )
+        for one in notices:
+            await running.is_ordered(one)
+        await running.room.proofs.test(VerbId("vrb_" + "1" * 26), RUTH)
+        said = {}
+        async with asyncio.timeout(PATIENCE):
+            while len(said) < 3:
+                for listed in await reports.newest(before=Instant(2**62), limit=9):
+                    found = await reports.meant(listed)
+                    if found is not None:
+                        said[listed.template] = (spoken_audience(found), spoken_counted(found))
+                await asyncio.sleep(0.02)
+
+    assert {
+        "staff-unreached": ("Person 0 alone", "1 person"),
+        "staff-alarm": ("everybody", "2 people"),
+        "test": ("Channel test alone", "1 person"),
+    } == said

@@ -1,5 +1,6 @@
 """The roster as the pages of notices and of accounts use it."""
 
+from collections.abc import Collection
 from typing import Any
 
 from belltower.people.reach import RosterPeople
@@ -16,8 +17,12 @@ class Kept:
             School(key="s", name="Lindenhof School"),
         ]
 
-    async def classes(self) -> list[SchoolClass]:
+    def __init__(self) -> None:
+        self.asked: list[Collection[str] | None] = []
+
+    async def classes(self, keys: Collection[str] | None = None) -> list[SchoolClass]:
         """The one."""
+        self.asked.append(keys)
         return [SchoolClass(key="7b", title="7 b", school="s")]
 
 
@@ -28,3 +33,15 @@ async def test_what_is_above_the_schools_is_not_offered_as_one() -> None:
     assert ({"s": "Lindenhof School"}, {"7b": "7 b (Lindenhof School)"}) == await RosterPeople(
         store=kept
     ).schools_and_classes()
+
+
+async def test_a_notice_reads_no_class_but_its_own() -> None:
+    """Its planning waits for them: of 25,000 classes of a district it needs none, or few."""
+    kept: Any = Kept()
+    roster = RosterPeople(store=kept)
+    of_school = await roster.called_of({"s", "gone"}, ())
+    of_class = await roster.called_of((), {"7b"})
+
+    assert ({"s": "Lindenhof School"}, {}) == of_school
+    assert ({}, {"7b": "7 b (Lindenhof School)"}) == of_class
+    assert [{"7b"}] == kept.asked

@@ -86,6 +86,14 @@ class Families:
         schools = {key: name for key, name in self.schools.items() if within is None or key in within}
         return schools, {"7b": "7 b"} if within is None or "lindenhof" in within else {}
 
+    async def called_of(self, schools, classes) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """Those of them that there are."""
+        known, titles = await self.schools_and_classes()
+        return (
+            {key: known[key] for key in schools if key in known},
+            {key: titles[key] for key in classes if key in titles},
+        )
+
 
 def adult(number: int, *, role: str = "staff", place: str = "", language: str = "", name: str = "") -> Person:
     """Somebody with one telephone, +1555010NNNN."""
