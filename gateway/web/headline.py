@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum, StrEnum
 from typing import assert_never
 
@@ -11,6 +12,8 @@ from msgspec.structs import replace
 from belltower.incident.facts import ReceiptLevel, UpdateKind
 from belltower.incident.fold import CallView
 from gateway.web.story import Story
+
+_PLACES_SPOKEN = 4
 
 
 class Tone(StrEnum):
@@ -28,6 +31,8 @@ class Headline(Struct, frozen=True, kw_only=True):
     tone: Tone
     text: str
     note: str = ""
+    # What was pressed after a person had answered, and how far that came; "" for nothing.
+    later: str = ""
 
 
 class _Call(IntEnum):
@@ -66,9 +71,35 @@ def _standing(call: CallView) -> _Call:
 
 def headline(story: Story) -> Headline:
     """What to read first."""
-    incident = story.incident
-    if not incident.open:
+    if not story.incident.open:
         return Headline(tone=Tone.QUIET, text="CLOSED", note=_closed_note(story))
+    return replace(_known(story), later=_later(story))
+
+
+def _later(story: Story) -> str:
+    """The places of presses that no person has answered although the call was answered before them."""
+    calls = [call for call in story.incident.calls.values() if not call.cancelling]
+    places = {place: received for call in calls for place, received in story.later(call).items()}
+    said = [
+        (True, "received by the PSAP's system, no person has answered it"),
+        (False, "not known to have reached the PSAP"),
+    ]
+    return " ".join(
+        f"{_listed([place for place in places if places[place] is received])}, pressed later: {words}."
+        for received, words in said
+        if received in places.values()
+    )
+
+
+def _listed(places: Sequence[str]) -> str:
+    more = len(places) - _PLACES_SPOKEN
+    told = ", ".join(places[:_PLACES_SPOKEN])
+    return f"{told} and {more} more" if more > 0 else told
+
+
+def _known(story: Story) -> Headline:
+    """The line of the open incident."""
+    incident = story.incident
     uncalled = _uncalled(story)
     if not incident.calls and uncalled:
         return _look(uncalled, "", exercise=story.exercise)

@@ -35,13 +35,18 @@ function step({ key, before, html }) {
   if (following) fresh.scrollIntoView({ block: "nearest", behavior: reduced.matches ? "auto" : "smooth" });
 }
 
+function firstRead(part) {
+  return [...part.querySelectorAll(".big, .later")].map((line) => line.textContent).join();
+}
+
 function head({ html }) {
   const place = byId("head");
   if (!place) return;
-  const before = place.querySelector(".big")?.textContent;
+  const before = firstRead(place);
   const content = parsed(html);
   // Said aloud only when the line itself changes.
-  place.setAttribute("aria-live", content.querySelector(".big")?.textContent === before ? "off" : "assertive");
+  place.setAttribute("aria-live", firstRead(content) === before ? "off" : "assertive");
+  byId("where").textContent = content.querySelector("[data-where]").textContent;
   place.replaceChildren(content);
   document.querySelector(".orders").hidden = Boolean(place.querySelector(".headline.closed"));
 }

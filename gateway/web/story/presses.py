@@ -25,9 +25,25 @@ class Presses:
         self._sent: dict[str, Ranges] = {}
         self._received: dict[str, Ranges] = {}
         self._last: dict[str, str] = {}
+        # By building and place: the highest number pressed there after a person had the building's call.
+        self._later: dict[str, dict[str, int]] = {}
 
-    def raised(self, fact: AlarmRaised, at: Instant) -> set[str]:
-        """One more alarm."""
+    def later(self, building: str) -> dict[str, bool]:
+        """Where it was pressed after a person had answered, and whether the PSAP's system has that; nobody answered since."""
+        arrived = self._received.get(building, NONE)
+        return {
+            place: not count(without(((number, number),), arrived))
+            for place, number in self._later.get(building, {}).items()
+        }
+
+    def answered(self, building: str) -> None:
+        """A person has the call as the PSAP's system has it now."""
+        unknown = [place for place, received in self.later(building).items() if not received]
+        later = self._later.pop(building, {})
+        self._later[building] = {place: later[place] for place in unknown}
+
+    def raised(self, fact: AlarmRaised, at: Instant, *, answered: bool) -> set[str]:
+        """One more alarm; `answered`: after a person had the call of its building."""
         building, where = fact.building, self._names.place(fact.place)
         known = self._alarms.get(building)
         self._alarms[building] = max(fact.number, known or 0)
@@ -39,6 +55,8 @@ class Presses:
             return self._timeline.first(step, at)
         if fact.number <= known:
             return set()
+        if answered:
+            self._later.setdefault(building, {})[where] = fact.number
         self._last[building] = f"the last from {where}, {self._timeline.stamped(at)}"
         return self._further(building, at)
 

@@ -9,7 +9,7 @@ from belltower.ids import CallId, IncidentId, NoticeId, PersonId, PlaceId
 from belltower.incident import facts
 from belltower.incident.entry import Entry
 from belltower.incident.facts import Mode, ReceiptLevel
-from belltower.incident.fold import Incident
+from belltower.incident.fold import CallView, Incident
 from gateway.web.answers import Answers, named
 from gateway.web.desk import Names
 from gateway.web.rooms import Room
@@ -118,6 +118,10 @@ class Story:
         told, more = places[:_PLACES_SPOKEN], len(places) - _PLACES_SPOKEN
         return f"{', '.join(told)} and {more} more" if more > 0 else " and ".join(told)
 
+    def later(self, call: CallView) -> Mapping[str, bool]:
+        """Where it was pressed after a person had the call and answered no more, and whether the PSAP's system has it."""
+        return self._presses.later(call.building) if call.acknowledged_at is not None else {}
+
     def building_of(self, call: CallId) -> str:
         """The place a call is about, as people read it."""
         return called_place(self.incident, call, self._names)
@@ -176,12 +180,20 @@ class Story:
             self._pressed.setdefault(self._names.place(fact.place))
         if self._timeline.pressed_at is None:
             self._timeline.pressed_at = at
-        return self._presses.raised(fact, at)
+        answered = any(
+            call.acknowledged_at is not None
+            for call in self.incident.calls.values()
+            if call.building == fact.building
+        )
+        return self._presses.raised(fact, at, answered=answered)
 
     def _called(self, fact: facts.CallFact, at: Instant) -> set[str]:
         changed = self._timeline.first(call_step(fact, self.incident, self._names), at)
         call = self.incident.calls[fact.call]
         match fact:
+            case facts.TelecommunicatorAcknowledged():
+                self._presses.answered(call.building)
+                return changed
             case facts.CallSent(update=0) | facts.CallReceipt(update=0, level=ReceiptLevel.SYSTEM) if (
                 call.number
             ):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from belltower.clock import SECOND, Instant
@@ -11,11 +13,13 @@ from belltower.incident.entry import Entry
 from belltower.incident.facts import AlarmKind, Fact, Mode, Outcome, ReceiptLevel
 from gateway.cli.telling import tell as line
 from gateway.web.headline import headline
+from gateway.web.render import Renderer
 from gateway.web.story import Stage, Story, stamp, tell
-from gateway.web.view import notice_block
+from gateway.web.view import card, notice_block
 from tests.gateway.web.house import Names
 
 INCIDENT = IncidentId("inc_1")
+UTC = ZoneInfo("UTC")
 COUNTY, BACKUP = LinkName("county"), LinkName("backup")
 
 
@@ -145,6 +149,29 @@ def test_a_building_for_which_nobody_was_called_is_named_whatever_other_calls_th
     worse = headline(telling.call(4, "cal_2").unanswered(9, "cal_2").story())
     assert "NOT ACKNOWLEDGED" in worse.text
     assert "Nobody was called for" in worse.note
+
+
+def test_a_press_after_a_person_answered_stands_under_the_answer_until_a_person_has_it_too() -> None:
+    """Never as answered: neither before the PSAP's system has it nor after, but by the next acknowledgement."""
+    telling = pressed().sent(1).receipt(2, ReceiptLevel.SYSTEM).human(3)
+    assert not headline(telling.story()).later
+    telling.alarm(540, number=2, place="plc_a101")
+    assert "A 101, pressed later: not known to have reached the PSAP." == headline(telling.story()).later
+    covers = facts.CallReceipt(
+        call="cal_1",  # type: ignore[arg-type]
+        link=COUNTY,
+        frame="2",
+        covers=((1, 2),),
+        level=ReceiptLevel.SYSTEM,
+    )
+    story = telling.say(541, covers).story()
+    line = headline(story)
+    assert "ACKNOWLEDGED by a telecommunicator" == line.text
+    assert "A 101, pressed later: received by the PSAP's system, no person has answered it." == line.later
+    renderer = Renderer(zone=UTC, version="1")
+    assert line.later.replace("'", "&#39;") in renderer.head(story)
+    assert line.later.replace("'", "&#39;") in renderer.cards([card(story, UTC)], "")
+    assert not headline(telling.human(600).story()).later
 
 
 def test_further_presses_show_how_far_they_have_come() -> None:
