@@ -154,9 +154,22 @@ class Pages:
             "calling": self._renderer.calling(self._live.calling(), self._desk.names),
             "devices": self.devices,
             "notices": self.notices,
+            "waiting": await self._waiting(request, session),
             "people": self.people,
         }
         return self.page(request, "list.html", values, session, status=200 if readable else 503)
+
+    async def _waiting(self, request: web.Request, session: Session) -> int:
+        """How many notices wait for somebody like them as the second person."""
+        composer = self.composer
+        if composer is None or not may(request, session, Right.NOTICE_SECOND):
+            return 0
+        return sum(
+            draft.state is DraftState.WAITING
+            and draft.asked_by != session.person
+            and may(request, session, Right.NOTICE_SECOND, composer.concerned(draft.rule))
+            for draft in await composer.drafts.open(_DRAFTS_LOOKED_AT)
+        )
 
     async def _incident(self, request: web.Request) -> web.Response:
         session = await self.signed_in(request)

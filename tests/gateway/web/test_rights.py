@@ -12,6 +12,7 @@ from belltower.errors import NotPermitted, Refused
 from belltower.ids import IncidentId, PersonId, VerbId
 from belltower.incident.entry import Entry
 from belltower.people.grant import SHIPPED, Right
+from belltower.store import Transaction
 from gateway.web.journal_desk import JournalDesk
 from gateway.web.permits import ENDING, NOTICE_HANDS, NOTICE_READERS
 from notify.audience import AudienceRule
@@ -189,6 +190,32 @@ async def test_whoever_calls_the_responders_off_may_also_note_that_it_was_read_b
 
     assert (303, 403, 303) == (called_off, refused, noted)
     assert "It was read back" not in hidden
+
+
+async def test_the_first_page_says_what_waits_for_a_second_person(house: House) -> None:
+    """To whoever may be it: not to whoever asked, nor to who may not let it go."""
+    async with (
+        noticing(house, families=(adult(2, role="guardian"),)) as school,
+        living(house) as address,
+        browser() as session,
+    ):
+        await enter(session, address, house)
+        person = await become(house, "administrator")
+        choice = Choice(
+            template="families.lockdown.now", rule=AudienceRule(roles={"guardian"}), slots={"cause": ""}
+        )
+        draft = await school.composer.write(verb(1), choice, person)
+        asked = await school.composer.ask(draft.id, person, seen=draft.counted.people)
+        own = await page(session, address + "/")
+        tx = Transaction()
+        school.composer.drafts.move(tx, replace(asked, asked_by=PersonId("per_1")), before=asked.state)
+        await house.database.submit(tx)
+        second = await page(session, address + "/")
+        await become(house, "staff")
+        staff = await page(session, address + "/")
+
+    said = "1 notice waits for a second person"
+    assert (False, True, False) == tuple(said in html for html in (own, second, staff))
 
 
 async def test_a_grant_for_one_school_tells_its_own_families_and_the_staff(house: House) -> None:
