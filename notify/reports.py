@@ -10,11 +10,13 @@ from msgspec import Struct
 from belltower.clock import Instant
 from belltower.ids import DeliveryId, IncidentId, NoticeId, PersonId
 from belltower.incident.facts import Mode
+from belltower.incident.told import corrects_another
 from belltower.store import Database
 from notify.addresses import Addresses
 from notify.codes import masked
 from notify.delivery import State
 from notify.meant import Meant, kept
+from notify.order_store import KeptOrder, order_of, orders_of
 from notify.sealing import seal_notice
 from notify.standing import Counts, Row, Standing
 from notify.store import Words
@@ -114,6 +116,24 @@ class Reports:
         """One notice; None: it is not planned, or does not exist."""
         rows = await self._database.read(_ONE, notice=notice, limit=1)
         return _listed(rows[0]) if rows else None
+
+    async def taken_back(self, listed: Listed) -> KeptOrder | None:
+        """The order that took it back as a mistake; None: none did."""
+        if not listed.superseded_by:
+            return None
+        if listed.incident:
+            later = await orders_of(self._database, listed.incident)
+        else:
+            found = await order_of(self._database, NoticeId(listed.superseded_by))
+            later = [found] if found is not None else []
+        return next(
+            (
+                kept
+                for kept in later
+                if listed.notice in kept.order.corrects and corrects_another(kept.order.template)
+            ),
+            None,
+        )
 
     async def words(self, listed: Listed) -> list[Words]:
         """The filled texts, for each channel and language; a test's without its code."""

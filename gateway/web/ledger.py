@@ -31,6 +31,7 @@ from gateway.web.ledger_view import (
     spoken_language,
     spoken_reason,
     spoken_state,
+    taken_back,
     title,
 )
 from gateway.web.live import Live, packed
@@ -235,9 +236,11 @@ class Ledger:
             raise NotFound("There is no such notice, or it is not planned yet: reload in a moment.")
         listed = listed or _unplanned(written)
         found = await self.counted(listed) if listed.revision else None
+        mistake = await self._room.reports.taken_back(listed)
         values = {
             "topic": notice,
             "line": title(listed, self._names, self._renderer.zone),
+            "taken_back": taken_back(mistake, self._names, self._renderer.zone) if mistake else None,
             "sheet": found,
             "sums": await self._sums(listed) if found is None and listed.revision else [],
             "words": await self._room.reports.words(listed),

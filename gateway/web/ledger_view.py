@@ -18,8 +18,9 @@ from belltower.people.person import Person
 from gateway.web.desk import Names
 from gateway.web.story import CHANNELS as SHORTER
 from gateway.web.story import carrier, spoken_template
-from gateway.web.view import day
+from gateway.web.view import day, wall
 from notify.delivery import LEFT, TOO_LATE, State
+from notify.order_store import KeptOrder
 from notify.reports import Listed
 from notify.standing import Counts, Standing
 
@@ -141,6 +142,20 @@ def title(listed: Listed, names: Names, zone: tzinfo) -> Title:
         place=names.place(PlaceId(listed.place)) if listed.place else "",
         incident=listed.incident,
     )
+
+
+class TakenBack(Struct, frozen=True, kw_only=True):
+    """That a notice was a mistake: who said so and when, and the correction."""
+
+    notice: str
+    said: str
+
+
+def taken_back(correction: KeptOrder, names: Names, zone: tzinfo) -> TakenBack:
+    """What took the notice back."""
+    order = correction.order
+    by = f" by {names.person(order.by)}" if order.by is not None else ""
+    return TakenBack(notice=order.notice, said=f"Taken back as a mistake{by}, {wall(correction.at, zone)}")
 
 
 def spoken_name(template: str) -> str:

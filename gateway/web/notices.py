@@ -8,7 +8,7 @@ from belltower.clock import Clock
 from gateway.web.compose_pages import TOPIC, ComposePages
 from gateway.web.compose_view import spoken_alone
 from gateway.web.desk import Names
-from gateway.web.ledger_view import title
+from gateway.web.ledger_view import taken_back, title
 from gateway.web.notice_room import NoticeRoom
 from gateway.web.pages import Pages
 from gateway.web.permits import NOTICE_HANDS, may
@@ -54,6 +54,11 @@ class NoticePages:
             "unproven": await self._unproven(),
             "unread": unread(self._room.site().wording),
             "lines": [title(one, self._names, self._renderer.zone) for one in listed],
+            "mistakes": {
+                one.notice: taken_back(mistake, self._names, self._renderer.zone).said
+                for one in listed
+                if (mistake := await self._room.reports.taken_back(one)) is not None
+            },
             "drafts": await self._writing.views(
                 [
                     draft

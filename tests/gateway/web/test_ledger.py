@@ -49,6 +49,28 @@ async def test_the_page_says_who_is_not_reached_and_why(house: House) -> None:
     assert f'href="/notices/{notice}"' in listed
 
 
+async def test_what_was_taken_back_is_said_to_be_a_mistake(house: House) -> None:
+    """On its page with a link to the correction, and in the list: who said so, and when; a later word is none."""
+    async with noticing(house, *STAFF) as school, living(house) as address, browser() as session:
+        await enter(session, address, house)
+        for wrong, later, template in ((1, 3, "staff-correction"), (2, 4, "staff-notice")):
+            notice = await school.order(wrong)
+            await school.settled(notice, 4)
+            await school.order(later, template=template, corrects=(notice,), by="per_1")
+            await school.settled(f"ntc_{later:03}", 4)
+        mistaken = await page(session, f"{address}/notices/ntc_001")
+        replaced = await page(session, f"{address}/notices/ntc_002")
+        listed = await page(session, f"{address}/notices")
+
+    assert re.search(
+        r'Taken back as a mistake by Ada Okafor, \d\d:\d\d:\d\d: <a href="/notices/ntc_003">', mistaken
+    )
+    assert "A later notice took its place" not in mistaken
+    assert "A later notice took its place" in replaced
+    assert 1 == listed.count("Taken back as a mistake by Ada Okafor")
+    assert 1 == listed.count("a later one took its place")
+
+
 async def test_what_stood_in_for_another_language_is_said_in_words(house: House) -> None:
     """No code of ours: who read it, and in which language it was."""
     family = adult(2, role="guardian", language="hmn")
