@@ -35,6 +35,10 @@ url = "mqtt://127.0.0.1:{broker}"
 kind = "webhook"
 port = {hooks}
 profiles = ["z-button"]
+
+[alarm.devices.home]
+kind = "home-assistant"
+url = "mqtt://127.0.0.1:{broker}"
 """
 
 
@@ -76,6 +80,9 @@ async def test_a_press_behind_a_broker_and_by_a_webhook_survives_a_kill(tmp_path
             await hook(hooks, {"action": "", "battery": 80})
             told = belltower("devices", "--config", config, "--all", "--json")
             devices = {each["id"]: each for each in json.loads(told.stdout)["devices"]}
+            others = json.loads(told.stdout)["others"]
+            ways = {each["id"] for each in others if each["kind"] == "path"}
+            assert {"mqtt", "devices-hall", "devices-hooks"} == ways  # and not where they are shown
             assert (80, "a-101", "devices-hooks") == tuple(
                 devices["sos-2"][key] for key in ("battery", "place", "path")
             )
