@@ -17,7 +17,7 @@ from aiohttp import hdrs, web
 from belltower.errors import Unreachable
 from belltower.people.person import ContactKind
 from gateway.training.others import Others
-from gateway.training.scene import CARRIER_FAULTS, COUNTY_FAULTS, Scene, School, scene
+from gateway.training.scene import CARRIER_FAULTS, COUNTY_FAULTS, OTHER, Scene, School, scene
 from gateway.web.guard import HEADERS, form_of
 from gateway.web.render import Asset, assets
 
@@ -112,10 +112,12 @@ class Training:
 
     async def page(self, _request: web.Request) -> web.Response:
         """The whole page."""
-        values = await self._values()
-        return web.Response(
-            text=self._templates.get_template("training.html").render(values), content_type="text/html"
-        )
+        return await self._page()
+
+    async def _page(self, fault: str = "", status: int = 200) -> web.Response:
+        values = await self._values() | {"fault": fault}
+        html = self._templates.get_template("training.html").render(values)
+        return web.Response(text=html, content_type="text/html", status=status)
 
     async def state(self, _request: web.Request) -> web.Response:
         """The pieces that change, as JSON of id and HTML."""
@@ -126,6 +128,7 @@ class Training:
             "trouble": str(parts.trouble(drawn)),
             "calls": str(parts.calls(drawn)),
             "readers": str(parts.readers(drawn)),
+            "numbers": str(parts.numbers(values["numbers"])),
             "door": str(parts.door(self._live, values["sign_in"])),
         }
         units = [unit for room in drawn.rooms for unit in room.units] + list(drawn.unplaced)
@@ -152,8 +155,11 @@ class Training:
         form = await form_of(request)
         number, text = str(form.get("number", "")).strip(), str(form.get("text", "")).strip()
         if not _NUMBER.fullmatch(number) or not 0 < len(text) <= _LONGEST:
-            raise web.HTTPBadRequest(text="Choose a phone that has received a text, and write an answer.")
-        return await self._do(self._others.answer(number, text))
+            return await self._page("Choose a phone that has received a text, and write an answer.", 400)
+        try:
+            return await self._do(self._others.answer(number, text))
+        except web.HTTPBadGateway as error:
+            return await self._page(error.text or "", error.status)
 
     async def faults(self, request: web.Request) -> web.Response:
         """Let something go wrong, or right again."""
@@ -187,15 +193,17 @@ class Training:
             _asked(others.phones()),
             _asked(others.mailboxes()),
         )
+        drawn = scene(self._school, units, calls, phones, mails)
+        own = [
+            (contact.address, person.name)
+            for person in self._school.people
+            for contact in person.contacts
+            if contact.kind is ContactKind.SMS
+        ]
         return {
             "school": self._school,
-            "scene": scene(self._school, units, calls, phones, mails),
-            "numbers": [
-                (contact.address, person.name)
-                for person in self._school.people
-                for contact in person.contacts
-                if contact.kind is ContactKind.SMS
-            ],
+            "scene": drawn,
+            "numbers": [*own, *((number, OTHER) for number in drawn.others)],
             "live": self._live,
             "sign_in": self._sign_in(),
             "county_faults": COUNTY_FAULTS,

@@ -35,6 +35,9 @@ CARRIER_FAULTS: dict[str, tuple[str, dict[str, object]]] = {
 """What can go wrong at the carrier: words, and what its simulator is asked for."""
 
 
+OTHER = "Another phone"
+"""What the phone of somebody is called who is not of the school's own people: a parent's, or staff of the roster."""
+
 # Phones of others than the school's own people that are drawn.
 _OTHERS = 50
 
@@ -77,6 +80,8 @@ class Scene(Struct, frozen=True, kw_only=True):
     unplaced: Sequence[ShownUnit]
     calls: Sequence[ScreenCall] | None
     readers: Sequence[Reader] | None
+    # Phones of others than the school's own people, which can be answered from as well.
+    others: Sequence[str]
     silent: Sequence[str]
 
 
@@ -118,6 +123,7 @@ def scene(
         if place.box is not None
     ]
     readers = None
+    others: list[str] = []
     if phones is not None and mails is not None:
         readers = [_reader(person, phones, mails) for person in school.people]
         known = {contact.address for person in school.people for contact in person.contacts}
@@ -130,14 +136,15 @@ def scene(
         unplaced=[unit for name, here in by_place.items() if name not in drawn for unit in here],
         calls=None if calls is None else sorted(calls, key=lambda call: -call.number),
         readers=readers,
+        others=others,
         silent=[name for name, answer in answers.items() if answer is None],
     )
 
 
 def _somebody(number: str) -> Person:
-    """Whoever is not of the school's own people: a parent, for instance."""
+    """Whoever is not of the school's own people."""
     contact = Contact(kind=ContactKind.SMS, address=number)
-    return Person(id=PersonId(number), name="A family's phone", contacts=(contact,))
+    return Person(id=PersonId(number), name=f"{OTHER}, {number}", contacts=(contact,))
 
 
 def _reader(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -11,7 +12,8 @@ from aiohttp import web
 from belltower.ids import PlaceId
 from floorplans.place import Place
 from gateway.training.app import make_training
-from gateway.training.scene import School
+from gateway.training.others import Text
+from gateway.training.scene import School, scene
 
 NOBODY = "http://127.0.0.1:1"
 SCHOOL = School(
@@ -85,3 +87,26 @@ async def test_a_press_on_a_silent_simulator_says_that_it_did_not_answer(address
             text = await answer.text()
 
     assert (502, True) == (answer.status, "does not answer" in text)
+
+
+async def test_a_wrong_answer_comes_back_on_the_page_that_it_was_written_on(address: str) -> None:
+    """With what is wrong, beside the form: never on a blank page."""
+    async with aiohttp.ClientSession(headers={"Origin": address}) as session:
+        told = []
+        for number in ("100", "+15555550101"):
+            fields = {"number": number, "text": "1"}
+            async with session.post(address + "/answer", data=fields) as answer:
+                html = await answer.text()
+            told.append((answer.status, re.findall(r'<p class="fault" role="alert">(.{17})', html)))
+            assert 'action="/answer"' in html
+
+    assert [(400, ["Choose a phone th"]), (502, ["its simulator doe"])] == told
+
+
+def test_the_phone_of_somebody_else_is_no_familys_and_can_be_answered() -> None:
+    """A teacher of the roster has one too: it is called by its number, and offered for answers."""
+    text = Text(to="+15555550177", body="EXERCISE", status="delivered")
+    drawn = scene(SCHOOL, [], [], {text.to: [text]}, {})
+
+    assert ["+15555550177"] == drawn.others
+    assert ["Another phone, +15555550177"] == [reader.name for reader in drawn.readers or ()]
