@@ -74,7 +74,7 @@ class Counted(Struct, frozen=True, kw_only=True):
     unreachable_people: tuple[PersonId, ...] = ()
     # By kind of address: messages and parts that would leave.
     loads: dict[str, tuple[int, int]] = {}
-    # Why messages would not even be tried, and how many.
+    # Why messages would not even be tried, and how many; of what nothing is set up for with its kind, "no_channel:voice".
     refused: dict[str, int] = {}
     texts: tuple[Said, ...] = ()
 

@@ -21,6 +21,7 @@ from notify.filling import everywhere, slots_of, words_of
 from notify.site import NoticeSite
 from notify.snapshot import Batch, Snapshot
 from notify.staff import of_roster
+from notify.standing import NO_CHANNEL
 from notify.stops import Stops
 from notify.store import DeliveryTables, Ordered
 
@@ -139,7 +140,8 @@ class _Counting:
         for row in batch.rows:
             channel = str(row[_CHANNEL])
             if row[_STATE] == State.REFUSED:
-                self._refused[str(row[_REASON])] += 1
+                reason = str(row[_REASON])
+                self._refused[f"{reason}:{channel}" if reason == NO_CHANNEL else reason] += 1
                 continue
             load = self._loads.setdefault(channel, [0, 0])
             load[0] += 1

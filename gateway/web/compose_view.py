@@ -15,6 +15,7 @@ from belltower.incident.facts import Action, Mode
 from belltower.people.person import ContactKind
 from gateway.web.desk import Names
 from gateway.web.ledger_view import CHANNELS, spoken_name, spoken_reason
+from gateway.web.story import no_channel
 from gateway.web.view import day
 from notify.audience import AudienceRule
 from notify.choice import Choice
@@ -22,6 +23,7 @@ from notify.draft import REASONS, Draft, DraftState, wide
 from notify.forecast import Forecast
 from notify.meant import Meant
 from notify.permitted import by_hand
+from notify.standing import NO_CHANNEL
 from notify.wording import Phase, SitePhase, WordingSet, families, for_families, site_text
 
 ROLES = {"guardian": "Guardians", "student": "Students", "contact": "Other contacts", "staff": "Staff"}
@@ -113,6 +115,8 @@ class DraftView(Struct, frozen=True, kw_only=True):
     state: str
     loads: Sequence[tuple[str, int]]
     refused: Sequence[tuple[str, int]]
+    # That nothing is set up for a kind of address, and how many there are.
+    unset: Sequence[tuple[str, int]]
     texts: Sequence[TextView]
     routine: bool
 
@@ -248,7 +252,16 @@ def draft_view(
         wide=wide(draft.rule),
         state=draft.state.value,
         loads=[(CHANNELS.get(kind, kind), load[0]) for kind, load in sorted(counted.loads.items())],
-        refused=[(spoken_reason(reason), count) for reason, count in sorted(counted.refused.items())],
+        refused=[
+            (spoken_reason(reason), count)
+            for reason, count in sorted(counted.refused.items())
+            if not reason.startswith(f"{NO_CHANNEL}:")
+        ],
+        unset=[
+            (no_channel(reason.partition(":")[2]), count)
+            for reason, count in sorted(counted.refused.items())
+            if reason.startswith(f"{NO_CHANNEL}:")
+        ],
         texts=[
             TextView(
                 channel=CHANNELS.get(said.channel, said.channel),

@@ -17,7 +17,7 @@ from belltower.incident.facts import Mode
 from belltower.people.person import Person
 from gateway.web.desk import Names
 from gateway.web.story import CHANNELS as SHORTER
-from gateway.web.story import carrier, spoken_template
+from gateway.web.story import carrier, no_channel, spoken_template
 from gateway.web.view import day, wall
 from notify.delivery import LEFT, TOO_LATE, State
 from notify.order_store import KeptOrder
@@ -103,7 +103,7 @@ class Sheet(Struct, frozen=True, kw_only=True):
     channels: Sequence[CountsView]
     providers: Sequence[CountsView]
     prefixes: Sequence[CountsView]
-    # Ways out that nothing is set up for, and the addresses of their kind.
+    # That nothing is set up for a way out, and the addresses of their kind.
     unsendable: Sequence[tuple[str, int]]
     # Those that came too late and wait for a person's word.
     held: int
@@ -198,9 +198,7 @@ def sheet(
             counts_view(f"{name}..", channel, counts)
             for channel, name, counts in standing.suspicious(at_least=_PREFIX_AT_LEAST, most=_PREFIXES_SHOWN)
         ],
-        unsendable=[
-            (CHANNELS.get(channel, channel), count) for channel, count in sorted(standing.unsendable.items())
-        ],
+        unsendable=[(no_channel(channel), count) for channel, count in sorted(standing.unsendable.items())],
         held=standing.reasons[State.REFUSED, TOO_LATE],
         reasons=[
             (_count(state, count, ""), spoken_reason(reason))

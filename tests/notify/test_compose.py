@@ -49,7 +49,7 @@ async def test_what_is_counted_is_what_is_planned(options: DeskOptions) -> None:
     assert (5, 4, 1) == (counted.people, counted.messages, counted.unreachable)
     assert (planned.people, planned.deliveries, planned.unreachable) == (5, 4, 1)
     assert ("g4",) == counted.unreachable_people
-    assert {"no_channel": 1} == counted.refused
+    assert {"no_channel:email": 1} == counted.refused
     assert {"sms": 3} == {kind: load[0] for kind, load in counted.loads.items()}
     assert {("sms", "en", 3)} == {(said.channel, said.language, said.messages) for said in counted.texts}
     assert {said.body for said in counted.texts} == bodies

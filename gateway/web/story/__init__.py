@@ -20,7 +20,7 @@ from gateway.web.story.moment import Moment, Stage, stamp
 from gateway.web.story.notices import Tally
 from gateway.web.story.plain import disclosed
 from gateway.web.story.story import Story, tell
-from gateway.web.story.words import CHANNELS, carrier, spoken_template
+from gateway.web.story.words import CHANNELS, carrier, no_channel, spoken_template
 
 __all__ = [
     "CHANNELS",
@@ -31,6 +31,7 @@ __all__ = [
     "Tally",
     "carrier",
     "disclosed",
+    "no_channel",
     "spoken_template",
     "stamp",
     "tell",

@@ -14,7 +14,8 @@ from belltower.incident.facts import Outcome
 from gateway.web.runners import NEXT_PERSON, RUNNER
 from gateway.web.story.moment import Stage, Step
 from gateway.web.story.timeline import Timeline
-from gateway.web.story.words import CHANNELS, carrier, spoken, spoken_template
+from gateway.web.story.words import CHANNELS, carrier, no_channel, spoken, spoken_template
+from notify.standing import NO_CHANNEL
 
 _OUTCOME = {
     Outcome.ACCEPTED: (Stage.MACHINE, "accepted by {carrier}, not known to have arrived"),
@@ -39,11 +40,13 @@ class Tally(Struct, frozen=True, kw_only=True):
     unsendable: int = 0
     # (channel, outcome) and how many deliveries stand there now.
     counts: dict[tuple[str, Outcome], int] = {}
+    # By channel: deliveries that nothing is set up for, which are neither sent nor refused by anybody.
+    unset: dict[str, int] = {}
 
     @property
     def silent(self) -> int:
         """Deliveries of which nothing at all is known yet."""
-        return max(0, self.deliveries - sum(self.counts.values()))
+        return max(0, self.deliveries - sum(self.counts.values()) - sum(self.unset.values()))
 
     def settled(self, channel: str, before: Outcome | None, now: Outcome) -> Tally:
         """The tally once one of its deliveries stands elsewhere."""
@@ -117,6 +120,11 @@ class Notices:
         if tally is None or before is fact.outcome:
             return set()
         self._outcomes[fact.delivery] = fact.outcome
+        if fact.reason == NO_CHANNEL and before is None:
+            unset = {**tally.unset, fact.channel: tally.unset.get(fact.channel, 0) + 1}
+            self.tallies[fact.notice] = replace(tally, unset=unset)
+            key = f"unset:{fact.notice}:{fact.channel}"
+            return self._timeline.first(Step(key, Stage.RECORDED, no_channel(fact.channel)), at)
         self.tallies[fact.notice] = tally.settled(fact.channel, before, fact.outcome)
         changed: set[str] = set()
         if before is Outcome.ACCEPTED:

@@ -18,6 +18,11 @@ def carrier(channel: str) -> str:
     return {"email": "the mail server", "console": "the console"}.get(channel, "the carrier")
 
 
+def no_channel(channel: str) -> str:
+    """That nothing is set up for addresses of this kind: nobody has failed, and nothing was written for them."""
+    return f"{CHANNELS.get(channel, channel)}: no channel is set up"
+
+
 def spoken_template(name: str) -> str:
     """A template's name as people read it: "Staff alarm"."""
     return name.replace("-", " ").capitalize()

@@ -10,8 +10,9 @@ from belltower.ids import PersonId
 from belltower.incident.facts import Outcome
 from gateway.web.answers import Answers, AnswersView, counted
 from gateway.web.desk import Names, Recipient
-from gateway.web.story import CHANNELS, Stage, Tally, carrier, spoken_template
+from gateway.web.story import CHANNELS, Stage, Tally, carrier, no_channel, spoken_template
 from gateway.web.view.incident import WORDS
+from notify.standing import NO_CHANNEL
 
 _OUTCOME_WORDS = {
     None: (Stage.RECORDED, "no word yet"),
@@ -52,6 +53,8 @@ class NoticeBlock(Struct, frozen=True, kw_only=True):
     unreachable: int
     unsendable: int
     counts: Sequence[CountView]
+    # Ways out that nothing is set up for.
+    unset: Sequence[str]
     answers: AnswersView
 
 
@@ -75,6 +78,7 @@ def notice_block(tally: Tally, answers: Answers | None = None) -> NoticeBlock:
         silent=tally.silent,
         unreachable=tally.unreachable,
         unsendable=tally.unsendable,
+        unset=[no_channel(channel) for channel in sorted(tally.unset)],
         answers=counted(answers),
         counts=[
             CountView(
@@ -100,6 +104,8 @@ def recipients(rows: Sequence[Recipient], names: Names) -> tuple[list[RecipientV
         channel = CHANNELS.get(row.channel, row.channel)
         word = word.format(carrier=carrier(row.channel))
         said = f"{channel}: {word}{f' ({row.reason})' if row.reason else ''}"
+        if row.reason == NO_CHANNEL:
+            stage, said = Stage.RECORDED, no_channel(row.channel)
         words.setdefault(row.person, []).append((stage.value, WORDS[stage], said))
         if row.outcome in {Outcome.DELIVERED, Outcome.READ}:
             reached.add(row.person)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from belltower.clock import SECOND, Instant
-from belltower.ids import FactId, IncidentId, LinkName, PersonId, PlaceId, StreamName
+from belltower.ids import FactId, IncidentId, LinkName, NoticeId, PersonId, PlaceId, StreamName
 from belltower.incident import facts
 from belltower.incident.entry import Entry
 from belltower.incident.facts import AlarmKind, Fact, Mode, Outcome, ReceiptLevel
@@ -405,6 +405,45 @@ def test_what_nobody_can_send_is_no_message_of_the_incidents_page_either() -> No
 
     assert (96, 23, 119) == (block.messages, block.unsendable, block.silent)
     assert "90 people, 96 messages to send" in story.steps["planned:ntc_1"].title
+
+
+def test_addresses_that_nothing_is_set_up_for_are_no_failure() -> None:
+    """One quiet line of them, however many: nothing is counted as refused, and nothing is still to be heard."""
+    telling = pressed()
+    ordered = facts.NoticeOrdered(
+        notice=NoticeId("ntc_1"),
+        revision=1,
+        incident=INCIDENT,
+        mode=Mode.ACTUAL,
+        template="staff-alarm",
+        audience="all-staff",
+        slots={},
+    )
+    telling.say(1, ordered, "desk")
+    planned = facts.NoticePlanned(notice="ntc_1", revision=1, people=2, deliveries=4, unsendable=2)  # type: ignore[arg-type]
+    telling.say(2, planned, "desk")
+    for number in range(2):
+        telling.say(
+            3,
+            facts.DeliverySettled(
+                delivery=f"dlv_{number}",  # type: ignore[arg-type]
+                notice="ntc_1",  # type: ignore[arg-type]
+                revision=1,
+                person=PersonId("per_1"),
+                channel="voice",
+                outcome=Outcome.REFUSED,
+                reason="no_channel",
+            ),
+            "desk",
+        )
+    story = telling.story()
+    block = notice_block(story.tallies[NoticeId("ntc_1")])
+
+    assert ([], ["Calls: no channel is set up"], 2) == (block.counts, block.unset, block.silent)
+    assert ["Calls: no channel is set up"] == [
+        step.title for step in story.told() if step.title.startswith("Calls")
+    ]
+    assert Stage.FAILED not in {step.stage for step in story.told()}
 
 
 def test_a_correction_stands_at_the_top_and_says_whether_it_was_read_back() -> None:
