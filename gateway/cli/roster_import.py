@@ -130,6 +130,8 @@ def command(
     else:
         _tell(_object(reading, change))
         _tell_change(change, against)
+        if against is not None or (reading.roster is not None and not reading.roster.delta):
+            _tell_stops(change)
     if reading.faults:
         ctx.exit(1)
 
@@ -274,7 +276,10 @@ def _tell_change(change: dict[str, Any] | None, against: Path | None) -> None:
     for table, counts in change.items():
         if isinstance(counts, dict) and any(counts.values()):
             print(f"  {table}: " + ", ".join(f"{count} {what}" for what, count in counts.items() if count))
-    for stop in change["stops"]:
+
+
+def _tell_stops(change: dict[str, Any] | None) -> None:
+    for stop in change["stops"] if change is not None else ():
         print(f"  WAITS FOR A PERSON: {stop}")
 
 

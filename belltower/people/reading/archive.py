@@ -129,6 +129,8 @@ def open_package(path: Path) -> Package:
             raise BadArchive(path.name, "is no file, folder or ZIP", "give one of them")
         elif _is_zip(path):
             package = _zip(path)
+        elif path.name.casefold().endswith(".zip"):
+            raise BadArchive(path.name, "is no sound ZIP (it does not begin as one)", "export it again")
         else:
             openers: dict[str, Callable[[], IO[bytes]]] = {}
             _add(openers, path.name, path.name, lambda: path.open("rb"))

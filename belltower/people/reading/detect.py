@@ -89,6 +89,8 @@ def _sheets(package: Package, files: list[str], findings: Findings) -> dict[str,
         sheet = open_sheet(package, file, findings)
         if sheet is not None:
             found[file.rpartition("/")[2].rpartition(".")[0].casefold()] = sheet
+        else:
+            findings.unread(file)
     return found
 
 

@@ -50,6 +50,10 @@ class Findings:
         self._kinds: Counter[str] = Counter()
         self._once: set[tuple[str, str, str, str]] = set()
         self.dropped: list[Dropped] = []
+        # How many rows each file has.
+        self.rows: dict[str, int] = {}
+        # The names, without ending, of files that are there and cannot be read.
+        self._unread: set[str] = set()
 
     @property
     def faulty(self) -> bool:
@@ -61,6 +65,14 @@ class Findings:
         self._faulty += 1
         if len(self._faults) < MOST_FAULTS:
             self._faults.append(Fault(file=file, row=row, column=column, what=what, mend=mend))
+
+    def unread(self, file: str) -> None:
+        """Note that nothing of a file can be read, for which there is a fault."""
+        self._unread.add(_stem(file))
+
+    def is_unread(self, file: str) -> bool:
+        """Whether the load has a file of this name, of which nothing can be read."""
+        return _stem(file) in self._unread
 
     def review(self, kind: str, file: str, row: int, column: str, what: str, mend: str) -> None:
         """Note something to look at."""
@@ -107,3 +119,7 @@ class Findings:
             if count > MOST_REVIEWS
         ]
         return (*self._reviews, *more)
+
+
+def _stem(file: str) -> str:
+    return file.rpartition("/")[2].rpartition(".")[0].casefold()

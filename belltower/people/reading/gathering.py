@@ -27,6 +27,7 @@ from belltower.people.roster import (
 )
 
 _MOST_DATES = 65_536
+_MANY_FAIL = 3
 _MAILBOX = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+")
 
 
@@ -47,6 +48,8 @@ class Gathering:
         self.rows: dict[HumanKey, tuple[str, int]] = {}
         self._day_first = mapping.dates is DateOrder.DAY_FIRST
         self._dates: dict[str, date] = {}
+        # By file, column and the file that it names: in how many rows that failed, and in which one last.
+        self._failed: dict[tuple[str, str, str], tuple[int, int]] = {}
 
     def add_school(self, school: School, row: int, column: str) -> None:
         """Keep a school; a second one of its id that says otherwise is a fault."""
@@ -160,7 +163,12 @@ class Gathering:
     def unknown_reference(
         self, file: str, row: int, column: str, *, target: str, present: bool, fault: bool = False
     ) -> None:
-        """A row names a record that is not there; where its whole file is missing the load cannot be taken."""
+        """A row names a record that is not there; where its whole file is missing the load cannot be taken.
+
+        Where that file is there and cannot be read, its own fault says so.
+        """
+        if self.findings.is_unread(target):
+            return
         if not present:
             self.findings.fault(
                 file,
@@ -174,6 +182,8 @@ class Gathering:
                 file, row, column, f"the id is not in {target}", f"add it to {target} or correct it here"
             )
         else:
+            count, last = self._failed.get((file, column, target), (0, 0))
+            self._failed[file, column, target] = count + (row != last), row
             self.findings.review(
                 "reference",
                 file,
@@ -185,6 +195,8 @@ class Gathering:
 
     def roster(self, *, form: str, version: str, source: str = "", delta: bool = False) -> Roster:
         """All of it as one record."""
+        if not delta:
+            self._look_at_references()
         return Roster(
             format=form,
             version=version,
@@ -199,6 +211,19 @@ class Gathering:
             restated=frozenset(self.restated),
             review=self.findings.reviews(),
         )
+
+    def _look_at_references(self) -> None:
+        """Where most rows of a file name what is not there, the columns are at fault and not the rows."""
+        for (file, column, target), (failed, _) in self._failed.items():
+            rows = self.findings.rows.get(file, 0)
+            if failed >= _MANY_FAIL and failed * 2 > rows > 0:
+                self.findings.fault(
+                    file,
+                    1,
+                    column,
+                    f"{failed} of {rows} rows name an id that is not in {target}",
+                    f"look whether columns of {target} are swapped, such as the id and the name to sign in with",
+                )
 
     def _contradiction(self, file: str, row: int, column: str) -> None:
         self.findings.fault(

@@ -96,6 +96,7 @@ def read_rows(
     """
     places = match(sheet.header, layout, sheet.file, findings)
     if places is None:
+        findings.unread(sheet.file)
         return
     pick = itemgetter(*places)
     padded = -1 in places
@@ -110,6 +111,7 @@ def read_rows(
     ):
         reader = csv.reader(text, delimiter=sheet.delimiter, strict=True)
         told = 0
+        narrowest, cut = width, False
         while True:
             row += 1
             try:
@@ -121,6 +123,7 @@ def read_rows(
                 if _TOO_LONG in str(error):
                     break
                 continue
+            cut = False
             if row <= sheet.skipped + 1:
                 continue
             if row > MOST_ROWS:
@@ -131,8 +134,10 @@ def read_rows(
             if len(cells) != width:
                 if not any(cells):
                     continue
+                length = len(cells)
                 if not _fits(sheet, row, cells, width, last_needed, findings):
                     continue
+                narrowest, cut = min(narrowest, length), length < narrowest
             if padded:
                 cells.append("")
             picked = [*map(str.strip, pick(cells))]
@@ -141,8 +146,24 @@ def read_rows(
             if progress is not None and not row % _REPORT_EVERY:
                 progress(source.tell() - told)
                 told = source.tell()
+        findings.rows[sheet.file] = row - sheet.skipped - 2
+        if cut and not _ends_a_line(sheet):
+            findings.fault(
+                sheet.file,
+                row - 1,
+                "",
+                "the last row is shorter than all others and has no line end: the file seems cut off",
+                "export it again; if it is whole, end its last row with a line break",
+            )
         if progress is not None:
             progress(source.tell() - told)
+
+
+def _ends_a_line(sheet: Sheet) -> bool:
+    last = b""
+    for piece in sheet.package.pieces(sheet.file):
+        last = piece
+    return last.rstrip(b"\x00").endswith((b"\n", b"\r"))
 
 
 def _fits(sheet: Sheet, row: int, cells: list[str], width: int, last_needed: int, findings: Findings) -> bool:

@@ -137,3 +137,12 @@ def test_what_packing_programs_leave_behind_is_no_matter(tmp_path):
     )
 
     assert reading(folder(tmp_path / "plain", ONEROSTER_12)) == reading(load)
+
+
+def test_a_zip_that_does_not_begin_as_one_is_said_to_be_none(tmp_path):
+    """It is not an archive within anything."""
+    path = tmp_path / "load.zip"
+    path.write_bytes(b"<html>please sign in</html>")
+
+    with pytest.raises(BadArchive, match="no sound ZIP"):
+        open_package(path)

@@ -196,3 +196,52 @@ def test_close_names_are_the_same_or_one_letter_apart():
 def test_two_hundred_megabytes_are_the_most():
     """P9."""
     assert 200_000_000 == MOST_OCTETS
+
+
+_SDS = {
+    "orgs.csv": "sourcedId,name,type\nS1,Linden,school\n",
+    "users.csv": "sourcedId,username,givenName,familyName\n"
+    + "".join(f"u{number},name{number},Ana,Lee{number}\n" for number in range(4)),
+    "roles.csv": "userSourcedId,orgSourcedId,role\n"
+    + "".join(f"u{number},S1,student\n" for number in range(4)),
+    "classes.csv": "sourcedId,orgSourcedId,title\nC1,S1,Biology\n",
+    "enrollments.csv": "classSourcedId,userSourcedId,role\n"
+    + "".join(f"C1,u{number},student\n" for number in range(4)),
+}
+
+
+def test_of_a_file_that_cannot_be_read_its_own_fault_says_all(tmp_path):
+    """Nothing is said of the rows that need it."""
+    orgs = _SDS["orgs.csv"].encode("utf-32")
+    users = b"\x00" + _SDS["users.csv"].encode()
+    found = reading(folder(tmp_path, {**_SDS, "orgs.csv": orgs, "users.csv": users}))
+
+    assert ["orgs.csv", "users.csv"] == [one.file for one in found.faults]
+
+
+def test_swapped_columns_are_a_fault_that_asks_for_them(tmp_path):
+    """Every row can be read, and nobody is whom the other files mean."""
+    swapped = _SDS["users.csv"].replace("sourcedId,username", "username,sourcedId", 1)
+    found = reading(folder(tmp_path / "swapped", {**_SDS, "users.csv": swapped}))
+    whole = reading(folder(tmp_path / "whole", _SDS))
+
+    assert ["enrollments.csv"] == [one.file for one in found.faults]
+    assert "4 of 4 rows" in found.faults[0].what
+    assert "users.csv are swapped" in found.faults[0].mend
+    assert (4, ()) == (whole.counts["students"], whole.faults)
+
+
+@pytest.mark.parametrize(
+    ("rows", "faulty"),
+    [
+        ("S1,Linden,school\nS2,Elm,sch", False),
+        ("S1,Linden,school\nS2,Elm", True),
+        ("S1,Linden,school\nS2,Elm\n", False),
+        ("S1,Linden\nS2,Elm", False),
+    ],
+)
+def test_a_file_that_is_cut_off_in_its_last_row_is_a_fault(tmp_path, rows, faulty):
+    """Where that can be told: the row is shorter than all others, and no line end follows it."""
+    found = reading(folder(tmp_path, {**_SDS, "orgs.csv": "sourcedId,name,type\n" + rows}))
+
+    assert faulty == any("cut off" in one.what and one.row == 3 for one in found.faults)

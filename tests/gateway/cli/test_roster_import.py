@@ -95,3 +95,11 @@ def test_a_delta_beside_the_full_load_it_changes(tmp_path):
     assert (1, 0) == (diff["students"]["added"], diff["students"]["removed"])
     assert (1, 1, 1) == (diff["staff"]["removed"], diff["links"]["added"], diff["enrolments"]["removed"])
     assert 0 == diff["guardians"]["removed"]
+
+
+def test_a_load_without_students_says_in_every_dry_run_that_it_waits(tmp_path):
+    """With nothing to compare it with, too."""
+    load = folder(tmp_path, {"orgs.csv": ONEROSTER_12["orgs.csv"], "users.csv": USERS_11})
+    told = CliRunner().invoke(command, ["--dry-run", str(load)])
+
+    assert "WAITS FOR A PERSON: no student is left" in told.stdout
