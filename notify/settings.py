@@ -35,7 +35,7 @@ _Sender = Annotated[
     Meta(
         pattern=r"\A(\+[1-9][0-9]{6,14}|MG[0-9a-fA-F]{32}|(?=.*[A-Za-z])[A-Za-z0-9 &_-]{1,11})\Z",
         extra={
-            "expected": 'a number in E.164 such as "+15550100", the "MG.." of a messaging service, or a name of at'
+            "expected": 'a number with + and country, such as "+15550100199", the "MG.." of a messaging service, or a name of at'
             " most 11 letters and digits"
         },
     ),
@@ -44,7 +44,7 @@ _Number = Annotated[
     str,
     Meta(
         pattern=r"\A\+[1-9][0-9]{6,14}\Z",
-        extra={"expected": 'a number in E.164 such as "+15550100"'},
+        extra={"expected": 'a number with + and country, such as "+15550100199"'},
     ),
 ]
 _Application = Annotated[

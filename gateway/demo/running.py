@@ -60,8 +60,13 @@ async def run_demo(
         folder = options.folder or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="belltower-demo-"))
         )
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        site = with_devices(options.site, folder / "demo-site")
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            site = with_devices(options.site, folder / "demo-site")
+        except OSError as error:
+            raise SettingsError(
+                f"--folder {folder}: no state can be kept there ({error.strerror}); name a folder that this user may write in"
+            ) from error
         package = site_package.load(site)
         cable = stack.enter_context(joined())
         ports = Ports(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 from msgspec import Struct
@@ -59,6 +60,10 @@ class StateSettings(Struct, frozen=True, kw_only=True):
             return f"{there} is no folder; {_MEND}"
         if not os.access(there, os.W_OK | os.X_OK):
             return f"this user may not write in {there}; {_MEND}"
+        try:  # what rights do not say: a file system that takes nothing
+            TemporaryDirectory(dir=there).cleanup()
+        except OSError as error:
+            return f"nothing can be made in {there} ({error.strerror}); {_MEND}"
         return ""
 
     @property

@@ -11,6 +11,8 @@ from belltower.values import Reader
 from gateway.settings.names import named
 from notify.settings import CHANNELS, NoticeSettings
 
+_DIALLED = frozenset({ContactKind.SMS, ContactKind.VOICE})
+
 
 def take_notices(reader: Reader, notify: Any) -> NoticeSettings:
     """What holds for all channels. The keys that are faulty here are told of here, and nowhere else."""
@@ -23,7 +25,9 @@ def take_notices(reader: Reader, notify: Any) -> NoticeSettings:
         for key in sorted(faulty):
             reader.fault(
                 f"notify.test_to.{key}",
-                'want text: an address of the school\'s own, such as "+15550100199" or "it@school.example", or the id of a person',
+                'must be a number with + and country, such as "+15550100199", or the id of a person'
+                if key in _DIALLED
+                else 'want text: an address of the school\'s own, such as "it@school.example", or the id of a person',
             )
         own["test_to"] = {key: to for key, to in tests.items() if key not in faulty}
     taken = reader.take(NoticeSettings, own, "notify") or NoticeSettings()

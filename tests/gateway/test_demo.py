@@ -11,8 +11,11 @@ import sys
 from pathlib import Path
 
 import aiohttp
+import pytest
 from playwright.async_api import Page, expect
 
+from belltower.errors import SettingsError
+from gateway.demo import DemoOptions, run_demo
 from tests.gateway.web.judging import faults, fits
 from tests.peers.waiting import PATIENCE
 from tests.servers.chromium import chromium
@@ -163,3 +166,12 @@ async def make_account(page: Page, link: str) -> None:
     await page.get_by_label("The same password again").fill(PASSWORD)
     await page.get_by_role("button", name="Make the account and sign in").click()
     await expect(page.get_by_role("heading", name="Open incidents")).to_be_visible()
+
+
+@pytest.mark.parametrize("folder", ["/proc/nothing-is-made-here", "/dev/null/demo"])
+async def test_a_folder_in_which_no_state_can_be_kept_is_a_fault_of_the_option(folder: str) -> None:
+    """Exit 78 with a mend, and no part is started."""
+    options = DemoOptions(folder=Path(folder))
+
+    with pytest.raises(SettingsError, match="--folder"):
+        await run_demo(options, announce=lambda _: None, step=lambda _: None)

@@ -422,4 +422,8 @@ def test_where_tests_go_must_be_an_address_or_a_person(tmp_path: Path, key: str,
 
     (fault,) = faults(tmp_path, text % f"{key} = {to}")
 
-    assert f"notify.test_to.{key}: want text: an address of the school's own" in fault
+    said = {
+        "sms": "must be a number with + and country",
+        "email": "want text: an address of the school's own",
+    }
+    assert f"notify.test_to.{key}: {said[key]}" in fault

@@ -1,6 +1,7 @@
 """What `belltower check` refuses before anything runs."""
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -104,3 +105,8 @@ def test_a_lane_whose_state_folder_cannot_be_made_says_so(tmp_path) -> None:
 
     with pytest.raises(SettingsError, match=r"state\.folder: .*file/var cannot be made \(Not a directory\)"):
         StateSettings(folder=tmp_path / "file" / "var").make()
+
+
+def test_a_state_folder_where_nothing_can_be_made_is_named() -> None:
+    """Whoever may write anywhere cannot do so there either."""
+    assert "/proc" in StateSettings(folder=Path("/proc/nosuch")).unwritable()
