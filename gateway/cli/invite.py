@@ -22,7 +22,7 @@ def command(config: Path, role: str, schools: tuple[str, ...], *, as_json: bool)
     Example:
       belltower invite --config config.toml --role office
 
-    Works while the desk lane runs; run it as the same user. A link made earlier and never used is void from then on.
+    Works while the desk lane runs; run it as the same user. Making a new link voids the last unused one.
     The link is a secret: whoever opens it first has the account, and the role. Without --role the first account is an
     administrator, and every later one staff: they may raise the alarm, order an action and answer.
     """

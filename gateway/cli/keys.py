@@ -131,7 +131,7 @@ def drop(config: Path, *, now: bool, as_json: bool) -> None:
         click.echo(f"Forgotten: {', '.join(gone)}." if gone else "There is only the current key.")
 
 
-@command.command()
+@command.command(short_help="Give up the addresses of notices whose key is lost.")
 @config_option
 @json_option
 def forget(config: Path, *, as_json: bool) -> None:

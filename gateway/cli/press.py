@@ -74,6 +74,9 @@ def command(
     press with the exercise bit, unless a drill that covers the unit's place is open: --exercise asks the alarm lane
     first, and is refused with 77 when there is none, or it ends within seconds, or no lane answers to say so. While the unit's server does not answer, a
     lane that starts again for instance, it is tried until --wait is over.
+    It signs in as the unit: one that is connected, as every unit of `belltower demo`, is thrown out meanwhile and shown as in
+    trouble. Press those on the training page.
+
     Exits with 69 when nobody answered, 1 when the answer asked for did not come in time.
     """
     from gateway import settings as rooms

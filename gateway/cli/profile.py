@@ -23,5 +23,5 @@ def command() -> None:
       belltower profile check --shipped
       belltower profile new acme-button > profiles/acme-button.toml
       belltower profile explain netvox-r312
-      belltower profile decode --topic x1/events/rpc --payload '{"method":"NotifyEvent"}'
+      belltower profile decode --topic zigbee2mqtt/b204 --payload '{"action":"emergency"}'
     """

@@ -107,7 +107,9 @@ def _list(found: Sequence[dict[str, Any]], *, as_json: bool) -> None:
             emit(one)
         return
     if not found:
-        click.echo("Nobody waits for a person.")
+        click.echo(
+            "No contact is in doubt. A load that waits is approved by: belltower roster import --approve .. --by .."
+        )
         return
 
     def told(one: dict[str, Any]) -> str:

@@ -213,7 +213,9 @@ def tell(said: dict[str, Any], *, look_only: bool) -> None:
     if diff["stops"]:
         for stop in diff["stops"]:
             print(f"  WAITS FOR A PERSON: {stop}")
-        print(f"Nothing was written. To approve this very diff: --approve {diff['fingerprint']} --by YOUR-ID")
+        print(
+            f"Nothing was written. To approve this very diff: --approve {diff['fingerprint']} --by YOUR-SIGN-IN-NAME"
+        )
     elif said["in_force"]:
         print(f"Revision {said['revision']} is in force.")
     elif not look_only:

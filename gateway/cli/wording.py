@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from belltower.errors import SettingsError
-from gateway.cli.output import emit, json_option, table
+from gateway.cli.output import count, emit, json_option, table
 
 if TYPE_CHECKING:
     from notify.wording import Slots, WordingSet
@@ -91,11 +91,11 @@ def check(site: Path | None, *, as_json: bool) -> None:
     if as_json:
         emit({"languages": counts, "void": gone})
         return
-    for language, count in counts.items():
+    for language, told in counts.items():
         source = " (the source of the others)" if language == texts.source.language else ""
-        click.echo(f"{language}{source}: {count['texts']} texts in order, {count['approved']} approved")
-        if count["unread"]:
-            click.echo(f"remark: {language}: {count['unread']}")
+        click.echo(f"{language}{source}: {told['texts']} texts in order, {told['approved']} approved")
+        if told["unread"]:
+            click.echo(f"remark: {language}: {told['unread']}")
     for one in gone:
         click.echo(f"remark: {one}: the text has changed since it was approved")
 
@@ -144,6 +144,7 @@ def show(
         "alphabet": measured.alphabet.value,
         "units": measured.units,
         "parts": measured.parts,
+        "why": _why_another(texts, template, wanted=language, said=text.language),
     }
     if as_json:
         emit(told)
@@ -152,11 +153,13 @@ def show(
         click.echo(f"{text.subject}\n")
     click.echo(text.body)
     cost = (
-        f", {measured.parts} parts of {measured.alphabet} ({measured.units} units)"
+        f", {count(measured.parts, 'part')} of {measured.alphabet} ({measured.units} units)"
         if channel == "sms"
         else ""
     )
     click.echo(f"\n[{text.language}] {len(text.body)} characters{cost}")
+    if told["why"]:
+        click.echo(f"remark: {told['why']}")
 
 
 @command.command("matrix", short_help="Every text of a language: its length, its grade, who answers for it.")
@@ -318,6 +321,20 @@ def _slots(template: str, values: tuple[str, ...]) -> Slots:
             raise click.UsageError(f'--set "{one}": write SLOT=VALUE, with one of {", ".join(sorted(given))}')
         given[name] = value
     return Slots(**given)
+
+
+def _why_another(texts: WordingSet, template: str, *, wanted: str, said: str) -> str:
+    """Why the text is in another language than was wanted; "": it is not."""
+    base = wanted.partition("-")[0]
+    if said.partition("-")[0] == base:
+        return ""
+    known = next((one for one in (wanted, base) if one in texts.languages), None)
+    if known is None or template not in texts.languages[known].templates:
+        return f'there is no text of {template} in "{wanted}"'
+    return (
+        f'nobody has approved this text of {template} in "{known}" as it stands; read it with --draft, and approve it with:'
+        f" belltower wording approve {known}"
+    )
 
 
 def _parts(texts: WordingSet, template: str, language: str) -> int:

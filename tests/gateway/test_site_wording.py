@@ -1,6 +1,7 @@
 """The texts of a site package: own words, approvals, and one lint everywhere (W6, W8, W12, W28)."""
 
 import json
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -206,9 +207,15 @@ def test_texts_are_shown_as_they_would_be_sent(site: Path) -> None:
 
     assert "Desde las 9:14 AM, los alumnos permanecen en sus salones por olor a gas." in shown
     assert "[es] " in shown
-    assert "parts of gsm7" in shown
+    assert re.search(r"\b(1 part|[2-9] parts) of gsm7", shown)
+    assert "remark" not in shown
     assert voice.startswith("SIMULACRO SIMULACRO SIMULACRO: Jefferson Elementary School llama")
     assert "there is no template" in run("show", "nonsense", code=2)
+    unanswered = run("show", "families.lockdown.now", "--channel", "voice", "--language", "es")
+    assert 'remark: nobody has approved this text of families.lockdown.now in "es"' in unanswered
+    assert 'remark: there is no text of families.lockdown.now in "fr"' in run(
+        "show", "families.lockdown.now", "--language", "fr"
+    )
     assert "write SLOT=VALUE" in run("show", "test", "--set", "x=y", code=2)
 
 
