@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -56,7 +57,7 @@ class DevicePage:
         except BelltowerError:
             values = {"known": False}
             return self._pages.page(request, "devices.html", values, session, status=503)
-        every = sorted((*devices.devices, *devices.others), key=lambda each: each.rank)
+        every = sorted((*sorted(devices.devices, key=_in_order), *devices.others), key=lambda each: each.rank)
         lines = [(each.rank, self._line(each)) for each in every]
         good = [line for rank, line in lines if rank == 2]
         return self._pages.page(
@@ -95,6 +96,13 @@ class DevicePage:
             model={"own unit": "our own", "": "neither device nor unit"}.get(each.profile, each.profile),
             note=f"{each.unproven}: its press calls nobody without a person." if each.unproven else "",
         )
+
+
+def _in_order(each: DeviceHealth) -> tuple[bool, list[str | int]]:
+    """By name, numbers in it as numbers: u2 before u10."""
+    parts: list[str | int] = list(re.split("([0-9]+)", each.id))
+    parts[1::2] = [int(part) for part in parts[1::2]]
+    return not each.because, parts
 
 
 def _speaks(each: DeviceHealth) -> bool:

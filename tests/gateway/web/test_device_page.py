@@ -32,7 +32,7 @@ SITE = Devices(
         DeviceHealth(
             id="sos-gym", **{**GOOD, "battery": 12}, low=True, unproven="What sos-gym sends can be forged"
         ),
-        *(DeviceHealth(id=f"sos-{n}", **GOOD) for n in range(9)),
+        *(DeviceHealth(id=f"sos-{n}", **GOOD) for n in range(11)),
     ),
     others=(
         DeviceHealth(id="mqtt", kind="path", profile="listener", lost=True, trouble="cannot listen"),
@@ -78,6 +78,13 @@ async def test_the_worst_devices_come_first_at_every_width(house: House, browser
         await expect(second).to_contain_text("battery low")
         await expect(second).to_contain_text("its press calls nobody without a person")
         await expect(page.locator("main")).to_contain_text("shellyplus1-a8032abc7158")
+        in_order = [
+            words.partition(" ")[0] for words in await page.locator(".device .what .soft").all_inner_texts()
+        ]
+        assert ["sos-2", "sos-9", "sos-10"] == [
+            one for one in in_order if one in ("sos-2", "sos-9", "sos-10")
+        ]
+        await expect(page.get_by_role("heading", name="No trouble known")).to_be_visible()
         siren = page.locator(".device", has_text="siren-gym")
         await expect(siren).to_contain_text("no answer within 2 s")
         await expect(page.locator("main")).to_contain_text("1 did not do what it was told last")
