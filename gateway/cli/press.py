@@ -65,6 +65,9 @@ def command(
 ) -> None:
     """Press a unit's button as the unit would: over MQTT, sealed with its key, repeated until it is answered.
 
+    Of the demo press the buttons on its training page instead: its simulated units are signed in already, and a second
+    device under the same name is shown as a trouble that lasts.
+
     \b
     Examples:
       belltower press --unit u7 --config config.toml
