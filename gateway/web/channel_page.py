@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiohttp import web
 from msgspec import Struct
 
@@ -34,7 +36,7 @@ _SAID = {
     Proven.PROVEN: "Proven",
     Proven.WAITING: "On its way: nothing has come back yet",
     Proven.ACCEPTED: "Accepted, not proven",
-    Proven.SIMULATED: "Simulated: this proves nothing",
+    Proven.SIMULATED: "Simulated far end: nothing can be proven here",
     Proven.UNKNOWN: "Not known",
     Proven.REFUSED: "Refused",
 }
@@ -87,7 +89,7 @@ class ChannelPage:
         now = self._clock.now()
         values = {
             "lines": [self._line(one) for one in standing],
-            "stale": [one.provider for one in standing if one.stale(now)],
+            "unproven": unproven(standing, now),
             "may_test": may(request, session, Right.NOTICE_SEND),
             "any": any(one.testable for one in standing),
             "fault": fault,
@@ -117,7 +119,8 @@ class ChannelPage:
         proof, now = one.proof, self._clock.now()
         said = ""
         if proof is not None:
-            why = spoken_reason(proof.detail) if proof.detail else ""
+            known = proof.detail and proof.outcome is not Proven.SIMULATED
+            why = spoken_reason(proof.detail) if known else ""
             said = f"Tested {ago(now - proof.tested_at)}. {_SAID[proof.outcome]}{f': {why}' if why else ''}."
         stale = one.stale(now)
         tone = _TONES[proof.outcome] if proof is not None else Tone.LOUD
@@ -139,13 +142,32 @@ class ChannelPage:
         )
 
 
+def unproven(standing: Sequence[Standing], now: Instant) -> list[str]:
+    """What nothing proves now: never proven, no longer proven, and what is simulated and never will be."""
+    stale = [one for one in standing if one.stale(now)]
+    parted = {
+        "Never proven": [one for one in stale if not one.simulated and not _proven_at(one)],
+        "Not proven for 31 days": [one for one in stale if not one.simulated and _proven_at(one)],
+        "Simulated far ends, nothing can be proven here": [one for one in stale if one.simulated],
+    }
+    return [
+        f"{words}: {', '.join(one.provider for one in found)}" for words, found in parted.items() if found
+    ]
+
+
+def _proven_at(one: Standing) -> int:
+    return one.proof.proven_at if one.proof is not None else 0
+
+
 def spoken_proof(one: Standing, now: Instant) -> str:
     """When it was proven last, or that nothing proves it now."""
     if one.channel in ELSEWHERE:
         return "Tested beside its devices"
     if one.channel in UNPROVABLE:
         return "A display of our own: look at it"
-    proven_at = one.proof.proven_at if one.proof is not None else 0
+    if one.simulated:
+        return "Simulated far end: nothing can be proven here"
+    proven_at = _proven_at(one)
     if not proven_at:
         return "NEVER PROVEN"
     by = f": {one.proof.proven_by}" if one.proof is not None else ""

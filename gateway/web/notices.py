@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from belltower.clock import Clock
+from gateway.web.channel_page import unproven
 from gateway.web.compose_pages import TOPIC, ComposePages
 from gateway.web.compose_view import spoken_alone
 from gateway.web.desk import Names
@@ -79,6 +80,5 @@ class NoticePages:
         return self._pages.page(request, "notices.html", values, session)
 
     async def _unproven(self) -> list[str]:
-        """The channels that no test has proven for 31 days."""
-        now = self._clock.now()
-        return [one.provider for one in await self._room.notify.proofs.standing() if one.stale(now)]
+        """The channels that no test proves now."""
+        return unproven(await self._room.notify.proofs.standing(), self._clock.now())
