@@ -139,6 +139,7 @@ class PeoplePages:
             "lines": lines,
             "more": more,
             "count": SHOWN,
+            "roster": await self._store.in_force() > 0,
             "schools": sorted((name, key) for key, name in schools.items()),
             "classes": classes,
             "waiting": len(await self._store.doubts.open())
