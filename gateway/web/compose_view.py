@@ -14,12 +14,13 @@ from belltower.ids import IncidentId, PersonId, PlaceId
 from belltower.incident.facts import Action, Mode
 from belltower.people.person import ContactKind
 from gateway.web.desk import Names
+from gateway.web.languages import language_name
 from gateway.web.ledger_view import CHANNELS, spoken_name, spoken_reason
 from gateway.web.story import no_channel
 from gateway.web.view import day
 from notify.audience import AudienceRule
 from notify.choice import Choice
-from notify.draft import REASONS, Draft, DraftState, wide
+from notify.draft import REASONS, Draft, DraftState, Said, wide
 from notify.forecast import Forecast
 from notify.meant import Meant
 from notify.permitted import by_hand
@@ -87,8 +88,8 @@ class TextView(Struct, frozen=True, kw_only=True):
     messages: int
     # The tag for the browser.
     lang: str
-    # In the language of its reader, or in the source's with the interpreter's line.
-    fallback: bool
+    # Who gets it with the interpreter's line instead of a text of their own: "Arabic 16, Hmong 6"; "" for nobody.
+    instead: str
 
 
 class DraftView(Struct, frozen=True, kw_only=True):
@@ -262,24 +263,36 @@ def draft_view(
             for reason, count in sorted(counted.refused.items())
             if reason.startswith(f"{NO_CHANNEL}:")
         ],
-        texts=[
-            TextView(
-                channel=CHANNELS.get(said.channel, said.channel),
-                language=said.language,
-                lang=said.language.partition("-x-")[0],
-                fallback="-x-" in said.language,
-                subject=said.subject,
-                body=said.body,
-                parts=said.parts if said.channel == "sms" else 0,
-                letters=len(said.body),
-                messages=said.messages,
-            )
-            for said in sorted(
-                counted.texts, key=lambda said: (said.language != source, said.language, said.channel)
-            )
-        ],
+        texts=_texts(counted.texts, source),
         routine=draft.order.routine,
     )
+
+
+def _texts(texts: Sequence[Said], source: str) -> list[TextView]:
+    """Each text once, the source's first, however many languages it stands in for."""
+    same: dict[tuple[bool, str, str, bool, str, str], list[tuple[str, Said]]] = {}
+    for said in texts:
+        language, _, wanted = said.language.partition("-x-")
+        key = (language != source, language, said.channel, bool(wanted), said.subject, said.body)
+        same.setdefault(key, []).append((wanted, said))
+    return [
+        TextView(
+            channel=CHANNELS.get(channel, channel),
+            language=language_name(language),
+            lang=language,
+            instead=", ".join(
+                f"{language_name(wanted)} {said.messages}"
+                for wanted, said in sorted(every, key=lambda each: (-each[1].messages, each[0]))
+                if wanted
+            ),
+            subject=subject,
+            body=body,
+            parts=max(said.parts for _, said in every) if channel == "sms" else 0,
+            letters=len(body),
+            messages=sum(said.messages for _, said in every),
+        )
+        for (_, language, channel, _, subject, body), every in sorted(same.items())
+    ]
 
 
 def spoken_audience(meant: Meant) -> str:

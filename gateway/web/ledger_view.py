@@ -16,6 +16,7 @@ from belltower.ids import PersonId, PlaceId
 from belltower.incident.facts import Mode
 from belltower.people.person import Person
 from gateway.web.desk import Names
+from gateway.web.languages import language_name
 from gateway.web.story import CHANNELS as SHORTER
 from gateway.web.story import carrier, no_channel, spoken_template
 from gateway.web.view import day, wall
@@ -62,7 +63,8 @@ _REASONS = {
 def spoken_language(tag: str) -> str:
     """A text's language as people read it: what stood in for another bears both, as `en-x-hmn`."""
     said, _, wanted = tag.partition("-x-")
-    return f"{said}, with the interpreter's line for {wanted}" if wanted else said
+    line = f", with the interpreter's line for {language_name(wanted)}" if wanted else ""
+    return f"{language_name(said)}{line}"
 
 
 class CountView(Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from belltower.people.record import Pair, PersonRecord, called
 from belltower.people.records import KnownHuman
 from belltower.people.roster import Human, HumanKind, Link, LinkSource, MayCollect
 from gateway.web.desk import Names
+from gateway.web.languages import language_name
 from gateway.web.view import day
 
 KINDS = {
@@ -87,6 +88,8 @@ class FieldView(Struct, frozen=True, kw_only=True):
     field: str
     label: str
     values: tuple[str, ...]
+    # The same as people read it.
+    shown: tuple[str, ...]
     # How each is marked: "cannot be reached" for an impossible telephone number.
     marks: tuple[str, ...]
     many: bool
@@ -158,10 +161,20 @@ def told_by(human: Human) -> str:
     """Birth date and grade, as far as they are known."""
     parts = []
     if human.birth_date is not None:
-        parts.append(f"born {human.birth_date:%-d %b %Y}")
+        parts.append(f"born {_day(human.birth_date)}")
     if human.kind is HumanKind.STUDENT and human.grade:
         parts.append(f"grade {human.grade}")
     return ", ".join(parts)
+
+
+def _day(on: date) -> str:
+    return f"{on:%-d %b %Y}"
+
+
+def _shown(name: HandField, value: str) -> str:
+    if name is HandField.LANGUAGE:
+        return language_name(value)
+    return _day(date.fromisoformat(value)) if name is HandField.BIRTH_DATE else value
 
 
 def _formal(human: Human) -> str:
@@ -189,10 +202,13 @@ def fields(found: PersonRecord, names: Names, zone: tzinfo) -> list[FieldView]:
                 field=name.value,
                 label=label,
                 values=values,
+                shown=tuple(_shown(name, value) for value in values),
                 marks=marks if name is HandField.PHONES else ("",) * len(values),
                 many=name in LISTS,
                 by_hand=_by_hand(hand, names, zone),
-                load=(", ".join(load) or "nothing") if hand is not None else "",
+                load=(", ".join(_shown(name, value) for value in load) or "nothing")
+                if hand is not None
+                else "",
             )
         )
     return views

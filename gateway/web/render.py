@@ -13,6 +13,7 @@ import jinja2
 from gateway.web.answers import Calling, asking, named
 from gateway.web.desk import AlertsNearby, ConsoleMessage, Names
 from gateway.web.headline import headline
+from gateway.web.languages import language_name
 from gateway.web.responders import responders
 from gateway.web.rooms import RoomText, roll_call, text_lines
 from gateway.web.story import Moment, Story
@@ -67,6 +68,7 @@ class Renderer:
         )
         self._environment.globals["asset"] = lambda name: f"/static/{version}/{name}"
         self._environment.filters["wall"] = lambda at: wall(at, zone)
+        self._environment.filters["language"] = language_name
         self._environment.filters["day"] = lambda at: day(at, zone)
         self._parts: Any = self._environment.get_template("parts.html").module
 

@@ -15,7 +15,9 @@ from gateway.web import ledger
 from gateway.web.cells import neutral
 from gateway.web.ledger import COLUMNS
 from notify.audience import AudienceRule
+from notify.choice import Choice
 from notify.delivery import State
+from tests.gateway.web.granting import grants_of
 from tests.gateway.web.house import BrokenReads, House, form_token, living
 from tests.gateway.web.noticing import adult, noticing
 from tests.gateway.web.test_pages import browser, enter, page, send
@@ -86,8 +88,27 @@ async def test_what_stood_in_for_another_language_is_said_in_words(house: House)
         await school.settled(notice, 1)
         html = await page(session, f"{address}/notices/{notice}")
 
-    assert "<span>en, with the interpreter&#39;s line for hmn</span>" in html
+    assert "<span>English, with the interpreter&#39;s line for Hmong</span>" in html
     assert "<span>en-x-" not in html
+
+
+async def test_a_draft_shows_one_text_for_all_languages_that_it_stands_in_for(house: House) -> None:
+    """Once for each way out, with how many of whom; never a tag of ours."""
+    families = tuple(adult(n, role="guardian", language="hmn" if n == 2 else "ar") for n in (2, 3, 4))
+    async with noticing(house, families=families) as school, living(house) as address, browser() as session:
+        await enter(session, address, house)
+        school.site = replace(school.site, phone="+15550100")
+        person = (await grants_of(house).listed())[0].person
+        choice = Choice(
+            template="families.lockdown.now", rule=AudienceRule(roles={"guardian"}), slots={"cause": ""}
+        )
+        draft = await school.composer.write(house.ids.verb(), choice, person)
+        html = await page(session, f"{address}/notices/drafts/{draft.id}")
+
+    assert 2 == len(draft.counted.texts)
+    assert 1 == html.count('<article class="notice text">')
+    assert "where no text is approved: Arabic 2, Hmong 1" in html
+    assert "-x-" not in html
 
 
 def test_no_dot_stands_between_links_that_wrap() -> None:

@@ -189,6 +189,20 @@ async def test_a_name_is_found_by_any_spelling_and_shown_as_it_is_kept(
     assert (200, names) == (status, found_in(html))
 
 
+async def test_a_house_without_a_roster_says_so_and_one_with_a_roster_does_not(
+    ruth: Visitor, school: House
+) -> None:
+    """Nobody takes an empty answer for a school without people."""
+    _, loaded = await ruth.get("/people")
+    async with school.database.begin() as tx:
+        tx.add("UPDATE roster_number SET value = 0 WHERE name = 'in_force'")
+    _, empty = await ruth.get("/people")
+
+    assert "No roster is in force" not in loaded
+    assert "No roster is in force" in empty
+    assert "belltower roster generate" in empty
+
+
 async def test_a_search_takes_two_letters_and_may_be_of_one_school_or_class(ruth: Visitor) -> None:
     """And what was searched for is in no address."""
     status, html = await ruth.post("/people", name="k")
@@ -252,6 +266,7 @@ async def test_a_record_names_where_everything_is_from_and_what_was_changed_by_h
     _, html = await ruth.get(at)
     assert "sis, contacts.csv (load 1" in html
     assert "impossible: nobody is reached there" in html
+    assert "<dd><bdi>Spanish</bdi>" in html
 
     status, html = await ruth.post(f"{at}/set", at, field="phones", value="(202) 456-1499\n202 456 1498")
     assert 200 == status
@@ -509,6 +524,9 @@ async def test_the_pages_fit_every_width_and_every_control_has_a_name(
             await page.goto(f"{address}/people/{ana}")
             await expect(page.get_by_role("heading", name="Ana Núñez-O’Malley")).to_be_visible()
             await page.evaluate("document.querySelectorAll('details').forEach((it) => { it.open = true })")
+            await page.locator(".verdict b").first.evaluate(
+                "(it) => { it.textContent = 'Not without a person who reads both records' }"
+            )
             assert await fits(page), name
             assert [] == await faults(page)
             if pictures:
