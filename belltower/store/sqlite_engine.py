@@ -60,8 +60,6 @@ def connect(path: str, *, read_only: bool = False, vfs: str | None = None) -> ap
     ) | apsw.SQLITE_OPEN_EXRESCODE
     connection = apsw.Connection(path, flags=flags, vfs=vfs)
     connection.set_busy_timeout(2_000)
-    # A text is planned once, not again for each value that might have to do with the condition of an index.
-    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     if not read_only:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=0", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")

@@ -65,25 +65,6 @@ async def names(database):
     return {name for (name,) in await database.read("SELECT name FROM thing")}
 
 
-def test_a_text_is_planned_once_whatever_its_values(tmp_path) -> None:
-    """With a join beside an index with a condition, SQLite would plan anew for each value: it costs more than to run it."""
-    connection = sqlite_engine.connect(str(tmp_path / "store.db"))
-    connection.execute("CREATE TABLE thing (id TEXT PRIMARY KEY, state TEXT, lease TEXT)")
-    connection.execute("CREATE INDEX thing_lease ON thing (lease) WHERE lease <> ''")
-    planned: list[int] = []
-    connection.authorizer = lambda code, *_: planned.append(code) or apsw.SQLITE_OK
-    plans = []
-    for lease in ("one", "two", "three"):
-        joined = (
-            "SELECT t.id FROM thing t JOIN thing o ON o.state = t.id WHERE t.lease = :lease AND t.lease <> ''"
-        )
-        connection.execute(joined, {"lease": lease}).fetchall()
-        plans.append(planned.count(apsw.SQLITE_SELECT))
-    connection.close()
-
-    assert [1, 1, 1] == plans
-
-
 @pytest.mark.parametrize("after", [5, 60, 500, 1_500])
 async def test_a_kill_loses_nothing_that_was_reported(tmp_path, after) -> None:
     """Every row whose commit was reported is there after kill -9, and the next writer gets the file."""
