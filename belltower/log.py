@@ -88,3 +88,7 @@ def get(room: str) -> structlog.typing.FilteringBoundLogger:
     """The logger of one room."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(room=room)
     return logger
+
+
+# Where nothing is configured, as in most commands: what they print is for their reader, also when it is JSON.
+structlog.configure(logger_factory=lambda *_: structlog.WriteLogger(Willing(sys.stderr)))  # type: ignore[arg-type]

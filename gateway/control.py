@@ -229,7 +229,7 @@ class ControlClient:
         """What the alarm lane says, until it falls silent: then `Unreachable`."""
         reader, writer = await self._connect()
         try:
-            await _write(writer, Follow(after))
+            await self._send(writer, Follow(after))
             while True:
                 reply = await self._reply(reader, within=5 * BEAT)
                 if isinstance(reply, Answer):
@@ -245,7 +245,7 @@ class ControlClient:
         """
         reader, writer = await self._connect()
         try:
-            await _write(writer, Ask(name=name, verb=verb, args=args))
+            await self._send(writer, Ask(name=name, verb=verb, args=args))
             reply = await self._reply(reader, within=self._answered_within)
         finally:
             writer.close()
@@ -260,7 +260,7 @@ class ControlClient:
         """How the lane is. Raises `Unreachable`."""
         reader, writer = await self._connect()
         try:
-            await _write(writer, Look())
+            await self._send(writer, Look())
             reply = await self._reply(reader, within=_ASK_WITHIN)
         finally:
             writer.close()
@@ -276,6 +276,12 @@ class ControlClient:
             raise NotAsked(
                 f"the alarm lane does not answer at {self._path}; is belltower run running?"
             ) from error
+
+    async def _send(self, writer: asyncio.StreamWriter, message: _Request) -> None:
+        try:
+            await _write(writer, message)
+        except OSError as error:
+            raise Unreachable("the alarm lane hung up") from error
 
     async def _reply(self, reader: asyncio.StreamReader, *, within: float) -> _Reply:
         try:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 import structlog
@@ -45,3 +47,15 @@ def test_a_reader_that_stalls_holds_nobody_up() -> None:
         assert list(range(len(lines))) == [line["number"] for line in lines]
         assert len(lines) < 5_000
         assert "later" == json.loads(far.read(1 << 16))["event"]
+
+
+def test_what_a_program_prints_has_no_lines_of_the_log_in_it() -> None:
+    """Where nobody configured the log, it still goes to standard error."""
+    said = subprocess.run(
+        [sys.executable, "-c", "from belltower import log; log.get('room').warning('lost'); print('{}')"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "{}\n" == said.stdout
+    assert "lost" in said.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from pathlib import Path
-from socket import socket
 
 import aiohttp
 import apsw
@@ -19,14 +18,9 @@ from gateway.psap.cap import moment
 from gateway.psap.cap.atom import read_index
 from tests.gateway.test_alert_watch import WeatherService, serving, warning
 from tests.peers.waiting import PATIENCE
+from tests.servers.ports import free_port
 
 ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 async def test_a_desk_watches_and_publishes_as_its_settings_say(tmp_path: Path) -> None:

@@ -16,9 +16,10 @@ from gateway import site_package
 from gateway.desk_lane import DeskLane
 from notify.addresses import Addresses
 from notify.store import DeliveryTables
-from tests.gateway.test_desk_feeds import ROOT, free_port
+from tests.gateway.test_desk_feeds import ROOT
 from tests.gateway.test_keys import row
 from tests.peers.waiting import PATIENCE
+from tests.servers.ports import free_port
 
 PASSPHRASE = "a long enough passphrase of Ruth's"
 

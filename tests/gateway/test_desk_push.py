@@ -11,9 +11,10 @@ import aiohttp
 from gateway import settings as settings_file
 from gateway import site_package
 from gateway.desk_lane import DeskLane
-from tests.gateway.test_desk_feeds import ROOT, free_port
+from tests.gateway.test_desk_feeds import ROOT
 from tests.peers.push import sender_key
 from tests.peers.waiting import PATIENCE
+from tests.servers.ports import free_port
 
 
 async def test_a_desk_with_web_push_lets_browsers_ask(tmp_path: Path) -> None:

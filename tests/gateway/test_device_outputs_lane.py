@@ -21,7 +21,8 @@ from tests.gateway.cli.house import belltower, house
 from tests.gateway.lane import alarm_lane
 from tests.peers.told_device import ToldDevice
 from tests.peers.waiting import PATIENCE, until
-from tests.servers.mosquitto import Mosquitto, free_port, make_passwords
+from tests.servers.mosquitto import Mosquitto, make_passwords
+from tests.servers.ports import free_port
 
 DEVICES = """
 [[device]]

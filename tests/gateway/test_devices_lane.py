@@ -10,7 +10,8 @@ import aiohttp
 from tests.gateway.cli.house import belltower, house
 from tests.gateway.intake.devices.bench import PROFILES
 from tests.gateway.lane import alarm_lane
-from tests.servers.mosquitto import Mosquitto, free_port, run
+from tests.servers.mosquitto import Mosquitto, run
+from tests.servers.ports import free_port
 
 DEVICES = """
 [[device]]

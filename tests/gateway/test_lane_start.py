@@ -17,7 +17,7 @@ from gateway.web.view import banner
 from tests.gateway.cli.house import belltower, house
 from tests.gateway.lane import alarm_lane
 from tests.hardware.mqtt.certificate import write_certificate
-from tests.servers.mosquitto import free_port
+from tests.servers.ports import free_port
 
 TLS = """[alarm.mqtt_listener]
 certificate = "certificate.pem"

@@ -9,7 +9,7 @@ from hardware.codecs.dc09_crypto import open_sealed, random_pad, seal
 from tests.gateway.cli.house import belltower, house
 from tests.gateway.lane import alarm_lane
 from tests.peers.waiting import PATIENCE
-from tests.servers.mosquitto import free_port
+from tests.servers.ports import free_port
 
 KEY = "ABCDEF0123456789"
 PANELS = """

@@ -23,7 +23,8 @@ from hardware.transports import open_transport
 from tests.gateway.cli.house import ENVIRONMENT, belltower, house
 from tests.gateway.lane import alarm_lane
 from tests.peers.waiting import PATIENCE
-from tests.servers.mosquitto import Mosquitto, free_port
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import free_port
 
 DEVICES = """
 [[device]]

@@ -16,7 +16,7 @@ from hardware.drivers.http_notice import SIGNATURE, HTTPNotice
 from hardware.drivers.switch import Ask, Reached
 from tests.peers.waiting import PATIENCE
 from tests.servers.algo import Algo, served
-from tests.servers.mosquitto import free_port
+from tests.servers.ports import free_port
 
 NOW = 1_790_000_000
 KEY = bytes(range(32))

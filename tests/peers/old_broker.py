@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from tests.servers.mosquitto import free_port
+from tests.servers.ports import free_port
 
 REFUSED = b"\x20\x02\x00\x01"
 

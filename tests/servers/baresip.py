@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hardware.codecs.sound import joined, read_wav, silence, write_wav
 from tests.servers.binaries import require
-from tests.servers.direwolf import free_ports
+from tests.servers.ports import free_port
 
 CONFIG = """\
 sip_listen {address}:{port}
@@ -55,7 +55,7 @@ class Telephone:
 @contextmanager
 def baresip(folder: Path, *, codec: str = "PCMU", wait) -> Iterator[Telephone]:
     """A running one on a free port; `wait` returns once what it is given holds."""
-    (port,) = free_ports(1)
+    port = free_port()
     modules = next(Path("/usr/lib").glob("**/baresip/modules/g711.so")).parent
     quiet = folder / "silence.wav"
     quiet.write_bytes(write_wav(joined(silence(10, rate=8_000))))

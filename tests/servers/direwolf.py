@@ -6,14 +6,14 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from random import Random
 from typing import Self
 
 import pytest
 
 from tests.servers.binaries import require
+from tests.servers.ports import free_port
 
 CONFIG = """\
 ADEVICE stdin {device}
@@ -50,19 +50,6 @@ class Direwolves:
         )
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on just now, below 32768: direwolf takes none above 49151, nor do others come here."""
-    random = Random()
-    with ExitStack() as stack:
-        ports: list[int] = []
-        while len(ports) < count:
-            each = stack.enter_context(socket.socket())
-            with suppress(OSError):
-                each.bind(("127.0.0.1", random.randrange(15_000, 32_000)))
-                ports.append(each.getsockname()[1])
-        return ports
-
-
 class KeyWatch:
     """Asks a rigctld again and again whether the transmitter is keyed, as an outsider. Use as `with KeyWatch(port)`."""
 
@@ -97,7 +84,7 @@ class KeyWatch:
 @contextmanager
 def rigctld(folder: Path) -> Iterator[int]:
     """Hamlib's dummy radio with a key that can be set and asked for; its port."""
-    (port,) = free_ports(1)
+    port = free_port()
     with (folder / "rigctld.log").open("wb") as log:
         process = subprocess.Popen(
             [require("rigctld"), "-m", "1", "-P", "RIG", "-T", "127.0.0.1", "-t", str(port)],
@@ -124,7 +111,7 @@ def direwolves(folder: Path, *, rig: int | None = None) -> Iterator[Direwolves]:
             for name, path in names.items()
         )
     )
-    school, psap = free_ports(2)
+    school, psap = free_port(), free_port()
     stations = [("SCHOOL", "ab", "ba", school), ("PSAP", "ba", "ab", psap)]
     with ExitStack() as stack:
         started = []

@@ -9,6 +9,7 @@ from pathlib import Path
 from hardware.codecs.sound import read_wav
 from tests.peers.waiting import PATIENCE, until
 from tests.servers.binaries import require
+from tests.servers.ports import even_port
 
 GROUP = "239.255.1.1"
 
@@ -21,16 +22,6 @@ t=0 0
 m=audio {port} RTP/AVP {type}
 a=rtpmap:{type} {name}/8000
 """
-
-
-def even_port() -> int:
-    """A free even UDP port whose neighbour is free as well."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-            one.bind(("127.0.0.1", 0))
-            port = one.getsockname()[1]
-        if port % 2 == 0:
-            return port
 
 
 class Recording:

@@ -9,7 +9,7 @@ from typing import Self
 
 from tests.peers.waiting import PATIENCE
 from tests.servers.binaries import require
-from tests.servers.mosquitto import free_port
+from tests.servers.ports import free_port
 
 CONFIG = """\
 debug=2

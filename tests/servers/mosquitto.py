@@ -5,18 +5,12 @@ from __future__ import annotations
 import asyncio
 import getpass
 import signal
-import socket
 from pathlib import Path
 from typing import Self
 
 from tests.peers.waiting import PATIENCE
 from tests.servers.binaries import require
-
-
-def free_port() -> int:
-    """A port that nobody listened on a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+from tests.servers.ports import free_port
 
 
 def make_passwords(path: Path, passwords: dict[str, str]) -> None:

@@ -7,7 +7,6 @@ import contextlib
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,8 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+
+from tests.servers.ports import free_port
 
 
 def _binaries() -> Path | None:
@@ -70,9 +71,7 @@ class PostgresServer:
                 "UTF8",
                 "--no-sync",
             )
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                self.port = probe.getsockname()[1]
+            self.port = free_port()
         with (self.folder / "log").open("ab") as out:
             self._process = subprocess.Popen(
                 [

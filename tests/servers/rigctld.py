@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from tests.servers.binaries import require
-from tests.servers.direwolf import free_ports
+from tests.servers.ports import free_port
 
 
 class Rig:
@@ -31,7 +31,7 @@ class Rig:
 @contextmanager
 def rigctld() -> Iterator[Rig]:
     """A running one on a free port."""
-    (port,) = free_ports(1)
+    port = free_port()
     process = subprocess.Popen(
         [require("rigctld"), "-m", "1", "-P", "RIG", "-T", "127.0.0.1", "-t", str(port)],
         stdout=subprocess.DEVNULL,

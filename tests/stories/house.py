@@ -22,7 +22,7 @@ import aiohttp
 
 from gateway.control import ControlClient, Status
 from tests.peers.waiting import PATIENCE
-from tests.servers.mosquitto import free_port
+from tests.servers.ports import free_port
 from tests.servers.pty import SocatCable
 
 ROOT = Path(__file__).parents[2]

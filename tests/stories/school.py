@@ -2,11 +2,10 @@
 
 import asyncio
 import os
-import socket
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from random import Random
 
@@ -34,6 +33,7 @@ from tests.invariants import (
 from tests.peers.county import KEY, a_county
 from tests.peers.waiting import PATIENCE
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import free_port
 from tests.servers.pty import pty_pair
 from tests.stories.killing import Child, Forker, Life, Point
 
@@ -47,15 +47,6 @@ _KEYS = {number: derive_key(b"the school's secret", SITE, number) for number in 
 _WAITS = (0.06, 0.12, 0.25, 0.5)
 _DECODER = FactEncoding()
 STREAM = StreamName("alarm")
-
-
-@contextmanager
-def held_port() -> Iterator[int]:
-    """A port that a process may listen on, life after life: bound here, so that nobody else is given it meanwhile."""
-    with socket.socket() as held:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        held.bind(("127.0.0.1", 0))
-        yield held.getsockname()[1]
 
 
 def write_site(folder: Path) -> None:
@@ -281,7 +272,7 @@ async def a_school(
         mosquitto = Mosquitto(folder, "listener PORT 127.0.0.1\nallow_anonymous true\n")
         if broker:
             await mosquitto.start()
-        port = mosquitto.port or stack.enter_context(held_port())
+        port = mosquitto.port or free_port()
         school.write_config(line=line.path, port=port, broker=broker, spool_after=spool_after)
         connected = {
             number: ConnectedUnit(

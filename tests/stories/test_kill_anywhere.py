@@ -17,8 +17,9 @@ from tests.invariants import DeliverySeen, i4, i5, settled_honestly
 from tests.peers.carrier import carrier_peer
 from tests.peers.desk import DeskOptions, order, prepare
 from tests.peers.waiting import PATIENCE
+from tests.servers.ports import free_port
 from tests.stories.killing import Forker, Life, Point
-from tests.stories.school import a_school, held_port, write_site
+from tests.stories.school import a_school, write_site
 
 ONE = os.environ.get("BELLTOWER_KILL_SEED")
 SEEDS = [int(ONE)] if ONE else list(range(int(os.environ.get("BELLTOWER_KILL_SEEDS", "20"))))
@@ -267,13 +268,13 @@ async def test_killed_on_the_notice_path(name: str, lanes: Forker) -> None:
     async def told(random: Random, hit: int) -> list[str] | None:
         pieces = name in IN_PIECES
         people = 6 if pieces else 4
-        with tempfile.TemporaryDirectory(prefix="belltower-") as folder, held_port() as port:
+        with tempfile.TemporaryDirectory(prefix="belltower-") as folder:
             async with carrier_peer(seed=random.randrange(1 << 30), latency=0.01, carrying=0.02) as carrier:
                 options = DeskOptions(
                     database=f"{folder}/desk.db",
                     sms_url=carrier.url,
                     smtp_port=carrier.smtp_port,
-                    callback_port=port,
+                    callback_port=free_port(),
                     people=people,
                     kinds=("sms", "console") if pieces else ("sms", "email"),
                     resolve_within=0.5,

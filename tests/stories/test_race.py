@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.county import ends as county_ends
-from tests.servers.mosquitto import free_port
+from tests.servers.ports import free_port
 from tests.stories import harm
 from tests.stories.house import House
 

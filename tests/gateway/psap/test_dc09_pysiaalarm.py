@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import socket
 from pathlib import Path
 
 import pytest
@@ -25,6 +24,7 @@ from hardware.transports.udp import UDPTransport
 from tests.gateway.psap.house import order
 from tests.peers.station import dc09_link
 from tests.peers.waiting import PATIENCE, until
+from tests.servers.ports import free_port
 
 VECTORS = json.loads((Path(__file__).parents[2] / "golden/frames/wire-vectors.json").read_text())["dc09"][
     "frames"
@@ -41,13 +41,6 @@ class SkewedClock(SystemClock):
 
     def now(self):
         return Instant(super().now() + self.seconds * SECOND)
-
-
-def free_port(kind=socket.SOCK_STREAM):
-    """A port that was free a moment ago."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Reception:
@@ -214,7 +207,7 @@ async def test_a_station_that_does_not_know_us_is_never_a_receipt(key):
 async def test_by_udp_with_its_threaded_server(key):
     """Link test and call."""
     events = []
-    port = free_port(socket.SOCK_DGRAM)
+    port = free_port()
     server = ThreadedReceiver(
         "127.0.0.1", port, [SIAAccount("12345A", key=key)], events.append, protocol=CommunicationsProtocol.UDP
     )
@@ -233,7 +226,7 @@ async def test_by_udp_with_its_threaded_server(key):
 
 async def test_a_udp_port_where_nobody_is():
     """Known at once, by the machine's own word."""
-    transport = UDPTransport(host="127.0.0.1", port=free_port(socket.SOCK_DGRAM))
+    transport = UDPTransport(host="127.0.0.1", port=free_port())
     await transport.open()
     await transport.write(b"x")
     with pytest.raises(Unreachable):

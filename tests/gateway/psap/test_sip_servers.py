@@ -19,7 +19,7 @@ from tests.hardware.mqtt.certificate import write_certificate
 from tests.peers.sip_server import AT, CAMPUS, SPOT
 from tests.peers.waiting import PATIENCE, until
 from tests.servers.kamailio import Kamailio
-from tests.servers.mosquitto import free_port
+from tests.servers.ports import free_port
 from tests.servers.sipp import SIPp
 
 CALL = admitted(order(7), place="B 204", spot=SPOT, at=AT)

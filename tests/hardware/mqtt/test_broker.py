@@ -19,7 +19,7 @@ from tests.hardware.mqtt.houses import KEEPING, BrokerHouse
 from tests.hardware.mqtt.peer import Intake
 from tests.peers.old_broker import REFUSED
 from tests.peers.waiting import PATIENCE
-from tests.servers.mosquitto import free_port
+from tests.servers.ports import free_port
 
 
 @pytest.fixture
