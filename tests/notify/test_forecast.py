@@ -222,13 +222,22 @@ async def test_no_question_walks_through_all_rows(options: DeskOptions, sql: str
 
 
 async def steps_of(options: DeskOptions, sql: str) -> list[str]:
-    """The plan of a question, by a fresh connection: one that has asked nothing since the tables grew explains older ones."""
+    """The plan of a question, the same whatever its values are: else it would be made anew for each of them.
+
+    By fresh connections: one that has asked nothing since the tables grew explains older ones.
+    """
+    named = dict.fromkeys(re.findall(r":(\w+)", sql), 1)
+    plans = []
     async with desk(options, people={}, channels=[Provider(channel=Carrier())]):
-        fresh = apsw.Connection(options.database)
-        named = dict.fromkeys(re.findall(r":(\w+)", sql), 1)
-        steps = [step for *_, step in fresh.execute(f"EXPLAIN QUERY PLAN {sql}", named)]
-        fresh.close()
-    return steps
+        for blind in (0, 1):
+            fresh = apsw.Connection(options.database)
+            fresh.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, blind)
+            plans.append([step for *_, step in fresh.execute(f"EXPLAIN QUERY PLAN {sql}", named)])
+            fresh.close()
+    looking, without_looking = plans
+
+    assert looking == without_looking
+    return looking
 
 
 @pytest.mark.parametrize(
