@@ -290,6 +290,10 @@ class ControlClient:
                 return reply
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             raise Unreachable("the alarm lane is silent") from error
+        except msgspec.DecodeError as error:
+            raise Unreachable(
+                "the alarm lane answers in words of another version; restart belltower run"
+            ) from error
 
 
 async def _read(reader: asyncio.StreamReader) -> bytes:

@@ -204,7 +204,11 @@ def _at_end_of_input(end: Callable[[], object]) -> None:
     loop = asyncio.get_running_loop()
 
     def readable() -> None:
-        if not os.read(0, 1024):
+        try:
+            said = os.read(0, 1024)
+        except OSError:  # what was a pipe's or a socket's other end is broken
+            said = b""
+        if not said:
             loop.remove_reader(0)
             end()
 

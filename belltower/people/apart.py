@@ -86,14 +86,17 @@ Told = Callable[[Stage], None]
 
 async def import_apart(job: Job, *, told: Told | None = None) -> Outcome:
     """Do `job` in a process of its own; cancelled, it ends the process. Raises `Unreachable`: it could not be done."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "belltower.people.apart",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=_LONGEST_LINE,
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "belltower.people.apart",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=_LONGEST_LINE,
+        )
+    except OSError as error:
+        raise Unreachable(f"no process can be started that reads rosters: {error.strerror}") from error
     assert process.stdin is not None  # noqa: S101 - asked for above
     assert process.stdout is not None  # noqa: S101 - as above
     try:
@@ -108,6 +111,8 @@ async def import_apart(job: Job, *, told: Told | None = None) -> Outcome:
                     return outcome
                 case Failed(why=why):
                     raise Unreachable(why)
+    except msgspec.DecodeError:  # it was ended in the middle of a word
+        pass
     finally:
         if process.returncode is None:
             process.terminate()

@@ -15,6 +15,7 @@ from aiohttp import web
 from msgspec import to_builtins
 
 from belltower.clock import Clock, SystemClock
+from belltower.errors import Unreachable
 from belltower.tasks import Crew
 from gateway.carrier.answers import Answers
 from gateway.carrier.calls import Exchange
@@ -107,12 +108,16 @@ class Carrier:
                 *(route for end in self._ends.values() for route in end.routes()),
             ]
         )
-        await self._open.enter_async_context(self._outbox)
-        await self._open.enter_async_context(self._mail)
         runner = self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        self._open.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, self.options.host, self.options.port).start()
+        try:
+            await self._open.enter_async_context(self._outbox)
+            await self._open.enter_async_context(self._mail)
+            self._open.push_async_callback(runner.cleanup)
+            await runner.setup()
+            await web.TCPSite(runner, self.options.host, self.options.port).start()
+        except OSError as error:
+            await self._open.aclose()
+            raise Unreachable(f"the carrier cannot listen: {error.strerror}") from error
         self.port = runner.addresses[0][1]
         return self
 

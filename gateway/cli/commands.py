@@ -88,9 +88,14 @@ def main() -> NoReturn:
     except BrokenPipeError:  # whoever read us has had enough
         sys.stderr.close()
         sys.exit(0)
-    except BelltowerError as error:
-        print(error, file=sys.stderr)
-        sys.exit(code_of(error))
+    except (BelltowerError, ExceptionGroup) as failed:
+        cause: BaseException = failed
+        while isinstance(cause, ExceptionGroup) and len(cause.exceptions) == 1:  # what a crew ended with
+            cause = cause.exceptions[0]
+        if not isinstance(cause, BelltowerError):
+            raise
+        print(cause, file=sys.stderr)
+        sys.exit(code_of(cause))
     sys.exit(code if isinstance(code, int) else 0)
 
 

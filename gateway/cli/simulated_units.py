@@ -9,6 +9,7 @@ from random import Random
 
 from aiohttp import web
 
+from belltower.errors import SettingsError
 from belltower.ids import UnitId
 from belltower.tasks import Crew
 from gateway import settings as rooms
@@ -55,13 +56,14 @@ async def run_units(
         )
     runner = web.AppRunner(_door(units, package), access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port)
-    await site.start()
-    emit({"api": f"http://127.0.0.1:{runner.addresses[0][1]}", "units": len(units)})
     try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        emit({"api": f"http://127.0.0.1:{runner.addresses[0][1]}", "units": len(units)})
         async with Crew(random=random) as crew:
             for name, unit in units.items():
                 crew.mendable(f"unit-{name}", unit.run)
+    except OSError as error:
+        raise SettingsError(f"--port {port}: {error.strerror}; 0 takes a free one") from None
     finally:
         await runner.cleanup()
 

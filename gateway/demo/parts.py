@@ -93,16 +93,14 @@ class Parts:
         return self._folder / f"{part.name}.log"
 
     async def wait_for(self, port: int) -> None:
-        """Wait until somebody listens on the port; `ChildEndedError` if a part ends before."""
-        async with asyncio.timeout(_START):
-            while True:
-                self._all_alive()
-                with suppress(OSError):
-                    _, writer = await asyncio.open_connection("127.0.0.1", port)
-                    writer.close()
-                    await writer.wait_closed()
-                    return
-                await asyncio.sleep(0.05)
+        """Wait until somebody listens on the port; `ChildEndedError` if a part ends before, or if that takes too long."""
+        try:
+            async with asyncio.timeout(_START):
+                while not await _listens(port):
+                    self._all_alive()
+                    await asyncio.sleep(0.05)
+        except TimeoutError as error:
+            raise ChildEndedError(f"nothing listens on port {port} after {_START:g} s") from error
 
     async def keep(self) -> None:
         """Read what the parts print and start again what ends, for ever."""
@@ -143,6 +141,15 @@ class Parts:
             except TimeoutError:
                 process.kill()
                 await process.wait()
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.transport.abort()
+    return True
 
 
 def _last_words(log: Path) -> str:

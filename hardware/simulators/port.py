@@ -44,7 +44,7 @@ class PseudoTerminal(Port):
         self._line: Descriptor | None = None
 
     async def open(self) -> None:
-        """Make it. `Unreachable` when the path is taken by something else."""
+        """Make it. `Unreachable` when the path is taken by something else, or no link can be put there."""
         await self.close()
         if self._path.exists() and not self._path.is_symlink():
             raise Unreachable(f"{self._path}: is there already, and is no link")
@@ -52,8 +52,12 @@ class PseudoTerminal(Port):
         tty.setraw(theirs)
         os.set_blocking(ours, False)
         self._ends = (ours, theirs)
-        self._path.unlink(missing_ok=True)
-        self._path.symlink_to(os.ttyname(theirs))
+        try:
+            self._path.unlink(missing_ok=True)
+            self._path.symlink_to(os.ttyname(theirs))
+        except OSError as error:
+            await self.close()
+            raise Unreachable(f"{self._path}: {error.strerror}") from error
         self._line = Descriptor(number=ours, name=self.address, write_deadline=self._write_deadline)
         self._line.attach()
 

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from belltower.errors import Unreachable
@@ -36,3 +37,18 @@ async def test_a_lane_that_dies_while_it_is_asked_is_unreachable(tmp_path: Path)
         await HungUp(tmp_path / "ask").ask("end", VerbId("vrb_1"))
     with pytest.raises(Unreachable):
         await anext(HungUp(tmp_path / "follow").follow(0))
+
+
+async def test_a_lane_of_another_version_is_told_from_one_that_is_silent(tmp_path: Path) -> None:
+    """What it says and cannot be read is no fault of whoever asks."""
+    path = tmp_path / "control.sock"
+    word = msgspec.msgpack.encode({"type": "Rumour"})
+
+    async def says(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(len(word).to_bytes(4, "big") + word)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_unix_server(says, path):
+        with pytest.raises(Unreachable, match="another version"):
+            await ControlClient(path=path).look()

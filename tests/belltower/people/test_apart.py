@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,21 @@ async def test_without_its_keys_nothing_is_read(tmp_path: Path) -> None:
 
     with pytest.raises(Unreachable, match="key ring"):
         await import_apart(made)
+
+
+async def test_a_process_that_ends_in_the_middle_of_a_word_has_said_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half an outcome is none; and where no process can be started, that is said."""
+    reader = tmp_path / "reader"
+    monkeypatch.setattr(sys, "executable", str(reader))
+    with pytest.raises(Unreachable, match="can be started"):
+        await import_apart(job(tmp_path, tmp_path))
+    reader.write_text('#!/bin/sh\nprintf \'{"type": "outco\'\n')
+    reader.chmod(0o700)
+
+    with pytest.raises(Unreachable, match="without a word"):
+        await import_apart(job(tmp_path, tmp_path))
 
 
 async def test_a_process_killed_amid_writing_leaves_the_old_roster(tmp_path: Path) -> None:

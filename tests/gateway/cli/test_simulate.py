@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import socket
 import urllib.request
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from gateway.cli.simulate import county
 from gateway.county.ends import ENDS
 from tests.gateway.cli.house import COMMAND, ENVIRONMENT, ROOT, belltower
 from tests.peers.waiting import PATIENCE
+from tests.servers.ports import free_port
 from tests.servers.pty import pty_pair
 
 
@@ -92,6 +94,16 @@ def test_words_that_name_no_end_are_a_wrong_command_line() -> None:
         done = CliRunner().invoke(county, [*words])
         found = code_of(done.exception) if isinstance(done.exception, BelltowerError) else done.exit_code
         assert code == found, (words, done.output, done.exception)
+
+
+def test_a_port_that_another_program_has_is_said_and_no_more() -> None:
+    """Exit 69 and one line that names it, for each port of the carrier."""
+    with socket.create_server(("127.0.0.1", free_port())) as other:
+        port = other.getsockname()[1]
+        for option in ("--port", "--smtp-port"):
+            done = belltower("simulate", "carrier", option, port)
+            assert (69, 1) == (done.returncode, done.stderr.count("\n")), done.stderr
+            assert str(port) in done.stderr
 
 
 def test_a_county_without_a_key_is_a_fault_of_settings(tmp_path: Path) -> None:
