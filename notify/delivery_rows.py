@@ -101,6 +101,14 @@ STEPS = (
         CREATE INDEX notice_deciding ON notice (notice, revision) WHERE deciding <> '';
         """,
     ),
+    Step(
+        room="notify",
+        number=6,
+        sql="""
+        DROP INDEX notice_delivery_address;
+        CREATE INDEX notice_released ON notice (released_at) WHERE released_at > 0;
+        """,
+    ),
 )
 """`notice_person` holds the people of the snapshot whom no delivery of their own names: those who share an address
 with somebody (`delivery`), and those whom nothing reaches (`reason`). `notice_words` holds the filled texts, `notice_rule` the audiences that stand in no

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from belltower.clock import Instant
+from belltower.clock import SECOND, Instant
 from belltower.ids import DeliveryId
 from belltower.store import Transaction
 from notify.codes import filled
@@ -36,11 +36,19 @@ JOIN notice n ON n.notice = t.notice AND n.revision = t.revision
 WHERE t.notice = :notice AND t.revision = :revision AND t.channel = :channel AND t.language = :language
 """
 
-# In clear: what an older program left, until it is sealed.
+# A notice has one row for an address, and is sent soon after it is ordered or released. In clear: what an older program
+# left, until it is sealed.
 _KNOWN_IDS = """
-SELECT provider_id FROM notice_delivery
-WHERE address IN (:mark, :clear) AND channel = :channel AND provider_id <> ''
+SELECT d.provider_id FROM (
+    SELECT notice, revision FROM notice WHERE ordered_at > :since
+    UNION ALL SELECT notice, revision FROM notice WHERE released_at > :since AND released_at > 0
+) AS n CROSS JOIN notice_delivery d
+WHERE d.notice = n.notice AND d.revision = n.revision AND d.channel = :channel AND d.address IN (:mark, :clear)
+    AND d.provider_id <> ''
 """
+
+_KNOWN_FOR = 24 * 3_600 * SECOND
+"""Longer than any notice waits to be sent, and than any clock is off."""
 
 
 class Settling(Rows):
@@ -91,9 +99,12 @@ class Settling(Rows):
         return subject, body, Instant(ordered_at), template
 
     async def known_ids(self, delivery: Delivery) -> set[str]:
-        """The provider's ids of all our messages to this address."""
-        mark = self.addresses.mark(delivery.channel, delivery.address)
+        """The provider's ids of our messages to this address, but for those that were sent long before this one."""
         rows = await self._database.read(
-            _KNOWN_IDS, mark=mark, clear=delivery.address, channel=delivery.channel
+            _KNOWN_IDS,
+            mark=self.addresses.mark(delivery.channel, delivery.address),
+            clear=delivery.address,
+            channel=delivery.channel,
+            since=delivery.begun_at - _KNOWN_FOR,
         )
         return {row[0] for row in rows}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from belltower.clock import Instant
+from belltower.clock import SECOND, Instant
 from belltower.ids import DeliveryId, IncidentId, NoticeId, PersonId
 from belltower.incident.facts import Mode
 from belltower.people.person import Contact, ContactKind, Person
@@ -274,6 +274,45 @@ async def test_what_is_still_worked_with_is_sealed_first_and_the_rest_is_found_i
     assert answered is not None
     assert "dlv_00003" == answered.delivery
     assert {"Mailbox1@home.example", "+14086660003", "Mailbox5@home.example"} == gone_to
+
+
+async def test_what_went_to_an_address_is_known_of_notices_ordered_or_released_of_late(
+    tmp_path: Path,
+) -> None:
+    """A question about one message is answered by no other: not by one that waited long for its release either."""
+    day = Instant(24 * 3_600 * SECOND)
+    database = await older(f"sqlite://{tmp_path}/desk.db", 3)
+    tables = DeliveryTables(database=database, addresses=Addresses(vault=Vault(ring=RING)))
+    uncertain = Delivery(
+        id=DeliveryId("dlv_uncertain"),
+        notice=NoticeId("ntc_9"),
+        revision=1,
+        incident=IncidentId(""),
+        person=PersonId("p3"),
+        channel="sms",
+        address="+14086660000",
+        begun_at=Instant(9 * day),
+    )
+    try:
+        await database.migrate(STEPS)
+        async with database.begin() as tx:
+            tx.add(
+                "UPDATE notice_delivery SET notice = id, provider_id = id, channel = 'sms', address = :address",
+                address=uncertain.address,
+            )
+            for notice, ordered, released in (("dlv_00000", 1, 0), ("dlv_00001", 1, 9), ("dlv_00002", 9, 0)):
+                tx.add(
+                    "INSERT INTO notice (notice, revision, incident, template, place, mode, urgency, ordered_at,"
+                    " released_at) VALUES (:notice, 1, '', '', '', 'actual', 0, :ordered, :released)",
+                    notice=notice,
+                    ordered=ordered * day,
+                    released=released * day,
+                )
+        known = await tables.known_ids(uncertain)
+    finally:
+        await database.close()
+
+    assert {"dlv_00001", "dlv_00002"} == known
 
 
 async def test_an_export_and_a_late_report_miss_nothing_that_is_not_sealed_yet(tmp_path: Path) -> None:
