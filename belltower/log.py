@@ -91,4 +91,7 @@ def get(room: str) -> structlog.typing.FilteringBoundLogger:
 
 
 # Where nothing is configured, as in most commands: what they print is for their reader, also when it is JSON.
-structlog.configure(logger_factory=lambda *_: structlog.WriteLogger(Willing(sys.stderr)))  # type: ignore[arg-type]
+structlog.configure(
+    wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    logger_factory=lambda *_: structlog.WriteLogger(Willing(sys.stderr)),  # type: ignore[arg-type]
+)

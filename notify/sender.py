@@ -314,7 +314,7 @@ class Sender:
         id_ = delivery.id
         match answer:
             case Settled():
-                if self._window.well():
+                if self._window.well(now):
                     self._say_well()
                 self._speed.left(delivery.parts, now)
                 self._ledger.note(
@@ -326,7 +326,7 @@ class Sender:
                     )
                 )
             case Refused(reason=reason, elsewhere=elsewhere):
-                if self._window.well():
+                if self._window.well(now):
                     self._say_well()
                 if elsewhere and self._next is not None:
                     self._pass_on(delivery, reason, self._next)

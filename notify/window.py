@@ -50,8 +50,13 @@ class Window:
         """A message had its answer."""
         self.latency += (seconds - self.latency) / 16
 
-    def well(self) -> bool:
-        """The provider has answered. Whether that ends a trouble."""
+    def well(self, now: float) -> bool:
+        """The provider has answered. Whether that ends a trouble.
+
+        What it answers while it rests was asked before: others take over from it until it has answered anew.
+        """
+        if now < self.paused_until:
+            return False
         self._troubles = self._uncertain_run = 0
         if not self._steady:
             self._size = min(self._size + 1, self._at_once)

@@ -14,6 +14,7 @@ from belltower.errors import Malformed, Uncertain, Unreachable
 from notify.channels.http_answer import MOST_OCTETS, AnswerReader, HTTPAnswer
 from notify.channels.http_pool import HTTPPool
 from tests.hardware.mqtt.certificate import write_certificate
+from tests.peers.waiting import PATIENCE
 from tests.servers.smtp import peer
 
 REQUEST = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"
@@ -22,7 +23,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 @asynccontextmanager
 async def pool(port: int, **changes: object) -> AsyncIterator[HTTPPool]:
-    given = {"host": "127.0.0.1", "port": port, "tls": None, "limit": 4, "deadline": 1.0}
+    given = {"host": "127.0.0.1", "port": port, "tls": None, "limit": 4, "deadline": PATIENCE}
     made = HTTPPool(**{**given, **changes})
     try:
         yield made
@@ -212,9 +213,13 @@ async def test_no_free_connection_in_time_means_nothing_was_sent() -> None:
     """One that waited in vain is `Unreachable`; the one before it, uncertain."""
 
     async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
         await reader.read()
 
-    async with peer(mute) as port, pool(port, limit=1, deadline=0.2) as kept:
+    async with peer(mute) as port, pool(port, limit=1) as kept:
+        await kept.exchange(REQUEST)
+        kept._deadline = 0.2  # the connection stands: only the answer is missing
         first, second = await asyncio.gather(
             kept.exchange(REQUEST), kept.exchange(REQUEST), return_exceptions=True
         )

@@ -21,7 +21,7 @@ def opened(at_once: int) -> Window:
     """A window that is as wide as can be."""
     window = Window(at_once=at_once, random=Random(1))
     for _ in range(at_once):
-        window.well()
+        window.well(0.0)
     return window
 
 
@@ -30,7 +30,7 @@ def test_it_begins_narrow_and_opens_with_every_success() -> None:
     window = Window(at_once=100, random=Random(1))
     first = window.free(0)
     for _ in range(10):
-        window.well()
+        window.well(0.0)
 
     assert (16, 26) == (first, window.free(0))
 
@@ -64,7 +64,19 @@ def test_trouble_lets_it_rest_and_asks_one_afterwards() -> None:
     assert 0.25 <= first <= 0.5 <= second <= 1.0
     assert first + second + 30.0 == window.paused_until
     assert ("http:429", 1) == (window.trouble, window.free(0))
-    assert (True, False) == (window.well(), window.well())
+    end = window.paused_until
+    assert (True, False) == (window.well(end), window.well(end))
+
+
+def test_what_is_answered_while_it_rests_says_nothing_of_it() -> None:
+    """It was asked before: were the trouble over, nobody would take over for as long as it rests."""
+    window = opened(16)
+    window.pause("http:429", 30.0, 10.0)
+
+    assert not window.well(39.9)
+    assert ("http:429", 1) == (window.trouble, window.free(0))
+    assert window.well(40.0)
+    assert "" == window.trouble
 
 
 def test_one_address_hears_one_text_after_another() -> None:
