@@ -38,6 +38,7 @@ async def journal_in(file: Path, stream: str, before_commit=None) -> AsyncIterat
         stream=StreamName(stream),
         codec=FactEncoding(),
         spool=SpoolFile(path=file.with_suffix(".spool")),
+        spool_after=PATIENCE,
     )
     await journal.open()
     try:

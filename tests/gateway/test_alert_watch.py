@@ -133,7 +133,11 @@ async def desk_of(
     desk = Desk(folder, clock or SetClock())
     database = await open_database(f"sqlite:///{folder}/desk.db")
     desk.journal = Journal(
-        database=database, stream=DESK, codec=FactEncoding(), spool=SpoolFile(path=folder / "desk.spool")
+        database=database,
+        stream=DESK,
+        codec=FactEncoding(),
+        spool=SpoolFile(path=folder / "desk.spool"),
+        spool_after=PATIENCE,
     )
     await desk.journal.open()
     desk.watch = AlertWatch(

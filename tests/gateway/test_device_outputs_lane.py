@@ -58,6 +58,7 @@ kind = "device"
 does = "relay"
 device = "shellyplus1-aa"
 values = {{ channel = 1 }}
+within = "30s"
 
 [outputs.ghost]
 kind = "device"

@@ -43,7 +43,11 @@ class Lane:
         """Begin, or begin again."""
         spool = SpoolFile(path=folder / "desk.spool")
         self.journal = Journal(
-            database=self.database, stream=StreamName("desk"), codec=FactEncoding(), spool=spool
+            database=self.database,
+            stream=StreamName("desk"),
+            codec=FactEncoding(),
+            spool=spool,
+            spool_after=PATIENCE,
         )
         await self.journal.open()
         self.telling = DisclosureDesk(

@@ -21,6 +21,7 @@ from belltower.people.vault import Vault, new_ring
 from belltower.store import open_database
 from gateway.rosters import RosterDesk
 from tests.belltower.people.exports import CLEVER, folder, reading
+from tests.peers.waiting import PATIENCE
 
 RUTH = PersonId("per_ruth")
 MOTHER = "Min Lee,202-456-1414,Cell,m@x.org"
@@ -89,6 +90,7 @@ async def school(tmp_path) -> AsyncIterator[School]:
         stream=StreamName("desk"),
         codec=FactEncoding(),
         spool=SpoolFile(path=tmp_path / "desk.spool"),
+        spool_after=PATIENCE,
     )
     await journal.open()
     store = RosterStore(database=database, vault=Vault(ring=new_ring()))

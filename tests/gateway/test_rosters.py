@@ -35,6 +35,7 @@ async def journal(tmp_path):
         stream=StreamName("desk"),
         codec=FactEncoding(),
         spool=SpoolFile(path=tmp_path / "desk.spool"),
+        spool_after=PATIENCE,
     )
     await journal.open()
     yield journal

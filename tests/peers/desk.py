@@ -231,6 +231,7 @@ async def prepare(database_path: str, *facts: NoticeOrdered) -> None:
         stream=StreamName("desk"),
         codec=CODEC,
         spool=SpoolFile(path=Path(database_path + ".spool")),
+        spool_after=PATIENCE,
     )
     await journal.open()
     copy = Copy(journal=journal, stream=ALARM)

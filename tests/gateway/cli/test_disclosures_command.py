@@ -34,6 +34,7 @@ from gateway.web import store as web_store
 from gateway.web.store import Account
 from tests.belltower.people.disclosing import RUTH, THREAT, Desk
 from tests.gateway.cli.house import COMMAND, ENVIRONMENT, ROOT, house
+from tests.peers.waiting import PATIENCE
 
 INCIDENT = "inc_1"
 DISTRICT = generate(seed=5, students=300)
@@ -79,6 +80,7 @@ async def desk_that_ran(config: Path) -> None:
         stream=StreamName("alarm-1"),
         codec=FactEncoding(),
         spool=SpoolFile(path=settings.state.folder / "desk.spool"),
+        spool_after=PATIENCE,
     )
     await journal.open()
     await database.migrate(web_store.STEPS)

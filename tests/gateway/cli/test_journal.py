@@ -19,6 +19,7 @@ from gateway import settings as rooms
 from gateway import site_package
 from gateway.web import store as web_store
 from tests.gateway.cli.house import belltower, house
+from tests.peers.waiting import PATIENCE
 
 INCIDENT = IncidentId("inc_01")
 START = 1_700_000_000_000_000
@@ -61,6 +62,7 @@ def written(config: Path) -> Path:
             stream=StreamName("alarm"),
             codec=FactEncoding(),
             spool=SpoolFile(path=path.with_name("spool")),
+            spool_after=PATIENCE,
         )
         await journal.open()
         for seconds, fact in story:

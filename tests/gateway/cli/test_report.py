@@ -17,6 +17,7 @@ from belltower.journal import Journal, SpoolFile
 from belltower.store import Transaction, open_database
 from gateway.alarm_report import AlarmCount, alarm_counts
 from tests.gateway.cli.house import belltower, house
+from tests.peers.waiting import PATIENCE
 
 DAY = 86_400_000_000
 NOVEMBER = 1_793_577_600_000_000  # 2026-11-02, 00:00 UTC
@@ -95,6 +96,7 @@ def config(tmp_path: Path) -> Path:
             stream=StreamName("alarm"),
             codec=FactEncoding(),
             spool=SpoolFile(path=path.with_name("spool")),
+            spool_after=PATIENCE,
         )
         await journal.open()
         for days, fact in STORY:

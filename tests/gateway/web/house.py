@@ -134,7 +134,9 @@ class House:
 
     def _journal(self, database: Database, stream: StreamName) -> Journal[Fact]:
         spool = SpoolFile(path=self.folder / f"{stream}.spool")
-        return Journal(database=database, stream=stream, codec=FactEncoding(), spool=spool)
+        return Journal(
+            database=database, stream=stream, codec=FactEncoding(), spool=spool, spool_after=PATIENCE
+        )
 
     def make(self, database: Database | None = None) -> Web:
         """The page over this desk."""

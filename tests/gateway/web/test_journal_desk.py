@@ -48,7 +48,7 @@ async def test_a_fresh_stream_is_read_from_its_first_entry(house: House) -> None
     spool = SpoolFile(path=house.folder / "fresh.spool")
     damaged, house.alarm = (
         house.alarm,
-        Journal(database=database, stream=FRESH, codec=FactEncoding(), spool=spool),
+        Journal(database=database, stream=FRESH, codec=FactEncoding(), spool=spool, spool_after=PATIENCE),
     )
     await house.alarm.open()
     try:
