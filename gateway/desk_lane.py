@@ -66,7 +66,7 @@ from notify.channels.table import BrowserWay, make_channels
 from notify.reports import Reports
 from notify.room import NotifyRoom
 from notify.settings import WebPushSettings
-from notify.taps import Taps, proving
+from notify.taps import Taps, believing, proving
 
 _log = log.get("desk_lane")
 
@@ -250,7 +250,7 @@ class DeskLane:
                 machine_routes=[
                     *notices.callbacks().routes(),
                     *notices.inbound().routes(),
-                    *Taps(proof=proof, heard=notices.hearing.acknowledge).routes(),
+                    *Taps(proofs=believing(rosters.vault), heard=notices.hearing.acknowledge).routes(),
                 ],
                 feed=_feed(settings, site),
                 devices=partial(_devices, client, ids),

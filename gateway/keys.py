@@ -13,9 +13,9 @@ from msgspec import Struct
 from belltower import log
 from belltower.clock import SECOND, Instant
 from belltower.errors import NotFound, SettingsError, WrongState
-from belltower.people import disclosure_tables, hand_tables
+from belltower.people import disclosure_tables, hand_tables, marking
 from belltower.people.resealing import Resealed, Resealing, SealedTable
-from belltower.people.tables import LAST, SEALED, STEPS, table
+from belltower.people.tables import LAST, STEPS
 from belltower.people.vault import (
     KeyRing,
     RingFile,
@@ -27,25 +27,33 @@ from belltower.people.vault import (
     write_ring,
 )
 from belltower.store import Database
-from notify import browsers, meant, reply_tables
+from notify import addresses, browsers, meant, reply_tables
 from notify import store as notify_store
 from notify.addresses import LOST
+from notify.reply_tables import ReplyTables
+from notify.sealing import SCRUB
 
 _log = log.get("keys")
 
 TABLES: tuple[SealedTable, ...] = (
-    *(
-        SealedTable(name=table(kept), key=("source", "ident", "since"), fields=fields)
-        for kept, fields in SEALED.items()
-    ),
-    SealedTable(name="people_hand", key=("subject", "field"), fields=("body",)),
-    SealedTable(name="people_word", key=("word",), fields=("body",)),
-    SealedTable(name="people_doubt", key=("doubt",), fields=("body",)),
-    SealedTable(name=disclosure_tables.OPENED, key=("id",), fields=("body", "meant")),
-    SealedTable(name=disclosure_tables.GIVEN, key=("batch", "number"), fields=("body",)),
+    *marking.TABLES,
     SealedTable(name="notice_reply", key=("id",), fields=("text",), named=False),
     SealedTable(name="notice_browser", key=("mark",), fields=("address",), named=False),
-    SealedTable(name="notice_delivery", key=("id",), fields=("sealed",)),
+    SealedTable(
+        name="notice_delivery",
+        key=("id",),
+        fields=("sealed",),
+        beside=("channel", "address"),
+        marks=addresses.marks,
+        marked=("address",),
+    ),
+    SealedTable(
+        name=reply_tables.STOPS,
+        key=("channel", "mark"),
+        fields=("address",),
+        marks=reply_tables.marks,
+        marked=("mark",),
+    ),
     SealedTable(name=meant.TABLE, key=("notice", "revision"), fields=(meant.FIELD,)),
 )
 """Everything that lies sealed in the desk's database; a test finds what is missing here."""
@@ -171,17 +179,23 @@ class Keys:
             write_ring(self._path, turned)
             return turned.current
 
+    async def complete(self) -> int:
+        """Find the addresses of marks that an older program kept without; how many nobody knows."""
+        vault = Vault(ring=read_ring(self._path))
+        return await ReplyTables(database=self._database, vault=vault).complete()
+
     async def outstanding(self) -> int:
         """How many rows `reseal` will look at."""
         return await self._resealing(read_ring(self._path)).outstanding()
 
     async def reseal(self, told: Callable[[str, int], None]) -> dict[str, Resealed]:
-        """Seal with the current key what another key of the ring sealed."""
+        """Seal with the current key what another key of the ring sealed, and make its marks anew."""
         return await self._resealing(read_ring(self._path)).reseal(told)
 
     async def drop(self, *, now: Instant | None) -> list[str]:
         """Forget every key but the current one; which they were. `now` is None where surely nothing of ours runs.
 
+        The desk then writes its files anew after its next start: whoever has the old keys finds no old mark in them.
         Raises `WrongState`: one still seals something, or was current a moment ago, so that an import may yet use it; or
         somebody else is turning or dropping keys.
         """
@@ -209,7 +223,11 @@ class Keys:
             )
         dropped = sorted(ring.keys.keys() - {ring.current})
         if dropped:
-            write_ring(self._path, ring.reduced())
+            write_ring(self._path, ring.reduced(marked=bool(await self.complete())))
+            async with self._database.begin() as tx:
+                for table in TABLES:
+                    if table.marked:
+                        tx.add(SCRUB, since=table.name)
         return dropped
 
     async def forget(self) -> Counter[str]:
@@ -239,14 +257,14 @@ async def turned(
 ) -> tuple[str, dict[str, tuple[int, int]]]:
     """Turn the keys, or go on turning them: the current key, and by table how many rows were sealed anew or cannot be.
 
-    `settling` is in how many seconds a lane that runs has taken the new ring: what it sealed until then is looked for
-    again.
+    `settling` is in how many seconds a lane that runs has taken the new ring: before that it would not find what stands
+    under a new mark. What was begun before and written meanwhile is looked for again.
     """
-    began = asyncio.get_running_loop().time()
     key = await keys.turn()
+    await asyncio.sleep(settling)
+    await keys.complete()
     begun(await keys.outstanding())
     became = await keys.reseal(lambda _table, count: told(count))
-    await asyncio.sleep(began + settling - asyncio.get_running_loop().time())
     again = await keys.reseal(lambda _table, _count: None)
     return key, {
         name: (one.sealed + again[name].sealed, again[name].unreadable) for name, one in became.items()

@@ -6,10 +6,11 @@ number or the domain of a mailbox; never where anything went.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from belltower.people.person import ContactKind
-from belltower.people.vault import Marker, Unreadable, Vault
+from belltower.people.vault import Unreadable, Vault
 from belltower.store import SQLValue
 from notify.standing import prefix
 
@@ -30,7 +31,6 @@ class Addresses:
 
     def __init__(self, *, vault: Vault) -> None:
         self.vault = vault
-        self._markers: dict[str, Marker] = {}
 
     @property
     def current(self) -> str:
@@ -39,10 +39,12 @@ class Addresses:
 
     def mark(self, channel: str, address: str) -> str:
         """What the address is found by: equal for all ways to write it."""
-        marker = self._markers.get(channel)
-        if marker is None:
-            marker = self._markers[channel] = self.vault.marker(f"to.{channel}")
-        return marker(same(channel, address).encode())
+        return self.vault.marker(f"to.{channel}")(same(channel, address).encode())
+
+    def marks(self, channel: str, address: str) -> list[str]:
+        """All that it may stand under: while keys are turned the mark before, too."""
+        text = same(channel, address).encode()
+        return [marker(text) for marker in self.vault.markers(f"to.{channel}")]
 
     def seal(self, given: Iterable[tuple[str, str]]) -> list[bytes]:
         """Sealed addresses, each for the row of its delivery."""
@@ -73,11 +75,23 @@ class Addresses:
         given = list(rows)
         sealed = self.seal((str(row[_ID]), str(row[_ADDRESS])) for row in given)
         with_ = self.current
+        turning = self.vault.turning
         kept: list[tuple[SQLValue, ...]] = []
         for row, one in zip(given, sealed, strict=True):
-            begins = prefix(str(row[_CHANNEL]), str(row[_ADDRESS]))
-            kept.append((*row[:_ADDRESS], row[_MARK], *row[_ADDRESS + 1 : _MARK], one, with_, begins))
+            channel, address = str(row[_CHANNEL]), str(row[_ADDRESS])
+            # Keys may have been turned since the snapshot made its mark.
+            mark = self.mark(channel, address) if turning else row[_MARK]
+            begins = prefix(channel, address)
+            kept.append((*row[:_ADDRESS], mark, *row[_ADDRESS + 1 : _MARK], one, with_, begins))
         return kept
+
+
+def marks(vault: Vault, row: Mapping[str, Any]) -> Mapping[str, SQLValue]:
+    """The mark of a delivery's row, made anew of the address that lies sealed in it."""
+    address = vault.open(TABLE, row["id"], FIELD, bytes(row[FIELD])).decode()
+    # Behind a stop: what tells it from another delivery to the same address.
+    _, stop, apart = row["address"].partition(".")
+    return {"address": Addresses(vault=vault).mark(row["channel"], address) + stop + apart}
 
 
 def same(channel: str, address: str) -> str:

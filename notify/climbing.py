@@ -91,7 +91,7 @@ class Climbing:
                     (rung.channel,),
                     taken=told.taken,
                     served=self._pen.served(),
-                    mark=self._pen.tables.addresses.mark,
+                    marks=self._pen.tables.addresses.marks,
                 )
                 if person
                 else None

@@ -14,7 +14,7 @@ _DIGITS = 4
 
 def code_of(vault: Vault, delivery: str) -> str:
     """The digits that only who has read the message can give back."""
-    number = int.from_bytes(vault.mark("test.code", delivery)) % 10**_DIGITS
+    number = int.from_bytes(vault.name("test.code", delivery)) % 10**_DIGITS
     return f"{number:0{_DIGITS}}"
 
 

@@ -64,16 +64,17 @@ class Elsewhere:
 
     async def _other_way(self, ordered: Ordered, person: Person) -> Contact | None:
         """An unused address of a person to whom no other delivery of the notice is known to have gone."""
-        mark = self._pen.tables.addresses.mark
+        marks = self._pen.tables.addresses.marks
         taken: set[tuple[str, str]] = set()
         for contact in person.contacts:
-            where = (contact.kind.value, mark(contact.kind.value, contact.address))
-            state = await self._tables.state_at(ordered, *where)
-            if state in {"accepted", "delivered", "read"}:
-                return None
-            if state:
-                taken.add(where)
-        return unused(person, ELSEWHERE, taken=taken, served=self._pen.served(), mark=mark)
+            kind = contact.kind.value
+            for mark in marks(kind, contact.address):
+                state = await self._tables.state_at(ordered, kind, mark)
+                if state in {"accepted", "delivered", "read"}:
+                    return None
+                if state:
+                    taken.add((kind, mark))
+        return unused(person, ELSEWHERE, taken=taken, served=self._pen.served(), marks=marks)
 
     def _hopeless_of(self, notice: NoticeId) -> set[PersonId]:
         hopeless = self._hopeless.setdefault(notice, set())

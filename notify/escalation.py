@@ -80,17 +80,17 @@ def unused(
     *,
     taken: Collection[tuple[str, str]],
     served: Collection[str],
-    mark: Callable[[str, str], str] = same,
+    marks: Callable[[str, str], Iterable[str]] = lambda channel, address: (same(channel, address),),
 ) -> Contact | None:
     """The first address of one of `kinds`, in their order, at which nothing was sent yet.
 
-    `taken` are channels and marks, as `mark` makes them of a channel and an address.
+    `taken` are channels and marks, any of those that `marks` makes of a channel and an address.
     """
     for kind in kinds:
         for contact in person.contacts:
             if contact.kind is not kind or kind.value not in served:
                 continue
-            if (kind.value, mark(kind.value, contact.address)) not in taken:
+            if not any((kind.value, mark) in taken for mark in marks(kind.value, contact.address)):
                 return contact
     return None
 

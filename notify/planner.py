@@ -146,6 +146,7 @@ class Planner:
             new_id=shelves.new_id,
             stops=await self._stops(),
             mark=self._tables.addresses.mark,
+            marks=self._tables.addresses.marks,
         )
         async for channel, mark, id_, person in self._tables.planned(order.notice, order.revision):
             snapshot.recall(channel, mark, id_, person)

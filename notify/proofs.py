@@ -362,7 +362,7 @@ class Proofs:
             raise StoreError("the test could not be written down")
 
     def _mark(self, delivery: DeliveryId, code: str) -> str:
-        return self._deliveries.addresses.mark("code", f"{delivery} {code}")
+        return self._deliveries.addresses.vault.name("to.code", f"{delivery} {code}").hex()
 
     def _address(self, provider: Provider) -> str:
         contact = self._contact(provider)

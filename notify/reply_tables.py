@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from msgspec import Struct
 
@@ -10,9 +12,9 @@ from belltower.clock import SECOND, Instant
 from belltower.ids import DeliveryId, IncidentId, NoticeId, PersonId
 from belltower.incident.facts import Reply
 from belltower.people.vault import Unreadable, Vault
-from belltower.store import Database, Step, Transaction
+from belltower.store import Database, SQLValue, Step, Transaction
 from notify.addresses import Addresses
-from notify.stops import StopCovers, Stops, marking
+from notify.stops import StopCovers, Stops, stop_marks
 
 STEPS = (
     Step(
@@ -33,8 +35,19 @@ STEPS = (
         );
         """,
     ),
+    # The address lies sealed beside its mark, for a mark cannot be made anew without it.
+    Step(
+        room="notify.replies",
+        number=2,
+        sql="""
+        ALTER TABLE notice_stop ADD COLUMN address BYTEA;
+        ALTER TABLE notice_stop ADD COLUMN sealed_with TEXT NOT NULL DEFAULT '';
+        """,
+    ),
 )
 """`notice_stop.person` is whose address it was when it stopped, "" for a number that nobody here had."""
+
+STOPS = "notice_stop"
 
 ANY = "SELECT (SELECT count(*) FROM notice_reply) + (SELECT count(*) FROM notice_stop)"
 """How much stands under the vault's keys: were they lost, nobody would know who wants no notices."""
@@ -70,9 +83,21 @@ UPDATE notice_delivery SET acknowledged_at = :at WHERE id = :delivery AND acknow
 """
 
 _STOP = """
-INSERT INTO notice_stop (channel, mark, person, stopped_at, by_carrier)
-VALUES (:channel, :mark, :person, :at, :by_carrier) ON CONFLICT DO NOTHING
+INSERT INTO notice_stop (channel, mark, person, stopped_at, by_carrier, address, sealed_with)
+VALUES (:channel, :mark, :person, :at, :by_carrier, :address, :sealed_with) ON CONFLICT DO NOTHING
 """
+_START = "DELETE FROM notice_stop WHERE channel = :channel AND mark = :mark"
+
+# Those that an older program kept by their marks alone.
+_BARE = "SELECT channel, mark FROM notice_stop WHERE sealed_with = ''"
+_SENT_TO = """
+SELECT id, channel, sealed FROM notice_delivery WHERE id > :after AND sealed IS NOT NULL ORDER BY id LIMIT :count
+"""
+_FOUND = """
+UPDATE notice_stop SET mark = :now, address = :address, sealed_with = :sealed_with
+WHERE channel = :channel AND mark = :mark AND sealed_with = ''
+"""
+_AT_ONCE = 500
 
 _OF = """
 SELECT id, heard_at, person, channel, reply, incident, notice, text FROM notice_reply
@@ -132,7 +157,6 @@ class ReplyTables:
         self._database = database
         self._vault = vault
         self._covers = covers
-        self._mark = marking(vault)
         self._addresses = Addresses(vault=vault)
 
     async def migrate(self) -> None:
@@ -143,15 +167,18 @@ class ReplyTables:
 
     async def answered(self, channel: str, address: str, *, now: Instant) -> Answered | None:
         """What an answer from `address` is about: the newest urgent notice of late, else the newest of a week."""
-        rows = await self._database.read(
-            _ANSWERED,
-            channel=channel,
-            mark=self._addresses.mark(channel, address),
-            clear=address,
-            since=now - _ANSWERABLE_FOR,
-            urgent_since=now - _URGENT_FOR,
-        )
-        return _answered(rows[0], channel) if rows else None
+        for mark in self._addresses.marks(channel, address):
+            rows = await self._database.read(
+                _ANSWERED,
+                channel=channel,
+                mark=mark,
+                clear=address,
+                since=now - _ANSWERABLE_FOR,
+                urgent_since=now - _URGENT_FOR,
+            )
+            if rows:
+                return _answered(rows[0], channel)
+        return None
 
     async def delivery(self, delivery: DeliveryId) -> Answered | None:
         """The delivery with this id."""
@@ -190,7 +217,7 @@ class ReplyTables:
 
     def name_of(self, provider: str, message: str) -> str:
         """The id under which a provider's message is kept, the same each time it comes."""
-        return "rpl_" + self._vault.mark("reply", f"{provider}\0{message}").hex()
+        return "rpl_" + self._vault.name("reply", f"{provider}\0{message}").hex()
 
     async def replies(self, notice: NoticeId, *, count: int = 1_000) -> Sequence[KeptReply]:
         """The newest answers to the notice, the newest first."""
@@ -235,36 +262,41 @@ class ReplyTables:
         by_carrier: bool = False,
     ) -> None:
         """Nothing that a stop covers is planned for this address from now on."""
+        mark, *before = stop_marks(self._vault, channel, address)
+        for one in before:
+            tx.add(_START, channel=channel, mark=one)
         tx.add(
             _STOP,
             channel=channel,
-            mark=self._mark(channel, address),
+            mark=mark,
             person=person,
             at=at,
             by_carrier=int(by_carrier),
+            address=self._sealed(channel, mark, address),
+            sealed_with=self._vault.current,
         )
 
     def start(self, tx: Transaction, channel: str, address: str) -> None:
         """The address is as any other again."""
-        tx.add(
-            "DELETE FROM notice_stop WHERE channel = :channel AND mark = :mark",
-            channel=channel,
-            mark=self._mark(channel, address),
-        )
+        for mark in stop_marks(self._vault, channel, address):
+            tx.add(_START, channel=channel, mark=mark)
 
     async def is_stopped(self, channel: str, address: str) -> bool:
         """Whether the address is stopped."""
-        rows = await self._database.read(
-            "SELECT 1 FROM notice_stop WHERE channel = :channel AND mark = :mark",
-            channel=channel,
-            mark=self._mark(channel, address),
-        )
-        return bool(rows)
+        asked = "SELECT 1 FROM notice_stop WHERE channel = :channel AND mark = :mark"
+        for mark in stop_marks(self._vault, channel, address):
+            if await self._database.read(asked, channel=channel, mark=mark):
+                return True
+        return False
 
     async def stops(self) -> Stops:
         """All stopped addresses, as a plan asks for them."""
         rows = await self._database.read("SELECT mark FROM notice_stop")
-        return Stops(marks=frozenset(bytes(row[0]) for row in rows), mark=self._mark, covers=self._covers)
+        return Stops(
+            marks=frozenset(bytes(row[0]) for row in rows),
+            found_by=partial(stop_marks, self._vault),
+            covers=self._covers,
+        )
 
     async def stopped(self) -> Sequence[Stopped]:
         """Every stopped address, whose it was and since when."""
@@ -280,6 +312,44 @@ class ReplyTables:
             )
             for row in rows
         ]
+
+    async def complete(self) -> int:
+        """Seal the addresses beside the marks that an older program kept alone; how many nothing was ever sent to.
+
+        Some rows at a time, each time a commit. Raises `StoreError`.
+        """
+        bare = {(str(channel), bytes(mark)) for channel, mark in await self._database.read(_BARE)}
+        after = ""
+        while bare and (rows := await self._database.read(_SENT_TO, after=after, count=_AT_ONCE)):
+            after = rows[-1][0]
+            tx = Transaction()
+            for delivery, channel, sealed in rows:
+                address = self._addresses.open(delivery, sealed)
+                marks = stop_marks(self._vault, channel, address)
+                for mark in marks:
+                    if (channel, mark) in bare:
+                        bare.remove((channel, mark))
+                        tx.add(
+                            _FOUND,
+                            channel=channel,
+                            mark=mark,
+                            now=marks[0],
+                            address=self._sealed(channel, marks[0], address),
+                            sealed_with=self._vault.current,
+                        )
+            if tx.parts:
+                await self._database.submit(tx)
+        return len(bare)
+
+    def _sealed(self, channel: str, mark: bytes, address: str) -> bytes:
+        return self._vault.seal(STOPS, f"{channel}|{mark.hex()}", "address", address.encode())
+
+
+def marks(vault: Vault, row: Mapping[str, Any]) -> Mapping[str, SQLValue]:
+    """The mark of a stopped address's row, made anew of the address that lies sealed in it."""
+    place = f"{row['channel']}|{bytes(row['mark']).hex()}"
+    address = vault.open(STOPS, place, "address", bytes(row["address"])).decode()
+    return {"mark": stop_marks(vault, row["channel"], address)[0]}
 
 
 def _answered(row: Sequence[object], channel: str) -> Answered:

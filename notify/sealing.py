@@ -57,8 +57,12 @@ UPDATE notice_delivery SET sealed = :sealed, sealed_with = :sealed_with, prefix 
 WHERE id = :id AND sealed_with = ''
 """
 
-_OWED = "INSERT INTO notice_scrubbing (since) VALUES ('clear') ON CONFLICT DO NOTHING"
+SCRUB = "INSERT INTO notice_scrubbing (since) VALUES (:since) ON CONFLICT DO NOTHING"
+"""Has the files written anew for the table `since`, once nothing is to be sent after the next start."""
+
+_OWED = "SELECT since FROM notice_scrubbing"
 _PAID = "DELETE FROM notice_scrubbing"
+_CLEARED = "clear"
 
 Progress = Callable[[int, int], None]
 """Called with how many are sealed, of how many."""
@@ -70,7 +74,7 @@ def silent(_done: int, _of: int) -> None:
 
 async def owed(database: Database) -> bool:
     """Whether there is anything to seal, or to scrub."""
-    if await database.read("SELECT 1 FROM notice_scrubbing"):
+    if await database.read(_OWED):
         return True
     return bool(await database.read(_CLEAR, id="", count=1))
 
@@ -78,7 +82,7 @@ async def owed(database: Database) -> bool:
 async def seal_clear(database: Database, addresses: Addresses, *, told: Progress = silent) -> int:
     """Seal every address that stands in clear; how many. Raises `StoreError`."""
     done = await _seal_all(database, addresses, _AT_ONCE, told)
-    if await database.read("SELECT 1 FROM notice_scrubbing"):
+    if await database.read(_OWED):
         await _scrub(database)
     return done
 
@@ -107,7 +111,7 @@ async def seal_rest(database: Database, addresses: Addresses, *, quiet_every: fl
         if not await database.read(_UNDER_WAY):
             break
         await asyncio.sleep(quiet_every)
-    if await database.read("SELECT 1 FROM notice_scrubbing"):
+    if await database.read(_OWED):
         await _scrub(database)
 
 
@@ -132,7 +136,7 @@ async def _seal_all(database: Database, addresses: Addresses, at_once: int, told
 async def _seal(database: Database, addresses: Addresses, rows: Sequence[tuple[Any, ...]]) -> None:
     sealed = addresses.seal((id_, address) for id_, _, address in rows)
     tx = Transaction()
-    tx.add(_OWED)
+    tx.add(SCRUB, since=_CLEARED)
     tx.rows(
         _SEAL,
         [
@@ -152,8 +156,9 @@ async def _seal(database: Database, addresses: Addresses, rows: Sequence[tuple[A
 
 
 async def _scrub(database: Database) -> None:
+    owed = {str(since) for (since,) in await database.read(_OWED)}
     try:
-        await database.scrub(TABLE)
+        await database.scrub(*sorted(TABLE if since == _CLEARED else since for since in owed))
     except StoreError as error:  # no room for a second copy: the next start tries again
         _log.warning("addresses_not_scrubbed", error=type(error).__name__)
         return

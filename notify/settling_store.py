@@ -100,11 +100,11 @@ class Settling(Rows):
 
     async def known_ids(self, delivery: Delivery) -> set[str]:
         """The provider's ids of our messages to this address, but for those that were sent long before this one."""
-        rows = await self._database.read(
-            _KNOWN_IDS,
-            mark=self.addresses.mark(delivery.channel, delivery.address),
-            clear=delivery.address,
-            channel=delivery.channel,
-            since=delivery.begun_at - _KNOWN_FOR,
-        )
-        return {row[0] for row in rows}
+        since = delivery.begun_at - _KNOWN_FOR
+        return {
+            row[0]
+            for mark in self.addresses.marks(delivery.channel, delivery.address)
+            for row in await self._database.read(
+                _KNOWN_IDS, mark=mark, clear=delivery.address, channel=delivery.channel, since=since
+            )
+        }

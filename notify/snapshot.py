@@ -75,13 +75,15 @@ class Snapshot:
         new_id: Callable[[str, str], DeliveryId],
         stops: Stops = NOBODY,
         mark: Callable[[str, str], str],
+        marks: Callable[[str, str], Iterable[str]] | None = None,
     ) -> None:
         """`mark` is what a channel's address is kept as: what an earlier life planned is known by it alone.
 
-        `new_id` makes an id for a channel and a mark.
+        `marks` are those it may be known by, where there are several. `new_id` makes an id for a channel and a mark.
         """
         self._stops = stops
         self._mark = mark
+        self._marks = marks or (lambda channel, address: (mark(channel, address),))
         self._ordered = ordered
         self.rule = rule
         self._at = at
@@ -165,7 +167,8 @@ class Snapshot:
         """Whether the address has its delivery; it may be somebody else's too."""
         known = self._seen.get(channel, {}).get(same(channel, address))
         if known is None and self._recalled:
-            known = self._recalled.get((channel, self._mark(channel, address)))
+            every = (self._recalled.get((channel, mark)) for mark in self._marks(channel, address))
+            known = next((one for one in every if one is not None), None)
         if known is None:
             return False
         if known[1] != person:

@@ -8,7 +8,7 @@ carry the notice.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from msgspec import Struct
@@ -70,20 +70,20 @@ class Stops(Struct, frozen=True, kw_only=True):
     """The stopped addresses, as marks from which nobody can read them."""
 
     marks: frozenset[bytes] = frozenset()
-    mark: Callable[[str, str], bytes] = lambda _channel, _address: b""
+    found_by: Callable[[str, str], Iterable[bytes]] = lambda _channel, _address: ()
     covers: StopCovers = "routine"
 
     def refuses(self, channel: str, address: str, *, urgency: int) -> bool:
         """Whether nothing of this urgency (0: somebody may be in danger) is sent to the address."""
         if not self.marks or (urgency == 0 and self.covers == "routine"):
             return False
-        return self.mark(channel, address) in self.marks
+        return any(mark in self.marks for mark in self.found_by(channel, address))
 
 
 NOBODY = Stops()
 """No address is stopped."""
 
 
-def marking(vault: Vault) -> Callable[[str, str], bytes]:
-    """How an address becomes a mark. A number's calls and texts are stopped apart."""
-    return lambda channel, address: vault.mark(f"stop.{channel}", address.strip().casefold())
+def stop_marks(vault: Vault, channel: str, address: str) -> list[bytes]:
+    """The address's mark, and while keys are turned the one before. A number's calls and texts are stopped apart."""
+    return vault.marks(f"stop.{channel}", address.strip().casefold())

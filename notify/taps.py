@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from aiohttp import web
 
@@ -26,12 +26,22 @@ def proving(vault: Vault) -> Proof:
     return lambda delivery: vault.mark("push.tap", delivery).hex()
 
 
+def believing(vault: Vault) -> Callable[[DeliveryId], Collection[str]]:
+    """The proofs that are believed: that one, and while keys are turned the one before."""
+    return lambda delivery: [mark.hex() for mark in vault.marks("push.tap", delivery)]
+
+
 class Taps:
     """The web side of taps. Add `routes` to what machines reach: neither sign-in nor form is asked of them."""
 
-    def __init__(self, *, proof: Proof, heard: Callable[[DeliveryId], Awaitable[bool]]) -> None:
+    def __init__(
+        self,
+        *,
+        proofs: Callable[[DeliveryId], Collection[str]],
+        heard: Callable[[DeliveryId], Awaitable[bool]],
+    ) -> None:
         """`heard` writes down that a person has heard."""
-        self._proof = proof
+        self._proofs = proofs
         self._heard = heard
         self.refused: Counter[str] = Counter()
         """Taps not believed, by reason."""
@@ -46,7 +56,7 @@ class Taps:
         if not 0 < (request.content_length or 0) <= _MOST_OCTETS:
             return self._no(413, "size")
         given = await request.read()
-        if not hmac.compare_digest(self._proof(delivery).encode(), given):
+        if not any(hmac.compare_digest(proof.encode(), given) for proof in self._proofs(delivery)):
             return self._no(403, "proof")
         try:
             known = await self._heard(delivery)

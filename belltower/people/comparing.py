@@ -81,7 +81,7 @@ class _Work:
         self._progress = progress
         self.roster = roster
         self.before = before
-        self.records = Records(vault=store.vault, source=source)
+        self.records = Records(vault=store.vault.pinned(), source=source)
         self.differences: dict[Kept, Difference] = {}
         self.changes: dict[Kept, list[Item]] = {}
         self._standing_students: set[str] = set()
@@ -108,13 +108,16 @@ class _Work:
         done = 0
         for kept in Kept:
             rows = await self._store.database.read(contents(kept), source=self._source, revision=self.before)
-            comparing = Comparing({row[0]: bytes(row[1]) for row in rows})
+            standing = {row[0]: bytes(row[1]) for row in rows}
+            comparing = Comparing(standing)
             self._counts[kept] = len(rows)
             if kept is Kept.PERSON:
                 self._standing_students = {row[0] for row in rows if row[2] == HumanKind.STUDENT and row[3]}
             dropped = await self._dropped(kept, rows) if roster.delta else None
             changes: list[Item] = []
             for piece in self.records.items(kept, self.roster, SLICE):
+                if self._store.vault.turning:
+                    self.records.recognise(kept, piece, standing)
                 changes += comparing.meet(piece)
                 if kept is Kept.PERSON:
                     self._meet(piece)

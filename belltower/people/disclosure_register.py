@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import date
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -290,8 +291,10 @@ class Register:
 
     async def given_of(self, student: PersonId) -> list[Given]:
         """Everything that ever left of one student's records, by whatever disclosure."""
-        mark = self._vault.mark("disclosed", student)
-        return [self._given(row) for row in await self._database.read(tables.GIVEN_TO, mark=mark)]
+        found: list[tuple[Any, ...]] = []
+        for mark in self._vault.marks("disclosed", student):
+            found += await self._database.read(tables.GIVEN_TO, mark=mark)
+        return [self._given(row) for row in sorted(found, key=itemgetter(4, 0, 1))]
 
     # -- rows
 

@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
-from msgspec import Struct
+import msgspec
+from msgspec import Struct, structs
 
 from belltower.clock import Instant
 from belltower.ids import PersonId
 from belltower.people.roster import Human, HumanKey, Link, Removed, Roster, Table
+from belltower.people.vault import Vault
+
+_encode = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
 class Answer(StrEnum):
@@ -83,3 +87,8 @@ def _alike(before: Human, after: Human) -> bool:
 
 def _addresses(human: Human) -> set[str]:
     return {one.e164 or one.written for one in human.phones} | set(map(str.casefold, human.emails))
+
+
+def mark_of(vault: Vault, coming: Human, links: tuple[Link, ...]) -> bytes:
+    """By which is told whether a load asks the same again."""
+    return vault.content("doubt", _encode((structs.replace(coming, file=""), links)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,11 +12,12 @@ from belltower.clock import Instant
 from belltower.errors import NotFound, WrongState
 from belltower.ids import PersonId, VerbId
 from belltower.people import hand_tables as tables
-from belltower.people.doubt import Answer, Doubt
+from belltower.people.doubt import Answer, Doubt, mark_of
 from belltower.people.hand_store import Change, HandStore
+from belltower.people.resealing import Row
 from belltower.people.roster import Human, HumanKey, Link
 from belltower.people.vault import Vault
-from belltower.store import Database, Priority, Transaction
+from belltower.store import Database, Priority, SQLValue, Transaction
 
 _TABLE = "people_doubt"
 
@@ -146,3 +147,9 @@ class DoubtStore:
             found_at=Instant(found_at),
             decided_by=PersonId(decided_by),
         )
+
+
+def marks(vault: Vault, row: Row) -> Mapping[str, SQLValue]:
+    """The mark of a row, made anew of what lies sealed in it."""
+    body = _body.decode(vault.open(_TABLE, row["doubt"], "body", bytes(row["body"])))
+    return {"mark": mark_of(vault, body.coming, body.links)}

@@ -8,12 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
-import msgspec
-from msgspec import structs
-
 from belltower.ids import PersonId
 from belltower.people.diff import Difference, without
-from belltower.people.doubt import Doubt, exchanged, pairs
+from belltower.people.doubt import Doubt, exchanged, mark_of, pairs
 from belltower.people.roster import Human, HumanKey, Link, Roster
 from belltower.people.rows import Item, Records
 from belltower.people.store import RosterStore
@@ -25,7 +22,6 @@ FORMATS = frozenset({"clever"})
 """Whose contacts change their key with their name, and have no other."""
 
 _AT_ONCE = 250
-_encode = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
 class Doubting:
@@ -116,7 +112,7 @@ class Doubting:
         links: tuple[Link, ...],
     ) -> Doubt:
         vault = self._store.vault
-        ident = vault.mark("doubt", f"{self._source}\0{before}\0{after}").hex()
+        ident = vault.name("doubt", f"{self._source}\0{before}\0{after}").hex()
         return Doubt(
             id=f"dbt_{ident}",
             source=self._source,
@@ -126,7 +122,7 @@ class Doubting:
             coming=coming,
             links=links,
             key=key,
-            mark=vault.content("doubt", _encode((structs.replace(coming, file=""), links))),
+            mark=mark_of(vault, coming, links),
         )
 
     def _take_out(self, doubts: Sequence[Doubt]) -> None:

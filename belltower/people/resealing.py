@@ -1,7 +1,7 @@
 """What lies sealed in tables, counted by key and sealed anew: for when keys are turned.
 
 Every sealed field stands in a place that is its table, its row's key and its column, so that one description of a table
-is enough. Some rows at a time, each time a commit: it may be broken off anywhere and begun again, beside a lane that
+is enough. Marks are made of what is sealed in their row, and anew together with it. Some rows at a time, each time a commit: it may be broken off anywhere and begun again, beside a lane that
 reads and writes the same rows.
 """
 # ruff: noqa: S608 - every name in these texts is one of ours
@@ -19,6 +19,9 @@ from belltower.store import Database, Priority, SQLValue, Transaction
 
 _AT_ONCE = 500
 
+Row = dict[str, Any]
+"""A row's columns by their names."""
+
 Told = Callable[[str, int], None]
 """Called with a table and how many of its rows were looked at since the last time."""
 
@@ -32,6 +35,11 @@ class SealedTable(Struct, frozen=True, kw_only=True):
     fields: tuple[str, ...]
     # Whether a column `sealed_with` names the key.
     named: bool = True
+    # What else marks are made of, and how: under the vault's current key, by the names of their columns.
+    beside: tuple[str, ...] = ()
+    marks: Callable[[Vault, Row], Mapping[str, SQLValue]] = lambda _vault, _row: {}
+    # The columns that `marks` makes.
+    marked: tuple[str, ...] = ()
 
     def place(self, key: Iterable[Any]) -> str:
         """The row's name in the vault."""
@@ -47,17 +55,22 @@ class SealedTable(Struct, frozen=True, kw_only=True):
         key, marks = ", ".join(self.key), ", ".join(f":{name}" for name in self.key)
         behind = "1 = 1" if first else f"({key}) > ({marks})"
         return (
-            f"SELECT {key}, {', '.join(self.fields)} FROM {self.name}"
+            f"SELECT {', '.join(self.columns)} FROM {self.name}"
             f" WHERE {behind} AND {where} ORDER BY {key} LIMIT :count"
         )
 
     def write(self) -> str:
         """The fields anew, unless somebody wrote one of them meanwhile."""
-        sets = ", ".join(f"{name} = :{name}" for name in self.fields)
+        sets = ", ".join(f"{name} = :now_{name}" for name in (*self.fields, *self.marked))
         named = ", sealed_with = :current" if self.named else ""
         same = [f"{name} = :{name}" for name in self.key]
         same += [f"({name} = :before_{name} OR {name} IS NULL)" for name in self.fields]
         return f"UPDATE {self.name} SET {sets}{named} WHERE {' AND '.join(same)}"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What is read of a row: its key, its sealed fields, and what else its marks are made of."""
+        return *self.key, *self.fields, *self.beside
 
 
 class Resealed(Struct, kw_only=True):
@@ -137,25 +150,27 @@ class Resealing:
             await self._database.submit(tx, priority=Priority.BULK)
             became.sealed += len(anew)
 
-    def _row(self, table: SealedTable, row: tuple[Any, ...]) -> dict[str, SQLValue]:
-        key, fields = row[: len(table.key)], row[len(table.key) :]
-        at = table.place(key)
-        params: dict[str, SQLValue] = dict(zip(table.key, key, strict=True))
+    def _row(self, table: SealedTable, columns: tuple[Any, ...]) -> dict[str, SQLValue]:
+        row = dict(zip(table.columns, columns, strict=True))
+        marks = table.marks(self._vault, row)
+        at = table.place(row[name] for name in table.key)
+        after = table.place(marks.get(name, row[name]) for name in table.key)
+        params: dict[str, SQLValue] = {name: row[name] for name in table.key}
         if table.named:
             params["current"] = self._vault.current
-        for name, before in zip(table.fields, fields, strict=True):
-            params[f"before_{name}"] = before
-            params[name] = None
+        for name in table.fields:
+            before = params[f"before_{name}"] = row[name]
+            params[f"now_{name}"] = None
             if before is not None:
                 plain = self._vault.open(table.name, at, name, bytes(before))
-                params[name] = self._vault.seal(table.name, at, name, plain)
-        return params
+                params[f"now_{name}"] = self._vault.seal(table.name, after, name, plain)
+        return params | {f"now_{name}": mark for name, mark in marks.items()}
 
 
 def _keys(table: SealedTable, row: tuple[Any, ...]) -> list[str]:
     """The keys with which a row's fields are sealed."""
     found = []
-    for sealed in row[len(table.key) :]:
+    for sealed in row[len(table.key) : len(table.key) + len(table.fields)]:
         if sealed is not None:
             try:
                 found.append(key_of(bytes(sealed)))

@@ -1,7 +1,8 @@
 """How the records of a roster become rows, sealed: many at a time, since a district has half a million of them.
 
 A row's `content` is a mark over all that is known of the record but the file it stood in: equal marks, equal records.
-It is made with the vault's marking key, so that nobody without it can try names or numbers against it.
+It is made with the vault's marking key, so that nobody without it can try names or numbers against it; of what stands
+in clear beside it, with the key of names, which is not turned.
 """
 
 from __future__ import annotations
@@ -87,11 +88,27 @@ class Records:
         records = iter(self._records(kept, roster))
         while piece := list(islice(records, size)):
             named = [told(self, one) for one in piece]
-            contents = self._vault.contents(purpose, [_encode(known) for _, known in named])
+            contents = self._vault.contents(
+                purpose, [_encode(known) for _, known in named], named=kept not in _WITH_SEALS
+            )
             yield [
                 Item(ident, content, one)
                 for (ident, _), content, one in zip(named, contents, piece, strict=True)
             ]
+
+    def content(self, kept: Kept, record: Any) -> bytes:
+        """Of one record of a sealed table, as `items` makes it."""
+        _, known = self._TOLD[kept](self, record)
+        return self._vault.content(kept.value, _encode(known))
+
+    def recognise(self, kept: Kept, items: Iterable[Item], standing: dict[str, bytes]) -> None:
+        """Let contents that stand as they were before keys were turned be as they are now, where they tell the same."""
+        for item in items:
+            content = standing.get(item.ident, item.content)
+            if content != item.content:
+                _, known = self._TOLD[kept](self, item.record)
+                if content in self._vault.former_contents(kept.value, _encode(known)):
+                    standing[item.ident] = item.content
 
     def rows(self, kept: Kept, items: Sequence[Item], revision: int, until: int) -> list[Row]:
         """Their rows, in the order of the table's columns, the fields sealed in their places."""
@@ -263,5 +280,5 @@ _WITH_SEALS = frozenset({Kept.PERSON, Kept.ADDRESS, Kept.LINK})
 
 def person_id(vault: Vault, source: str, key: HumanKey) -> PersonId:
     """Made from the source and its key, so that a load names everybody as the load before did; it says neither."""
-    value = int.from_bytes(vault.mark("person", f"{source}\0{key}"))
+    value = int.from_bytes(vault.name("person", f"{source}\0{key}"))
     return PersonId("per_" + "".join([_PAIRS[value >> shift & 0x3FF] for shift in range(120, -1, -10)]))

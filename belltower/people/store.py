@@ -243,8 +243,9 @@ class RosterStore:
     async def reached_by(self, kind: str, written: str) -> list[PersonId]:
         """Whom an address reaches: `kind` "phone" (in E.164) or "email". Found by its mark; nothing is opened."""
         normalised = normalised_mailbox(written) if kind == "email" else written
-        mark = self.vault.mark(kind, normalised)
-        rows = await self._select(Kept.ADDRESS, "found_by = :mark AND kind = :kind", mark=mark, kind=kind)
+        marks = {f"mark{n}": mark for n, mark in enumerate(self.vault.marks(kind, normalised))}
+        where = f"found_by IN ({', '.join(':' + name for name in marks)}) AND kind = :kind"
+        rows = await self._select(Kept.ADDRESS, where, kind=kind, **marks)
         name = HandField.EMAILS if kind == "email" else HandField.PHONES
         layer = await self.hands.layer()
         found = [PersonId(row[3]) for row in rows if name not in layer.of(row[3])]

@@ -2,7 +2,8 @@
 
 A personal field is sealed with AES-256-GCM under the current key and bears that key's id, so that the keys can be
 turned while old fields still open. What stands in one table, row and field opens nowhere else: they are authenticated
-with it. A telephone number or mailbox is found by its mark, an HMAC under a key of its own.
+with it. A telephone number or mailbox is found by its mark, an HMAC under a key that is turned along: whatever seals a
+row makes its marks too, so that the key id beside a row speaks for both. Ids are made with a third key, which stays.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Protocol, Self
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from belltower.errors import SettingsError, StoreError, WrongState
 from belltower.ids import RandomBytes
@@ -69,36 +70,58 @@ class KeyRing(Struct, frozen=True, kw_only=True):
     current: str
     # Every key that still opens something, by id.
     keys: dict[str, bytes]
-    # What marks are made with. It is not turned: all marks would have to be made again.
+    # What marks are made with from now on.
     marking: bytes
+    # What they were made with before, the latest first, until nothing is found by those any more.
+    marked: tuple[bytes, ...] = ()
+    # What ids are made with. It is never turned, for facts name them; b"": `marking`, before that was first turned.
+    naming: bytes = b""
 
     def __repr__(self) -> str:
         """The ids; no key."""
         return f"KeyRing(current={self.current!r}, keys={sorted(self.keys)})"
 
     def turned(self, random_bytes: RandomBytes = os.urandom) -> KeyRing:
-        """The ring with a new current key. The old ones stay, to open with."""
+        """The ring with a new current key, and a new one for marks. The old ones stay, to open and to find with."""
         number = 1 + max(int(name[1:]) for name in self.keys)
         name = f"k{number}"
-        return KeyRing(current=name, keys={**self.keys, name: random_bytes(_KEY)}, marking=self.marking)
-
-    def reduced(self) -> KeyRing:
-        """The ring without any but the current key, for when nothing is sealed with the others any more."""
         return KeyRing(
-            current=self.current, keys={self.current: self.keys[self.current]}, marking=self.marking
+            current=name,
+            keys={**self.keys, name: random_bytes(_KEY)},
+            marking=random_bytes(_KEY),
+            marked=(self.marking, *self.marked),
+            naming=self.names_with,
         )
+
+    def reduced(self, *, marked: bool = False) -> KeyRing:
+        """The ring without any but the current key, for when nothing is sealed with the others any more.
+
+        With `marked`, those that made marks stay: something that nobody can read is found by them.
+        """
+        return structs.replace(
+            self, keys={self.current: self.keys[self.current]}, marked=self.marked if marked else ()
+        )
+
+    @property
+    def names_with(self) -> bytes:
+        """The key that ids are made with."""
+        return self.naming or self.marking
 
 
 def new_ring(random_bytes: RandomBytes = os.urandom, *, number: int = 1) -> KeyRing:
     """A ring of one key, of this number."""
     name = f"k{number}"
-    return KeyRing(current=name, keys={name: random_bytes(_KEY)}, marking=random_bytes(_KEY))
+    key, marking, naming = (random_bytes(_KEY) for _ in range(3))
+    return KeyRing(current=name, keys={name: key}, marking=marking, naming=naming)
 
 
 class _RingFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     current: str
     keys: dict[str, str]
     marking: str
+    # Not in the rings of older programs.
+    marked: tuple[str, ...] = ()
+    naming: str = ""
 
 
 def write_ring(path: Path, ring: KeyRing) -> None:
@@ -110,6 +133,8 @@ def write_ring(path: Path, ring: KeyRing) -> None:
         current=ring.current,
         keys={name: b64encode(key).decode() for name, key in ring.keys.items()},
         marking=b64encode(ring.marking).decode(),
+        marked=tuple(b64encode(key).decode() for key in ring.marked),
+        naming=b64encode(ring.names_with).decode(),
     )
     fresh = path.with_name(path.name + ".new")
     fresh.unlink(missing_ok=True)
@@ -165,15 +190,22 @@ def read_ring(path: Path) -> KeyRing:
     try:
         plain = msgspec.json.decode(raw, type=_RingFile)
         keys = {name: b64decode(key, validate=True) for name, key in plain.keys.items()}
-        marking = b64decode(plain.marking, validate=True)
+        ring = KeyRing(
+            current=plain.current,
+            keys=keys,
+            marking=b64decode(plain.marking, validate=True),
+            marked=tuple(b64decode(key, validate=True) for key in plain.marked),
+            naming=b64decode(plain.naming, validate=True),
+        )
     except (msgspec.MsgspecError, UnicodeDecodeError, Base64Error, ValueError) as error:
         raise SettingsError(f"key ring {path}: not a key ring; take it from the backup") from error
     named = all(name[:1] == "k" and name[1:].isascii() and name[1:].isdigit() for name in keys)
-    if not named or plain.current not in keys or {_KEY} != {len(key) for key in (*keys.values(), marking)}:
+    every = (*keys.values(), ring.marking, *ring.marked, ring.names_with)
+    if not named or ring.current not in keys or {_KEY} != {len(key) for key in every}:
         raise SettingsError(
             f"key ring {path}: want keys k1, k2 .. of {_KEY} octets in base64, and current among them"
         )
-    return KeyRing(current=plain.current, keys=keys, marking=marking)
+    return ring
 
 
 class RingFile:
@@ -201,8 +233,55 @@ def _never() -> None:
     return
 
 
+class _Marking:
+    """Makes marks with one key."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._outer = _keyed(key, 0x5C)
+        # Begun with the key and a purpose, and copied for each text.
+        self._begun: dict[str, Begun] = {}
+        self._markers: dict[str, Marker] = {}
+
+    def mark(self, purpose: str, normalised: str | bytes) -> bytes:
+        begun = self._begun.get(purpose)
+        if begun is None:
+            begun = self._begun[purpose] = _keyed(self._key, 0x36)
+            begun.update(purpose.encode() + b"\0")
+        # HMAC with SHA-256 (RFC 2104), its two keyed halves made once.
+        inner, outer = begun.copy(), self._outer.copy()
+        inner.update(normalised.encode() if isinstance(normalised, str) else normalised)
+        outer.update(inner.digest())
+        return outer.digest()[:_MARK]
+
+    def marker(self, purpose: str) -> Marker:
+        found = self._markers.get(purpose)
+        if found is None:
+            begun = self.begun(purpose)
+
+            def found(normalised: bytes) -> str:
+                one = begun.copy()
+                one.update(normalised)
+                return one.hexdigest()
+
+            self._markers[purpose] = found
+        return found
+
+    def contents(self, purpose: str, of: Iterable[bytes]) -> list[bytes]:
+        begun = self.begun(purpose)
+        found: list[bytes] = []
+        for each in of:
+            one = begun.copy()
+            one.update(each)
+            found.append(one.digest())
+        return found
+
+    def begun(self, purpose: str) -> Begun:
+        return hashlib.blake2b(digest_size=_MARK, key=self._key, person=purpose.encode()[:_MARK])
+
+
 class Vault:
-    """Seals and opens fields with the keys of one ring."""
+    """Seals and opens fields, and makes marks and names, with the keys of one ring."""
 
     def __init__(
         self,
@@ -216,22 +295,25 @@ class Vault:
         self._changed = changed
         self._nonces = b""
         self._at = 0
-        # Begun with the key and a purpose, and copied for each text.
-        self._marks: dict[str, Begun] = {}
-        self._contents: dict[str, Begun] = {}
-        self._outer = _keyed(ring.marking, 0x5C)
+        self._naming = _Marking(ring.names_with)
         self._take(ring)
 
     def _take(self, ring: KeyRing) -> None:
         self._ring = ring
         self._ciphers = {name: AESGCM(key) for name, key in ring.keys.items()}
         self._head = bytes((_FORM, len(ring.current))) + ring.current.encode()
+        # The current one first.
+        self._markings = [_Marking(key) for key in (ring.marking, *ring.marked)]
 
     def refresh(self) -> None:
-        """Take the ring anew if it was changed: from now on its current key seals. A ring of other marks is not taken."""
+        """Take the ring anew if it was changed: from now on its current key seals. A ring of other names is not taken."""
         ring = self._changed()
-        if ring is not None and ring.marking == self._ring.marking:
+        if ring is not None and ring.names_with == self._ring.names_with:
             self._take(ring)
+
+    def pinned(self) -> Vault:
+        """A vault that keeps the ring as it is now: all that one piece of work seals and marks goes together."""
+        return Vault(ring=self._ring, random_bytes=self._random_bytes)
 
     @property
     def keys(self) -> frozenset[str]:
@@ -242,6 +324,11 @@ class Vault:
     def current(self) -> str:
         """Id of the key that seals."""
         return self._ring.current
+
+    @property
+    def turning(self) -> bool:
+        """Whether something may yet stand under an older mark: keys were turned, and the old ones not dropped."""
+        return len(self._markings) > 1
 
     def seal(self, table: str, row: str, field: str, plain: bytes) -> bytes:
         """`plain`, to be kept in this very place: form, key id, nonce, then text and tag."""
@@ -301,49 +388,36 @@ class Vault:
         return open_one
 
     def mark(self, purpose: str, normalised: str | bytes) -> bytes:
-        """What `normalised` is found by without being known: equal for equal text and purpose."""
-        begun = self._marks.get(purpose)
-        if begun is None:
-            begun = self._marks[purpose] = _keyed(self._ring.marking, 0x36)
-            begun.update(purpose.encode() + b"\0")
-        # HMAC with SHA-256 (RFC 2104), its two keyed halves made once.
-        inner, outer = begun.copy(), self._outer.copy()
-        inner.update(normalised.encode() if isinstance(normalised, str) else normalised)
-        outer.update(inner.digest())
-        return outer.digest()[:_MARK]
+        """What `normalised` is found by without being known: equal for equal text and purpose, until keys are turned."""
+        return self._markings[0].mark(purpose, normalised)
+
+    def marks(self, purpose: str, normalised: str | bytes) -> list[bytes]:
+        """All that `normalised` may stand under: its mark, and while keys are turned the one before."""
+        return [one.mark(purpose, normalised) for one in self._markings]
+
+    def name(self, purpose: str, normalised: str | bytes) -> bytes:
+        """As `mark`, of what facts or others name: the same for ever."""
+        return self._naming.mark(purpose, normalised)
 
     def marker(self, purpose: str) -> Marker:
         """As `mark`, in hexadecimal figures, for many texts of one purpose and in a quarter of the time."""
-        begun = self._begun(purpose)
+        return self._markings[0].marker(purpose)
 
-        def mark(normalised: bytes) -> str:
-            one = begun.copy()
-            one.update(normalised)
-            return one.hexdigest()
-
-        return mark
+    def markers(self, purpose: str) -> list[Marker]:
+        """As `marks`, of `marker`."""
+        return [one.marker(purpose) for one in self._markings]
 
     def content(self, purpose: str, of: bytes) -> bytes:
         """A mark to tell whether what is known of a record changed: as `mark`, and made in half of the time."""
-        begun = self._contents.get(purpose)
-        if begun is None:
-            begun = self._contents[purpose] = self._begun(purpose)
-        one = begun.copy()
-        one.update(of)
-        return one.digest()
+        return self.contents(purpose, (of,))[0]
 
-    def contents(self, purpose: str, of: Iterable[bytes]) -> list[bytes]:
-        """As `content`, of many."""
-        begun = self._begun(purpose)
-        found: list[bytes] = []
-        for each in of:
-            one = begun.copy()
-            one.update(each)
-            found.append(one.digest())
-        return found
+    def contents(self, purpose: str, of: Iterable[bytes], *, named: bool = False) -> list[bytes]:
+        """As `content`, of many; `named`: of what stands in clear beside it, the same for ever."""
+        return (self._naming if named else self._markings[0]).contents(purpose, of)
 
-    def _begun(self, purpose: str) -> Begun:
-        return hashlib.blake2b(digest_size=_MARK, key=self._ring.marking, person=purpose.encode()[:_MARK])
+    def former_contents(self, purpose: str, of: bytes) -> list[bytes]:
+        """What `content` was before keys were turned, until the old ones are dropped."""
+        return [one.contents(purpose, (of,))[0] for one in self._markings[1:]]
 
 
 def open_vault(path: Path) -> Vault:

@@ -79,8 +79,8 @@ class Database(Protocol):
         """Become the one process that writes what `name` names; `Unavailable` if another is."""
         ...
 
-    async def scrub(self, table: str) -> None:
-        """Rewrite the files so that nothing that was changed or deleted in `table` can be found in them any more.
+    async def scrub(self, *tables: str) -> None:
+        """Rewrite the files so that nothing that was changed or deleted in `tables` can be found in them any more.
 
         Takes a second for each few hundred megabytes, and nobody else writes meanwhile: for before the work begins.
         """

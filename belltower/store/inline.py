@@ -71,7 +71,7 @@ class InlineDatabase(Verbs):
     async def claim(self, name: str) -> None:
         """See `Database.claim`. There is nobody else."""
 
-    async def scrub(self, table: str) -> None:  # noqa: ARG002 - the contract's
+    async def scrub(self, *tables: str) -> None:  # noqa: ARG002 - the contract's
         """See `Database.scrub`. Here it is the whole file."""
         self._engine.scrub()
 

@@ -156,11 +156,12 @@ class PostgresDatabase(Verbs):
             except _TROUBLE as error:
                 raise translated(error) from error
 
-    async def scrub(self, table: str) -> None:
+    async def scrub(self, *tables: str) -> None:
         """See `Database.scrub`. What the server's own log keeps goes with its next segments."""
         async with self._turn:
             try:
-                await (await self._connected()).execute(f'VACUUM FULL "{table}"')
+                for table in tables:
+                    await (await self._connected()).execute(f'VACUUM FULL "{table}"')
             except _TROUBLE as error:
                 raise translated(error) from error
 

@@ -140,7 +140,7 @@ class SQLiteDatabase(Verbs):
     async def claim(self, name: str) -> None:
         """See `Database.claim`. The file has one writing process, which thereby claims all."""
 
-    async def scrub(self, table: str) -> None:  # noqa: ARG002 - the contract's
+    async def scrub(self, *tables: str) -> None:  # noqa: ARG002 - the contract's
         """See `Database.scrub`. Here it is the whole file."""
         await self._ask(lambda: self._opened().scrub())
 

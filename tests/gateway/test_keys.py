@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from belltower.clock import SECOND, Instant, SystemClock
 from belltower.errors import NotFound, SettingsError, WrongState
 from belltower.ids import NoticeId
 from belltower.incident.facts import Reply
+from belltower.people import disclosure_tables
 from belltower.people.generator import generate
 from belltower.people.resealing import Resealing
 from belltower.people.store import RosterStore
@@ -28,6 +31,7 @@ from notify.audience import AudienceRule
 from notify.meant import Meant
 from notify.meant import keep as keep_meant
 from notify.reply_tables import ReplyTables
+from notify.sealing import seal_clear
 from notify.store import DeliveryTables
 from tests.gateway.cli.house import house
 from tests.notify.test_sealing import SUBSCRIPTION
@@ -56,6 +60,9 @@ CLEAR = frozenset(
 )
 
 
+STOPPED = "+14085550001"
+
+
 def row(n: int) -> tuple:
     """A delivery as a snapshot has it."""
     return (
@@ -81,11 +88,15 @@ async def filled(database: Database, vault: Vault, deliveries: int = 700) -> Non
     tables = DeliveryTables(database=database, addresses=Addresses(vault=vault))
     store = RosterStore(database=database, vault=vault)
     taking = Taking(store=store, clock=SystemClock())
-    await taking.prepare(await taking.look(generate(seed=1, students=5)), incident_open=False)
+    ready = await taking.prepare(await taking.look(generate(seed=1, students=5)), incident_open=False)
+    assert ready is not None
+    async with database.begin() as tx:
+        taking.settle(tx, ready, incident_open=False)
     mark = vault.mark("push.browser", "https://push.example/v1/of-rosalind")
     told = vault.seal("notice_browser", mark.hex(), "address", SUBSCRIPTION.encode())
     async with database.begin() as tx:
-        tables.add_rows(tx, [row(n) for n in range(deliveries)], [])
+        rows = [row(n) for n in range(deliveries)]
+        tables.add_rows(tx, [(*one[:-1], tables.addresses.mark("sms", one[6])) for one in rows], [])
         tx.add(
             "INSERT INTO notice_browser (mark, person, address, made_at) VALUES (:mark, 'p1', :told, 1)",
             mark=mark,
@@ -94,6 +105,15 @@ async def filled(database: Database, vault: Vault, deliveries: int = 700) -> Non
         keep_meant(tx, vault, NoticeId("ntc_1"), 1, Meant(audience="staff", rule=AudienceRule()))
         ReplyTables(database=database, vault=vault).add(
             tx, "rpl_1", None, "sms", Reply.TEXT, "the gym", Instant(1)
+        )
+        ReplyTables(database=database, vault=vault).stop(tx, "sms", STOPPED, person="p1", at=Instant(1))
+        tx.add(
+            disclosure_tables.ADD_GIVEN,
+            batch="dsb_1",
+            number=0,
+            found_by=vault.mark("disclosed", "per_1"),
+            body=vault.seal("disclosure_given", "dsb_1|0", "body", b'{"student":"per_1"}'),
+            sealed_with=vault.current,
         )
 
 
@@ -144,7 +164,9 @@ async def test_turned_keys_seal_everything_anew_beside_a_lane_that_runs(
     assert {(700, 0), (1, 0)} <= set(became.values())
     assert seen[0] == sum(seen[1:])
     assert {} == counted["k1"].rows
-    filled_ones = {table.name for table in TABLES if not table.name.startswith(("disclosure", "people"))}
+    empty = ("people", disclosure_tables.OPENED)
+    filled_ones = {table.name for table in TABLES if table.name == disclosure_tables.GIVEN}
+    filled_ones |= {table.name for table in TABLES if not table.name.startswith(empty)}
     assert filled_ones == set(counted["k2"].rows)
     assert [f"+1408555{n:04}" for n in range(700)] == said
     assert {"k2"} == {with_ for _, _, with_ in rows}
@@ -165,6 +187,106 @@ async def test_turned_keys_seal_everything_anew_beside_a_lane_that_runs(
     with pytest.raises(Unreadable, match="k3"):
         Vault(ring=old).open("notice_delivery", rows[0][0], "sealed", await _sealed(database, rows[0][0]))
     await beside.close()
+
+
+def files_of(folder: Path, marks: set[bytes]) -> list[str]:
+    """The files of the database that hold one of these."""
+    files = {path.name: path.read_bytes() for path in folder.glob("desk.db*")}
+    return [name for name, octets in files.items() if any(mark in octets for mark in marks)]
+
+
+MARKS = """
+SELECT found_by FROM roster_address UNION ALL SELECT content FROM roster_address UNION ALL
+SELECT content FROM roster_person UNION ALL SELECT content FROM roster_link UNION ALL
+SELECT found_by FROM disclosure_given UNION ALL SELECT mark FROM notice_stop
+"""
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"], indirect=True)
+async def test_turned_marks_find_everybody_meanwhile_and_none_of_the_old_is_left(
+    database: Database, tmp_path: Path
+) -> None:
+    """Broken off, ended, dropped: the same people under the same ids, a load changes nothing, and the files hold no old mark."""
+    path = tmp_path / "people.keys"
+    lane = await open_keys(database, path)
+    await filled(database, lane, 5)
+    store, replies = RosterStore(database=database, vault=lane), ReplyTables(database=database, vault=lane)
+    opened = Addresses(vault=lane)
+    known = [one async for page in store.humans() for one in page]
+    assert known
+    found = {
+        one.normalised: await store.reached_by("phone", one.normalised)
+        for who in known
+        for one in who.addresses
+        if one.kind == "phone"
+    }
+    marks = {bytes(mark) for (mark,) in await database.read(MARKS)} - {b""}
+    written = {opened.mark("sms", f"+1408555{n:04}").encode() for n in range(5)}
+    to = "SELECT count(*) FROM notice_delivery WHERE address = :mark"
+    disclosed = "SELECT count(*) FROM disclosure_given WHERE found_by = :mark"
+
+    async def finds_everybody() -> None:
+        lane.refresh()
+        assert found == {number: await store.reached_by("phone", number) for number in found}
+        assert known == [one async for page in store.humans() for one in page]
+        assert await replies.is_stopped("sms", STOPPED)
+        assert (await replies.stops()).refuses("sms", STOPPED, urgency=1)
+        given = [await database.read(disclosed, mark=mark) for mark in lane.marks("disclosed", "per_1")]
+        assert 1 == sum(count for ((count,),) in given)
+        for n in range(5):
+            asked = [await database.read(to, mark=mark) for mark in opened.marks("sms", f"+1408555{n:04}")]
+            assert 1 == sum(count for ((count,),) in asked)
+        look = await Taking(store=store, clock=SystemClock()).look(generate(seed=1, students=5))
+        assert {(0, 0, 0)} == set(look.diff.counts.values())
+
+    class Killed(Exception):
+        pass
+
+    def kills(at: int) -> Callable[[int], None]:
+        left = iter(range(at))
+
+        def told(_count: int) -> None:
+            if next(left, None) is None:
+                raise Killed
+
+        return told
+
+    keys = Keys(database=database, key_ring=path)
+    await finds_everybody()
+    for at in (0, 1, 2):
+        with suppress(Killed):
+            await turned(keys, settling=0.0, begun=lambda _: None, told=kills(at))
+        await finds_everybody()
+    await turned(keys, settling=0.0, begun=lambda _: None, told=lambda _: None)
+    await finds_everybody()
+    assert lane.turning
+    assert ["k1"] == await keys.drop(now=None)
+    await finds_everybody()
+    assert not lane.turning
+    await seal_clear(database, opened)
+    assert not marks & {bytes(mark) for (mark,) in await database.read(MARKS)}
+    assert [] == files_of(tmp_path, marks | written)
+
+
+async def test_an_address_that_an_older_program_stopped_stays_stopped(
+    database: Database, tmp_path: Path
+) -> None:
+    """Its mark stood alone: it is found among those that something was sent to; of another the old key stays."""
+    path = tmp_path / "people.keys"
+    lane = await open_keys(database, path)
+    await filled(database, lane, 3)
+    replies, keys = ReplyTables(database=database, vault=lane), Keys(database=database, key_ring=path)
+    async with database.begin() as tx:
+        replies.stop(tx, "sms", "+14085559999", person="", at=Instant(2))
+        tx.add("UPDATE notice_stop SET address = NULL, sealed_with = ''")
+    await turned(keys, settling=0.0, begun=lambda _: None, told=lambda _: None)
+    assert ["k1"] == await keys.drop(now=None)
+    lane.refresh()
+
+    assert await replies.is_stopped("sms", STOPPED)
+    assert await replies.is_stopped("sms", "+14085559999")
+    assert 1 == await replies.complete()
+    assert lane.turning
 
 
 async def _sealed(database: Database, delivery: str) -> bytes:
@@ -249,7 +371,7 @@ async def test_what_a_lane_writes_anew_meanwhile_is_not_overwritten(
     ring = read_ring(path).turned()
     turning = Resealing(database=database, vault=Vault(ring=ring), tables=TABLES)
     later = vault.seal("notice_delivery", "dlv_0000", "sealed", b"+14085559999")
-    page = await database.read("SELECT id, sealed FROM notice_delivery")
+    page = await database.read("SELECT id, sealed, channel, address FROM notice_delivery")
     async with database.begin() as tx:
         tx.add("UPDATE notice_delivery SET sealed = :later", later=later)
     table = next(one for one in TABLES if one.name == "notice_delivery")

@@ -10,11 +10,12 @@ from belltower.clock import Instant
 from belltower.errors import NotFound, NotPermitted, Refused, StoreError, WrongState
 from belltower.ids import IncidentId, PersonId
 from belltower.people import disclosure_tables as tables
+from belltower.people import marking
 from belltower.people.disclosure import Asked, Field, Recipient, Selection, Way, faults
 from belltower.people.disclosure_register import IncidentKnown
 from belltower.people.disclosure_rows import ASK, COLUMNS, Around, columns, row
 from belltower.people.records import KnownHuman, KnownLink
-from belltower.people.resealing import Resealing, SealedTable
+from belltower.people.resealing import Resealing
 from belltower.people.roster import (
     Human,
     HumanKey,
@@ -369,10 +370,7 @@ async def test_the_register_is_sealed_and_its_keys_are_turned(tmp_path) -> None:
     opened = await desk.register.open(desk.ids.verb(), await desk.asked(), RUTH)
     await desk.register.give(opened.id, Way.EXPORTED, RUTH)
     turned = RING.turned()
-    sealed = [
-        SealedTable(name=tables.OPENED, key=("id",), fields=("body", "meant")),
-        SealedTable(name=tables.GIVEN, key=("batch", "number"), fields=("body",)),
-    ]
+    sealed = [one for one in marking.TABLES if one.name in {tables.OPENED, tables.GIVEN}]
     became = await Resealing(database=database, vault=Vault(ring=turned), tables=sealed).reseal(
         lambda _table, _count: None
     )

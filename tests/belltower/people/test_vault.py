@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -72,11 +74,19 @@ def test_a_turned_ring_opens_the_old_and_seals_with_the_new() -> None:
     assert "k3" == ring.reduced().turned().current
 
 
-def test_a_mark_outlives_a_turn_and_tells_purposes_apart() -> None:
-    """Equal numbers are found; a number's mark is none of a mailbox, nor of another house."""
-    vault, turned = Vault(ring=RING), Vault(ring=RING.turned())
+def test_a_mark_is_turned_a_name_is_not_and_both_tell_purposes_apart() -> None:
+    """Equal numbers are found under both marks; a number's mark is none of a mailbox, nor of another house."""
+    ring = RING.turned()
+    vault, turned, reduced = Vault(ring=RING), Vault(ring=ring), Vault(ring=ring.reduced())
 
-    assert vault.mark("phone", "+12015550123") == turned.mark("phone", "+12015550123")
+    assert vault.name("person", "1") == turned.name("person", "1") == reduced.name("person", "1")
+    assert vault.name("phone", "+12015550123") != vault.mark("phone", "+12015550123")
+    assert [turned.mark("phone", "+1"), vault.mark("phone", "+1")] == turned.marks("phone", "+1")
+    assert [turned.marker("to.sms")(b"+1"), vault.marker("to.sms")(b"+1")] == [
+        mark(b"+1") for mark in turned.markers("to.sms")
+    ]
+    assert (False, True, False) == (vault.turning, turned.turning, reduced.turning)
+    assert [turned.mark("phone", "+1")] == reduced.marks("phone", "+1")
     assert vault.mark("phone", "+12015550123") != vault.mark("email", "+12015550123")
     assert vault.mark("phone", "+12015550123") != Vault(ring=new_ring()).mark("phone", "+12015550123")
 
@@ -97,6 +107,20 @@ def test_a_ring_is_written_for_its_owner_only(tmp_path: Path) -> None:
     assert 0o600 == path.stat().st_mode & 0o777
     assert "k2" == read_ring(path).current
     assert [path] == list(tmp_path.iterdir())
+
+
+def test_the_ring_of_an_older_program_keeps_its_names_when_it_is_first_turned(tmp_path: Path) -> None:
+    """There one key made both, and people's ids with it."""
+    path = tmp_path / "people.keys"
+    key = b64encode(bytes(32)).decode()
+    path.write_text(json.dumps({"current": "k1", "keys": {"k1": key}, "marking": key}))
+    path.chmod(0o600)
+    ring = read_ring(path)
+    write_ring(path, ring.turned())
+
+    before, after = Vault(ring=ring), Vault(ring=read_ring(path))
+    assert before.mark("person", "1") == before.name("person", "1") == after.name("person", "1")
+    assert before.mark("phone", "+1") != after.mark("phone", "+1")
 
 
 def test_a_ring_never_shows_a_key() -> None:

@@ -18,7 +18,7 @@ from notify.browsers import Browsers
 from notify.channels.push_web import WebPush, public_key
 from notify.provider import Provider
 from notify.settings import WebPushSettings
-from notify.taps import Taps, proving
+from notify.taps import Taps, believing, proving
 from tests.gateway.web.house import House, living
 from tests.gateway.web.noticing import noticing
 from tests.gateway.web.test_notice_screens import judged
@@ -82,7 +82,7 @@ async def test_a_device_is_told_and_its_tap_is_heard(house: House, browser: Brow
         push_service(to) as endpoint,
         noticing(house, more=[Provider(channel=channel, given_name="push")]) as school,
     ):
-        taps = Taps(proof=proving(vault), heard=school.room.hearing.acknowledge)
+        taps = Taps(proofs=believing(vault), heard=school.room.hearing.acknowledge)
         house.machine_routes = taps.routes()
         async with living(house) as address, visiting(browser, address) as (context, page):
             await context.grant_permissions(["notifications"], origin=address)
