@@ -15,7 +15,7 @@ from belltower.people.by_hand import Layer, overruled
 from belltower.people.delta import Pair, restate
 from belltower.people.diff import LINES, Comparing, Diff, Difference, Line
 from belltower.people.doubt import Doubt
-from belltower.people.doubting import FORMATS, Doubting
+from belltower.people.doubting import Doubting
 from belltower.people.records import KnownHuman, known_human, known_link
 from belltower.people.roster import Human, HumanKey, HumanKind, Link, Roster, Table
 from belltower.people.rows import Item, Records
@@ -135,7 +135,7 @@ class _Work:
 
     async def doubt(self) -> None:
         """Take out what a person must look at first."""
-        if self.roster.delta or self.roster.format not in FORMATS or not self._counts[Kept.PERSON]:
+        if self.roster.delta or not self._counts[Kept.PERSON]:
             return
         self.doubts = await Doubting(
             store=self._store,

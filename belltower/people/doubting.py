@@ -18,9 +18,6 @@ from belltower.people.tables import Kept
 
 T = TypeVar("T")
 
-FORMATS = frozenset({"clever"})
-"""Whose contacts change their key with their name, and have no other."""
-
 _AT_ONCE = 250
 
 

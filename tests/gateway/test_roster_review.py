@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from belltower.journal import Journal, SpoolFile
 from belltower.people.by_hand import HandField
 from belltower.people.doubt import Answer
 from belltower.people.editing import Editing
+from belltower.people.reading import load_mapping
 from belltower.people.roster import HumanKind, Roster
 from belltower.people.store import RosterStore
 from belltower.people.taking import Taking
@@ -112,6 +114,33 @@ async def test_a_changed_mailbox_waits_and_the_old_one_stays(school: School) -> 
     assert (doubt.before, ("min@x.org",)) == (doubt.after, doubt.coming.emails)
     (line,) = (await school.taking.look(school.export("Min Lee,202-456-1414,Cell,min@x.org"))).diff.lines
     assert ("to review", doubt.before) == (line.what, line.record)
+
+
+async def test_a_contact_of_a_mapped_table_without_an_id_waits_too(school: School, tmp_path: Path) -> None:
+    """P18: whichever files say it; where the table has an id of the contact, a new mailbox is one more column."""
+    for ident, waits in (("", 1), (', id = "Contact No"', 0)):
+        (tmp_path / "mapping.toml").write_text(
+            f"""
+            [[people]]
+            file = "pupils.csv"
+            kind = "student"
+            columns = {{ id = "No", family = "Last" }}
+            [[people.contacts]]
+            columns = {{ name = "Contact", emails = "Mail"{ident} }}
+            """
+        )
+        mapping = load_mapping(tmp_path / "mapping.toml")
+        taking = Taking(store=school.store, clock=school.clock, source=f"plain{waits}")
+        found = []
+        for mailbox in ("r@x.org", "rosa@x.org"):
+            pupils = f"No,Last,Contact No,Contact,Mail\n7,Lee,70,Rosa Lee,{mailbox}\n"
+            load = folder(tmp_path / f"plain{waits}{mailbox}", {"pupils.csv": pupils})
+            roster = reading(load, mapping=mapping).roster
+            comparison = await taking.look(roster)
+            found.append(comparison.diff.to_review)
+            ready = await taking.prepare(comparison, incident_open=False)
+            assert (ready is not None and await school.desk.look()) == (not found[-1])
+        assert [0, waits] == found
 
 
 async def test_the_same_person_takes_the_new_mailbox_and_keeps_what_was_set_by_hand(school: School) -> None:
