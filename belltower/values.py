@@ -51,6 +51,7 @@ _FOUND: dict[type, str] = {
     dict: "a table",
     list: "a list",
 }
+_LONGEST_SHOWN = 40
 _LIST = 'a list, ["a", "b"] for instance'
 _EXPECTED: dict[type, str] = {
     str: 'text in quotes, "abc" for instance',
@@ -308,6 +309,13 @@ def _found(raw: Any) -> str:
     return _FOUND.get(type(raw), type(raw).__name__)
 
 
+def _shown(raw: Any, wanted: Any) -> str:
+    """The value itself, where it is of the right kind and only its form is wrong."""
+    if isinstance(raw, str) and str in (wanted, get_origin(wanted)):
+        return f'"{raw if len(raw) <= _LONGEST_SHOWN else raw[:_LONGEST_SHOWN] + ".."}"'
+    return str(raw) if isinstance(raw, int | float) else _found(raw)
+
+
 def _near(table: Mapping[str, Any], known: tuple[str, ...]) -> str:
     """The known key that the only one of `table` was meant for; "" where it is one of them, or none is near."""
     key = next(iter(table))
@@ -318,7 +326,7 @@ def _mismatch(kind: Any, raw: Any) -> str:
     """What would have been right in place of `raw`, in words of the file; "" where we have none."""
     bare, _ = _bare(kind)
     if expected := _extra(kind, "expected"):
-        return f"expected {expected}, found {raw if isinstance(raw, int | float) else _found(raw)}"
+        return f"expected {expected}, found {_shown(raw, bare)}"
     choices: tuple[Any, ...] = ()
     if get_origin(bare) is Literal:
         choices = get_args(bare)

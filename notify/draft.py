@@ -10,6 +10,7 @@ from belltower.clock import Instant
 from belltower.ids import NoticeId, PersonId
 from belltower.incident.facts import Mode, NoticeOrdered
 from notify.audience import AudienceRule
+from notify.standing import NO_CHANNEL
 from notify.wording import moves_site
 
 TEST_GROUP = 25
@@ -77,6 +78,16 @@ class Counted(Struct, frozen=True, kw_only=True):
     # Why messages would not even be tried, and how many; of what nothing is set up for with its kind, "no_channel:voice".
     refused: dict[str, int] = {}
     texts: tuple[Said, ...] = ()
+
+    @property
+    def leaving(self) -> int:
+        """Messages that would leave."""
+        return sum(messages for messages, _ in self.loads.values())
+
+    @property
+    def unsendable(self) -> int:
+        """Addresses of kinds that nothing is set up for."""
+        return sum(count for reason, count in self.refused.items() if reason.partition(":")[0] == NO_CHANNEL)
 
     @property
     def parts(self) -> int:

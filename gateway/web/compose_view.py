@@ -241,7 +241,7 @@ def draft_view(
         exercise=draft.order.mode is Mode.EXERCISE,
         waiting=draft.state is DraftState.WAITING,
         people=counted.people,
-        messages=sum(messages for messages, _ in counted.loads.values()),
+        messages=counted.leaving,
         unreachable=counted.unreachable,
         parts=counted.parts,
         by=names.person(draft.made_by),

@@ -21,6 +21,7 @@ from gateway.web.story import CHANNELS as SHORTER
 from gateway.web.story import carrier, no_channel, spoken_template
 from gateway.web.view import day, wall
 from notify.delivery import LEFT, TOO_LATE, State
+from notify.delivery_rows import Words
 from notify.order_store import KeptOrder
 from notify.reports import Listed
 from notify.standing import Counts, Standing
@@ -60,11 +61,37 @@ _REASONS = {
 }
 
 
-def spoken_language(tag: str) -> str:
-    """A text's language as people read it: what stood in for another bears both, as `en-x-hmn`."""
-    said, _, wanted = tag.partition("-x-")
-    line = f", with the interpreter's line for {language_name(wanted)}" if wanted else ""
-    return f"{language_name(said)}{line}"
+class SaidView(Struct, frozen=True, kw_only=True):
+    """A text that was sent, once, however many languages it stood in for."""
+
+    channel: str
+    # "Spanish", "English, with the interpreter's line for Arabic, Hmong".
+    language: str
+    # The tag for the browser.
+    lang: str
+    subject: str
+    body: str
+
+
+def said(words: Sequence[Words], source: str) -> list[SaidView]:
+    """The texts of each way out, the source's first. What stood in for another language bears both, as `en-x-hmn`."""
+    same: dict[tuple[str, bool, str, bool, str, str], list[str]] = {}
+    for one in words:
+        language, _, wanted = one.language.partition("-x-")
+        key = (one.channel, language != source, language, bool(wanted), one.subject, one.body)
+        same.setdefault(key, []).append(wanted)
+    return [
+        SaidView(
+            channel=CHANNELS.get(channel, channel),
+            language=f"{language_name(language)}, with the interpreter's line for {', '.join(sorted(map(language_name, wanted)))}"
+            if stands_in
+            else language_name(language),
+            lang=language,
+            subject=subject,
+            body=body,
+        )
+        for (channel, _, language, stands_in, subject, body), wanted in sorted(same.items())
+    ]
 
 
 class CountView(Struct, frozen=True, kw_only=True):

@@ -413,6 +413,26 @@ zones = {{ nowhere = 3, b204 = 4 }}
     assert ("psap.links.station.zones.nowhere: the site package has no place nowhere",) == said
 
 
+def test_a_number_in_another_form_is_shown_beside_how_it_is_written(tmp_path: Path) -> None:
+    """Not "found text": what stands there, and what would be right."""
+    text = (
+        MINIMAL
+        + """
+    [notify.channels.texts]
+    kind = "twilio"
+    account = "AC00000000000000000000000000000001"
+    token = { env = "BELLTOWER_NO_TOKEN" }
+    from = "(408) 555-0100"
+    """
+    )
+
+    assert [
+        fault
+        for fault in faults(tmp_path, text)
+        if fault.endswith('at most 11 letters and digits, found "(408) 555-0100"')
+    ]
+
+
 @pytest.mark.parametrize("to", ["3", '""', '"555-0100"', '"no mail"', '["+15550100199"]'])
 @pytest.mark.parametrize("key", ["sms", "email"])
 def test_where_tests_go_must_be_an_address_or_a_person(tmp_path: Path, key: str, to: str) -> None:

@@ -75,20 +75,24 @@ async def test_what_was_taken_back_is_said_to_be_a_mistake(house: House) -> None
 
 async def test_what_stood_in_for_another_language_is_said_in_words(house: House) -> None:
     """No code of ours: who read it, and in which language it was."""
-    family = adult(2, role="guardian", language="hmn")
+    families = tuple(
+        adult(n, role="guardian", language=told) for n, told in ((2, "hmn"), (3, "ar"), (4, "en"))
+    )
     rule = AudienceRule(roles=frozenset({"guardian"}))
     async with (
-        noticing(house, families=(family,), families_all=rule) as school,
+        noticing(house, families=families, families_all=rule) as school,
         living(house) as address,
         browser() as session,
     ):
         await enter(session, address, house)
         school.site = replace(school.site, phone="+15550100")
         notice = await school.order(audience="families_all", template="families-notice")
-        await school.settled(notice, 1)
+        await school.settled(notice, 3)
         html = await page(session, f"{address}/notices/{notice}")
 
-    assert "<span>English, with the interpreter&#39;s line for Hmong</span>" in html
+    assert ["English", "English, with the interpreter&#39;s line for Arabic, Hmong"] == re.findall(
+        r"<summary><b>Text messages</b><span>([^<]+)</span></summary>", html
+    )
     assert "<span>en-x-" not in html
 
 
