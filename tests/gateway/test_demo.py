@@ -21,7 +21,7 @@ from tests.peers.waiting import PATIENCE
 from tests.servers.chromium import chromium
 
 PASSWORD = "correct horse battery"
-SLOW = 30_000
+SLOW = 1_000 * PATIENCE
 
 
 async def test_a_press_is_answered_and_read_on_every_screen(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ async def test_a_press_is_answered_and_read_on_every_screen(tmp_path: Path) -> N
     )
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(3 * PATIENCE):
             told = json.loads(await process.stdout.readline())
         async with chromium() as browser:
             context = await browser.new_context(viewport={"width": 1440, "height": 900})
@@ -128,7 +128,7 @@ async def start_demo(folder: Path) -> asyncio.subprocess.Process:
 async def said(process: asyncio.subprocess.Process) -> bytes:
     """The first line it prints."""
     assert process.stdout is not None
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(3 * PATIENCE):
         return await process.stdout.readline()
 
 

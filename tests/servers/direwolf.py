@@ -12,6 +12,7 @@ from typing import Self
 
 import pytest
 
+from tests.peers.waiting import PATIENCE
 from tests.servers.binaries import require
 from tests.servers.ports import free_port
 
@@ -66,14 +67,14 @@ class KeyWatch:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join(5)
+        self._thread.join(PATIENCE)
 
     def states(self) -> list[bool]:
         """Up and down in the order seen."""
         return [keyed for _, keyed in self.changes]
 
     def _look(self) -> None:
-        with socket.create_connection(("127.0.0.1", self._port), timeout=5) as line:
+        with socket.create_connection(("127.0.0.1", self._port), timeout=PATIENCE) as line:
             while not self._stop.wait(0.02):
                 line.sendall(b"t\n")
                 keyed = line.recv(64).strip() == b"1"
@@ -158,7 +159,7 @@ def keyed_radios(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Direwolve
 
 
 def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
-    deadline = time.perf_counter() + 15
+    deadline = time.perf_counter() + PATIENCE
     while time.perf_counter() < deadline:
         assert process.poll() is None, "it ended"
         try:

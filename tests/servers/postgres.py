@@ -16,6 +16,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from tests.peers.waiting import PATIENCE
 from tests.servers.ports import free_port
 
 
@@ -94,7 +95,7 @@ class PostgresServer:
                 stderr=out,
                 **self._drop,
             )
-        for _ in range(300):
+        for _ in range(int(PATIENCE / 0.05)):
             if self._answers():
                 return
             assert self._process.poll() is None, self.output()
@@ -106,7 +107,7 @@ class PostgresServer:
 
         async def run() -> None:
             connection = await asyncpg.connect(
-                host="127.0.0.1", port=self.port, user="belltower", database=database, timeout=5
+                host="127.0.0.1", port=self.port, user="belltower", database=database, timeout=PATIENCE
             )
             try:
                 await connection.execute(sql)

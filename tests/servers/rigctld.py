@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from tests.peers.waiting import PATIENCE
 from tests.servers.binaries import require
 from tests.servers.ports import free_port
 
@@ -18,7 +19,7 @@ class Rig:
 
     def ask(self, command: str) -> str:
         """What it answers to one command."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as connection:
             connection.sendall(f"{command}\n".encode())
             return connection.recv(200).decode().strip()
 
@@ -39,7 +40,7 @@ def rigctld() -> Iterator[Rig]:
     )
     try:
         rig = Rig(port)
-        for _ in range(500):
+        for _ in range(int(PATIENCE / 0.02)):
             with suppress(OSError):
                 rig.ask("t")
                 break
