@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from msgspec import Struct, field, structs
@@ -71,20 +71,19 @@ class Comparing:
         self._repeated = 0
         self._sum = 0
 
-    def meet(self, coming: Iterable[C]) -> list[C]:
+    def meet(self, coming: Sequence[C]) -> list[C]:
         """Records that come; those of them that are to be written."""
-        met, standing, fresh = self._met, self._standing, []
-        for one in coming:
-            ident = one.ident
-            if ident in met:
-                self._repeated += 1
-                continue
-            met.add(ident)
-            if standing.get(ident) != one.content:
-                fresh.append(one)
-        self._changed.update([one.ident for one in fresh if one.ident in standing])
-        self._sum += sum([int.from_bytes(one.content) for one in fresh])
-        return fresh
+        met, standing = self._met, self._standing
+        fresh = {one.ident: one for one in reversed(coming)}
+        if not met.isdisjoint(fresh):
+            fresh = {ident: one for ident, one in fresh.items() if ident not in met}
+        self._repeated += len(coming) - len(fresh)
+        met.update(fresh)
+        if standing:
+            fresh = {ident: one for ident, one in fresh.items() if standing.get(ident) != one.content}
+            self._changed.update([ident for ident in fresh if ident in standing])
+        self._sum += sum([int.from_bytes(one.content) for one in fresh.values()])
+        return list(fresh.values())
 
     def whole(self) -> Difference:
         """Having met all there is: what was not met goes."""

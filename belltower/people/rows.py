@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any, ClassVar
 
 import msgspec
@@ -28,7 +28,7 @@ from belltower.people.roster import (
     School,
     SchoolClass,
 )
-from belltower.people.tables import Kept, table
+from belltower.people.tables import SEALED, Kept, table
 from belltower.people.vault import Vault
 from belltower.store import SQLValue
 
@@ -40,6 +40,8 @@ _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 _json = msgspec.json.Encoder(order="deterministic").encode
 
 Row = tuple[SQLValue, ...]
+Columns = Sequence[Iterable[SQLValue]]
+"""Of some rows, each column by itself."""
 Address = tuple[PersonId, str, str, str, bool, str]
 """Whose, "phone" or "email", what it is found by, as written, whether it takes texts, and the file."""
 
@@ -65,22 +67,31 @@ class _Seat(Struct, frozen=True, gc=False):
     human: HumanKey = HumanKey("")
 
 
+class _Ids(dict[HumanKey, PersonId]):
+    """Everybody's id by their key, made when it is asked for first."""
+
+    def __init__(self, *, vault: Vault, source: str) -> None:
+        self._vault = vault
+        self._source = source
+
+    def __missing__(self, key: HumanKey) -> PersonId:
+        made = self[key] = person_id(self._vault, self._source, key)
+        return made
+
+
 class Records:
     """Rows of one source's records, under one vault."""
 
     def __init__(self, *, vault: Vault, source: str) -> None:
         self._vault = vault
         self._source = source
-        self._ids: dict[HumanKey, PersonId] = {}
+        self._ids = _Ids(vault=vault, source=source)
         # What is known of many humans alike, as it is kept.
         self._rests: dict[object, str] = {}
 
     def person(self, key: HumanKey) -> PersonId:
         """The id of a human: the same for the same key of the same source, for ever."""
-        found = self._ids.get(key)
-        if found is None:
-            found = self._ids[key] = person_id(self._vault, self._source, key)
-        return found
+        return self._ids[key]
 
     def items(self, kept: Kept, roster: Roster, size: int) -> Iterator[list[Item]]:
         """The roster's records of one table, some at a time. Idents may repeat, if the roster repeats itself."""
@@ -89,12 +100,9 @@ class Records:
         while piece := list(islice(records, size)):
             named = [told(self, one) for one in piece]
             contents = self._vault.contents(
-                purpose, [_encode(known) for _, known in named], named=kept not in _WITH_SEALS
+                purpose, [_encode(known) for _, known in named], named=kept not in SEALED
             )
-            yield [
-                Item(ident, content, one)
-                for (ident, _), content, one in zip(named, contents, piece, strict=True)
-            ]
+            yield list(map(Item, [ident for ident, _ in named], contents, piece))
 
     def content(self, kept: Kept, record: Any) -> bytes:
         """Of one record of a sealed table, as `items` makes it."""
@@ -112,13 +120,21 @@ class Records:
 
     def rows(self, kept: Kept, items: Sequence[Item], revision: int, until: int) -> list[Row]:
         """Their rows, in the order of the table's columns, the fields sealed in their places."""
-        source = self._source
-        own = self._ROWS[kept](self, items, [place(source, item.ident, revision) for item in items])
-        sealed_with = self._vault.current if kept in _WITH_SEALS else ""
-        return [
-            (source, item.ident, revision, until, item.content, sealed_with, *columns)
-            for item, columns in zip(items, own, strict=True)
-        ]
+        source, sealed_with, places = self._source, "", []
+        if kept in SEALED:
+            sealed_with = self._vault.current
+            places = [place(source, item.ident, revision) for item in items]
+        return list(
+            zip(
+                repeat(source),
+                [item.ident for item in items],
+                repeat(revision),
+                repeat(until),
+                [item.content for item in items],
+                repeat(sealed_with),
+                *self._COLUMNS[kept](self, [item.record for item in items], places),
+            )
+        )
 
     # -- items: the ident, and all that the content is made of
 
@@ -179,29 +195,28 @@ class Records:
         return f"{person}/{kind}/{count}", (person, kind, normalised, written, sms, count)
 
     def _link(self, one: Link) -> tuple[str, object]:
-        plain = one if not one.file else structs.replace(one, file="")
-        return f"{self.person(one.student)}/{self.person(one.adult)}", plain
+        ids, plain = self._ids, one if not one.file else structs.replace(one, file="")
+        return f"{ids[one.student]}/{ids[one.adult]}", plain
 
     def _enrolment(self, one: Enrolment) -> tuple[str, object]:
-        person, key, school_class, role = self.person(one.human), one.key, one.school_class, one.role
+        person, key, school_class, role = self._ids[one.human], one.key, one.school_class, one.role
         ident = key or f"{school_class}/{person}/{role}/{one.begins or ''}"
         return ident, (school_class, person, role, key, one.primary, one.begins, one.ends)
 
     # -- rows: each table's own columns
 
-    def _school_rows(self, items: Sequence[Item], _places: Sequence[str]) -> Iterable[Row]:
-        return [(_json(item.record).decode(),) for item in items]
+    def _school_columns(self, schools: Sequence[School], _places: Sequence[str]) -> Columns:
+        return ([_json(one).decode() for one in schools],)
 
-    def _class_rows(self, items: Sequence[Item], _places: Sequence[str]) -> Iterable[Row]:
-        return [(item.record.school, _json(item.record).decode()) for item in items]
+    def _class_columns(self, classes: Sequence[SchoolClass], _places: Sequence[str]) -> Columns:
+        return [one.school for one in classes], [_json(one).decode() for one in classes]
 
-    def _person_rows(self, items: Sequence[Item], places: Sequence[str]) -> Iterable[Row]:
-        humans: list[Human] = [item.record for item in items]
+    def _person_columns(self, humans: Sequence[Human], places: Sequence[str]) -> Columns:
         names = [
             _encode((one.given, one.family, one.middle, one.preferred_given, one.preferred_family))
             for one in humans
         ]
-        return zip(
+        return (
             [_KINDS[one.kind] for one in humans],
             [int(one.active) for one in humans],
             [self._rest(one) for one in humans],
@@ -209,7 +224,6 @@ class Records:
             self._sealed(_PERSON, "birth", places, [_encode(one.birth_date) for one in humans]),
             self._sealed(_PERSON, "traits", places, [_encode((one.grade, one.language)) for one in humans]),
             self._sealed(_PERSON, "origin", places, [_encode((one.key, one.number)) for one in humans]),
-            strict=True,
         )
 
     def _rest(self, one: Human) -> str:
@@ -221,34 +235,36 @@ class Records:
             told = self._rests[known] = _json(known).decode()
         return told
 
-    def _address_rows(self, items: Sequence[Item], places: Sequence[str]) -> Iterable[Row]:
-        addresses: list[Address] = [item.record[1] for item in items]
+    def _address_columns(self, counted: Sequence[tuple[int, Address]], places: Sequence[str]) -> Columns:
+        addresses = [one for _, one in counted]
         mark = self._vault.mark
-        return zip(
+        return (
             [one[0] for one in addresses],
             [one[1] for one in addresses],
             [mark(one[1], one[2]) if one[2] else b"" for one in addresses],
             self._sealed(_ADDRESS, "address", places, [_encode(one[2:]) for one in addresses]),
-            strict=True,
         )
 
-    def _link_rows(self, items: Sequence[Item], places: Sequence[str]) -> Iterable[Row]:
-        links: list[Link] = [item.record for item in items]
-        return zip(
-            [self.person(one.student) for one in links],
-            [self.person(one.adult) for one in links],
+    def _link_columns(self, links: Sequence[Link], places: Sequence[str]) -> Columns:
+        ids = self._ids
+        return (
+            [ids[one.student] for one in links],
+            [ids[one.adult] for one in links],
             [one.relation.value for one in links],
             self._sealed(_LINK, "body", places, map(_encode, links)),
-            strict=True,
         )
 
-    def _enrolment_rows(self, items: Sequence[Item], _places: Sequence[str]) -> Iterable[Row]:
-        found = []
-        for item in items:
-            one: Enrolment = item.record
-            seat = _Seat(one.school_class, one.role, one.key, one.primary, one.begins, one.ends, one.file)
-            found.append((one.school_class, self.person(one.human), _json(seat).decode()))
-        return found
+    def _enrolment_columns(self, enrolments: Sequence[Enrolment], _places: Sequence[str]) -> Columns:
+        ids = self._ids
+        seats = [
+            _Seat(one.school_class, one.role, one.key, one.primary, one.begins, one.ends, one.file)
+            for one in enrolments
+        ]
+        return (
+            [one.school_class for one in enrolments],
+            [ids[one.human] for one in enrolments],
+            [_json(seat).decode() for seat in seats],
+        )
 
     def _sealed(
         self, name: str, field: str, places: Sequence[str], plain: Iterable[bytes]
@@ -263,19 +279,18 @@ class Records:
         Kept.LINK: _link,
         Kept.ENROLMENT: _enrolment,
     }
-    _ROWS: ClassVar[dict[Kept, Callable[[Records, Sequence[Item], Sequence[str]], Iterable[Row]]]] = {
-        Kept.SCHOOL: _school_rows,
-        Kept.CLASS: _class_rows,
-        Kept.PERSON: _person_rows,
-        Kept.ADDRESS: _address_rows,
-        Kept.LINK: _link_rows,
-        Kept.ENROLMENT: _enrolment_rows,
+    _COLUMNS: ClassVar[dict[Kept, Callable[[Records, Sequence[Any], Sequence[str]], Columns]]] = {
+        Kept.SCHOOL: _school_columns,
+        Kept.CLASS: _class_columns,
+        Kept.PERSON: _person_columns,
+        Kept.ADDRESS: _address_columns,
+        Kept.LINK: _link_columns,
+        Kept.ENROLMENT: _enrolment_columns,
     }
 
 
 _KINDS = {kind: kind.value for kind in HumanKind}
 _PERSON, _ADDRESS, _LINK = (table(kept) for kept in (Kept.PERSON, Kept.ADDRESS, Kept.LINK))
-_WITH_SEALS = frozenset({Kept.PERSON, Kept.ADDRESS, Kept.LINK})
 
 
 def person_id(vault: Vault, source: str, key: HumanKey) -> PersonId:

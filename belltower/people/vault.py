@@ -341,18 +341,20 @@ class Vault:
 
     def seal_many(self, table: str, field: str, rows: Iterable[tuple[str, bytes]]) -> list[bytes]:
         """As `seal`, for the same field of many rows: each row's key, and what is sealed into it."""
-        given = list(rows)
-        nonces = self._random_bytes(_NONCE * len(given))
+        keys, plain = [], []
+        for key, text in rows:
+            keys.append(key)
+            plain.append(text)
+        if "\0" in "".join(keys):
+            raise ValueError(_NUL)
+        places = [f"{table}\0{key}\0{field}".encode() for key in keys]
+        drawn = self._random_bytes(_NONCE * len(keys))
+        nonces = [drawn[at : at + _NONCE] for at in range(0, len(drawn), _NONCE)]
         encrypt, head = self._ciphers[self._ring.current].encrypt, self._head
-        before, after = f"{table}\0".encode(), f"\0{field}".encode()
-        sealed: list[bytes] = []
-        for at, (row, plain) in enumerate(given):
-            key = row.encode()
-            if b"\0" in key:
-                raise ValueError(_NUL)
-            nonce = nonces[at * _NONCE : at * _NONCE + _NONCE]
-            sealed.append(head + nonce + encrypt(nonce, plain, before + key + after))
-        return sealed
+        return [
+            head + nonce + sealed
+            for nonce, sealed in zip(nonces, map(encrypt, nonces, plain, places), strict=True)
+        ]
 
     def open(self, table: str, row: str, field: str, sealed: bytes) -> bytes:
         """What was sealed in this place. Raises `Unreadable`."""

@@ -17,7 +17,8 @@ from belltower.store.statement import Late, Params, Rows, SQLValue, Statement, T
 OLDEST = (3, 51, 3)
 """Before it, two connections in WAL mode could lose a commit or damage the file (the WAL-reset race)."""
 
-_WIDEST = 512
+_WIDEST = 256
+"""Rows of one INSERT: no text longer than 16 KiB is kept prepared, and parsing it anew costs as much as its rows."""
 _MOST_VALUES = 32_766
 """Parameters of one statement, by SQLite's default."""
 _INSERT = re.compile(r"(INSERT INTO \w+ \([\w, ]+\) VALUES )\(((?::\w+, )*:\w+)\)((?: ON CONFLICT [^:]*)?)")
