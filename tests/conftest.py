@@ -5,6 +5,8 @@ import asyncio
 import pytest
 from hypothesis import settings
 
+from tests.servers.ports import free_port
+
 # On a machine that is busy with other tests an example may take any time.
 settings.register_profile("belltower", deadline=None)
 settings.load_profile("belltower")
@@ -13,6 +15,12 @@ settings.load_profile("belltower")
 def pytest_sessionstart() -> None:
     """Let no plugin make an event loop that nobody closes: there is none unless a test runs one."""
     asyncio.set_event_loop(None)
+
+
+@pytest.fixture
+def unused_tcp_port() -> int:
+    """As the plugin's, and not to be had by anybody else."""
+    return free_port()
 
 
 LONG = ("tests/sim/", "tests/stories/", "tests/gateway/")

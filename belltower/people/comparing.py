@@ -218,6 +218,7 @@ class _Work:
                     Line(table=kept, record=ident, what=what, fields=fields.get(ident, ()))
                     for ident in idents
                 ]
+        enrolments = self.differences[Kept.ENROLMENT]
         total = sum(one.fingerprint << place for place, one in enumerate(self.differences.values()))
         return Diff(
             counts={
@@ -231,6 +232,9 @@ class _Work:
             links_removed=len(self.differences[Kept.LINK].removed),
             addresses=self._counts[Kept.ADDRESS],
             addresses_removed=len(self.differences[Kept.ADDRESS].removed),
+            enrolments=self._counts[Kept.ENROLMENT],
+            enrolments_lost=max(len(enrolments.removed) - len(enrolments.added), 0),
+            onto_nothing=self.roster.delta and not any(self._counts.values()),
             repeated=sum(one.repeated for one in self.differences.values()),
             kept_by_hand=kept_by_hand,
             to_review=len(waiting),

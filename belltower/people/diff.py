@@ -136,6 +136,11 @@ class Diff(Struct, frozen=True, kw_only=True):
     links_removed: int = 0
     addresses: int = 0
     addresses_removed: int = 0
+    # Who is in which class, now, and how many fewer that would be.
+    enrolments: int = 0
+    enrolments_lost: int = 0
+    # A delta, and nothing of its source is kept.
+    onto_nothing: bool = False
     repeated: int = 0
     # Persons and links of which the load brings another value for what was changed by hand; that stays.
     kept_by_hand: int = 0
@@ -149,6 +154,13 @@ class Diff(Struct, frozen=True, kw_only=True):
     def __bool__(self) -> bool:
         """Whether anything changes."""
         return any(any(three) for three in self.counts.values())
+
+    @property
+    def takes(self) -> bool:
+        """Whether it leaves somebody, or a way to reach somebody, out."""
+        return bool(
+            self.students_removed or self.links_removed or self.addresses_removed or self.enrolments_lost
+        )
 
     def told(self) -> dict[str, object]:
         """For the last line of a command's output: counts in words, lines as they are."""
@@ -170,6 +182,7 @@ class Diff(Struct, frozen=True, kw_only=True):
             "students_removed": {"removed": self.students_removed, "of": self.students},
             "links_removed": {"removed": self.links_removed, "of": self.links},
             "addresses_removed": {"removed": self.addresses_removed, "of": self.addresses},
+            "enrolments_lost": {"removed": self.enrolments_lost, "of": self.enrolments},
             "repeated": self.repeated,
             "kept_by_hand": self.kept_by_hand,
             "to_review": self.to_review,

@@ -1,8 +1,8 @@
 """When a load waits for a person: pure.
 
-A load that would remove more than one student in twenty, or one contact in ten, is more often a broken export than
-the truth (people.md P6). While an incident is open its roster is frozen (P7): a load may be looked at and, if it takes
-no student and no contact away, approved; one that does waits for the end of the incident, whoever approves it.
+A load that would remove more than one student in twenty, or leave one contact or one enrolment in ten fewer, is more often
+a broken export than the truth (people.md P6); so is a change to a roster that was never loaded. While an incident is open its roster is frozen (P7): a load may be looked at and, if it takes
+no student, contact or enrolment away, approved; one that does waits for the end of the incident, whoever approves it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from belltower.people.diff import Diff
 
 STUDENTS_IN_A_HUNDRED = 5
 CONTACTS_IN_A_HUNDRED = 10
+ENROLMENTS_IN_A_HUNDRED = 10
 
 
 class Reason(StrEnum):
@@ -23,6 +24,9 @@ class Reason(StrEnum):
 
     STUDENTS = "students"
     CONTACTS = "contacts"
+    ENROLMENTS = "enrolments"
+    # What changes a roster that is not there.
+    DELTA = "delta"
     EMPTY = "empty"
     FROZEN = "frozen"
     # What was approved is another diff.
@@ -56,6 +60,13 @@ def stops(diff: Diff, *, incident_open: bool) -> tuple[Stop, ...]:
                 message="no student is left after this load: look whether the export is empty or of another term",
             )
         )
+    if diff.onto_nothing:
+        found.append(
+            Stop(
+                reason=Reason.DELTA,
+                message="it only changes a roster, and none of this source is in force: load the whole export first",
+            )
+        )
     for reason, word, removed, of, limit in (
         (Reason.STUDENTS, "students", diff.students_removed, diff.students, STUDENTS_IN_A_HUNDRED),
         (Reason.CONTACTS, "contacts of students", diff.links_removed, diff.links, CONTACTS_IN_A_HUNDRED),
@@ -65,6 +76,13 @@ def stops(diff: Diff, *, incident_open: bool) -> tuple[Stop, ...]:
             diff.addresses_removed,
             diff.addresses,
             CONTACTS_IN_A_HUNDRED,
+        ),
+        (
+            Reason.ENROLMENTS,
+            "places in classes",
+            diff.enrolments_lost,
+            diff.enrolments,
+            ENROLMENTS_IN_A_HUNDRED,
         ),
     ):
         if removed * 100 > of * limit:
@@ -76,13 +94,14 @@ def stops(diff: Diff, *, incident_open: bool) -> tuple[Stop, ...]:
                 )
             )
     if incident_open and diff:
-        takes = bool(diff.students_removed or diff.links_removed or diff.addresses_removed)
         found.append(
             Stop(
                 reason=Reason.FROZEN,
                 message="an incident is open and its roster is frozen: "
-                + ("load again when it is closed" if takes else "approve this diff, or load again later"),
-                final=takes,
+                + (
+                    "load again when it is closed" if diff.takes else "approve this diff, or load again later"
+                ),
+                final=diff.takes,
             )
         )
     return tuple(found)

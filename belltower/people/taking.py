@@ -126,7 +126,6 @@ class Taking:
                 if progress is not None:
                     progress(done, total)
         await self._landed()
-        takes = diff.students_removed or diff.links_removed or diff.addresses_removed
         ready = Ready(
             revision=revision,
             before=comparison.before,
@@ -137,7 +136,7 @@ class Taking:
             changes=diff.counts,
             kept_by_hand=diff.kept_by_hand,
             to_review=diff.to_review,
-            despite_incident=approval is not None and not takes,
+            despite_incident=approval is not None and not diff.takes,
             approved_by=None if approval is None else approval.by,
         )
         tx = Transaction()

@@ -68,7 +68,7 @@ async def _taken(take: Take, settings: Settings) -> tuple[dict[str, Any], int]:
 async def known(settings: Settings, person: str, right: str = "roster-approve") -> PersonId:
     """Whoever acts is somebody: of the site package's people, or with an account (by id or sign-in name) that has the right.
 
-    The latter have no rights: they let a roster through, and do the rest only until there is an account. Raises
+    The former have no rights: they act only until there is an account. Raises
     `NotFound`, and `NotPermitted` for whoever may not.
     """
     from belltower.errors import NotFound
@@ -79,8 +79,6 @@ async def known(settings: Settings, person: str, right: str = "roster-approve") 
 
     asked = Right(right)
     named = person in site_package.load(settings.site.folder).people
-    if named and asked is Right.ROSTER_APPROVE:
-        return PersonId(person)
     with suppress(NotFound):  # no desk has ever run here
         async with grants_beside(settings) as grants:
             accounts = await grants.listed()

@@ -246,6 +246,11 @@ class EdFiReader:
                     "a person has to read the order",
                     "read it and record it",
                 )
+            known = into.links.get((student.key, adult.key))
+            if known is not None and limits != known.restrictions:
+                limits = "\n".join(
+                    filter(None, (known.restrictions, limits))
+                )  # no row takes another's limits away
             into.links[student.key, adult.key] = Link(
                 student=student.key,
                 adult=adult.key,

@@ -300,13 +300,14 @@ class PlainReader:
                 )
                 continue
             relation = relation_of(written) or Relation.CONTACT
+            stated = self._source(source, file, row)
             link = Link(
                 student=student.key,
                 adult=adult.key,
                 relation=relation,
                 written=written,
-                may_collect=self._may_collect(may, relation, file, row),
-                source=self._source(source, file, row),
+                may_collect=self._may_collect(may, relation, stated, file, row),
+                source=stated,
                 order_reference=order,
                 begins=into.date(begins, file, row, "begins"),
                 ends=into.date(ends, file, row, "ends"),
@@ -326,9 +327,22 @@ class PlainReader:
                     "keep the one that counts",
                 )
 
-    def _may_collect(self, word: str, relation: Relation, file: str, row: int) -> MayCollect | None:
-        if not word:
+    def _may_collect(
+        self, word: str, relation: Relation, source: LinkSource, file: str, row: int
+    ) -> MayCollect | None:
+        if not word and source is LinkSource.SIS:
             return self._into.mapping.may_collect.get(relation)
+        if not word:
+            # What the district says of its own links is no word of a court's or a guardian's.
+            self._findings.review(
+                "order",
+                file,
+                row,
+                "may_collect",
+                f"a record of {source.value} does not say whether the adult may collect; it counts as conditional",
+                "read it and write yes, no or conditional",
+            )
+            return MayCollect.CONDITIONAL
         try:
             return MayCollect(word.casefold())
         except ValueError:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from belltower.people.roster import HumanKind, MayCollect, Relation, Removed, Table
-from tests.belltower.people.exports import folder, reading
+from tests.belltower.people.exports import folder, mapped, reading
 
 _SECTION = {
     "schoolId": 1,
@@ -119,6 +119,21 @@ def test_restrictions_make_a_person_read_the_order(tmp_path):
     )
     assert (Relation.CONTACT, None) == (neighbour.relation, neighbour.may_collect)
     assert ["order"] == [one.kind for one in found.review]
+
+
+@pytest.mark.parametrize("last", [{}, {"contactRestrictions": "not on Fridays"}])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_an_association_said_twice_keeps_its_restrictions(tmp_path, last, swapped):
+    """P4: whichever row comes last, none takes the limits of another away."""
+    first = _ITEMS["studentContactAssociations"][0]
+    again = {key: value for key, value in first.items() if key != "contactRestrictions"} | last
+    pair = [again, first] if swapped else [first, again]
+    files = _FILES | {"studentContactAssociations.json": json.dumps(pair)}
+    found = mapped(folder(tmp_path, files), may_collect={Relation.PARENT: MayCollect.YES})
+    (link,) = found.roster.links
+
+    assert MayCollect.CONDITIONAL is link.may_collect
+    assert {"see the order of May", *last.values()} == set(link.restrictions.split("\n"))
 
 
 def test_one_file_or_an_item_a_line_say_the_same(tmp_path):

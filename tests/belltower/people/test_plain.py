@@ -51,6 +51,27 @@ def test_our_own_files_are_read_without_a_mapping(tmp_path):
     assert 2 == len(found.roster.of_kind(HumanKind.GUARDIAN)[0].phones)
 
 
+@pytest.mark.parametrize(
+    ("source", "may", "expected"),
+    [
+        ("", "", MayCollect.YES),
+        ("sis", "", MayCollect.YES),
+        ("court-order", "", MayCollect.CONDITIONAL),
+        ("guardian-form", "", MayCollect.CONDITIONAL),
+        ("court-order", "no", MayCollect.NO),
+    ],
+)
+def test_a_districts_rule_for_its_links_decides_no_paper(tmp_path, source, may, expected):
+    """P4: what an order says stands in it; where nobody wrote it down somebody reads it."""
+    (tmp_path / "mapping.toml").write_text('[may_collect]\nparent = "yes"\n', encoding="utf-8")
+    links = f"student,adult,relation,may_collect,source,order_reference\n1,1,mother,{may},{source},A-17\n"
+    load = folder(tmp_path / "load", _OWN | {"links.csv": links})
+    found = reading(load, mapping=load_mapping(tmp_path / "mapping.toml"))
+
+    assert expected is found.roster.links[0].may_collect
+    assert (["order"] if expected is MayCollect.CONDITIONAL else []) == [one.kind for one in found.review]
+
+
 def test_a_district_says_which_column_is_which(tmp_path):
     """Day first, semicolons, adults in the student's row, a rule for collecting, lunch dropped."""
     (tmp_path / "mapping.toml").write_text(_MAPPING, encoding="utf-8")

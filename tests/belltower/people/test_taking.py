@@ -307,6 +307,36 @@ async def test_a_load_that_takes_too_many_contacts_waits(memory: RosterStore, wh
     assert [Reason.CONTACTS] == [stop.reason for stop in stopped.value.stops]
 
 
+async def test_a_load_that_leaves_the_classes_empty_waits(memory: RosterStore) -> None:
+    """P6: audiences by class would mean nobody; a term's change brings as many as it takes. P7: not during an incident."""
+    await take(memory, DISTRICT)
+    empty = replace(DISTRICT, classes=(), enrolments=())
+    moved = replace(
+        DISTRICT, enrolments=tuple(replace(one, key=f"new/{one.key}") for one in DISTRICT.enrolments)
+    )
+    fewer = replace(DISTRICT, enrolments=DISTRICT.enrolments[1:])
+
+    with pytest.raises(HeldUp) as stopped:
+        await take(memory, empty)
+    assert [Reason.ENROLMENTS] == [stop.reason for stop in stopped.value.stops]
+    with pytest.raises(HeldUp, match="load again when it is closed"):
+        await take(memory, fewer, approve=True, incident=True)
+    assert await take(memory, fewer)
+    assert await take(memory, moved)
+    assert await take(memory, empty, approve=True)
+
+
+async def test_a_change_to_what_was_never_loaded_waits(memory: RosterStore) -> None:
+    """P6: the seven families of a delta are not the roster of a school."""
+    part = replace(DISTRICT, delta=True)
+
+    with pytest.raises(HeldUp) as stopped:
+        await take(memory, part)
+    assert [Reason.DELTA] == [stop.reason for stop in stopped.value.stops]
+    await take(memory, DISTRICT)
+    assert not await take(memory, part)
+
+
 async def test_an_empty_load_counts_as_removing_all(memory: RosterStore) -> None:
     """P6: also as the very first one."""
     empty = Roster(format="plain")

@@ -150,7 +150,8 @@ def test_an_id_of_the_site_package_writes_no_order_once_there_are_accounts(confi
     (hers,) = ask(config, "show", mother)
     assert RUTH == hers["fields"]["emails"]["by_hand"]["by"]
     assert {before["record"], after["record"]} == set(records)
-    asyncio.run(known(settings_file.load(config, secrets=frozenset()), "p01"))
+    with pytest.raises(NotPermitted, match="let a held roster through here"):
+        asyncio.run(known(settings_file.load(config, secrets=frozenset()), "p01"))
 
 
 def test_what_is_sealed_is_written_and_ended_by_those_only_who_may_see_that_it_exists(config: Path) -> None:
