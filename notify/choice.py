@@ -22,6 +22,8 @@ class Choice(Struct, frozen=True, kw_only=True):
     # place, site: ids of places; cause: a name of the wording, "" for none, and where it lacks what families were told
     # last of the incident; next: microseconds since 1970.
     slots: dict[str, str] = {}
+    # Seconds from the moment it leaves until the next update that it promises; 0: none, or that in `slots`.
+    next_in: int = 0
     incident: IncidentId = IncidentId("")
     routine: bool = False
     # Families are to hear of an exercise.

@@ -29,10 +29,12 @@ from notify.draft import (
     Draft,
     DraftState,
     drifted,
+    promising,
 )
 from notify.draft_tables import DraftTables
 from notify.family_sites import FamilySites, Placed, check_alone
 from notify.permitted import check_incident, check_text
+from notify.promises import is_past
 from notify.site import NoticeSite
 from notify.stops import Stops
 from notify.store import DeliveryTables
@@ -109,7 +111,7 @@ class Composer:
         incident = await self._check_incident(order)
         if incident is not None:
             order = replace(order, slots=await self._slots(choice, incident))
-        order = (await self._sites.place(order, site.wording)).order
+        order = promising((await self._sites.place(order, site.wording)).order, choice.next_in, now)
         draft = Draft(
             id=id_,
             made_at=now,
@@ -117,6 +119,7 @@ class Composer:
             order=order,
             rule=rule,
             counted=await self._whom.look(order, rule),
+            next_in=choice.next_in,
         )
         tx = Transaction()
         self.drafts.add(tx, draft)
@@ -199,8 +202,9 @@ class Composer:
             )
         self._check_text(draft.order, rule)
         notice = NoticeId("ntc_" + verb.removeprefix("vrb_"))
+        now = self._clock.now()
         order = replace(
-            draft.order,
+            promising(draft.order, draft.next_in, now),
             notice=notice,
             mode=Mode.EXERCISE,
             audience=audience,
@@ -214,7 +218,6 @@ class Composer:
             raise WrongState(
                 f"{audience} has {counted.people} people; a test goes to {TEST_GROUP} at most. Nothing was sent."
             )
-        now = self._clock.now()
         kept = Draft(
             id=notice,
             made_at=now,
@@ -260,12 +263,17 @@ class Composer:
             )
         if rule != draft.rule:
             await self._allowed(by, right, self.concerned(rule))
+        if not draft.next_in and is_past(draft.order, self._clock.now()):
+            raise WrongState(
+                "It promises an update at a time that is past. Nothing was sent: write it again."
+            )
         self._check_text(draft.order, rule)
         await self._check_incident(draft.order)
         order = (await self._placed(draft)).order
         if order == draft.order and rule == draft.rule and await self._whom.same_people(draft):
             counted = draft.counted
         else:
+            order = promising(order, draft.next_in, self._clock.now())
             counted = await self._whom.look(order, rule)
         fresh = replace(draft, order=order, rule=rule, counted=counted)
         now = fresh.counted.people
@@ -294,7 +302,7 @@ class Composer:
             state=DraftState.SENT,
             asked_by=draft.asked_by or by,
             asked_at=asked_at,
-            order=replace(given.order, by=by),
+            order=replace(promising(given.order, draft.next_in, now), by=by),
         )
         tx = Transaction()
         self.drafts.move(tx, sent, before=draft.state)

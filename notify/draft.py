@@ -5,8 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from belltower.clock import Instant
+from belltower.clock import SECOND, Instant
 from belltower.ids import NoticeId, PersonId
 from belltower.incident.facts import Mode, NoticeOrdered
 from notify.audience import AudienceRule
@@ -113,6 +114,8 @@ class Draft(Struct, frozen=True, kw_only=True):
     second: PersonId | None = None
     # A key of `REASONS`, where it was sent alone though it takes two.
     alone: str = ""
+    # Seconds from the moment it leaves until the next update that it promises; 0: none, or one at a set time.
+    next_in: int = 0
 
     @property
     def takes_two(self) -> bool:
@@ -127,6 +130,13 @@ class Draft(Struct, frozen=True, kw_only=True):
     def never_alone(self) -> bool:
         """Whether it takes two, whatever the haste."""
         return self.takes_two and moves_site(self.order.template)
+
+
+def promising(order: NoticeOrdered, next_in: int, now: Instant) -> NoticeOrdered:
+    """The order, were it to leave `now`: a next update in so many seconds is counted from then."""
+    if not next_in:
+        return order
+    return replace(order, slots={**order.slots, "next": str(now + next_in * SECOND)})
 
 
 def wide(rule: AudienceRule) -> bool:

@@ -86,6 +86,11 @@ def promised(order: NoticeOrdered, at: Instant, *, waiting: str = "") -> Promise
     )
 
 
+def is_past(order: NoticeOrdered, now: Instant) -> bool:
+    """Whether the notice promises an update at a time that is past. Pure."""
+    return bool(_MICROSECONDS.fullmatch(order.slots.get("next", ""))) and promised(order, now) is None
+
+
 class Promises:
     """Keeps every promise as a row until the next notice to the same families."""
 

@@ -119,11 +119,11 @@ class Readying:
         families = self._site().families
         if not families.audience:
             return
-        due = Instant(self._clock.now() + round(families.next_update * SECOND))
         choice = Choice(
             template=f"families.{action.value}.now",
             audience=families.audience,
-            slots={"action": action.value, "incident": str(number), "next": str(due)},
+            slots={"action": action.value, "incident": str(number)},
+            next_in=max(1, round(families.next_update)),
             incident=incident,
         )
         try:
@@ -132,7 +132,7 @@ class Readying:
             _log.error("draft_refused", incident=incident, reason=type(error).__name__)
             return
         ready = _Ready(draft=draft.id, incident=incident, number=number, action=action)
-        again = Instant(due - round(families.next_update * SECOND / 2))
+        again = Instant(self._clock.now() + round(families.next_update * SECOND / 2))
         self._latest[incident] = draft.id
         self._deadlines.set(tx, key=incident, due=again, body=msgspec.json.encode(ready))
 

@@ -232,7 +232,6 @@ def make_web(
             renderer=renderer,
             names=desk.names,
             ids=ids,
-            clock=clock,
         )
         listing = NoticePages(
             room=notices, pages=pages, writing=writing, renderer=renderer, names=desk.names, clock=clock

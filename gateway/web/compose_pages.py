@@ -9,7 +9,6 @@ from typing import Any
 from aiohttp import web
 from multidict import MultiDictProxy
 
-from belltower.clock import Clock
 from belltower.errors import NotPermitted, Refused
 from belltower.ids import Ids, IncidentId, NoticeId, PersonId, VerbId
 from belltower.people.grant import Right
@@ -50,7 +49,6 @@ class ComposePages:
         renderer: Renderer,
         names: Names,
         ids: Ids,
-        clock: Clock,
     ) -> None:
         self._room = room
         self._composer = room.composer
@@ -60,7 +58,6 @@ class ComposePages:
         self._renderer = renderer
         self._names = names
         self._ids = ids
-        self._clock = clock
 
     def routes(self) -> list[web.RouteDef]:
         """Where they stand."""
@@ -150,7 +147,7 @@ class ComposePages:
     async def _write(self, request: web.Request) -> web.Response:
         session = await require(request, Right.NOTICE_WRITE, None)
         form = await request.post()
-        choice = chosen(form, self._clock.now())
+        choice = chosen(form)
         schools, classes = await self._room.roster.schools_and_classes()
         if fault := unknown(choice.rule, schools=schools, classes=classes):
             return await self._form(request, session, fault, status=409)

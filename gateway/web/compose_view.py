@@ -9,7 +9,6 @@ from typing import Any
 from msgspec import Struct
 from multidict import MultiDictProxy
 
-from belltower.clock import SECOND, Instant
 from belltower.ids import IncidentId, PersonId, PlaceId
 from belltower.incident.facts import Action, Mode
 from belltower.people.person import ContactKind
@@ -54,7 +53,6 @@ _SITE_PHASES = {
 }
 _OWN = "own:"
 _LISTED = 6
-_MINUTE = 60 * SECOND
 
 
 class Lists(Struct, frozen=True, kw_only=True):
@@ -120,6 +118,8 @@ class DraftView(Struct, frozen=True, kw_only=True):
     unset: Sequence[tuple[str, int]]
     texts: Sequence[TextView]
     routine: bool
+    # Minutes from the moment it leaves until the next update that it promises; 0: none.
+    next_in: int
 
 
 def lists(
@@ -173,7 +173,7 @@ def _templates(wording: WordingSet) -> Iterator[tuple[str, Sequence[tuple[str, s
     yield "To staff", [(name, spoken_name(name)) for name in others if not for_families(name)]
 
 
-def chosen(form: MultiDictProxy[Any], now: Instant) -> Choice:
+def chosen(form: MultiDictProxy[Any]) -> Choice:
     """What the form says; whatever it names is looked up by whoever takes the choice."""
     audience = _text(form, "audience")
     own = audience in ("", _OWN)
@@ -182,13 +182,12 @@ def chosen(form: MultiDictProxy[Any], now: Instant) -> Choice:
     slots = {name: value for name, value in slots.items() if value}
     if slots.get("cause") == UNSAID:
         slots["cause"] = ""
-    if minutes.isascii() and minutes.isdigit() and int(minutes) in UPDATES:
-        slots["next"] = str(now + int(minutes) * _MINUTE)
     return Choice(
         template=_text(form, "template"),
         audience="" if own else audience,
         rule=_rule(form) if own else AudienceRule(),
         slots=slots,
+        next_in=60 * int(minutes) if minutes in map(str, UPDATES) else 0,
         incident=IncidentId(_text(form, "incident")),
         routine=bool(form.get("routine")),
         families_of_exercise=bool(form.get("of_exercise")),
@@ -265,6 +264,7 @@ def draft_view(
         ],
         texts=_texts(counted.texts, source),
         routine=draft.order.routine,
+        next_in=draft.next_in // 60,
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from belltower.clock import SECOND
 from belltower.errors import NotFound, NotPermitted, WrongState
 from belltower.ids import AlarmId, IncidentId, PersonId, PlaceId
 from belltower.incident.facts import (
@@ -18,7 +19,7 @@ from notify.compose import Changed
 from notify.draft import DraftState, drifted, wide
 from notify.permitted import by_hand
 from tests.peers.desk import DeskOptions, RosterOf, staff
-from tests.peers.writing import NOW, OF_7B, RUTH, TOM, guardian, writing
+from tests.peers.writing import NOW, OF_7B, RUTH, TOM, Later, guardian, writing
 
 GUARDIANS = AudienceRule(roles=frozenset({"guardian"}))
 
@@ -128,6 +129,33 @@ async def test_the_second_person_sees_the_audience_as_it_is_then(options: DeskOp
         it.families._people = tuple(guardian(n) for n in range(8))
         with pytest.raises(Changed):
             await it.composer.let_go(draft.id, TOM, seen=4)
+
+        assert [] == await it.ordered()
+
+
+async def test_a_promised_update_is_counted_from_when_it_leaves(options: DeskOptions) -> None:
+    """U1: a second person who looks after 21 minutes promises nobody what is past; whoever tries it neither."""
+    clock = Later()
+    async with writing(options, guardian(1), clock=clock) as it:
+        draft = await it.draft(rule=GUARDIANS, next_in=20 * 60)
+        await it.composer.ask(draft.id, RUTH, seen=1)
+        clock.minutes = 21
+        await it.composer.test(it.verb(), draft.id, "all-staff", RUTH)
+        await it.composer.let_go(draft.id, TOM, seen=1)
+        promised = [int(order.slots["next"]) - clock.now() for order in await it.ordered()]
+
+    assert 2 == len(promised)
+    assert all(19 * 60 * SECOND < left <= 20 * 60 * SECOND for left in promised)
+
+
+async def test_an_update_at_a_set_time_is_not_promised_once_it_is_past(options: DeskOptions) -> None:
+    """It is written again, rather than sent with a promise that nobody can keep."""
+    clock = Later()
+    async with writing(options, guardian(1), clock=clock) as it:
+        draft = await it.draft(slots={"next": str(clock.now() + 600 * SECOND)})
+        clock.minutes = 11
+        with pytest.raises(WrongState, match="at a time that is past"):
+            await it.composer.ask(draft.id, RUTH, seen=1)
 
         assert [] == await it.ordered()
 

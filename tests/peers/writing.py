@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from belltower.clock import SECOND, Clock, Instant, SystemClock
 from belltower.ids import Ids, PersonId, PlaceId, VerbId
 from belltower.incident.facts import NoticeApproved, NoticeOrdered
 from belltower.people.person import Contact, ContactKind, Person
@@ -38,6 +39,16 @@ def guardian(
         language=language,
         contacts=tuple(contacts),
     )
+
+
+class Later(SystemClock):
+    """A clock on which minutes pass at a word."""
+
+    def __init__(self) -> None:
+        self.minutes = 0
+
+    def now(self) -> Instant:
+        return Instant(super().now() + self.minutes * 60 * SECOND)
 
 
 class Takes:
@@ -93,6 +104,7 @@ async def writing(
     audiences: dict[str, AudienceRule] | None = None,
     places: dict[PlaceId, Place] | None = None,
     sms: Takes | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Writing]:
     """A desk with so many of its own people and these families."""
     families, sms = RosterOf(*people), sms or Takes()
@@ -100,5 +112,6 @@ async def writing(
         options,
         school=site(staff(own, kinds=("sms",)), families, audiences=audiences, places=places),
         channels=[Provider(channel=sms)],
+        clock=clock,
     ) as running:
         yield Writing(running, families, sms)
