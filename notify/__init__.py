@@ -7,6 +7,7 @@
           ├ meant.py      for whom it was, in the names of that moment, sealed; filling.py: pure, what its texts name
           ├ wording/      pure: texts from TOML files, slots, lint, approvals; words/ holds our own texts
           ├ segments.py   pure: what a short message costs on the air
+          ├ overtaking.py a later word of an action takes the earlier one's place, address by address
           └ shelves.py    pure: rows gathered with their neighbours in the index, for large notices
       └ sender.py     one per channel: leases rows, keeps pace, sends, tries again, gives up in time
           ├ line.py       the tasks that send; pure: window.py how many at once, turns.py in which order at an address

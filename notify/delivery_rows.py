@@ -109,12 +109,18 @@ STEPS = (
         CREATE INDEX notice_released ON notice (released_at) WHERE released_at > 0;
         """,
     ),
+    Step(
+        room="notify",
+        number=7,
+        sql="ALTER TABLE notice ADD COLUMN overtaken_by TEXT NOT NULL DEFAULT '';",
+    ),
 )
 """`notice_person` holds the people of the snapshot whom no delivery of their own names: those who share an address
 with somebody (`delivery`), and those whom nothing reaches (`reason`). `notice_words` holds the filled texts, `notice_rule` the audiences that stand in no
 site package. `notice_delivery.address` is the address's mark, `sealed` the address itself under the key `sealed_with`,
 which is "" in rows that an older program wrote: there the address stands in clear until `sealing.py` has
 been there. `notice.released_at` is when a person had sent what was held as too late; 0: nobody did.
+`notice.overtaken_by` is the newest of those that took its place at some of its addresses (overtaking.py).
 `notice_delivery.attempts` and `begun_at` are
 those of the newest attempt; `notice_attempt` holds those that came to nothing before it. `notice.deciding` says what was decided of what is still held: "released" or "left"; "": nothing, or all of it is done. `notice_scrubbing` has a row while what was clear may still be found in the files."""
 

@@ -89,7 +89,7 @@ class EscalationPen:
         )
         batch = snapshot.add_contacts(given)
         self.tables.add_words(tx, ordered.notice, ordered.revision, batch.words)
-        self.tables.add_rows(tx, batch.rows, batch.others)
+        self.tables.add_rows(tx, batch.rows, batch.others, await self.tables.met(tx, ordered))
         return batch
 
     async def done(self, tx: Transaction, ordered: Ordered, help_: Help) -> None:

@@ -8,6 +8,7 @@ from belltower.clock import Instant
 from belltower.ids import NoticeId
 from notify.delivery import Delivery, State
 from notify.delivery_rows import COLUMNS, Rows
+from notify.overtaking import OVERTAKEN
 
 # A due time further off than the longest wait was written before the wall clock stepped back: it is due.
 _LEASE = """
@@ -34,14 +35,15 @@ WHERE t.notice = :notice AND t.revision = :revision AND t.channel = :channel
 
 # The next notice, from this very revision on, of which something is pending: one step in the index, however many rows
 # it has. Asked with `>`, SQLite would walk through all that are equal.
-_NEXT_PENDING = """
+_NEXT_PENDING = f"""
 SELECT n.notice, n.revision, CASE WHEN n.released_at > n.ordered_at THEN n.released_at ELSE n.ordered_at END,
-    n.superseded_by, d.urgency FROM (
+    CASE WHEN d.urgency = {OVERTAKEN} THEN n.overtaken_by ELSE n.superseded_by END, d.urgency, n.overtaken_by <> ''
+FROM (
     SELECT urgency, notice, revision FROM notice_delivery
     WHERE channel = :channel AND state = 'pending' AND (urgency, notice, revision) >= (:urgency, :notice, :revision)
     ORDER BY urgency, notice, revision LIMIT 1
 ) AS d JOIN notice n ON n.notice = d.notice AND n.revision = d.revision
-"""
+"""  # noqa: S608 - a constant
 
 _MOST_WAITING = 1_000
 
@@ -83,6 +85,8 @@ class Waiting(Struct, frozen=True, kw_only=True):
     ordered_at: Instant
     superseded_by: str
     urgency: int
+    # A later one takes its place at some of its addresses, and is sent before it.
+    overtaken: bool
 
 
 class Leasing(Rows):
@@ -166,7 +170,7 @@ class Leasing(Rows):
             )
             if not rows:
                 break
-            notice, before, ordered_at, superseded_by, urgency = rows[0]
+            notice, before, ordered_at, superseded_by, urgency, overtaken = rows[0]
             found.append(
                 Waiting(
                     notice=NoticeId(notice),
@@ -174,9 +178,11 @@ class Leasing(Rows):
                     ordered_at=Instant(ordered_at),
                     superseded_by=superseded_by,
                     urgency=urgency,
+                    overtaken=bool(overtaken),
                 )
             )
             revision = before + 1
+        found.sort(key=lambda one: (one.urgency, one.overtaken))
         return found
 
     async def pending_of(self, waiting: Waiting, *, channel: str, count: int) -> list[Delivery]:

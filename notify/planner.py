@@ -27,6 +27,7 @@ from notify import meant, order_store
 from notify.audience import AudienceRule
 from notify.filling import everywhere, slots_of, words_of
 from notify.ledger import At, nowhere
+from notify.overtaking import NOTHING, OF_ACTIONS, Overtaking
 from notify.shelves import Shelves
 from notify.site import NoticeSite
 from notify.snapshot import Batch, Snapshot, Unsendable
@@ -106,16 +107,19 @@ class Planner:
         self._tables.add_notice(tx, ordered)
         order_store.keep(tx, order, entry.at)
         self._tables.supersede(tx, ordered, SUPERSEDES.get(order.template, frozenset()))
-        if order.corrects:
-            # Before the attempts are read: what has not begun by now never will.
+        overtaking = NOTHING
+        if order.corrects or order.template in OF_ACTIONS:
+            # Before the attempts are read: what has not begun by now never will. And whatever of the incident is planned
+            # beside it meets it.
             await self._record(tx, [])
             tx = Transaction()
+            overtaking = await self._tables.met(tx, ordered)
         shelves = Shelves(mint=self._ids.deliveries)
         snapshot = await self._snapshot(order, ordered, site, shelves)
         # What an earlier life has begun is counted by its rows, once all of them are there.
         resumed = snapshot.deliveries > 0
         (self._tally.forget if resumed else self._tally.begin)(order.notice, order.revision)
-        tx, last = await self._resolve(tx, snapshot, shelves, order, site)
+        tx, last = await self._resolve(tx, snapshot, shelves, order, site, overtaking)
         if entry.position != UNPLACED:
             self._journal.keep_bookmark(tx, bookmark(self._stream), entry.position)
         self._at("planner.before_commit")
@@ -174,7 +178,13 @@ class Planner:
         return rule
 
     async def _resolve(
-        self, tx: Transaction, snapshot: Snapshot, shelves: Shelves, order: NoticeOrdered, site: NoticeSite
+        self,
+        tx: Transaction,
+        snapshot: Snapshot,
+        shelves: Shelves,
+        order: NoticeOrdered,
+        site: NoticeSite,
+        overtaking: Overtaking,
     ) -> tuple[Transaction, list[Batch]]:
         """Write down all but what `tx` can still take; returns the transaction that ends the planning, and of what."""
         pending: list[Batch] = []
@@ -186,16 +196,17 @@ class Planner:
                     pending.append(batch)
                     size += len(batch.rows) + len(batch.others)
                 if size > (CHUNK if batch is not None else 0):
-                    await self._write(tx, pending, shelves, order, landing)
+                    await self._write(tx, pending, shelves, order, landing, overtaking)
                     tx, pending, size = Transaction(), [], 0
-            await self._add(shelves.clear(), order, landing)
+            await self._add(shelves.clear(), order, landing, overtaking)
             await self._land(order, landing, 0)
         finally:
             for _, landed in landing:
                 landed.cancel()
         self._at("planner.resolved")
         for batch in pending:
-            self._put(tx, batch, order)
+            self._tables.add_words(tx, order.notice, order.revision, batch.words)
+            self._tables.add_rows(tx, batch.rows, batch.others, overtaking)
             await self._tell_unsendable(order, batch.unsendable)
         return tx, pending
 
@@ -227,6 +238,7 @@ class Planner:
         shelves: Shelves,
         order: NoticeOrdered,
         landing: deque[_Landing],
+        overtaking: Overtaking,
     ) -> None:
         """The texts first: a delivery may be sent as soon as its row stands."""
         for batch in batches:
@@ -234,11 +246,15 @@ class Planner:
         if tx.parts:
             await self._record(tx, [])
         self._at("planner.between_chunks")
-        await self._add(shelves.put(batches), order, landing)
+        await self._add(shelves.put(batches), order, landing, overtaking)
 
-    async def _add(self, batches: Iterable[Batch], order: NoticeOrdered, landing: deque[_Landing]) -> None:
+    async def _add(
+        self, batches: Iterable[Batch], order: NoticeOrdered, landing: deque[_Landing], overtaking: Overtaking
+    ) -> None:
         for batch in batches:
-            landing += [(batch, landed) for landed in self._tables.add_many(batch.rows, batch.others)]
+            landing += [
+                (batch, landed) for landed in self._tables.add_many(batch.rows, batch.others, overtaking)
+            ]
             await self._land(order, landing, _CHUNKS_UNDER_WAY)
 
     async def _land(self, order: NoticeOrdered, landing: deque[_Landing], most: int) -> None:
@@ -257,10 +273,6 @@ class Planner:
         for batch in batches:
             for (channel, state), load in batch.loads().items():
                 self._tally.add(order.notice, order.revision, channel, state, load)
-
-    def _put(self, tx: Transaction, batch: Batch, order: NoticeOrdered) -> None:
-        self._tables.add_words(tx, order.notice, order.revision, batch.words)
-        self._tables.add_rows(tx, batch.rows, batch.others)
 
     async def _record(self, tx: Transaction, drafts: list[Draft]) -> None:
         durable = await self._journal.commit(tx, drafts)

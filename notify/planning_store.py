@@ -12,6 +12,7 @@ from belltower.ids import DeliveryId, IncidentId, NoticeId, PersonId
 from belltower.store import CHUNK, Priority, SQLValue, Transaction
 from notify.audience import AudienceRule
 from notify.delivery_rows import PAGE, Ordered, Rows, Words
+from notify.overtaking import NOTHING, Overtaking, met, overtake
 from notify.sealing import seal_notice
 
 ADD_DELIVERY = """
@@ -179,7 +180,10 @@ class Planning(Rows):
         return str(rows[0][0]) if rows else ""
 
     def supersede(self, tx: Transaction, ordered: Ordered, templates: Collection[str]) -> None:
-        """Stop what still waits of earlier revisions, of what it corrects, and of `templates` in the incident."""
+        """Stop what still waits of earlier revisions, of what it corrects, and of `templates` in the incident.
+
+        What it overtakes waits behind it from now on.
+        """
         for notice in ordered.corrects:
             tx.add(_SUPERSEDE_NOTICE, by=ordered.notice, notice=notice)
         tx.add(_SUPERSEDE_REVISIONS, by=ordered.notice, notice=ordered.notice, revision=ordered.revision)
@@ -192,18 +196,36 @@ class Planning(Rows):
                 template=template,
                 ordered_at=ordered.ordered_at,
             )
+        overtake(tx, ordered)
 
-    def add_rows(self, tx: Transaction, deliveries: Iterable[_Row], people: Sequence[_Row]) -> None:
+    async def met(self, tx: Transaction, ordered: Ordered) -> Overtaking:
+        """What rows of this notice overtake, and what overtakes them; see `notify.overtaking`."""
+        return await met(self._database, tx, ordered)
+
+    def add_rows(
+        self,
+        tx: Transaction,
+        deliveries: Iterable[_Row],
+        people: Sequence[_Row],
+        overtaking: Overtaking = NOTHING,
+    ) -> None:
         """Keep the rows of a snapshot's batch, and those of its others; once is enough."""
-        tx.rows(ADD_DELIVERY, self.addresses.rows(deliveries))
+        rows = self.addresses.rows(deliveries)
+        tx.rows(ADD_DELIVERY, rows)
+        overtaking.add(tx, rows)
         tx.rows(ADD_PERSON, people)
 
-    def add_many(self, deliveries: Iterable[_Row], people: Sequence[_Row]) -> list[asyncio.Future[None]]:
+    def add_many(
+        self, deliveries: Iterable[_Row], people: Sequence[_Row], overtaking: Overtaking = NOTHING
+    ) -> list[asyncio.Future[None]]:
         """As `add_rows`, in chunks behind whatever is urgent; each resolves once synced."""
         landed: list[asyncio.Future[None]] = []
         for sql, rows in ((ADD_DELIVERY, self.addresses.rows(deliveries)), (ADD_PERSON, people)):
             for start in range(0, len(rows), CHUNK):
+                chunk = rows[start : start + CHUNK]
                 tx = Transaction()
-                tx.rows(sql, rows[start : start + CHUNK])
+                tx.rows(sql, chunk)
+                if sql is ADD_DELIVERY:
+                    overtaking.add(tx, chunk)
                 landed.append(self._database.submit(tx, priority=Priority.BULK))
         return landed

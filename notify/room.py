@@ -329,7 +329,11 @@ class NotifyRoom:
         """What of this kind is sent before a notice of that urgency, id and revision."""
         ahead = Load()
         for one in await self.tables.waiting(channel):
-            if (one.urgency, one.notice, one.revision) < before and not one.superseded_by:
+            if (
+                (one.urgency, one.notice, one.revision) < before
+                and not one.superseded_by
+                and not one.overtaken
+            ):
                 counts = await self.ledger.counts(one.notice, one.revision)
                 waits = counts.get(channel, {}).get(State.PENDING, Load())
                 ahead += waits - self._flying(channel, one.notice, one.revision)
