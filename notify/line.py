@@ -16,30 +16,42 @@ class Line(Generic[T]):
     """At most `most` things are under way at once, the others stand in line. A task begins when it is first needed."""
 
     def __init__(
-        self, *, crew: Crew, most: int, send: Callable[[T], Awaitable[None]], abandon: Callable[[], None]
+        self,
+        *,
+        crew: Crew,
+        most: int,
+        send: Callable[[T], Awaitable[None]],
+        abandon: Callable[[], None],
+        begin: Callable[[T], bool] | None = None,
     ) -> None:
-        """`abandon` empties the line, for nobody will serve it any more."""
+        """`abandon` empties the line, for nobody will serve it any more.
+
+        `begin` sends without a task and says whether it could; for each that it did, `ended` is called in the end. What
+        it cannot is left to `send`.
+        """
         self._crew = crew
         self._most = most
         self._send = send
+        self._begin = begin
         self._abandon = abandon
         self._ready: deque[T] = deque()
         self._workers = 0
+        self._begun = 0
         self._resting: list[asyncio.Future[None]] = []
         self._is_open = False
 
     def open(self) -> None:
         """From now on those who have sent something wait for more."""
         self._is_open = True
-        if self._ready and not self._workers:
-            self._hire()
+        if not self._workers:
+            self._fill()
 
     def close(self) -> None:
-        """What stands in line is still served, by those who serve it now."""
+        """What stands in line is still served, by those who serve it now: tasks that end, or are cancelled, with the crew."""
         self._is_open = False
         while self._resting:
             self._rouse()
-        if not self._workers:
+        if not self._workers or self._begun:
             self._abandon()
 
     def put(self, one: T) -> None:
@@ -47,12 +59,31 @@ class Line(Generic[T]):
         self._ready.append(one)
         if self._resting:
             self._rouse()
-        elif self._workers < self._most:
-            self._hire()
+        else:
+            self._fill()
+
+    def ended(self) -> None:
+        """The place of something that was begun without a task is free."""
+        self._begun -= 1
+        self._fill()
 
     def pop(self) -> T | None:
         """Whoever is next, if anybody; they are not served."""
         return self._ready.popleft() if self._ready else None
+
+    def _fill(self) -> None:
+        """Let somebody serve the next in line, where there is anybody and a place is free."""
+        if not self._ready or self._workers + self._begun >= self._most:
+            return
+        if self._begin is None:
+            self._hire()
+        elif self._begin(self._ready[0]):
+            self._ready.popleft()
+            self._begun += 1
+        elif self._is_open:
+            self._hire()
+        else:
+            self._abandon()
 
     def _hire(self) -> None:
         self._workers += 1
@@ -69,7 +100,9 @@ class Line(Generic[T]):
             while True:
                 while self._ready:
                     await self._send(self._ready.popleft())
-                if not self._is_open:
+                    if self._begin is not None:
+                        return
+                if self._begin is not None or not self._is_open:
                     return
                 rest: asyncio.Future[None] = loop.create_future()
                 self._resting.append(rest)
@@ -79,5 +112,4 @@ class Line(Generic[T]):
             raise
         finally:
             self._workers -= 1
-            if self._ready:  # a surprise ended this one
-                self._hire()
+            self._fill()  # a surprise ended this one, or what follows may need no task

@@ -409,3 +409,4 @@ class NotifyRoom:
         await self.ledger.flush()
         for provider in self._providers:
             await provider.channel.close()
+        await self.ledger.flush()  # what was under way with no task of its own is uncertain by that

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from functools import partial
 from random import Random
 from typing import TypeAlias
 
@@ -13,7 +14,7 @@ from belltower.clock import SECOND, Clock, Instant
 from belltower.ids import DeliveryId, Ids, NoticeId
 from belltower.tasks import Crew
 from notify.addresses import UNREADABLE
-from notify.channels.channel import Answer, Later, Message, Refused, Settled, Uncertain
+from notify.channels.channel import Answer, Later, Message, PromptChannel, Refused, Settled, Uncertain
 from notify.codes import filled
 from notify.delivery import TOO_LATE, Delivery, Evidence, State
 from notify.dropping import Dropping
@@ -91,7 +92,14 @@ class Sender:
         self._random = random
         self._at = at
         self._bell = asyncio.Event()
-        self._line = Line(crew=crew, most=provider.pace.at_once, send=self._send, abandon=self._stand_down)
+        self._prompt = provider.channel if isinstance(provider.channel, PromptChannel) else None
+        self._line = Line(
+            crew=crew,
+            most=provider.pace.at_once,
+            send=self._send,
+            begin=self._begin if self._prompt else None,
+            abandon=self._stand_down,
+        )
         # In flight, in line, and behind others at their addresses.
         self._flying: dict[DeliveryId, Delivery] = {}
         # Leases whose rows were not seen, and whether what an earlier life left is uncertain by now.
@@ -283,19 +291,39 @@ class Sender:
 
     async def _send(self, begun: _Begun) -> None:
         delivery, message = begun
-        loop = asyncio.get_running_loop()
+        began = asyncio.get_running_loop().time()
         answer: Answer | None = None
         try:
             self._at("sender.before_send")
-            began = loop.time()
             answer = await self._channel.send(message)
-            now = loop.time()
-            self._window.took(now - began)
-            self._at("sender.after_send")
-            self._answered(delivery, answer, now)
         finally:
+            self._came(delivery, began, answer)
+
+    def _begin(self, begun: _Begun) -> bool:
+        """Send what needs no task of its own. Whether that began."""
+        delivery, message = begun
+        began = asyncio.get_running_loop().time()
+        self._at("sender.before_send")
+        assert self._prompt is not None  # noqa: S101 - what the line was told
+        return self._prompt.begin(message, partial(self._prompted, delivery, began))
+
+    def _prompted(self, delivery: Delivery, began: float, answer: Answer) -> None:
+        try:
+            self._came(delivery, began, answer)
+        finally:
+            self._line.ended()
+
+    def _came(self, delivery: Delivery, began: float, answer: Answer | None) -> None:
+        """An answer, or nothing that anybody foresaw."""
+        try:
             if answer is None:
                 self._ledger.note(Evidence(delivery=delivery.id, state=State.UNCERTAIN, reason="surprise"))
+            else:
+                now = asyncio.get_running_loop().time()
+                self._window.took(now - began)
+                self._at("sender.after_send")
+                self._answered(delivery, answer, now)
+        finally:
             self._leave(delivery)
             if len(self._flying) <= self._window.worth_at:
                 self._bell.set()

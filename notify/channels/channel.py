@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Protocol, TypeAlias
+from collections.abc import Callable, Collection
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct
 
@@ -107,4 +107,17 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Let go of all connections."""
+        ...
+
+
+@runtime_checkable
+class PromptChannel(Channel, Protocol):
+    """One that can often begin without being waited for, which spares a task each message."""
+
+    def begin(self, message: Message, done: Callable[[Answer], None]) -> bool:
+        """Try to hand over `message`, once, if that can begin at once; `send` is for what it says False of.
+
+        `done` is called with the answer later, never from in here, and under the obligations of `send`; `close` calls
+        it for all that is still under way.
+        """
         ...

@@ -11,14 +11,20 @@ import math
 import socket
 import ssl
 from collections import deque
-from typing import cast
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias, cast
 
 from belltower.errors import Malformed, Uncertain, Unreachable
+from belltower.tasks import unless_mistaken
 from notify.channels.http_answer import AnswerReader, HTTPAnswer
 
 # Servers close connections that idle; some do after 5 seconds.
 _IDLE = 4.0
 _ADDRESSES_FOR = 300.0
+
+Heard: TypeAlias = Callable[[HTTPAnswer | Uncertain], None]
+"""Called once for what was asked, with the answer or with why none was understood."""
 
 
 class HTTPPool:
@@ -47,18 +53,30 @@ class HTTPPool:
             Unreachable: not an octet of it was sent.
             Uncertain: it was sent, wholly or in part, and no answer was understood.
         """
-        now = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        now = loop.time()
         line = self._ready(now) or await self._opened()
+        answer: asyncio.Future[HTTPAnswer] = loop.create_future()
+        line.ask(request, now + self._deadline, partial(_tell, answer))
         try:
-            return await line.ask(request, now + self._deadline)
+            return await answer
         except asyncio.CancelledError:
             line.drop()
             raise
 
+    def begin(self, request: bytes, heard: Heard) -> bool:
+        """As `exchange`, without waiting, where a connection rests that nobody waits for. Whether it was sent."""
+        now = asyncio.get_running_loop().time()
+        line = None if self._waiting else self._ready(now)
+        if line is None:
+            return False
+        line.ask(request, now + self._deadline, heard)
+        return True
+
     def close(self) -> None:
         """Close all connections, without farewell; what is under way becomes uncertain."""
         for line in list(self._lines):
-            line.drop()
+            line.fail("closed")
 
     # -- what lines tell
 
@@ -169,7 +187,7 @@ class _Line(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._reader = AnswerReader()
-        self._asked: asyncio.Future[HTTPAnswer] | None = None
+        self._heard: Heard | None = None
         # When the exchange, or the idling, is over.
         self._until = 0.0
         # One timer serves many exchanges: it looks again at `_until` whenever it fires.
@@ -185,17 +203,21 @@ class _Line(asyncio.Protocol):
         """Whether a request may be written."""
         return now < self._until and self.stands
 
-    def ask(self, request: bytes, until: float) -> asyncio.Future[HTTPAnswer]:
-        """Write `request` to a line that stands; the answer, or `Uncertain`."""
+    def ask(self, request: bytes, until: float, heard: Heard) -> None:
+        """Write `request` to a line that stands."""
         assert self._transport is not None  # noqa: S101 - it stands
         self._until = until
         if self._looks_at > until:
             self._set_timer()
         if self._reader.begun:
             self._reader = AnswerReader()
-        asked = self._asked = self._loop.create_future()
+        self._heard = heard
         self._transport.write(request)
-        return asked
+
+    def fail(self, reason: str) -> None:
+        """What was asked is uncertain, and nothing more is."""
+        self.drop()
+        self._tell(Uncertain(reason))
 
     def drop(self) -> None:
         """Close, at once."""
@@ -211,24 +233,22 @@ class _Line(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
-        asked = self._asked
-        if asked is None or asked.done():  # nobody asked
+        if self._heard is None:  # nobody asked
             self.drop()
             return
         try:
             answer = self._reader.feed(data)
         except Malformed:
-            self._fail("Malformed")
+            self.fail("Malformed")
             return
         if answer is None:
             return
-        self._asked = None
-        asked.set_result(answer)
         if answer.reusable:
             self._until = self._loop.time() + _IDLE
             self._pool.free(self)
         else:
             self.drop()
+        self._tell(answer)
 
     def connection_lost(self, error: Exception | None) -> None:
         """See `asyncio.Protocol`."""
@@ -237,16 +257,12 @@ class _Line(asyncio.Protocol):
             self._timer.cancel()
         self._pool.lost(self)
         answer = self._reader.end() if error is None else None
-        if answer is None:
-            self._fail("closed" if error is None else type(error).__name__)
-        elif self._asked is not None and not self._asked.done():
-            self._asked.set_result(answer)
+        self._tell(answer or Uncertain("closed" if error is None else type(error).__name__))
 
-    def _fail(self, reason: str) -> None:
-        asked, self._asked = self._asked, None
-        if asked is not None and not asked.done():
-            asked.set_exception(Uncertain(reason))
-        self.drop()
+    def _tell(self, answer: HTTPAnswer | Uncertain) -> None:
+        heard, self._heard = self._heard, None
+        if heard is not None:
+            unless_mistaken(heard, answer)
 
     def _set_timer(self) -> None:
         if self._timer is not None:
@@ -258,7 +274,14 @@ class _Line(asyncio.Protocol):
         self._timer, self._looks_at = None, math.inf
         if self._loop.time() < self._until:
             self._set_timer()
-        elif self._asked is not None:
-            self._fail("timeout")
         else:
-            self.drop()
+            self.fail("timeout")
+
+
+def _tell(waits: asyncio.Future[HTTPAnswer], answer: HTTPAnswer | Uncertain) -> None:
+    if waits.done():
+        return
+    if isinstance(answer, Uncertain):
+        waits.set_exception(answer)
+    else:
+        waits.set_result(answer)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
+from functools import partial
 from urllib.parse import urlencode
 
 import msgspec
@@ -101,21 +102,31 @@ class TwilioAPI:
 
     def close(self) -> None:
         """Close the pool."""
-        if self._pool is not None:
-            self._pool.close()
-            self._pool = None
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
 
     async def create(self, form: str) -> Answer:
         """POST `form`, once."""
         if self._pool is None:
             return Later(reason="base_url", everyone=True)
         try:
-            answer = await self._pool.exchange(f"{self._post}{len(form)}\r\n\r\n{form}".encode("ascii"))
+            answer = await self._pool.exchange(self._request(form))
         except errors.Unreachable as error:
             return Later(reason=f"unreachable:{error}", everyone=True)
         except errors.Uncertain as error:
-            return Uncertain(reason=f"no_answer:{error}")
+            return self._answer(error)
         return self._answer(answer)
+
+    def begin(self, form: str, done: Callable[[Answer], None]) -> bool:
+        """As `create`, without waiting, where a connection rests. Whether it was sent."""
+        return self._pool is not None and self._pool.begin(self._request(form), partial(self._heard, done))
+
+    def _heard(self, done: Callable[[Answer], None], answer: HTTPAnswer | errors.Uncertain) -> None:
+        done(self._answer(answer))
+
+    def _request(self, form: str) -> bytes:
+        return f"{self._post}{len(form)}\r\n\r\n{form}".encode("ascii")
 
     async def list(self, **query: str) -> bytes:
         """The newest of the resource that fit; no octet where the provider does not say."""
@@ -147,7 +158,9 @@ class TwilioAPI:
         state = self._statuses.get(status, State.ACCEPTED)
         return Settled(state=state, provider_id=sid or "", reason=f"provider:{code}" if code else status)
 
-    def _answer(self, answer: HTTPAnswer) -> Answer:
+    def _answer(self, answer: HTTPAnswer | errors.Uncertain) -> Answer:
+        if isinstance(answer, errors.Uncertain):
+            return Uncertain(reason=f"no_answer:{answer}")
         status, body = answer.status, answer.body
         if 200 <= status < 300:
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
@@ -55,7 +55,7 @@ _listing = msgspec.json.Decoder(_List)
 
 
 class TwilioSMS:
-    """Satisfies `Channel`."""
+    """Satisfies `PromptChannel`."""
 
     name = "sms"
 
@@ -88,6 +88,10 @@ class TwilioSMS:
     def send(self, message: Message) -> Coroutine[Any, Any, Answer]:
         """POST the message, once."""
         return self._api.create(self._form(message))
+
+    def begin(self, message: Message, done: Callable[[Answer], None]) -> bool:
+        """As `send`, where a connection rests. Whether it began."""
+        return self._api.begin(self._form(message), done)
 
     async def find(self, message: Message, *, known: Collection[str]) -> Answer | None:
         """The one message to its address with its exact text that was taken while it was tried; None where there are several."""

@@ -13,7 +13,7 @@ from belltower.ids import DeliveryId, IncidentId, NoticeId
 from belltower.values import Secret
 from gateway.carrier.records import ACCOUNT, APPLICATION, TOKEN
 from notify.channels.apprise_chat import AppriseChat
-from notify.channels.channel import Channel, Later, Message, Refused, Settled, Uncertain
+from notify.channels.channel import Answer, Channel, Later, Message, Refused, Settled, Uncertain
 from notify.channels.console import Board, ConsoleChannel
 from notify.channels.outputs import OutputChannel
 from notify.channels.push_web import WebPush
@@ -319,6 +319,35 @@ async def test_the_deadline_holds_however_slowly_the_carrier_answers(faults: dic
             assert isinstance(await channel.send(message("sms")), Uncertain)
         carrier.is_well()
         assert isinstance(await channel.send(message("sms", 2)), Settled)
+
+
+@pytest.mark.parametrize("faults", [{}, {"lose_answer": True}, {"reset": True}], ids=repr)
+async def test_what_begins_without_a_wait_is_answered_as_what_is_waited_for(faults: dict) -> None:
+    """It begins only where a connection rests, and only one message on each."""
+    async with carrier_peer() as carrier, opened(sms(carrier.url)) as channel:
+        answers: asyncio.Queue[Answer] = asyncio.Queue()
+        assert not channel.begin(message("sms"), answers.put_nowait)
+        await channel.send(message("sms"))
+        carrier.goes_wrong(**faults)
+        assert channel.begin(message("sms", 2), answers.put_nowait)
+        assert not channel.begin(message("sms", 3), answers.put_nowait)
+        async with asyncio.timeout(FOR_EVER):
+            answer = await answers.get()
+
+    assert (Uncertain if faults else Settled) is type(answer)
+    assert answers.empty()
+
+
+async def test_the_end_of_a_channel_answers_what_is_under_way() -> None:
+    """Nobody waits for it who could be told otherwise; and nothing begins any more."""
+    answers: list[Answer] = []
+    async with carrier_peer() as carrier, opened(sms(carrier.url)) as channel:
+        await channel.send(message("sms"))
+        carrier.goes_wrong(slow=FOR_EVER)
+        assert channel.begin(message("sms", 2), answers.append)
+        await channel.close()
+        assert [Uncertain(reason="no_answer:closed")] == answers
+        assert not channel.begin(message("sms", 3), answers.append)
 
 
 async def test_a_message_taken_without_an_answer_is_found() -> None:

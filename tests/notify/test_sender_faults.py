@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import apsw
 import pytest
 
 from belltower.errors import StoreError
@@ -150,6 +151,29 @@ async def test_r19_what_is_superseded_is_cancelled_and_nothing_goes_backward(
                 load.deliveries for state, load in counts["sms"].items() if state.value == "superseded"
             )
             assert states[f"ntc_00{n}", "superseded"] == superseded
+
+
+async def test_at_an_end_what_is_in_flight_is_uncertain_and_what_stands_in_line_waits_again(
+    options: DeskOptions, carrier: CarrierPeer
+) -> None:
+    """Also of what has no task of its own that could be told of the end."""
+    provider = Provider(channel=twilio(carrier.url, timeout=PATIENCE), pace=Pace(at_once=4))
+    async with desk(options, people=staff(30, kinds=("sms",)), channels=[provider]) as running:
+        await running.is_ordered(order(1))
+        await running.is_settled(30)
+        carrier.goes_wrong(slow=PATIENCE)
+        await running.is_ordered(order(2))
+
+        async def all_in_flight() -> bool:
+            return await running.begun("ntc_002") >= 4
+
+        await becomes(all_in_flight)
+    kept = apsw.Connection(options.database)
+    states = Counter(kept.execute("SELECT state FROM notice_delivery WHERE notice = 'ntc_002'"))
+    kept.close()
+
+    assert 30 == states["uncertain",] + states["pending",]
+    assert states["uncertain",] <= 4
 
 
 async def test_rows_that_an_ill_disk_shows_late_are_neither_counted_nor_told_twice(
