@@ -21,6 +21,9 @@ from belltower.incident.facts import Outcome
 class State(StrEnum):
     """What is known of a delivery. Accepted is not delivered; uncertain is not refused."""
 
+    # An enumeration's own is written in Python, and every row that moves is looked up by its state some times.
+    __hash__ = str.__hash__
+
     # Nothing has left for this address, or what left was surely not taken.
     PENDING = "pending"
     # An attempt has begun; if we die now we do not know.

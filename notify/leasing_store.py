@@ -109,6 +109,7 @@ class Leasing(Rows):
         With `anything` false, only for those that were passed on to `provider` by name.
         """
         async with self._database.begin() as tx:
+            tx.shares = True
             rows = tx.ask(
                 _LEASE_ANY if anything else _LEASE_PASSED,
                 channel=channel,

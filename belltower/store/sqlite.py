@@ -108,7 +108,7 @@ class SQLiteDatabase(Verbs):
         else:
             self._unsettled += 1
             self._gathered.append(Job(tx, done, priority))
-            if self._unsettled == 1 and self._crowd <= 1:
+            if self._unsettled == 1 and self._crowd <= 1 and not tx.shares:
                 self._hand_over()
             elif len(self._gathered) == 1:
                 # In a crowd, all that this turn of the loop brings goes as one group: a group is a flush.

@@ -72,6 +72,8 @@ class Transaction(Struct, eq=False):
     synced: bool = True
     """False: a power cut may undo it, though a kill cannot, until a later one has landed that is synced. For the pieces
     of something that counts for nothing before its last piece."""
+    shares: bool = False
+    """Another one is handed over in this turn of the loop: they go as one group, which is one flush."""
 
     def add(self, sql: str, /, *, expect: int | None = None, **params: SQLValue) -> None:
         """Add one statement. `expect` is the number of rows it must change, otherwise all fails with `Conflict`."""

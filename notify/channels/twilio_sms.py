@@ -65,8 +65,8 @@ class TwilioSMS:
             urlencode({"MessagingServiceSid" if number.startswith("MG") else "From": number})
             for number in settings.numbers
         ]
-        # A text, its validity, and what they come to between address and delivery, for each sender.
-        self._encoded: tuple[str, int, list[str]] = ("", 0, [])
+        # A text, for how long it is worth sending, and what they come to between address and delivery, for each sender.
+        self._encoded: tuple[str, float, list[str]] = ("", 0.0, [])
         self._api = TwilioAPI(
             base_url=settings.base_url,
             account=settings.account,
@@ -119,12 +119,12 @@ class TwilioSMS:
         return await self._api.fetch(provider_id)
 
     def _form(self, message: Message) -> str:
-        validity = max(1, min(_LONGEST_VALIDITY, int(message.ttl)))
-        body, until, encoded = self._encoded
-        if validity != until or body != message.body:  # the same text goes to thousands: encode it once
+        body, ttl, encoded = self._encoded
+        if ttl != message.ttl or body != message.body:  # the same text goes to thousands: encode it once
+            validity = max(1, min(_LONGEST_VALIDITY, int(message.ttl)))
             text = f"&Body={quote_plus(message.body)}&ValidityPeriod={validity}"
             encoded = [f"&{sender}{text}{self._callback}" for sender in self._senders]
-            self._encoded = (message.body, validity, encoded)
+            self._encoded = (message.body, message.ttl, encoded)
         address = message.address
         to = f"%2B{address[1:]}" if _NUMBER.fullmatch(address) else quote_plus(address)
         callback = message.delivery if self._callback else ""

@@ -89,6 +89,27 @@ async def test_a_kill_loses_nothing_that_was_reported(tmp_path, after) -> None:
     assert len(reported) >= after
 
 
+async def test_what_shares_goes_with_what_follows_it_in_one_flush(tmp_path) -> None:
+    """And alone where nothing follows."""
+    commits: list[None] = []
+    database = await open_database(f"sqlite://{tmp_path}/a.db", before_commit=lambda: commits.append(None))
+    await database.migrate([TABLE])
+    shared, lone = Transaction(shares=True), Transaction(shares=True)
+    shared.add(ADD, name="shared")
+    lone.add(ADD, name="lone")
+    try:
+        commits.clear()
+        await asyncio.gather(database.submit(shared), add(database, "another"))
+        together = len(commits)
+        await database.submit(lone)
+        rows = await database.read("SELECT name FROM thing ORDER BY name")
+    finally:
+        await database.close()
+
+    assert (1, 2) == (together, len(commits))
+    assert [("another",), ("lone",), ("shared",)] == rows
+
+
 async def test_a_second_writer_is_refused(tmp_path) -> None:
     """One file has one writing process."""
     database = await open_database(f"sqlite://{tmp_path}/store.db")
