@@ -24,7 +24,7 @@ from belltower.people.tables import Kept, contents, select
 
 T = TypeVar("T")
 
-SLICE = 500
+SLICE = 512
 """Records that are looked at before the loop's other work has its turn: a few milliseconds."""
 _AT_ONCE = 250
 

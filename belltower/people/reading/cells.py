@@ -27,6 +27,7 @@ def read_date(text: str, *, day_first: bool = False) -> date:
     raise ValueError("no date")
 
 
+@lru_cache(maxsize=64)
 def read_yes(text: str) -> bool:
     """`true`, `TRUE`, `yes`, `1` .. and their opposites; empty is no."""
     word = text.casefold()

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from belltower.people.roster import HumanKind
 
-STUDENT = frozenset({"student", "pupil", "learner"})
 GUARDIAN = frozenset({"guardian", "parent", "relative"})
 _STAFF = (
     "administrator aide counselor districtadministrator principal proctor siteadministrator systemadministrator teacher "
@@ -14,16 +13,16 @@ _STAFF = (
     "professor lecturer adjunct faculty staff coach chair dean deputy director superintendent itadmin supportstaff "
     "paraprofessional assistant assistantprincipal nurse librarian officestaff otherstaff vicepresident president"
 )
-STAFF = frozenset(_STAFF.split())
+_KINDS = {
+    **dict.fromkeys(("student", "pupil", "learner"), HumanKind.STUDENT),
+    **dict.fromkeys(GUARDIAN, HumanKind.GUARDIAN),
+    **dict.fromkeys(_STAFF.split(), HumanKind.STAFF),
+}
 
 
 def kind_of(role: str) -> HumanKind | None:
     """What a role, in lower case, makes of somebody; None for a word nobody knows."""
-    if role in STUDENT:
-        return HumanKind.STUDENT
-    if role in GUARDIAN:
-        return HumanKind.GUARDIAN
-    return HumanKind.STAFF if role in STAFF else None
+    return _KINDS.get(role)
 
 
 def kind_of_all(roles: Iterable[str], primary: str = "") -> HumanKind | None:

@@ -7,6 +7,7 @@ therefore taken without its direction; what it means is decided by who the two a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -69,14 +70,13 @@ def link_all(
         if one is None or other is None:
             _doubt(findings, said, "the other id is not in the load", "add the person or correct the id")
             continue
-        students = [human for human in (one, other) if human.kind is HumanKind.STUDENT]
-        if len(students) != 1:
-            what = "joins two students" if students else "joins two people of whom none is a student"
+        by_student = one.kind is HumanKind.STUDENT
+        if by_student is (other.kind is HumanKind.STUDENT):
+            what = "joins two students" if by_student else "joins two people of whom none is a student"
             _doubt(findings, said, what, "join one student and one parent, guardian or relative")
             continue
-        student = students[0]
-        adult = other if student is one else one
-        relation = said.relation or _relation_by_role(adult)
+        student, adult = (one, other) if by_student else (other, one)
+        relation = said.relation or _relation_by_role(adult.roles)
         if relation is None:
             _doubt(
                 findings,
@@ -85,7 +85,7 @@ def link_all(
                 "give the adult such a role, or leave the link out",
             )
             continue
-        side = Side.STUDENT if student is one else Side.ADULT
+        side = Side.STUDENT if by_student else Side.ADULT
         key = (student.key, adult.key)
         known = links.get(key)
         if known is None:
@@ -116,11 +116,9 @@ def speak_at_home(
             humans[key] = replace(humans[key], language=languages.pop())
 
 
-def _relation_by_role(adult: Human) -> Relation | None:
-    for word, relation in RELATIONS.items():
-        if word in adult.roles:
-            return relation
-    return None
+@lru_cache(maxsize=4096)
+def _relation_by_role(roles: frozenset[str]) -> Relation | None:
+    return next((relation for word, relation in RELATIONS.items() if word in roles), None)
 
 
 def _doubt(findings: Findings, said: Statement, what: str, mend: str) -> None:

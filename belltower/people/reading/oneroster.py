@@ -189,16 +189,18 @@ class OneRosterReader:
         return (min(begins) if begins else None), (max(ends) if ends else None)
 
     def _read_roles(self) -> None:
-        alone: dict[_Role, tuple[_Role, ...]] = {}
+        # One tuple for all whose only role it is.
+        alone: dict[tuple[str, str, str], tuple[_Role, ...]] = {}
         for file, row, _, (_, user, kind, role, school) in self._rows("roles"):
-            word = role.casefold()
-            if kind_of(word) is None and not word.startswith("ext:"):
-                self._unknown_role(file, row)
-                continue
-            found = (word, kind.casefold() == "primary", school)
+            found = alone.get((role, kind, school))
+            if found is None:
+                word = role.casefold()
+                if kind_of(word) is None and not word.startswith("ext:"):
+                    self._unknown_role(file, row)
+                    continue
+                found = alone[role, kind, school] = ((word, kind.casefold() == "primary", school),)
             before = self._roles.get(user)
-            # One tuple for all whose only role it is.
-            self._roles[user] = alone.setdefault(found, (found,)) if before is None else (*before, found)
+            self._roles[user] = found if before is None else before + found
 
     def _read_demographics(self) -> None:
         for file, row, _, (key, birth) in self._rows("demographics"):
