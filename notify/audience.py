@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from belltower.ids import PersonId, PlaceId
 from belltower.people.person import Contact, ContactKind, Person
@@ -87,6 +88,19 @@ def idle_keys(rule: AudienceRule) -> tuple[str, ...]:
         "on_site": rule.on_site,
     }
     return tuple(key for key, narrows in given.items() if narrows)
+
+
+def narrowed(rule: AudienceRule, by: AudienceRule) -> AudienceRule | None:
+    """Those of `rule` whom `by` means too; None: nobody can be both, or nothing narrows `rule`."""
+    roles = by.roles if rule.roles else by.roles - FROM_ROSTER
+    keys: dict[str, frozenset[str]] = {}
+    for key in ("roles", "people", "places", "classes", "schools", "languages", "channels"):
+        ours, theirs = getattr(rule, key), getattr(by, key)
+        keys[key] = ours & theirs if ours and theirs else ours or (roles if key == "roles" else theirs)
+        if theirs and not keys[key]:
+            return None
+    found = replace(rule, on_site=rule.on_site or by.on_site, **keys)
+    return None if set(idle_keys(found)) - set(idle_keys(rule)) else found
 
 
 class Recipient(Struct, frozen=True, kw_only=True):

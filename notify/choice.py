@@ -6,17 +6,24 @@ from msgspec import Struct
 
 from belltower.errors import NotFound, WrongState
 from belltower.ids import IncidentId, PlaceId
-from notify.audience import AudienceRule
+from notify.audience import AudienceRule, narrowed
 from notify.permitted import check_text
 from notify.site import NoticeSite
 from notify.wording import exercise_only
+
+_SAYS = {
+    "place": "where it is",
+    "cause": "why",
+    "site": "where families meet their children",
+    "next": "when the next update comes",
+}
 
 
 class Choice(Struct, frozen=True, kw_only=True):
     """What somebody chose from the lists."""
 
     template: str
-    # A name in the site package; "": `rule`.
+    # A name in the site package, narrowed by `rule`; "": `rule` alone.
     audience: str = ""
     rule: AudienceRule = AudienceRule()
     # place, site: ids of places; cause: a name of the wording, "" for none, and where it lacks what families were told
@@ -39,7 +46,13 @@ def audience_of(choice: Choice, site: NoticeSite) -> AudienceRule:
     rule = site.audiences.get(choice.audience)
     if rule is None:
         raise NotFound("There is no such audience in the site package.")
-    return rule
+    found = narrowed(rule, choice.rule)
+    if found is None:
+        raise WrongState(
+            "That audience cannot be narrowed to what is chosen below it: nobody is both, or it means everybody."
+            " Choose the people without it, or it without them."
+        )
+    return found
 
 
 def check_choice(choice: Choice, rule: AudienceRule, site: NoticeSite, *, drilling: bool) -> None:
@@ -49,6 +62,10 @@ def check_choice(choice: Choice, rule: AudienceRule, site: NoticeSite, *, drilli
     for slot in ("place", "site"):
         if choice.slots.get(slot) and PlaceId(choice.slots[slot]) not in site.places:
             raise NotFound("There is no such place.")
+    named = site.wording.names(choice.template)
+    for slot, words in _SAYS.items():
+        if slot not in named and (choice.slots.get(slot) or (slot == "next" and choice.next_in)):
+            raise WrongState(f"That text does not say {words}. Choose another text, or leave it out.")
     if choice.slots.get("cause") and choice.slots["cause"] not in site.wording.source.causes:
         raise NotFound("There is no such cause in the list.")
     check_text(choice.template, rule, incident=choice.incident, drilling=drilling)

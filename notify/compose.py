@@ -103,7 +103,8 @@ class Composer:
             incident=choice.incident,
             mode=Mode.EXERCISE if exercise_only(choice.template) else Mode.ACTUAL,
             template=choice.template,
-            audience=choice.audience,
+            # What was narrowed has no name: its rule is kept beside the draft.
+            audience=choice.audience if rule == site.audiences.get(choice.audience) else "",
             slots=choice.slots,
             by=by,
             routine=choice.routine,

@@ -6,10 +6,10 @@ The last row is where families go now; a change goes to everybody to whom one of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from belltower.clock import SECOND, Clock, Instant
 from belltower.errors import NotPermitted, WrongState
@@ -85,7 +85,7 @@ def says_where(order: NoticeOrdered, wording: WordingSet) -> bool:
         return False
     if names_site(order.template):
         return True
-    return bool(order.slots.get("site")) and "{site}" in "".join(_forms(order.template, wording))
+    return bool(order.slots.get("site")) and "site" in wording.names(order.template)
 
 
 def placed(order: NoticeOrdered, told: Sequence[SiteTold]) -> NoticeOrdered:
@@ -202,11 +202,3 @@ def _taken_back(told: Sequence[SiteTold], site: PlaceId | str) -> str:
     """The place that was taken back last; "" where it is the one they go to now after all."""
     last = next((one.site for one in reversed(told) if one.site), "")
     return "" if last == site else last
-
-
-def _forms(template: str, wording: WordingSet) -> Iterator[str]:
-    """In whatever language: a translation may name what its source leaves out."""
-    for own in wording.languages.values():
-        known = own.templates.get(template)
-        if known is not None:
-            yield from asdict(known).values()

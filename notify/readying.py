@@ -116,14 +116,15 @@ class Readying:
     async def _write(
         self, tx: Transaction, verb: VerbId, incident: IncidentId, number: int, action: Action
     ) -> None:
-        families = self._site().families
+        site, template = self._site(), f"families.{action.value}.now"
+        families = site.families
         if not families.audience:
             return
         choice = Choice(
-            template=f"families.{action.value}.now",
+            template=template,
             audience=families.audience,
             slots={"action": action.value, "incident": str(number)},
-            next_in=max(1, round(families.next_update)),
+            next_in=max(1, round(families.next_update)) if "next" in site.wording.names(template) else 0,
             incident=incident,
         )
         try:

@@ -176,7 +176,6 @@ def _templates(wording: WordingSet) -> Iterator[tuple[str, Sequence[tuple[str, s
 def chosen(form: MultiDictProxy[Any]) -> Choice:
     """What the form says; whatever it names is looked up by whoever takes the choice."""
     audience = _text(form, "audience")
-    own = audience in ("", _OWN)
     minutes = _text(form, "next")
     slots = {name: _text(form, name) for name in ("place", "cause", "site")}
     slots = {name: value for name, value in slots.items() if value}
@@ -184,8 +183,8 @@ def chosen(form: MultiDictProxy[Any]) -> Choice:
         slots["cause"] = ""
     return Choice(
         template=_text(form, "template"),
-        audience="" if own else audience,
-        rule=_rule(form) if own else AudienceRule(),
+        audience="" if audience == _OWN else audience,
+        rule=_rule(form),
         slots=slots,
         next_in=60 * int(minutes) if minutes in map(str, UPDATES) else 0,
         incident=IncidentId(_text(form, "incident")),

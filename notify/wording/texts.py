@@ -49,6 +49,13 @@ class WordingSet(Struct, frozen=True, kw_only=True):
         known = self.source.templates
         return template in known or all(f"{template}.{action}" in known for action in Action)
 
+    def names(self, template: str) -> frozenset[str]:
+        """The slots that its texts name in whatever language: a translation may say what its source leaves out."""
+        texts = (own.templates[template] for own in self.languages.values() if template in own.templates)
+        return frozenset(
+            slot for text in texts for form in asdict(text).values() for slot in SLOT.findall(form)
+        )
+
     def approved(self, language: str, template: str, form: str = "") -> bool:
         """Whether a person answers for this text as it stands. The source needs nobody."""
         wording = self.languages.get(language)

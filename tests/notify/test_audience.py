@@ -1,12 +1,14 @@
 """Who is meant: roles, nearness, and whom nothing reaches."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from belltower.ids import PersonId, PlaceId
 from belltower.people.person import Contact, ContactKind, Person
 from floorplans.place import Place
-from notify.audience import AudienceRule, Within, matches, resolve
+from notify.audience import AudienceRule, Within, matches, narrowed, resolve
 
 PLACES = {
     PlaceId(f"{building}-{room}"): Place(id=PlaceId(f"{building}-{room}"), label=str(room), building=building)
@@ -81,3 +83,29 @@ def test_every_person_meant_is_reached_or_listed(reaches: list[int]) -> None:
     assert {one.id for one in people} == reached | set(snapshot.unreachable)
     assert not reached & set(snapshot.unreachable)
     assert len(people) == snapshot.people
+
+
+def test_what_is_chosen_beside_a_named_audience_narrows_it() -> None:
+    """U2: every key, each by what both name; what one names alone stands."""
+    families = AudienceRule(roles=frozenset({"guardian", "contact"}), schools=frozenset({"oak"}))
+    chosen = AudienceRule(
+        roles=frozenset({"guardian"}), classes=frozenset({"7b"}), channels=frozenset({ContactKind.EMAIL})
+    )
+
+    assert families == narrowed(families, AudienceRule())
+    assert replace(chosen, schools=frozenset({"oak"})) == narrowed(families, chosen)
+    assert replace(families, on_site=True) == narrowed(families, AudienceRule(on_site=True))
+
+
+@pytest.mark.parametrize(
+    ("rule", "by"),
+    [
+        (AudienceRule(roles=frozenset({"guardian"})), AudienceRule(roles=frozenset({"staff"}))),
+        (AudienceRule(within=Within.BUILDING), AudienceRule(roles=frozenset({"guardian"}))),
+        (AudienceRule(schools=frozenset({"oak"})), AudienceRule(schools=frozenset({"elm"}))),
+        (AudienceRule(everyone=True), AudienceRule(classes=frozenset({"7b"}))),
+    ],
+)
+def test_what_nobody_can_be_is_no_audience(rule: AudienceRule, by: AudienceRule) -> None:
+    """Nor does anything chosen beside it make an audience wider, or leave one as wide as if nothing had been chosen."""
+    assert narrowed(rule, by) is None

@@ -14,6 +14,7 @@ from belltower.incident.facts import (
     Mode,
     NoticePlanned,
 )
+from floorplans.place import Place
 from notify.audience import AudienceRule
 from notify.compose import Changed
 from notify.draft import DraftState, drifted, wide
@@ -158,6 +159,46 @@ async def test_an_update_at_a_set_time_is_not_promised_once_it_is_past(options: 
             await it.composer.ask(draft.id, RUTH, seen=1)
 
         assert [] == await it.ordered()
+
+
+async def test_a_named_audience_is_narrowed_by_what_is_chosen_beside_it(options: DeskOptions) -> None:
+    """U2: what was narrowed is what is counted and sent, and bears no name that says more."""
+    named = {"families": GUARDIANS}
+    people = guardian(1), guardian(2, language="es"), guardian(3, language="es", classes=("8a",))
+    async with writing(options, *people, audiences=named) as it:
+        whole = await it.draft(audience="families", rule=AudienceRule())
+        chosen = AudienceRule(classes=frozenset({"7b"}), languages=frozenset({"es"}))
+        some = await it.draft(audience="families", rule=chosen)
+        with pytest.raises(WrongState, match="cannot be narrowed"):
+            await it.draft(audience="families", rule=AudienceRule(roles=frozenset({"staff"})))
+        await it.composer.ask(some.id, RUTH, seen=1)
+        await it.running.is_settled(1)
+
+    assert ("families", 3, "", 1) == (
+        whole.order.audience,
+        whole.counted.people,
+        some.order.audience,
+        some.counted.people,
+    )
+    assert ["+15550000002"] == [address for address, _ in it.sms.sent]
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("families.evacuate.now", {"slots": {"site": "b204"}}),
+        ("families.lockdown.cleared", {"slots": {"cause": "smoke"}}),
+        ("staff-notice", {"next_in": 600, "rule": AudienceRule(roles=frozenset({"staff"}))}),
+    ],
+)
+async def test_what_a_text_cannot_say_is_not_chosen_with_it(
+    options: DeskOptions, template: str, said: dict[str, object]
+) -> None:
+    """U2: otherwise it would vanish, and whoever chose it believes that it is read."""
+    place = Place(id=PlaceId("b204"), label="204", building="B")
+    async with writing(options, guardian(1), places={place.id: place}) as it:
+        with pytest.raises(WrongState, match="That text does not say"):
+            await it.draft(template, **said)
 
 
 async def test_who_sends_alone_says_why_and_all_administrators_know_at_once(options: DeskOptions) -> None:

@@ -86,7 +86,7 @@ class Writing:
         return self._ids.verb()
 
     async def draft(self, template: str = NOW, *, verb: VerbId | None = None, **choice: object) -> Draft:
-        given = {"template": template, "rule": OF_7B, **choice}
+        given = {"template": template, **({} if "audience" in choice else {"rule": OF_7B}), **choice}
         return await self.composer.write(verb or self.verb(), Choice(**given), RUTH)
 
     async def ordered(self) -> list[NoticeOrdered]:
