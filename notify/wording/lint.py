@@ -9,12 +9,20 @@ from msgspec.structs import fields
 
 from notify.wording import grade
 from notify.wording.language import Wording
-from notify.wording.matrix import ABOUT_CHILD, exercise_only, for_families, moves_site, names_site
+from notify.wording.matrix import (
+    ABOUT_CHILD,
+    FAMILY_FALLBACK,
+    NO_HAZARD,
+    exercise_only,
+    for_families,
+    moves_site,
+    names_site,
+)
 from notify.wording.phrases import phrases, plain, protected
 from notify.wording.texts import SLOT, WordingSet
 from notify.wording.values import Slots
 
-LISTS = ("never", "codes", "child", "drill", "what", "where", "do")
+LISTS = ("never", "families", "codes", "child", "drill", "what", "where", "do")
 """The lists of patterns that a language has in its table `[lint]`."""
 
 FULL = frozenset({"sms", "voice", "body", "push"})
@@ -51,12 +59,8 @@ SHORTENERS = frozenset(
 """Hosts that hide where a link leads, and that carriers filter."""
 
 _NAMES = frozenset(field.name for field in fields(Slots))
-_ADDRESS = re.compile(
-    r"https?:|www\.|\b[a-z0-9-]+\.[a-z]{2,}/"
-    r"|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|edu|gov|us|info|biz|app)\b"
-    rf"|\b(?:{'|'.join(map(re.escape, sorted(SHORTENERS)))})(?![\w.])",
-    re.IGNORECASE,
-)
+# Any name with an ending: phones make a link of "noon.Wait" too.
+_ADDRESS = re.compile(r"https?:|www\.|[\w}-]\.[^\W\d_]{2,}|\b\d+(?:\.\d+){3}\b", re.IGNORECASE)
 _OPTIONAL = re.compile(r"\[[^\[\]]*\]")
 _SENDER_STANDS_BY = frozenset({"subject", "paging", "sign"})
 
@@ -68,8 +72,7 @@ def lint(text: str, *, wording: Wording, template: str, form: str) -> Iterator[s
         form not in _SENDER_STANDS_BY or (form == "subject" and for_families(template))
     ):
         yield "does not say first who speaks; begin with {school}"
-    if _ADDRESS.search(text):
-        yield "holds an address of its own; use {url}"
+    yield from _address(text)
     yield from phrase_faults(text, lists=wording.lists, template=template)
     yield from _site(text, template, form)
     if form in FULL:
@@ -84,6 +87,8 @@ def phrase_faults(text: str, *, lists: Mapping[str, tuple[str, ...]], template: 
         yield f"says {found!r}, which only the mark of an exercise may say; remove it"
     if found := phrases(lists.get("never", ())).first(words):
         yield f"says {found!r}, which no automatic text may promise; remove it"
+    if for_families(template) and (found := phrases(lists.get("families", ())).first(words)):
+        yield f"says {found!r}, which no automatic text may tell families; tell it in person, and remove it"
     if found := phrases(lists.get("codes", ())).first(words):
         yield f"says {found!r}, a code that not everybody knows; say in plain words what people do"
     if template.startswith(ABOUT_CHILD) and (found := phrases(lists.get("child", ())).first(words)):
@@ -93,6 +98,12 @@ def phrase_faults(text: str, *, lists: Mapping[str, tuple[str, ...]], template: 
             f"says {found!r}, words that belong to a school protocol's owner; use your own, or name your licence with"
             " [lint] licence"
         )
+
+
+def value_faults(text: str, *, lists: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    """What a value that stands in slots says that no text may; families read it too."""
+    yield from _address(text)
+    yield from phrase_faults(text, lists=lists, template=FAMILY_FALLBACK)
 
 
 def promises(name: str, texts: WordingSet) -> Iterator[str]:
@@ -118,6 +129,11 @@ def address_fault(url: str, domains: tuple[str, ...]) -> str:
     return ""
 
 
+def _address(text: str) -> Iterator[str]:
+    if _ADDRESS.search(text):
+        yield "holds an address of its own; use {url}, and leave a blank after a full stop"
+
+
 def _slots(text: str, form: str) -> Iterator[str]:
     for slot in SLOT.findall(text):
         if slot not in _NAMES:
@@ -140,13 +156,19 @@ def _site(text: str, template: str, form: str) -> Iterator[str]:
 
 
 def _contents(text: str, lists: Mapping[str, tuple[str, ...]], template: str) -> Iterator[str]:
-    """The five contents: who speaks, what happens, where, what to do, since when; and when there is more."""
-    if not template.startswith("families."):
+    """The five contents: who speaks, what happens, where, what to do, since when; and when there is more.
+
+    Staff's texts are directives, and short: their readers stand where it happens, and may look at a screen.
+    """
+    if not for_families(template):
         return
     words = plain(text)
-    if not _says(text, words, lists, "what", "{cause}", "{action}"):
+    of_child = template.startswith(ABOUT_CHILD)
+    if not (of_child or template in NO_HAZARD) and not _says(
+        text, words, lists, "what", "{cause}", "{action}"
+    ):
         yield "does not say what happens; name {cause}, {action} or a word of [lint] what"
-    if not _says(text, words, lists, "where", "{place}", "{site}"):
+    if not of_child and not _says(text, words, lists, "where", "{place}", "{site}"):
         yield "does not say where; name {place}, {site} or a word of [lint] where"
     if not _says(text, words, lists, "do"):
         yield "does not say what to do; use a word of [lint] do"

@@ -58,6 +58,11 @@ FALLBACK = "staff-notice"
 FAMILY_FALLBACK = "families-notice"
 """The template that stands in for one of families' that cannot be said. It tells nothing but where to read."""
 
+_FAMILIES_CLOSED = "families-closed"
+
+NO_HAZARD = frozenset({FAMILY_FALLBACK, _FAMILIES_CLOSED})
+"""Families' texts that need not say what happens: the one cannot, the other ends what no action names."""
+
 REQUIRED = (
     *("staff-alarm", "staff-action", "staff-closed", "staff-acknowledged", "staff-correction"),
     *("staff-unreached", "staff-alone", "staff-update-due", "test", FALLBACK),
@@ -121,7 +126,7 @@ def cells() -> Iterator[str]:
             yield from (f"{name}.{action}" for action in Action)
         else:
             yield name
-    yield from (FAMILY_FALLBACK, "families-correction", "families-closed")
+    yield from (FAMILY_FALLBACK, "families-correction", _FAMILIES_CLOSED)
     for action in Action:
         yield from (families(action, phase) for phase in Phase)
     yield from map(site_text, SitePhase)

@@ -14,7 +14,7 @@ from belltower.incident.facts import Action
 from notify.wording import approvals
 from notify.wording.language import Template, Wording
 from notify.wording.lengths import SAMPLE_SCHOOL, SAMPLE_URL, too_long
-from notify.wording.lint import LISTS, lint, phrase_faults
+from notify.wording.lint import LISTS, lint, value_faults
 from notify.wording.matrix import ABOUT_CHILD, FORMS, SITE, Phase, SitePhase, cells, for_families, forms_of
 from notify.wording.texts import WordingSet
 from notify.wording.values import Clock
@@ -233,12 +233,12 @@ class _Reader:
                         self._fault(f"[lint] with {name} {form}, as it ships: {fault}")
 
     def _shared(self, wording: Wording) -> None:
-        """What stands in the slots is read like any text, and promises no more."""
+        """What stands in the slots is read like any text, by families too, and promises no more."""
         tables = {"actions": wording.actions, "causes": wording.causes}
         values = {f"[{name}] {key}": text for name, table in tables.items() for key, text in table.items()}
         values |= {key: getattr(wording, key) for key in _MAY_LACK}
         for where, text in values.items() if self._linted else ():
-            for fault in phrase_faults(text, lists=wording.lists, template=""):
+            for fault in value_faults(text, lists=wording.lists):
                 self._fault(f"{where}: {fault}")
 
     def _is_action(self, action: str, where: str) -> bool:

@@ -1,6 +1,7 @@
 """What families read, by the requirements of the field note on wording (W1 to W12, W24, W26 to W28)."""
 
 from datetime import date
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,7 @@ LANGUAGES = ("en", "es")
 MATRIX = [families(action, phase) for action in Action for phase in Phase] + [
     site_text(phase) for phase in SitePhase
 ]
+EVERY = [*MATRIX, *(name for name in cells() if for_families(name) and name not in MATRIX)]
 SLOTS = Slots(
     school="Jefferson School",
     place="B 204",
@@ -130,10 +132,24 @@ def test_w3_a_text_that_lacks_one_of_the_contents_is_refused(text: str, lacks: s
     assert [bool(lacks)] == [lacks in fault for fault in faults] or (not lacks and not faults)
 
 
+@pytest.mark.parametrize("template", [*EVERY, "families-of-the-district", "child.please-wait"])
+def test_w3_no_text_for_families_is_let_off_but_what_names_no_hazard(template: str) -> None:
+    """Of one child none says where or what; the two that no action names say where, and all say what to do and when."""
+    faults = " ".join(one(template, "{school}: Hello."))
+
+    for lacks in ("what to do", "since when", "when there is more"):
+        assert f"does not say {lacks}" in faults
+    of_child = template.startswith("child.")
+    assert of_child != ("does not say where;" in faults)
+    named = of_child or template in {"families-notice", "families-closed"}
+    assert named != ("does not say what happens" in faults)
+    assert [] == one("staff-notice", "{school}: Hello.")
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_w3_every_shipped_text_says_all_of_it_when_it_is_filled(language: str) -> None:
     """School, times and the number to call are in what is sent."""
-    for template in MATRIX:
+    for template in EVERY:
         mode = Mode.EXERCISE if exercise_only(template) else Mode.ACTUAL
         for channel in ("sms", "voice", "email", "push"):
             text = APPROVED.said(
@@ -178,7 +194,7 @@ def test_w4_a_hard_text_is_refused_with_its_grade() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_w5_lengths_are_those_of_the_filled_text_on_its_encoding(language: str) -> None:
     """Two parts at most, exercise and interpreter counted; 90 and 360 characters for signs and phones."""
-    for template in MATRIX:
+    for template in EVERY:
         for mode in Mode:
             if mode is Mode.ACTUAL and exercise_only(template):
                 continue
@@ -448,11 +464,22 @@ OF_ONE_CHILD = [
     ("en", "{school}: Your child is miss\u00ading, {time}."),
     ("en", "{school}: The child's mother is here, {time}."),
     ("en", "{school}: Wait because of the roads, {time}."),
+    ("en", "{school}: Your child was shot, {time}."),
+    ("en", "{school}: Your child is bleeding, {time}."),
+    ("en", "{school}: Your daughter passed away, {time}."),
+    ("en", "{school}: Your child is a victim, {time}."),
+    ("en", "{school}: Your child fell, {time}."),
+    ("en", "{school}: Your child is in surgery, {time}."),
+    ("en", "{school}: Mr. Smith picked up your child, {time}."),
     ("es", "{school}: Su hija fue herida a {time}."),
     ("es", "{school}: Sus hijas fueron trasladadas, {time}."),
     ("es", "{school}: Su hijo está en el HOSPITAL, {time}."),
     ("es", "{school}: Su hijo habla con la policía, {time}."),
     ("es", "{school}: Su hijo es testigo, {time}."),
+    ("es", "{school}: Su hija está sangrando, {time}."),
+    ("es", "{school}: Su hijo fue baleado, {time}."),
+    ("es", "{school}: Su hijo se cayó, {time}."),
+    ("es", "{school}: Su abuela recogió a su hija, {time}."),
 ]
 
 
@@ -482,6 +509,19 @@ PROMISED = [
     ("en", "3 students are missing."),
     ("en", "The danger is over."),
     ("en", "School will reopen at noon."),
+    ("en", "Each student is safe."),
+    ("en", "The whole class is safe."),
+    ("en", "{school} is safe."),
+    ("en", "It is safe now."),
+    ("en", "The children are out of the building and safe."),
+    ("en", "Students are all right."),
+    ("en", "Everyone got out."),
+    ("en", "Nobody is in danger."),
+    ("en", "The threat has ended."),
+    ("en", "The situation is resolved."),
+    ("en", "Police have the suspect."),
+    ("en", "False alarm."),
+    ("en", "You may come soon."),
     ("es", "Todos los alumnos están a salvo."),
     ("es", "Todos los alumnos estan bien."),
     ("es", "Sus hijas están seguras."),
@@ -492,6 +532,13 @@ PROMISED = [
     ("es", "Hay 3 niños desaparecidos."),
     ("es", "El peligro ya pasó."),
     ("es", "La escuela reabrirá a mediodía."),
+    ("es", "La escuela es segura."),
+    ("es", "Todo está bajo control."),
+    ("es", "Detuvieron al sospechoso."),
+    ("es", "La policía ya tiene al sospechoso."),
+    ("es", "La situación está controlada."),
+    ("es", "Fue una falsa alarma."),
+    ("es", "Pronto volveremos a clases."),
 ]
 
 
@@ -503,6 +550,60 @@ def test_w10_no_text_of_ours_promises_what_the_machine_cannot_know(language: str
     faults = list(phrase_faults(f"{{school}}: {promise}", lists=lists, template="families.hold.now"))
 
     assert any("which no automatic text may promise" in fault for fault in faults)
+
+
+SAFE = {
+    "en": (
+        ("each student", "the class", "{school}", "it", "our building", "your daughter", "the bus", "room 204"),
+        ("is safe", "is now safe", "was kept safe", "is still very much unharmed", "remains safe", "got out and is okay"),
+    ),
+    "es": (
+        ("cada alumno", "la clase", "{school}", "nuestro edificio", "su hija", "el salón"),
+        ("está a salvo", "sigue segura", "es seguro", "salió ilesa", "quedó protegido", "está muy bien"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("template", ["families.hold.update", "families-notice", "staff-notice", "test"])
+def test_w10_nothing_and_nobody_is_safe_by_a_machines_word(language: str, template: str) -> None:
+    """Whatever the subject is; what people are to do may name the word."""
+    lists = DRAFTS.languages[language].lists
+    for subject, end in product(*SAFE[language]):
+        faults = list(phrase_faults(f"{{school}}: {subject} {end}.", lists=lists, template=template))
+        assert any("which no automatic text may promise" in fault for fault in faults), (subject, end)
+
+    assert [] == list(phrase_faults("{school}: Find a safe place.", lists=lists, template=template))
+    assert [] == list(phrase_faults("{school}: Busque un lugar seguro.", lists=lists, template=template))
+
+
+TOLD_BY_PEOPLE = [
+    ("en", "Two students are hurt."),
+    ("en", "Students were injured."),
+    ("en", "Your kids are not hurt."),
+    ("en", "A teacher has been shot."),
+    ("en", "We search for a missing child."),
+    ("en", "The shooter is dead."),
+    ("en", "There are victims."),
+    ("es", "Dos alumnos heridos."),
+    ("es", "Una maestra fue lastimada."),
+    ("es", "Falta un niño desaparecido."),
+    ("es", "El tirador huyó."),
+]
+
+
+@pytest.mark.parametrize(("language", "told"), TOLD_BY_PEOPLE)
+def test_w10_no_machine_tells_families_who_was_hurt_or_held(language: str, told: str) -> None:
+    """Neither in a text nor in a cause; staff are told to report whom they miss."""
+    lists = DRAFTS.languages[language].lists
+    for template in ("families.hold.update", "families-notice"):
+        faults = list(phrase_faults(f"{{school}}: {told}", lists=lists, template=template))
+        assert any("tell it in person" in fault or "may promise" in fault for fault in faults)
+
+    with pytest.raises(SettingsError, match=r"\[causes\] told: says"):
+        parse({"x.toml": f'language = "{language}"\n[causes]\ntold = "{told}"'}, base=DRAFTS)
+    staff = "{school}: Report any student who is hurt."
+    assert [] == list(phrase_faults(staff, lists=lists, template="staff-notice"))
 
 
 def test_w10_what_stands_in_a_slot_promises_no_more_than_a_text() -> None:
@@ -531,7 +632,7 @@ def test_w10_a_district_adds_phrases_and_takes_none_away() -> None:
 def test_w11_names_of_every_script_are_rendered_in_every_variant(channel: str, name: str) -> None:
     """Whole, and where the direction differs kept from turning the rest around."""
     slots = replace(SLOTS, school=name, site=name)
-    for template in MATRIX:
+    for template in EVERY:
         mode = Mode.EXERCISE if exercise_only(template) else Mode.ACTUAL
         text = APPROVED.said(template=template, channel=channel, language="en", mode=mode, slots=slots)
         if channel not in {"paging", "sign"}:
@@ -548,7 +649,7 @@ def test_w24_an_exercise_is_marked_at_both_ends_and_the_real_thing_never(
     channel: str, language: str, mark: str
 ) -> None:
     """What says that something is practised is never said of what is so: neutral words stand in."""
-    for template in MATRIX:
+    for template in EVERY:
         real, drill = (
             APPROVED.said(template=template, channel=channel, language=language, mode=mode, slots=SLOTS)
             for mode in (Mode.ACTUAL, Mode.EXERCISE)
@@ -569,6 +670,12 @@ def test_w24_an_exercise_is_marked_at_both_ends_and_the_real_thing_never(
             assert neutral == real
 
 
+FOREIGN = (
+    *("example.de", "school.io", "lincoln.school", "escuela.españa", "学校.中国", "a.b.museum", "x@y.dev"),
+    *("example.de/i/7", "EXAMPLE.DE.", "noon.wait", "10.0.0.1", "192.168.7.20:8443"),
+)
+
+
 def test_w26_links_are_of_our_own_domain_and_the_sender_speaks_first() -> None:
     """No shortener, no address in a text, no foreign domain in the settings."""
     for host in SHORTENERS:
@@ -576,11 +683,16 @@ def test_w26_links_are_of_our_own_domain_and_the_sender_speaks_first() -> None:
             "address of its own" in fault for fault in one("test", f"{{school}}: {host}/x at {{time}}")
         )
         assert "hides where" in address_fault(f"https://{host}/x", ())
+    for address in (*FOREIGN, *(f"{{school}}.{ending}" for ending in ("com", "de"))):
+        assert any("address of its own" in fault for fault in one("test", f"{{school}}: See {address} now"))
+        with pytest.raises(SettingsError, match=r"\[causes\] see: holds an address"):
+            parse({"x.toml": f'language = "en"\n[causes]\nsee = "{address}"'}, base=DRAFTS)
+    assert [] == one("test", "{school}: At 9.30 a.m. we test. Call 555.0100. See U.S. rules, No. 7.")
     assert "none of your domains" in address_fault("https://example.com/i/7", ("example.org",))
     assert "none of your domains" in address_fault("https://notexample.org/i/7", ("example.org",))
     assert "" == address_fault("https://bell.example.org:8443/i/7", ("example.org",))
     for language in LANGUAGES:
-        for template in MATRIX:
+        for template in EVERY:
             texts = asdict(DRAFTS.languages[language].templates[template])
             assert all(
                 texts[form].startswith("{school}") for form in ("sms", "voice", "subject", "body", "push")
@@ -591,7 +703,7 @@ def test_w26_links_are_of_our_own_domain_and_the_sender_speaks_first() -> None:
 def test_w27_a_voice_reads_no_address_and_says_figures_one_by_one(language: str) -> None:
     """The texts as they are spoken, held against those of record."""
     spoken = []
-    for template in MATRIX:
+    for template in EVERY:
         mode = Mode.EXERCISE if exercise_only(template) else Mode.ACTUAL
         text = APPROVED.said(
             template=template, channel="voice", language=language, mode=mode, slots=SLOTS
