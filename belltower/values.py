@@ -241,7 +241,7 @@ class Reader:
             if written == "duration" and not isinstance(raw, str):
                 self.fault(at, f'a duration needs its unit; write "{raw}s" for instance')
                 return None
-            if bare is float and isinstance(raw, str):
+            if bare is float and isinstance(raw, str) and written == "duration":
                 raw = duration(raw)
             elif bare is int and isinstance(raw, str) and written == "size":
                 raw = size(raw)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from msgspec.structs import replace
 
-from belltower.clock import Instant
+from belltower.clock import Instant, aware
 from belltower.errors import NotFound, Refused, StoreError, Unreachable
 from belltower.ids import PersonId
 from belltower.people.person import ContactKind, Person
@@ -111,6 +111,15 @@ async def known(settings: Settings) -> dict[str, Proof]:
     """What is known of each channel. Raises `NotFound`, `StoreError`."""
     async with proofs_of(settings) as tables:
         return await tables.all()
+
+
+async def outages(settings: Settings) -> dict[str, str]:
+    """By which channels nothing goes out, and why. Raises `NotFound`, `StoreError`."""
+    async with proofs_of(settings) as tables:
+        return {
+            name: f"{one.reason}, since {aware(one.since).strftime('%H:%M:%S UTC')}"
+            for name, one in (await tables.outages()).items()
+        }
 
 
 def check_named(settings: Settings, channel: str) -> None:

@@ -1,4 +1,4 @@
-"""The tables of channel tests: what came of each provider's last one, and what was asked for from outside the lane."""
+"""The tables of channel tests: what came of each provider's last one, what was asked for from outside the lane, and which do not go out."""
 
 from __future__ import annotations
 
@@ -63,6 +63,11 @@ STEPS = (
         UPDATE notice_words SET body = '' WHERE channel = 'voice' AND {_OF_TESTS};
         """,  # noqa: S608 - a constant
     ),
+    Step(
+        room="notify.proofs",
+        number=5,
+        sql="CREATE TABLE notice_outage (provider TEXT PRIMARY KEY, since BIGINT NOT NULL, reason TEXT NOT NULL)",
+    ),
 )
 
 TEMPLATE = "test"
@@ -103,6 +108,12 @@ _ASKED = """
 SELECT verb, asked_at, provider, code, by_person FROM notice_proof_order WHERE answer = '' ORDER BY asked_at LIMIT 20
 """
 _ANSWER = "UPDATE notice_proof_order SET answer = :answer, code = '' WHERE verb = :verb"
+_OUTAGES = "SELECT provider, since, reason FROM notice_outage ORDER BY provider"
+_OUT = """
+INSERT INTO notice_outage (provider, since, reason) VALUES (:provider, :since, :reason)
+ON CONFLICT (provider) DO UPDATE SET reason = excluded.reason
+"""
+_BACK = "DELETE FROM notice_outage WHERE provider = :provider"
 _FORGET = "DELETE FROM notice_proof_order WHERE asked_at < :before"
 
 
@@ -165,6 +176,13 @@ class Seen(Struct, frozen=True, kw_only=True):
     acknowledged: bool
 
 
+class Outage(Struct, frozen=True, kw_only=True):
+    """Why nothing goes out by a provider, and since when."""
+
+    since: Instant
+    reason: str
+
+
 class ProofTables:
     """The rows."""
 
@@ -224,6 +242,19 @@ class ProofTables:
             proven_at=proof.proven_at,
             proven_by=proof.proven_by,
         )
+
+    async def outages(self) -> dict[str, Outage]:
+        """The providers by which nothing goes out, as the lane that holds the desk last saw them."""
+        return {
+            row[0]: Outage(since=Instant(row[1]), reason=row[2]) for row in await self.database.read(_OUTAGES)
+        }
+
+    def outage(self, tx: Transaction, provider: str, reason: str, *, since: Instant) -> None:
+        """Keep why nothing goes out by this provider since then, or since before; "": it goes out again."""
+        if reason:
+            tx.add(_OUT, provider=provider, since=since, reason=reason)
+        else:
+            tx.add(_BACK, provider=provider)
 
     def pin(self, tx: Transaction, delivery: SQLValue, provider: str) -> None:
         """Let nobody but this provider send it."""

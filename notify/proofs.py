@@ -97,10 +97,10 @@ def judged(proof: Proof, seen: Seen, *, simulated: bool, now: Instant) -> tuple[
     if arrived:
         return Proven.PROVEN, arrived
     if waiting:
-        return Proven.WAITING, ""
+        return Proven.WAITING, seen.reason if seen.state is State.PENDING else ""
     if seen.state is State.ACCEPTED:
         return Proven.ACCEPTED, "taken by the provider; nothing says that it arrived"
-    return Proven.UNKNOWN, "it has not left" if seen.state is State.PENDING else seen.reason
+    return Proven.UNKNOWN, seen.reason or ("it has not left" if seen.state is State.PENDING else "")
 
 
 def _receipt(proof: Proof, seen: Seen) -> str:
@@ -125,12 +125,16 @@ class Proofs:
         test_to: Mapping[str, str],
         site: Callable[[], NoticeSite],
         stops: Callable[[], Awaitable[Stops]],
+        troubles: Callable[[], Mapping[str, str]],
         tally: Tally,
         clock: Clock,
         ids: Ids,
         bell: Callable[[], None],
     ) -> None:
-        """`test_to` has an address, or the id of a person, by a provider's name or a kind of address."""
+        """`test_to` has an address, or the id of a person, by a provider's name or a kind of address.
+
+        `troubles` says of the providers by which nothing goes out just now why.
+        """
         self._tables = tables
         self._deliveries = deliveries
         self._journal = journal
@@ -138,6 +142,7 @@ class Proofs:
         self._test_to = test_to
         self._site = site
         self._stops = stops
+        self._troubles = troubles
         self._tally = tally
         self._clock = clock
         self._ids = ids
@@ -216,6 +221,7 @@ class Proofs:
         """Once; nothing while facts wait outside of the journal. Raises `StoreError`."""
         if self._journal.trouble:
             return
+        await self._keep_outages()
         for asked in await self._tables.asked():
             await self._answer(asked)
         now = self._clock.now()
@@ -225,6 +231,17 @@ class Proofs:
                     again = (await self._tables.all()).get(proof.provider)
                     if again is not None and _open(again, now):
                         await self._judge(again)
+
+    async def _keep_outages(self) -> None:
+        """For those who ask from outside the lane; written when it changes only."""
+        now = {name: reason for name, reason in self._troubles().items() if name in self._providers}
+        before = {name: one.reason for name, one in (await self._tables.outages()).items()}
+        tx = Transaction()
+        for name in now.keys() | before.keys():
+            if now.get(name, "") != before.get(name, ""):
+                self._tables.outage(tx, name, now.get(name, ""), since=self._clock.now())
+        if now != before:
+            await self._tables.database.submit(tx)
 
     async def _answer(self, asked: Asked) -> None:
         now = self._clock.now()
@@ -331,6 +348,11 @@ class Proofs:
         now = self._clock.now()
         outcome, detail = judged(proof, seen, simulated=provider.simulated, now=now)
         if (outcome, detail) == (proof.outcome, proof.detail):
+            return None
+        if outcome is Proven.WAITING:  # why it has not left yet is no outcome
+            tx = Transaction()
+            self._tables.judged(tx, replace(proof, detail=detail))
+            await self._tables.database.submit(tx)
             return None
         after = replace(proof, outcome=outcome, detail=detail, ended_at=now)
         if outcome is Proven.PROVEN:

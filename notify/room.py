@@ -182,6 +182,7 @@ class NotifyRoom:
             test_to=test_to or {},
             site=site,
             stops=self.replies.stops,
+            troubles=self.troubles,
             tally=self.ledger.tally,
             clock=clock,
             ids=ids,

@@ -190,6 +190,16 @@ async def run_carrier(options: CarrierOptions) -> None:
     """Serve until cancelled. One line of JSON on standard output says the ports, once they listen."""
     async with Crew() as crew, Carrier(options=options, crew=crew) as carrier:
         ready = {"url": carrier.url, "port": carrier.port, "smtp_port": carrier.smtp_port}
-        sys.stdout.write(json.dumps({**ready, "account": options.account}) + "\n")
+        sys.stdout.write(
+            json.dumps(
+                {
+                    **ready,
+                    "account": options.account,
+                    "token": options.token,
+                    "application": options.application,
+                }
+            )
+            + "\n"
+        )
         sys.stdout.flush()
         await asyncio.Event().wait()

@@ -334,7 +334,8 @@ def carrier(port: int, smtp_port: int, latency: str, seed: int) -> None:
       curl http://127.0.0.1:8092/phones
       curl -d '{"text": "1"}' http://127.0.0.1:8092/phones/+15550100/reply
 
-    The first line printed is JSON: {"url": "..", "port": 8092, "smtp_port": .., "account": ".."}. GET /phones and
+    The first line printed is JSON: {"url": "..", "port": 8092, "smtp_port": .., "account": "..", "token": "..",
+    "application": ".."}: what the channels of the settings take. GET /phones and
     GET /mailboxes show what arrived; POST /phones/NUMBER/reply and /press answer; POST /fault asks for faults.
     """
     from belltower.values import duration

@@ -33,7 +33,7 @@ def command(config: Path, *, as_json: bool) -> None:
       belltower status --config config.toml --json
 
     Exits with 69 when no alarm lane answers, 1 when something is not in order: a link lost or not heard yet, a unit
-    silent, a journal that cannot keep what happens, one found damaged within the last day, a part that is not as it
+    silent, a channel by which nothing goes out, a journal that cannot keep what happens, one found damaged within the last day, a part that is not as it
     was set up, or a desk lane whose page does not answer on this machine: without it no notice leaves. A way to the PSAP that no `belltower psap test` has proven for 31 days is named too, in
     the title as well, and so is a channel of notices that no `belltower notify test` has; that alone exits with 0.
     """
@@ -44,7 +44,7 @@ def command(config: Path, *, as_json: bool) -> None:
     settings = rooms.load(config, secrets=False)
     status = asyncio.run(ControlClient(path=settings.state.control).look())
     silence = desk_answer.silence(settings.desk.web)
-    channels = _channels(config)
+    channels, outages = _channels(config)
     wrong = (
         status.links_lost
         or status.units_lost
@@ -55,10 +55,18 @@ def command(config: Path, *, as_json: bool) -> None:
         or status.put_aside
         or status.faults
         or silence
+        or outages
     )
     troubled = bool(wrong) or not all(status.links.values())
     if as_json:
-        emit({**msgspec.to_builtins(status), "channels": channels, "desk_silent": silence})
+        emit(
+            {
+                **msgspec.to_builtins(status),
+                "channels": channels,
+                "channels_down": outages,
+                "desk_silent": silence,
+            }
+        )
     else:
         rows = [
             ("lane", f"{status.lane} {status.version}"),
@@ -87,6 +95,7 @@ def command(config: Path, *, as_json: bool) -> None:
                 (f"link {link}", "NOT PROVEN for 31 days: belltower psap test")
                 for link in status.links_unproven
             ),
+            *((f"channel {name}", f"NOT GOING OUT: {why}") for name, why in outages.items()),
             *((f"channel {name}", said) for name, said in channels.items()),
             *((f"count {name}", str(count)) for name, count in sorted(status.counts.items())),
         ]
@@ -97,23 +106,24 @@ def command(config: Path, *, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _channels(config: Path) -> dict[str, str]:
-    """How well each channel of notices is proven; the desk says so in its own database."""
+def _channels(config: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """How well each channel of notices is proven, and which do not go out; the desk says so in its own database."""
     from belltower.clock import SystemClock
     from belltower.errors import BelltowerError
-    from gateway.channel_proofs import known, spoken, to_prove
+    from gateway.channel_proofs import known, outages, spoken, to_prove
     from gateway.cli.journal_reading import settings_of
 
     settings = settings_of(config)
     names = to_prove(settings)
     if not names:
-        return {}
+        return {}, {}
     try:
-        found = asyncio.run(known(settings))
+        found, down = asyncio.run(known(settings)), asyncio.run(outages(settings))
     except BelltowerError:
-        return dict.fromkeys(names, "not known: the desk's database cannot be read, or there is none yet")
+        unknown = "not known: the desk's database cannot be read, or there is none yet"
+        return dict.fromkeys(names, unknown), {}
     now = SystemClock().now()
-    return {name: spoken(found.get(name), now) for name in names}
+    return {name: spoken(found.get(name), now) for name in names}, down
 
 
 def _devices(status: Status) -> str:

@@ -326,6 +326,7 @@ def test_every_fault_of_a_link_is_reported_together(tmp_path: Path) -> None:
         ("notify.channels.mail", "connections = 0", "connections"),
         ("notify.channels.mail", 'timeout = "0s"', "timeout"),
         ("notify.channels.text", "rate = 0", "rate"),
+        ("notify.channels.text", 'rate = "20"', "rate"),
         ("notify.channels.text", "in_flight = 0", "in_flight"),
         ("notify.channels.text", 'from = "555-0100"', "from"),
         ("notify.channels.text", 'account = "AC12"', "account"),

@@ -21,8 +21,8 @@ from belltower.values import Secret
 from gateway.migration import DESK
 from notify.addresses import Addresses
 from notify.audience import AudienceRule
+from notify.channels.channel import Later, Settled, Uncertain
 from notify.channels.channel import Refused as Refusal
-from notify.channels.channel import Settled, Uncertain
 from notify.codes import code_of, masked
 from notify.delivery import Evidence, State
 from notify.proof_tables import PROVEN_FOR, Asked, Proof, ProofTables, Proven, Seen
@@ -259,6 +259,28 @@ async def test_w16_what_failed_says_why_and_never_that_it_is_proven(
 
     assert 0 == last.proven_at
     assert (last.detail == "provider:30003") == isinstance(answer, Refusal)
+
+
+async def test_what_does_not_leave_says_why_and_outside_the_lane_too(options: DeskOptions) -> None:
+    """A wrong token: the test waits and says for what, and so does whoever asks; a desk that goes on says no more of it."""
+    cell = Answering(answer=Later(reason="account:20003", everyone=True))
+    channels = [Provider(channel=cell, given_name="cell")]
+    async with desk(options, school=site(staff(2)), channels=channels) as running:
+        proofs, tables = running.room.proofs, ProofTables(database=running.database)
+        await proofs.test(verb(running), RUTH)
+        waiting = await comes_to(proofs, "cell", Proven.WAITING, "account:20003")
+        await proofs.look()
+        down = await tables.outages()
+        await proofs.look()
+        still = await tables.outages()
+        told = [fact for fact in await running.facts() if isinstance(fact, ChannelTested)]
+    async with desk(options, school=site(staff(2)), channels=channels[:0]) as running:
+        await running.room.proofs.look()
+        after = await ProofTables(database=running.database).outages()
+
+    assert ["account:20003"] == [one.reason for one in down.values()]
+    assert (down, {}) == (still, after)
+    assert (0, []) == (waiting.proven_at, told)
 
 
 async def test_what_cannot_be_tested_says_so(options: DeskOptions) -> None:

@@ -100,6 +100,8 @@ class Card(Struct, frozen=True, kw_only=True):
     kind: str
     pressed: str
     action: str
+    # How it stands with the action: "in force" or "was ordered".
+    ordered: str
     alarms: int
     headline: Headline
     # What is known of the responders; "" for nothing.
@@ -136,6 +138,7 @@ def card(story: Story, zone: tzinfo) -> Card:
         kind=incident.kind.value,
         pressed=day(story.pressed_at, zone),
         action=incident.action.value.capitalize() if incident.action else "",
+        ordered="in force" if incident.open else "was ordered",
         alarms=incident.alarms,
         headline=headline(story),
         responders=coming.text if coming is not None else "",

@@ -10,8 +10,12 @@ from pathlib import Path
 from aiohttp import web
 
 from belltower.clock import Instant
+from belltower.store import Transaction, open_database
+from gateway import settings as rooms
 from gateway.control import ControlServer, Status
+from gateway.migration import DESK
 from gateway.tls import server_context
+from notify.proof_tables import ProofTables
 from tests.gateway.cli.house import belltower, house
 from tests.hardware.mqtt.certificate import write_certificate
 from tests.peers.waiting import PATIENCE
@@ -122,3 +126,27 @@ async def test_a_desk_lane_that_does_not_run_is_trouble(tmp_path: Path) -> None:
     assert f"desk lane DOES NOT RUN: nothing answers on port {port}" in gone[1]
     assert f"desk lane DOES NOT RUN: on port {port} something else answers" in other[1]
     assert json.loads(machine[1])["desk_silent"].startswith("nothing answers")
+
+
+async def test_a_channel_by_which_nothing_goes_out_is_trouble(tmp_path: Path) -> None:
+    """As its lane last saw it, with the reason; proven or not."""
+    config = house(tmp_path)
+    with config.open("a", encoding="utf-8") as file:
+        file.write(
+            f'[notify.channels.text]\nkind = "twilio"\naccount = "AC{"0" * 32}"\ntoken = {{ env = "TOKEN" }}\nfrom = "+15550100199"\n'
+        )
+    settings = rooms.load(config, secrets=False)
+    settings.state.folder.mkdir()
+    database = await open_database(settings.desk_url)
+    await database.migrate(DESK)
+    tables, tx = ProofTables(database=database), Transaction()
+    tables.outage(tx, "text", "account:20003", since=Instant(0))
+    await database.submit(tx)
+    await database.close()
+
+    async with alarm_lane(config), page("ok\n") as port:
+        code, said = await status(told(config, f"port = {port}"))
+        _, machine = await status(config, "--json")
+
+    assert (1, True) == (code, "channel text NOT GOING OUT: account:20003, since 00:00:00 UTC" in said)
+    assert ["text"] == list(json.loads(machine)["channels_down"])

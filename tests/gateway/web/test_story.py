@@ -174,6 +174,19 @@ def test_a_press_after_a_person_answered_stands_under_the_answer_until_a_person_
     assert not headline(telling.human(600).story()).later
 
 
+def test_an_action_is_in_force_only_while_its_incident_is_open() -> None:
+    """On the list and on the incident's own page; afterwards it was ordered."""
+    renderer = Renderer(zone=UTC, version="1")
+    telling = pressed().say(5, facts.ActionOrdered(action=facts.Action.LOCKDOWN))
+    open_, page = renderer.cards([card(telling.story(), UTC)], ""), renderer.head(telling.story())
+    telling.say(20, facts.IncidentClosed(incident=INCIDENT, by=PersonId("per_1")))
+    closed, after = renderer.cards([card(telling.story(), UTC)], ""), renderer.head(telling.story())
+
+    assert ("in force" in open_, "In force" in page) == (True, True)
+    assert not any(words in text for words in ("in force", "In force") for text in (closed, after))
+    assert ("Lockdown was ordered" in closed, "Was ordered" in after) == (True, True)
+
+
 def test_further_presses_show_how_far_they_have_come() -> None:
     """Recorded, then some sent, then all sent, then all with the PSAP's system."""
     telling = pressed().sent(0.1)
