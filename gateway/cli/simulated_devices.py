@@ -19,7 +19,7 @@ from gateway.cli.output import emit
 from gateway.settings import Settings
 from gateway.site_package.devices import SiteDevices
 from hardware.profiles.compiled import Profile
-from hardware.profiles.loading import SHIPPED, load_all
+from hardware.profiles.loading import load_all, shipped
 from hardware.profiles.signal import SignalKind
 from hardware.simulators import script as scripts
 from hardware.simulators.acting import Actor, Stage
@@ -84,7 +84,7 @@ async def run_devices(cast: CastOptions, wire: WireOptions) -> None:
 def house(config: Path, *, needed: bool) -> tuple[Settings | None, SiteDevices]:
     """The settings and the devices of the site package; none where there is no settings file and none is needed."""
     if not needed and not config.exists():
-        return None, SiteDevices(profiles=load_all([SHIPPED]))
+        return None, SiteDevices(profiles=dict(shipped()))
     settings = rooms.load(config, secrets=False)
     return settings, site_package.load(settings.site.folder).foreign
 

@@ -7,7 +7,6 @@ every fault of it named; so does a device whose profile, place or parent is not 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cache
 from pathlib import Path
 
 from msgspec import Struct
@@ -18,7 +17,7 @@ from belltower.values import Reader, Seconds
 from gateway.site_package.checks import ID, check_id, check_place, check_unique, numbered, take_file
 from hardware.device_record import DeviceRecord
 from hardware.profiles.compiled import Profile
-from hardware.profiles.loading import SHIPPED, load, load_all
+from hardware.profiles.loading import load, load_all, shipped
 
 _LONGEST_ADDRESS = 256
 _LEAST_HEARTBEAT = 5.0
@@ -92,11 +91,6 @@ def load_devices(
     )
 
 
-@cache
-def _shipped() -> dict[str, Profile]:
-    return load_all([SHIPPED])
-
-
 def _profiles(folder: Path) -> tuple[dict[str, Profile], tuple[str, ...], list[str]]:
     own: dict[str, Profile] = {}
     faults: list[str] = []
@@ -106,7 +100,7 @@ def _profiles(folder: Path) -> tuple[dict[str, Profile], tuple[str, ...], list[s
         except SettingsError as error:
             name = f"{folder.name}/profiles"
             faults = [line.replace(str(folder / "profiles"), name) for line in str(error).splitlines()]
-    return {**_shipped(), **own}, tuple(own), faults
+    return {**shipped(), **own}, tuple(own), faults
 
 
 def _variants(

@@ -6,7 +6,9 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from belltower.errors import SettingsError
 from belltower.values import Reader
@@ -91,6 +93,12 @@ def load_all(folders: Iterable[Path]) -> dict[str, Profile]:
     if faults:
         raise SettingsError("\n".join(faults))
     return made
+
+
+@cache
+def shipped() -> Mapping[str, Profile]:
+    """The profiles that come with Belltower, by id; they are read once in a process."""
+    return MappingProxyType(load_all([SHIPPED]))
 
 
 def files_of(folder: Path) -> list[Path]:

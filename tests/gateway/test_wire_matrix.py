@@ -13,7 +13,7 @@ from gateway.broker_users import broker_users, shared_names
 from gateway.site_package.devices import SiteDevices, renamed
 from hardware.codecs.mqtt_packets import ConnAck, PingReq, PingResp, PubAck, Publish, SubAck, Subscribe
 from hardware.device_record import DeviceRecord
-from hardware.profiles.loading import SHIPPED, load_all
+from hardware.profiles.loading import shipped
 from tests.hardware.mqtt.houses import BrokerHouse, House, ListenerHouse
 from tests.hardware.mqtt.peer import Unit
 
@@ -22,7 +22,7 @@ VERSIONS = pytest.mark.parametrize("version", [4, 5])
 
 def site(*records: tuple[str, str, str], **parents: str) -> SiteDevices:
     """The devices of a site: (id, profile, address)."""
-    profiles = load_all([SHIPPED])
+    profiles = dict(shipped())
     profiles["z2m-hall-b"] = renamed(profiles["zigbee2mqtt"], "z2m-hall-b", {"base": "z2m-hall-b"})
     return SiteDevices(
         profiles=profiles,

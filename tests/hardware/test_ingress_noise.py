@@ -20,14 +20,14 @@ from hardware.codecs.json_stream import Lines, Objects
 from hardware.codecs.mqtt import Parser
 from hardware.codecs.mqtt_packets import Publish, encode
 from hardware.profiles.examples import message_of
-from hardware.profiles.loading import SHIPPED, load_all
+from hardware.profiles.loading import shipped
 from hardware.profiles.message import Message
 from hardware.profiles.reading import Reader
 from hardware.profiles.signal import ALARMING, Signal
 from tests.hardware.test_bthome import KEY, MAC, SEALED
 from tests.peers.mutation import mutated
 
-PROFILES = load_all([SHIPPED])
+PROFILES = shipped()
 READER = Reader(PROFILES)
 FEW, MANY = 2_000, 1_000_000
 Told = Iterable[Signal]

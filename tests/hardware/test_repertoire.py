@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import cache
 from random import Random
 
 import msgspec
@@ -11,8 +10,7 @@ import pytest
 
 from belltower.clock import SECOND, Instant
 from belltower.errors import SettingsError
-from hardware.profiles.compiled import Profile
-from hardware.profiles.loading import SHIPPED, load_all
+from hardware.profiles.loading import shipped
 from hardware.profiles.message import Message
 from hardware.profiles.reading import Reader
 from hardware.simulators import script
@@ -24,11 +22,6 @@ from hardware.simulators.spoken import Envelope, Spoken
 NOW = Instant(1_795_000_000 * SECOND)
 OWN_NAMES = {"meshtastic-json", "paradox-pai", "rfxtrx"}
 """Their messages give the device as a number too, name the panel itself, or have it in their octets: only as in the examples."""
-
-
-@cache
-def shipped() -> dict[str, Profile]:
-    return load_all([SHIPPED])
 
 
 def repertoire(name: str, bearer: str = "chirpstack") -> Repertoire:

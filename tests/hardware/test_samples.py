@@ -14,7 +14,7 @@ import pytest
 from gateway.cli.profile_lines import Lines
 from hardware.codecs import dc09, dc09_events
 from hardware.profiles.compiled import Profile
-from hardware.profiles.loading import SHIPPED, load_all
+from hardware.profiles.loading import shipped
 from hardware.profiles.message import Message
 from hardware.profiles.reading import Reader
 from hardware.profiles.signal import ALARMING, Signal
@@ -82,7 +82,7 @@ def lines() -> list[Line]:
 @pytest.fixture(scope="module")
 def profiles() -> dict[str, Profile]:
     """All that ship."""
-    return load_all([SHIPPED])
+    return shipped()
 
 
 def message_of(line: Line) -> Message:

@@ -10,7 +10,7 @@ import pytest
 
 from belltower.clock import SECOND, Instant
 from hardware.profiles.examples import message_of
-from hardware.profiles.loading import SHIPPED, load_all
+from hardware.profiles.loading import shipped
 from hardware.profiles.memory import Remembered, judge
 from hardware.profiles.message import Message
 from hardware.profiles.profile import ProfileClass
@@ -18,7 +18,7 @@ from hardware.profiles.reading import Reader
 from hardware.profiles.signal import Signal
 from tests.peers.mutation import mutated
 
-PROFILES = load_all([SHIPPED])
+PROFILES = shipped()
 NOON = Instant(1_795_000_000 * SECOND)
 PANIC = {ProfileClass.PANIC, ProfileClass.BADGE}
 

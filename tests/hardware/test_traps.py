@@ -11,14 +11,14 @@ import json
 import pytest
 
 from belltower.clock import SECOND
-from hardware.profiles.loading import SHIPPED, load_all
+from hardware.profiles.loading import shipped
 from hardware.profiles.message import Message
 from hardware.profiles.ordering import Answer, receipt_of, settles
 from hardware.profiles.reading import Reader
 from hardware.profiles.signal import SignalKind
 from tests.hardware.test_shipped_traps import NOON, alarms, frame, heard, rpc
 
-PROFILES = load_all([SHIPPED])
+PROFILES = shipped()
 EUI = "00137a1000000001"
 R312_PRESS, R312_ALIVE = "0155011E01000000000000", "0155011E00000000000000"
 

@@ -8,10 +8,10 @@ from belltower.errors import Unreachable
 from gateway.site_package.devices import SiteDevices
 from hardware.device_record import DeviceRecord
 from hardware.drivers import Received
-from hardware.profiles.loading import SHIPPED, load_all
+from hardware.profiles.loading import shipped
 
 EUI = "00137a1000000602"
-PROFILES = load_all([SHIPPED])
+PROFILES = shipped()
 APP = {"application": "school"}
 MODELS = {
     # The profile, its address, its bearer, values, and the topic on which it is told.

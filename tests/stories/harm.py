@@ -16,7 +16,8 @@ import pytest
 
 from gateway.control import Batch, ControlClient, Status
 from tests.peers.waiting import PATIENCE
-from tests.stories.house import BELLTOWER, ROOT, House
+from tests.servers import forked
+from tests.stories.house import House
 
 
 @contextmanager
@@ -133,16 +134,10 @@ async def page_says(house: House, words: str, *, path: str = "/", within: float 
 
 async def command(*words: object) -> tuple[int, str]:
     """Run a command of the manual: its exit code, and all that it said."""
-    process = await asyncio.create_subprocess_exec(
-        *BELLTOWER,
-        *map(str, words),
-        cwd=ROOT,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
+    process = await forked.start("gateway.cli", *words, stdout=forked.PIPE, stderr=subprocess.STDOUT)
     said, _ = await process.communicate()
     assert process.returncode is not None
+    assert said is not None
     return process.returncode, said.decode(errors="replace")
 
 

@@ -1,7 +1,7 @@
 """A whole house as processes: supervisor and lanes, county, carrier, units and, if asked for, a mosquitto in between.
 
-Everything is started by the commands of the manual, speaks over real sockets and a pseudo-terminal pair, and is ended
-by pid. A story reads as a timeline: `await house.press("u3")`, `await house.county.wants(1)`.
+Everything is started by the commands of the manual, forked where a story does not ask for processes of their own from
+the first octet on (`forked=False`), speaks over real sockets and a pseudo-terminal pair, and is ended by pid. A story reads as a timeline: `await house.press("u3")`, `await house.county.wants(1)`.
 """
 
 from __future__ import annotations
@@ -22,31 +22,35 @@ import aiohttp
 
 from gateway.control import ControlClient, Status
 from tests.peers.waiting import PATIENCE
+from tests.servers.forked import Forked, start
 from tests.servers.ports import free_port
 from tests.servers.pty import SocatCable
 
 ROOT = Path(__file__).parents[2]
-BELLTOWER = [sys.executable, "-m", "gateway.cli"]
+
+
+async def executed(*command: object, stdout: int, stderr: int) -> asyncio.subprocess.Process:
+    """As `start`, from the first octet on."""
+    words = [sys.executable, "-m", *map(str, command)]
+    nothing = asyncio.subprocess.DEVNULL
+    return await asyncio.create_subprocess_exec(*words, cwd=ROOT, stdin=nothing, stdout=stdout, stderr=stderr)
 
 
 class Process:
-    """One child, started by a command; its output is kept and printed when a story fails."""
+    """One child, started by a command of the manual; its output is kept and printed when a story fails."""
 
-    def __init__(self, name: str, folder: Path, *command: object) -> None:
+    def __init__(self, name: str, folder: Path, *command: object, forked: bool = True) -> None:
         self.name = name
         self._command = [str(word) for word in command]
         self._log = folder / f"{name}.log"
-        self._process: asyncio.subprocess.Process | None = None
+        self._start = start if forked else executed
+        self._process: Forked | asyncio.subprocess.Process | None = None
 
     async def start(self) -> dict[str, Any]:
         """Start; the JSON of its first line of output, for those that print one."""
         with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *self._command,
-                cwd=ROOT,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
+            self._process = await self._start(
+                "gateway.cli", *self._command, stdout=asyncio.subprocess.PIPE, stderr=log.fileno()
             )
         return {}
 
@@ -113,6 +117,7 @@ class House:
         alarm: str = "",
         county_options: tuple[str, ...] = (),
         units: int = 6,
+        forked: bool = True,
     ) -> None:
         self.folder = folder
         self.state = folder / "var"
@@ -123,6 +128,7 @@ class House:
         self._alarm = alarm
         self._county_options = county_options
         self._count = units
+        self._forked = forked
         self.cable = SocatCable(folder=folder)
         self.key = folder / "county.key"
         self.web_port = free_port()
@@ -146,22 +152,20 @@ class House:
         shutil.copytree(ROOT / "examples" / "site", self.folder / "site")
         self.cable.plug()
         self._stack.callback(self.cable.pull)
-        self.county = Process(
+        self.county = self.process(
             "county",
-            self.folder,
-            *BELLTOWER,
             *("simulate", "county", "--link", f"serial://{self.cable.far}", "--key-file", self.key),
             *("--make-key", "--port", "0", *self._county_options),
         )
-        self.carrier = Process("carrier", self.folder, *BELLTOWER, "simulate", "carrier")
-        self.daemon = Process("belltower", self.folder, *BELLTOWER, "run", "--config", self.config)
+        self.carrier = self.process("carrier", "simulate", "carrier")
+        self.daemon = self.process("belltower", "run", "--config", self.config)
         said = await self._up(self.county)
         self.county_url = f"http://127.0.0.1:{said['port']}"
         self.ends: dict[str, str] = said["ends"]
         self.carrier_said = await self._up(self.carrier)
         self.carrier_url = str(self.carrier_said["url"])
         self.configure()
-        keys = Process("keys", self.folder, *BELLTOWER, "units", "keys", "--json", "--config", self.config)
+        keys = self.process("keys", "units", "keys", "--json", "--config", self.config)
         await keys.ready()
         await keys.end()
 
@@ -232,6 +236,10 @@ port = {self.web_port}
 """
         )
 
+    def process(self, name: str, *command: object) -> Process:
+        """A command in this house's folder, as the house starts its own."""
+        return Process(name, self.folder, *command, forked=self._forked)
+
     async def _up(self, process: Process) -> dict[str, Any]:
         self.processes.append(process)
         return await process.ready()
@@ -250,10 +258,8 @@ port = {self.web_port}
 
     async def connect_units(self, url: str = "") -> None:
         """Start the units, and wait until all are connected."""
-        self.units = Process(
+        self.units = self.process(
             "units",
-            self.folder,
-            *BELLTOWER,
             *("simulate", "units", "--count", self._count, "--config", self.config),
             *(("--url", url) if url else ()),
         )

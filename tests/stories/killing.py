@@ -150,6 +150,7 @@ def main() -> None:
     for module in ("gateway.alarm_lane", "tests.peers.desk", "hardware.transports.serial"):
         importlib.import_module(module)
     sys.modules["gateway.site_package.wording"]._shipped()
+    sys.modules["hardware.profiles.loading"].shipped()
     gc.freeze()
 
     ctypes.CDLL(None).prctl(_DIES_WITH_PARENT, signal.SIGKILL)

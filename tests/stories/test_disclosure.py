@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
@@ -12,7 +11,8 @@ import pytest
 
 from belltower.people.generator import Form, generate, write
 from belltower.people.roster import HumanKind
-from tests.stories.house import BELLTOWER, House
+from tests.servers import forked
+from tests.stories.house import House
 from tests.stories.office import Office
 
 DISTRICT = generate(seed=13, students=30)
@@ -21,8 +21,8 @@ THREAT = "An armed person was seen at the gym door; the sheriff has to find thes
 
 async def told(house: House, *words: object) -> list[dict]:
     """The lines that a command prints with --json, beside the running lanes."""
-    process = await asyncio.create_subprocess_exec(
-        *map(str, (*BELLTOWER, *words, "--json", "--config", house.config)), stdout=asyncio.subprocess.PIPE
+    process = await forked.start(
+        "gateway.cli", *words, "--json", "--config", house.config, stdout=forked.PIPE
     )
     out, _ = await process.communicate()
     assert process.returncode == 0

@@ -15,7 +15,7 @@ from typing import Any
 from hardware.transports.memory import lossy, whole
 from tests.servers.pty import SocatCable, WildCable
 from tests.stories import harm
-from tests.stories.house import BELLTOWER, House, Process
+from tests.stories.house import House
 
 
 class TwoRoads(House):
@@ -33,10 +33,8 @@ class TwoRoads(House):
         await super()._enter()
         self.other_cable.plug()
         self._stack.callback(self.other_cable.pull)
-        self.other = Process(
+        self.other = self.process(
             "second",
-            self.folder,
-            *BELLTOWER,
             *("simulate", "county", "--link", f"serial://{self.other_cable.far}", "--key-file"),
             *(self.other_key, "--make-key", "--port", "0"),
         )

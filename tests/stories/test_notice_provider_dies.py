@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.stories import harm
-from tests.stories.house import BELLTOWER, House, Process
+from tests.stories.house import House, Process
 from tests.stories.office import Office, ordered, rows, told
 
 STAFF = 25
@@ -19,7 +19,7 @@ class First(Process):
     """The provider that is asked first, a process of its own."""
 
     def __init__(self, house: House) -> None:
-        super().__init__("first", house.folder, *BELLTOWER, "simulate", "carrier", "--port", "0")
+        super().__init__("first", house.folder, "simulate", "carrier", "--port", "0")
         self._house = house
         self.url = ""
 

@@ -37,7 +37,7 @@ async def test_one_press_reaches_the_county_the_phones_the_mailboxes_and_the_pag
     password.write_text("a long password")
     password.chmod(0o600)
     loop = asyncio.get_running_loop()
-    house = House(tmp_path)
+    house = House(tmp_path, forked=False)
     async with house:
         keys = read_keys(house.state / "units.keys")
         make_passwords(

@@ -163,8 +163,6 @@ async def test_a_lockdown_in_twenty_one_rooms_one_of_them_silent(tmp_path: Path)
 
 async def remake_keys(house: House) -> None:
     """Keys for every unit, the new one among them."""
-    from tests.stories.house import BELLTOWER, Process
-
-    keys = Process("keys", house.folder, *BELLTOWER, "units", "keys", "--json", "--config", house.config)
+    keys = house.process("keys", "units", "keys", "--json", "--config", house.config)
     await keys.ready()
     await keys.end()

@@ -13,6 +13,8 @@ from hardware.drivers import Received
 from hardware.drivers.mqtt_listener import MQTTListener
 from hardware.drivers.mqtt_registry import Permissions, own_unit
 from hardware.unit_keys import read_keys
+from tests.peers.waiting import PATIENCE
+from tests.servers import forked
 
 ROOT = Path(__file__).parents[3]
 COMMAND = [sys.executable, "-m", "gateway.cli"]
@@ -41,15 +43,7 @@ key = {{ env = "COUNTY_KEY" }}
 
 def belltower(*words: object) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    return subprocess.run(
-        [*COMMAND, *map(str, words)],
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return forked.run("gateway.cli", *words, env=ENVIRONMENT, timeout=PATIENCE)
 
 
 class Lane:

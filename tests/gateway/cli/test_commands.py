@@ -10,7 +10,7 @@ import pytest
 from belltower import errors
 from gateway.cli.commands import belltower as command_line
 from gateway.cli.commands import code_of
-from tests.gateway.cli.house import COMMAND, ROOT, belltower, house
+from tests.gateway.cli.house import COMMAND, ENVIRONMENT, ROOT, belltower, house
 
 COMMANDS = command_line.list_commands(None)
 
@@ -25,6 +25,19 @@ def test_help_is_quick_and_lists_the_exit_codes() -> None:
     assert all(f"  {command}" in ran.stdout for command in COMMANDS)
     assert "gateway.cli.lazy" in imported
     assert imported.isdisjoint({"aiohttp", "apsw", "cryptography", "gateway.settings", "lxml", "structlog"})
+
+
+@pytest.mark.parametrize(
+    "words", [("chekc",), ("replay", "-c", "no.toml"), ("broker-config", "--port", "8884")]
+)
+def test_a_forked_command_says_and_ends_as_any_other(words: tuple[str, ...]) -> None:
+    """What these tests ask of commands is true of the processes that a person starts."""
+    anew = subprocess.run(
+        [*COMMAND, *words], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    done = belltower(*words)
+
+    assert (anew.returncode, anew.stdout, anew.stderr) == (done.returncode, done.stdout, done.stderr)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -13,21 +13,16 @@ from belltower.errors import Refused
 from gateway.cli import press
 from gateway.control import ControlServer, Status
 from hardware.codecs.unit import Level
-from tests.gateway.cli.house import COMMAND, ENVIRONMENT, ROOT, Lane, belltower, house
+from tests.gateway.cli.house import ENVIRONMENT, Lane, belltower, house
 from tests.peers.waiting import PATIENCE
+from tests.servers import forked
+from tests.servers.forked import Forked
 
 LADDER = (Level.RECORDED, Level.PSAP, Level.TELECOMMUNICATOR)
 
 
-async def started(*words: object) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *COMMAND,
-        *map(str, words),
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+async def started(*words: object) -> Forked:
+    return await forked.start("gateway.cli", *words, env=ENVIRONMENT, stdout=forked.PIPE, stderr=forked.PIPE)
 
 
 class Served:

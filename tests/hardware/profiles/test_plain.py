@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from hardware.profiles.compiled import Profile
-from hardware.profiles.loading import SHIPPED, load_all
+from hardware.profiles.loading import shipped
 from hardware.profiles.message import Message
 from hardware.profiles.narrowing import Topics
 from tests.hardware.profiles import plain
@@ -16,7 +16,7 @@ from tests.hardware.profiles.test_spoilt_messages import Seed, mutated, seeds
 
 def compare(count: int, random: Random) -> int:
     """Read `count` messages both ways; how many meant something."""
-    profiles = load_all([SHIPPED])
+    profiles = shipped()
     told = [seed for seed in seeds(profiles) if seed.message.ingress != "frame"]
     meant = 0
     for number in range(count):
@@ -79,7 +79,7 @@ def test_the_fast_reading_is_the_plain_reading_of_a_million() -> None:
 
 def test_what_is_remembered_of_shapes_and_words_is_bounded() -> None:
     """Whatever keys a stranger makes up, the meaning stays and memory too."""
-    profile = load_all([SHIPPED])["tasmota"]
+    profile = shipped()["tasmota"]
     for number in range(2_000):
         said = b'{"Button%d":{"Action":"SINGLE"},"k%d":0}' % (number % 50, number)
         message = Message(topic="stat/b/RESULT", payload=said)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from hardware.profiles.loading import SHIPPED, load_all
+from hardware.profiles.loading import shipped
 from hardware.profiles.message import Message
 from hardware.profiles.reading import Reader
 
 
 def test_every_shipped_profile_is_proven_by_its_examples() -> None:
     """They load, and so their examples hold."""
-    profiles = load_all([SHIPPED])
+    profiles = shipped()
 
     assert {"netvox-r312", "shelly-gen2-input"} <= set(profiles)
 
 
 def test_the_profile_that_knows_a_message_is_named() -> None:
     """Without a profile every one is tried."""
-    reader = Reader(load_all([SHIPPED]))
+    reader = Reader(shipped())
     payload = (
         b'{"method":"NotifyEvent","params":{"events":[{"component":"input:0","id":0,"event":"btn_down"}]}}'
     )

@@ -13,7 +13,7 @@ from belltower.clock import SECOND, Instant
 from gateway.cli.profile_lines import Lines
 from hardware.profiles.compiled import Profile
 from hardware.profiles.examples import message_of
-from hardware.profiles.loading import SHIPPED, load_all
+from hardware.profiles.loading import shipped
 from hardware.profiles.memory import Remembered, judge
 from hardware.profiles.message import Message
 from hardware.profiles.profile import ProfileClass
@@ -99,7 +99,7 @@ def mutated(octets: bytes, random: Random) -> bytes:
 
 def spoil(count: int, random: Random) -> dict[str, int]:
     """Read `count` spoilt messages; what became of them. Raises AssertionError at a false press or at silence."""
-    profiles = load_all([SHIPPED])
+    profiles = shipped()
     every = seeds(profiles)
     reader = Reader(profiles)
     told = {"read": 0, "press": 0, "spelt press": 0, "trouble": 0}
@@ -155,7 +155,7 @@ def test_a_million_spoilt_messages_raise_nothing_and_press_nothing() -> None:
 
 def test_spoilt_lines_are_answered_each() -> None:
     """One answer a line, whatever the line is."""
-    lines = Lines(load_all([SHIPPED]))
+    lines = Lines(shipped())
     random = Random("lines")
     line = json.dumps(
         {"id": 1, "topic": "zigbee2mqtt/x", "payload": {"action": ""}, "payload_encoding": "json"}

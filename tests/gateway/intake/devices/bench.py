@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -29,13 +30,20 @@ from gateway.site_package.devices import SiteDevices
 from hardware.device_record import DeviceRecord
 from hardware.drivers import Received
 from hardware.drivers.lines import SharedLines
-from hardware.profiles.loading import SHIPPED, load_all
+from hardware.profiles.compiled import Profile
+from hardware.profiles.loading import load_all, shipped
 from hardware.transports import open_transport
 
 PROFILES = Path(__file__).parent / "profiles"
 MQTT = Way(name="devices-hall", ingress="mqtt")
 KEYS = tuple(Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (1, 2))
 START = 1_700_000_000
+
+
+@cache
+def known() -> dict[str, Profile]:
+    """The profiles that are shipped, and those of these tests."""
+    return {**shipped(), **load_all([PROFILES])}
 
 
 class Time:
@@ -79,7 +87,7 @@ class Bench:
         self.spool = SpoolFile(path=tmp_path / "spool")
         self.random = Random(1)
         self.time = Time()
-        self.profiles = profiles or load_all([SHIPPED, PROFILES])
+        self.profiles = profiles or known()
         self.foreign = SiteDevices(profiles=self.profiles, devices={each.id: each for each in devices})
 
     async def start(self) -> None:

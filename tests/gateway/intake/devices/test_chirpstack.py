@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from belltower.incident import facts
-from hardware.profiles.loading import SHIPPED, load_all
+from hardware.profiles.loading import shipped
 from tests.gateway.intake.devices.bench import Bench, record
 
 EUI = "00137a1000000001"
@@ -17,7 +17,7 @@ DEVICES = (
     record("lora-gw", "chirpstack", "0016c001f1500001"),
     record("sos-9", "zigbee2mqtt", "gym"),
 )
-PROFILES = load_all([SHIPPED])
+PROFILES = shipped()
 R312_PRESS = base64.b64encode(bytes.fromhex("0155011E01000000000000")).decode()
 
 
