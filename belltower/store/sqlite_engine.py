@@ -115,12 +115,14 @@ class SQLiteEngine:
         self._before_commit = before_commit
         self._wides: dict[str, _Wide | None] = {}
         self._synced = True
+        self._roomy = True
 
     def apply(self, batch: Sequence[Transaction]) -> list[StoreError | None]:
         """Commit `batch`; one outcome each. Raises a `StoreError` when nothing of it was kept (disk)."""
         settled: list[Late] = []
         try:
             self._sync(any(tx.synced for tx in batch))
+            self._scratch(roomy=False)
             self._cursor.execute("BEGIN IMMEDIATE")
             self._run(batch, settled)
             self._commit()
@@ -146,6 +148,7 @@ class SQLiteEngine:
     def migrate(self, steps: Sequence[Step]) -> None:
         """Take the steps not yet taken, each in a commit of its own."""
         try:
+            self._scratch(roomy=True)
             self._cursor.execute(STEPS_TABLE)
             for step in outstanding(steps, self.query(STEPS_TAKEN)):
                 sql = step.sql.replace("/* clustered */", "WITHOUT ROWID")
@@ -170,6 +173,7 @@ class SQLiteEngine:
     def scrub(self) -> None:
         """Write the whole file anew, and empty its log: what was overwritten or deleted is in neither."""
         try:
+            self._scratch(roomy=True)
             self._cursor.execute("VACUUM")
         except _MISUSE as error:
             raise translated(error) from error
@@ -180,6 +184,16 @@ class SQLiteEngine:
         if synced is not self._synced:
             self._cursor.execute(f"PRAGMA synchronous={'FULL' if synced else 'NORMAL'}")
             self._synced = synced
+
+    def _scratch(self, *, roomy: bool) -> None:
+        """Where SQLite keeps what it needs for one statement: in files if that can be as large as the database.
+
+        A statement of several rows keeps each page that it changes, lest it fail half-way: in files, that costs as much
+        as the commit.
+        """
+        if roomy is not self._roomy:
+            self._cursor.execute(f"PRAGMA temp_store={'FILE' if roomy else 'MEMORY'}")
+            self._roomy = roomy
 
     def _run(self, batch: Sequence[Transaction], settled: list[Late]) -> None:
         """Execute all of `batch`, neighbours with the same text in one go, then what was late."""
