@@ -17,8 +17,10 @@ from belltower.store import Database, Priority, Transaction
 from notify.audience import AudienceRule, concerned
 from notify.delivery import LEFT, TOO_LATE, State
 from notify.order_store import KeptOrder, order_of
+from notify.overtaking import OVERTAKEN
 from notify.sealing import seal_notice
 from notify.site import NoticeSite
+from notify.stops import STOPPED
 from notify.store import DeliveryTables
 from notify.tally import Tally
 
@@ -31,7 +33,7 @@ RELEASED = "released"
 
 # Whole pages of the index, so that a page is short however few of its rows are held.
 _ROWS = """
-SELECT channel, address, id, state, reason FROM notice_delivery
+SELECT channel, address, id, state, reason, urgency FROM notice_delivery
 WHERE notice = :notice AND revision = :revision AND (channel, address) > (:channel, :address)
 ORDER BY channel, address LIMIT :count
 """
@@ -45,6 +47,10 @@ _DECIDE = """
 UPDATE notice_delivery SET state = :state, reason = :reason, due_at = 0, passed = 0
 WHERE id = :id AND state = 'refused' AND reason = 'too_late'
 """
+
+
+_Row = tuple[DeliveryId, int]
+"""A delivery and its urgency."""
 
 
 class Held:
@@ -120,9 +126,9 @@ class Held:
     async def _write(self, kept: KeptOrder, by: PersonId, *, send: bool) -> int:
         order, now = kept.order, self._clock.now()
         pages = [page async for page in self._held(order.notice, order.revision) if page]
-        count = sum(map(len, pages))
-        if not count:
+        if not pages:
             return 0
+        count = sum(urgency < OVERTAKEN or not send for page in pages for _, urgency in page)
         reason = RELEASED if send else LEFT
         tx = Transaction()
         tx.add(_DECIDING, reason=reason, notice=order.notice, revision=order.revision)
@@ -156,7 +162,7 @@ class Held:
         self._tally.forget(notice, revision)
         self._bell()
 
-    async def _held(self, notice: NoticeId, revision: int) -> AsyncIterator[list[DeliveryId]]:
+    async def _held(self, notice: NoticeId, revision: int) -> AsyncIterator[list[_Row]]:
         await seal_notice(self._database, self._tables.addresses, notice)
         channel = address = ""
         while rows := await self._database.read(
@@ -168,9 +174,15 @@ class Held:
             count=_PAGE,
         ):
             channel, address = rows[-1][:2]
-            yield [DeliveryId(row[2]) for row in rows if (row[3], row[4]) == (State.REFUSED, TOO_LATE)]
+            yield [
+                (DeliveryId(row[2]), row[5]) for row in rows if (row[3], row[4]) == (State.REFUSED, TOO_LATE)
+            ]
 
 
-def _rows(page: Sequence[DeliveryId], reason: str) -> list[tuple[str, str, str]]:
-    state = State.PENDING if reason == RELEASED else State.REFUSED
-    return [(state.value, reason, id_) for id_ in page]
+def _rows(page: Sequence[_Row], reason: str) -> list[tuple[str, str, str]]:
+    """What becomes of them: on no person's word is sent what was stopped since, or what a later notice overtook."""
+    pending, refused, superseded = State.PENDING.value, State.REFUSED.value, State.SUPERSEDED.value
+    if reason != RELEASED:
+        return [(refused, reason, id_) for id_, _ in page]
+    became = {STOPPED: (refused, "stopped"), OVERTAKEN: (superseded, "")}
+    return [(*became.get(urgency, (pending, reason)), id_) for id_, urgency in page]

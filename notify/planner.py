@@ -122,6 +122,7 @@ class Planner:
         tx, last = await self._resolve(tx, snapshot, shelves, order, site, overtaking)
         if entry.position != UNPLACED:
             self._journal.keep_bookmark(tx, bookmark(self._stream), entry.position)
+        self._tables.stop(tx, snapshot.stopped_since(await self._stops()))
         self._at("planner.before_commit")
         await self._keep_meant(tx, order, snapshot, site)
         await self._record(tx, [self._planned(order, snapshot)])

@@ -14,6 +14,7 @@ from notify.audience import AudienceRule
 from notify.delivery_rows import PAGE, Ordered, Rows, Words
 from notify.overtaking import NOTHING, Overtaking, met, overtake
 from notify.sealing import seal_notice
+from notify.stops import STOPPED
 
 ADD_DELIVERY = """
 INSERT INTO notice_delivery (id, notice, revision, incident, person, channel, address, state, reason, provider_id,
@@ -73,6 +74,8 @@ UPDATE notice SET superseded_by = :by
 WHERE incident = :incident AND template = :template AND notice <> :by AND superseded_by = ''
     AND ordered_at < :ordered_at
 """
+
+_STOP = f"UPDATE notice_delivery SET urgency = {STOPPED} WHERE id = :id AND state IN ('pending', 'sending')"  # noqa: S608
 
 _Row = tuple[SQLValue, ...]
 
@@ -201,6 +204,10 @@ class Planning(Rows):
     async def met(self, tx: Transaction, ordered: Ordered) -> Overtaking:
         """What rows of this notice overtake, and what overtakes them; see `notify.overtaking`."""
         return await met(self._database, tx, ordered)
+
+    def stop(self, tx: Transaction, deliveries: Iterable[DeliveryId]) -> None:
+        """Send nothing of these that has not begun: their addresses were stopped while they were planned."""
+        tx.rows(_STOP, [(id_,) for id_ in deliveries])
 
     def add_rows(
         self,

@@ -14,7 +14,7 @@ from belltower.incident.facts import Reply
 from belltower.people.vault import Unreadable, Vault
 from belltower.store import Database, SQLValue, Step, Transaction
 from notify.addresses import Addresses
-from notify.stops import StopCovers, Stops, stop_marks
+from notify.stops import STOPPED, StopCovers, Stops, stop_marks
 
 STEPS = (
     Step(
@@ -98,6 +98,25 @@ UPDATE notice_stop SET mark = :now, address = :address, sealed_with = :sealed_wi
 WHERE channel = :channel AND mark = :mark AND sealed_with = ''
 """
 _AT_ONCE = 500
+
+# Of the newest notices, for an address has one row in each of them. What is being sent may return, and what came too late
+# may be sent on a person's word.
+_WAITING = """
+SELECT d.id FROM (SELECT notice, revision FROM notice ORDER BY notice DESC LIMIT 1000) n
+JOIN notice_delivery d ON d.notice = n.notice AND d.revision = n.revision AND d.channel = :channel
+    AND d.address IN (:mark, :clear)
+WHERE d.state IN ('pending', 'sending') OR (d.state = 'refused' AND d.reason = 'too_late')
+"""
+
+_STOP_WAITING = f"""
+UPDATE notice_delivery SET urgency = {STOPPED} WHERE id IN ({_WAITING}) AND urgency BETWEEN :covered AND 1
+"""  # noqa: S608 - constants
+
+_START_WAITING = f"""
+UPDATE notice_delivery SET urgency = (
+    SELECT urgency FROM notice n WHERE n.notice = notice_delivery.notice AND n.revision = notice_delivery.revision)
+WHERE id IN ({_WAITING}) AND urgency = {STOPPED}
+"""  # noqa: S608 - constants
 
 _OF = """
 SELECT id, heard_at, person, channel, reply, incident, notice, text FROM notice_reply
@@ -261,7 +280,7 @@ class ReplyTables:
         at: Instant,
         by_carrier: bool = False,
     ) -> None:
-        """Nothing that a stop covers is planned for this address from now on."""
+        """Nothing that a stop covers is planned for this address from now on, and nothing that waits is sent."""
         mark, *before = stop_marks(self._vault, channel, address)
         for one in before:
             tx.add(_START, channel=channel, mark=one)
@@ -275,11 +294,16 @@ class ReplyTables:
             address=self._sealed(channel, mark, address),
             sealed_with=self._vault.current,
         )
+        covered = int(self._covers == "routine")
+        for to in self._addresses.marks(channel, address):
+            tx.add(_STOP_WAITING, channel=channel, mark=to, clear=address, covered=covered)
 
     def start(self, tx: Transaction, channel: str, address: str) -> None:
         """The address is as any other again."""
         for mark in stop_marks(self._vault, channel, address):
             tx.add(_START, channel=channel, mark=mark)
+        for to in self._addresses.marks(channel, address):
+            tx.add(_START_WAITING, channel=channel, mark=to, clear=address)
 
     async def is_stopped(self, channel: str, address: str) -> bool:
         """Whether the address is stopped."""

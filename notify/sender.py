@@ -23,6 +23,7 @@ from notify.forecast import Load, Speed, Way
 from notify.ledger import At, Ledger, nowhere
 from notify.line import Line
 from notify.provider import Meter, Provider
+from notify.stops import STOPPED
 from notify.store import DeliveryTables, Text, Waiting
 from notify.turns import Turns
 from notify.window import Window
@@ -183,14 +184,16 @@ class Sender:
     # -- taking
 
     async def _look(self, now: float) -> bool:
-        """See which notices wait, and drop what came too late or was superseded. Whether any is left to be sent."""
+        """See which notices wait, and drop what was stopped, superseded, or came too late. Whether any is left to be sent."""
         if now < self._next_look:
             return bool(self._waiting)
         self._next_look = now + _LOOK_AGAIN
         found = await self._tables.waiting(self._channel.name)
         self._waiting = []
         for one in found:
-            if one.superseded_by:
+            if one.urgency == STOPPED:
+                self._drop(one, State.REFUSED, "stopped")
+            elif one.superseded_by:
                 self._drop(one, State.SUPERSEDED, one.superseded_by)
             elif now > self._expiry.until(one.notice, one.revision, one.ordered_at, now):
                 self._drop(one, State.REFUSED, TOO_LATE)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from belltower.ids import DeliveryId, PersonId, PlaceId
 from belltower.people.person import Contact, ContactKind, Person
@@ -143,6 +144,16 @@ class Snapshot:
             if not self._known(batch, channel, contact.address, person.id):
                 self._address(batch, channel, contact.address, person.id, person.language or self._language)
         return batch
+
+    def stopped_since(self, stops: Stops) -> list[DeliveryId]:
+        """What was added and is refused by `stops`, which are newer than those that it was added with."""
+        new = replace(stops, marks=stops.marks - self._stops.marks)
+        return [
+            delivery
+            for channel, found in self._seen.items()
+            for address, (delivery, _) in found.items()
+            if new.refuses(channel, address, urgency=self._ordered.urgency)
+        ]
 
     def _person(self, batch: Batch, person: Person) -> None:
         contacts: tuple[Contact, ...] = addresses(self.rule, person)

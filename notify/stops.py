@@ -62,6 +62,9 @@ START_IF_STOPPED = frozenset({"yes", "si"})
 StopCovers = Literal["routine", "all"]
 """What a stop keeps away: routine notices and exercises, or everything."""
 
+STOPPED = 3
+"""The urgency of a delivery whose address was stopped after it was planned: nobody leases it, and it is dropped."""
+
 CARRIER_STOPS = frozenset({"provider:21610", "opted_out"})
 """Reasons of a refusal by which a carrier says that the address stopped its sender number."""
 

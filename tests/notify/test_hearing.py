@@ -17,13 +17,13 @@ from belltower.incident.facts import DeliverySettled, Outcome, Reply, ReplyHeard
 from belltower.people.person import Contact, ContactKind, Person
 from belltower.store import open_database
 from gateway.rosters import open_rosters
-from notify.channels.channel import Refused, Settled
+from notify.channels.channel import Later, Refused, Settled
 from notify.channels.inbox import PATH, TwilioInbox
 from notify.delivery import Evidence, State
-from notify.provider import Provider
+from notify.provider import Pace, Provider
 from notify.reply_tables import ReplyTables
 from notify.signature import sign
-from tests.peers.desk import Desk, DeskOptions, desk, order, staff
+from tests.peers.desk import Desk, DeskOptions, RosterOf, desk, order, staff
 from tests.peers.waiting import PATIENCE
 
 TOKEN = "of-this-test"
@@ -244,6 +244,82 @@ async def test_a_stop_may_be_made_to_cover_everything(options: DeskOptions) -> N
         await told(running, 2, 2)
 
         assert ["ntc_002"] == [row.notice for row in await running.rows() if row.reason == "stopped"]
+
+
+class PutsOffTheFirst(Takes):
+    """A channel that takes one message at a time, and puts the first off once it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = asyncio.Event()
+        self.goes_on = asyncio.Event()
+        self.took: list[str] = []
+
+    async def send(self, message):
+        if not self.begun.is_set():
+            self.begun.set()
+            await self.goes_on.wait()
+            return Later(reason="busy")
+        self.took.append(message.address)
+        return Settled()
+
+
+@pytest.mark.parametrize(
+    ("routine", "covers", "gets_it"),
+    [(True, "routine", [2]), (False, "routine", [0, 1, 2]), (False, "all", [2])],
+)
+async def test_w25_a_stop_stops_what_waits_as_well(
+    options: DeskOptions, routine: bool, covers: str, gets_it: list[int]
+) -> None:
+    """Before it has begun, or when it was put off; shown as stopped, and never sent."""
+    options.stop_covers = covers
+    sms = PutsOffTheFirst()
+    provider = Provider(channel=sms, pace=Pace(at_once=1))
+    numbers = [f"+1555{100 + n:07}" for n in range(3)]
+    async with (
+        desk(options, people=staff(3, kinds=("sms",)), channels=[provider]) as running,
+        phone(running) as carrier,
+    ):
+        await running.is_ordered(order(routine=routine))
+        await running.becomes(lambda rows: len(rows) == 3)
+        await sms.begun.wait()
+        async with running.database.begin() as tx:  # an answer to it would prove that it was read
+            running.room.replies.stop(tx, "sms", numbers[0], person="p0", at=running.clock.now())
+        await carrier.writes(numbers[1], "STOP")
+        sms.goes_on.set()
+        await running.is_settled(3)
+        stood = {row.address: (row.state, row.reason) for row in await running.rows()}
+        stopped = [fact.person for fact in await running.facts() if getattr(fact, "reason", "") == "stopped"]
+
+    assert [numbers[n] for n in gets_it] == sorted(sms.took)
+    refused = [number for number in numbers if stood[number] == ("refused", "stopped")]
+    assert [number for number in numbers if number not in sms.took] == refused
+    assert len(refused) == len(stopped)
+
+
+async def test_w25_a_stop_while_a_notice_is_planned_is_kept(options: DeskOptions) -> None:
+    """The stops were read when the planning began."""
+    sms = Takes()
+    guardian = Person(
+        id=PersonId("g1"),
+        name="G",
+        roles=frozenset({"guardian"}),
+        classes=frozenset({"7b"}),
+        contacts=(Contact(kind=ContactKind.SMS, address=P1),),
+    )
+
+    class Read(RosterOf):
+        async def people(self):
+            await carrier.writes(P1, "STOP")
+            yield (guardian,)
+
+    async with (
+        desk(options, people={}, roster=Read(), channels=[Provider(channel=sms)]) as running,
+        phone(running) as carrier,
+    ):
+        await told(running, 1, audience="families-7b", routine=True)
+
+        assert [("refused", "stopped")] == [(row.state, row.reason) for row in await running.rows()]
 
 
 async def test_a_provider_that_took_it_for_a_stop_itself_is_believed(running: Desk, carrier: Phone) -> None:

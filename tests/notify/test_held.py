@@ -71,6 +71,28 @@ async def test_r21_what_is_left_stays_unsent_and_waits_for_nobody(options: DeskO
         assert [False] == [one.sent for one in await decided(running)]
 
 
+async def test_w25_what_is_held_is_not_sent_where_its_address_was_stopped_meanwhile(
+    options: DeskOptions,
+) -> None:
+    """Nor what was stopped and started again kept back."""
+    channel = Carrier()
+    numbers = [f"+1555{100 + n:07}" for n in range(3)]
+    async with desk(options, people=staff(3, kinds=("sms",)), channels=provider(channel)) as running:
+        await running.is_ordered(order(routine=True), at=late(running))
+        await running.is_settled(3)
+        replies = running.room.replies
+        async with running.database.begin() as tx:
+            for number in numbers[:2]:
+                replies.stop(tx, "sms", number, person="", at=running.clock.now())
+        async with running.database.begin() as tx:
+            replies.start(tx, "sms", numbers[0])
+        await running.room.held.send(FIRST, RUTH)
+        await running.is_settled(3)
+
+        assert [numbers[0], numbers[2]] == sorted(channel.asked)
+        assert ("refused", "stopped") in {(row.state, row.reason) for row in await running.rows()}
+
+
 async def test_what_does_not_stand_any_more_is_not_sent_late(options: DeskOptions) -> None:
     """A later notice took its place; it was an exercise; whoever asks may not; there is no such notice."""
     channel = Carrier()
