@@ -102,17 +102,18 @@ async def import_apart(job: Job, *, told: Told | None = None) -> Outcome:
     try:
         process.stdin.write(msgspec.json.encode(job) + b"\n")
         process.stdin.close()
-        async for line in process.stdout:
-            match msgspec.json.decode(line, type=Stage | Outcome | Failed):
-                case Stage() as stage:
-                    if told is not None:
-                        told(stage)
-                case Outcome() as outcome:
-                    return outcome
-                case Failed(why=why):
-                    raise Unreachable(why)
-    except msgspec.DecodeError:  # it was ended in the middle of a word
-        pass
+        with suppress(msgspec.DecodeError):  # it was ended in the middle of a word
+            async for line in process.stdout:
+                match msgspec.json.decode(line, type=Stage | Outcome | Failed):
+                    case Stage() as stage:
+                        if told is not None:
+                            told(stage)
+                    case Outcome() as outcome:
+                        return outcome
+                    case Failed(why=why):
+                        raise Unreachable(why)
+        # Of one that ended by itself the loop's watcher is to learn how: ending it again would take that from it.
+        await process.wait()
     finally:
         if process.returncode is None:
             process.terminate()

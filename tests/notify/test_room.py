@@ -14,6 +14,8 @@ from notify.provider import Pace
 from tests.invariants import i4, i5, i6, settled_honestly
 from tests.peers.carrier import CarrierPeer, carrier_peer
 from tests.peers.desk import Desk, DeskOptions, desk, order, staff
+from tests.peers.waiting import PATIENCE
+from tests.servers.ports import free_port
 
 
 @pytest.fixture
@@ -23,12 +25,12 @@ async def carrier():
 
 
 @pytest.fixture
-def options(tmp_path: Path, carrier: CarrierPeer, unused_tcp_port_factory) -> DeskOptions:
+def options(tmp_path: Path, carrier: CarrierPeer) -> DeskOptions:
     return DeskOptions(
         database=str(tmp_path / "desk.db"),
         sms_url=carrier.url,
         smtp_port=carrier.smtp_port,
-        callback_port=unused_tcp_port_factory(),
+        callback_port=free_port(),
         people=10,
     )
 
@@ -152,6 +154,7 @@ async def test_no_fault_of_the_carrier_doubles_or_loses(
 ) -> None:
     """R20: refused, uncertain, slow, cut, doubled, shuffled, forged: at most once each, and nobody in limbo."""
     carrier.goes_wrong(**faults)
+    options.deadline = 1.0 if "lose_answer" in faults else PATIENCE
     async with desk(options) as running:
         await running.is_ordered(order())
         await running.is_settled(20)
@@ -165,6 +168,7 @@ async def test_what_was_taken_without_an_answer_is_known_in_the_end(
 ) -> None:
     """Without callbacks, by asking the provider."""
     carrier.goes_wrong(lose_answer=True, accept_anyway=True, callbacks=False, times=2)
+    options.deadline = 1.0
     options.resolve_within = 10.0
     async with desk(options) as running:
         await running.is_ordered(order())
@@ -181,6 +185,7 @@ async def test_what_nobody_can_say_stays_uncertain_and_is_never_sent_again(
     """Not taken, no answer: uncertain, unresolved, and the mail carries the notice."""
     options.people = 1
     carrier.goes_wrong(lose_answer=True)
+    options.deadline = 1.0
     async with desk(options) as running:
         await running.is_ordered(order())
         await running.is_settled(2)

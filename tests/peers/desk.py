@@ -251,7 +251,7 @@ class DeskOptions(msgspec.Struct, kw_only=True):
     kinds: tuple[str, ...] = ("sms", "email")
     callback_port: int = 0
     pace: Pace = Pace()
-    deadline: float = 1.0
+    deadline: float = PATIENCE
     resolve_within: float = 1.0
     resolve_every: float = 0.2
     # Die at the n-th time this point is passed.

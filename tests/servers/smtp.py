@@ -58,8 +58,11 @@ async def peer(behave: Behaviour) -> AsyncIterator[int]:
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
+        # Nobody more is let in, and who was let in just now is among them then: its connection still needs the server.
+        for listening in server.sockets:
+            asyncio.get_running_loop().remove_reader(listening.fileno())
+        await everybody_rests()
         server.close()
-        await everybody_rests()  # who was let in just now is among them then
         for task, writer in serving.items():
             task.cancel()
             writer.transport.abort()

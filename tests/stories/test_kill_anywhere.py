@@ -277,6 +277,7 @@ async def test_killed_on_the_notice_path(name: str, lanes: Forker) -> None:
                     callback_port=free_port(),
                     people=people,
                     kinds=("sms", "console") if pieces else ("sms", "email"),
+                    deadline=1.0,
                     resolve_within=0.5,
                     settle=2 * people,
                     point=name,

@@ -53,6 +53,7 @@ class Desk:
         """A journal on the database, opened again after a restart."""
         self.database = database or await open_database(self.url)
         self.spool = spool or SpoolFile(path=self.tmp_path / f"{stream}.spool")
+        options.setdefault("spool_after", PATIENCE)  # on a busy machine's disk too
         journal = Journal(
             database=self.database,
             stream=StreamName(stream),

@@ -91,7 +91,7 @@ async def test_a_follower_gets_old_and_new_exactly_once(desk, journal, gathered)
 
 async def test_a_follower_far_behind_catches_up_from_the_table(desk, gathered) -> None:
     """More than the ring holds is read in pages while more arrives."""
-    journal = await desk.open(spool_after=60.0)  # on a busy machine's disk too
+    journal = await desk.open()
     for start in range(0, 12_000, 1_000):
         await desk.say(journal, *(f"{n}" for n in range(start, start + 1_000)))
     found = texts(await gathered(journal.follow(after=0), 12_000))
@@ -102,7 +102,7 @@ async def test_a_follower_far_behind_catches_up_from_the_table(desk, gathered) -
 
 async def test_a_follower_left_behind_by_the_ring_misses_nothing(desk) -> None:
     """A slow follower, overtaken by a whole ring, goes back to the table."""
-    journal = await desk.open(spool_after=60.0)  # on a busy machine's disk too
+    journal = await desk.open()
     await desk.say(journal, "0")
     found = []
     async with asyncio.timeout(60), aclosing(journal.follow(after=0)) as follower:

@@ -81,7 +81,9 @@ class Screen:
         """Read at least so many more."""
         wanted = len(self.heard) + octets
         while len(self.heard) < wanted:
-            self.heard += await self._reader.read(65_536)
+            data = await self._reader.read(65_536)
+            assert data, f"ended {wanted - len(self.heard)} octets before"
+            self.heard += data
 
     async def rest(self) -> bytearray:
         """Read to the end."""
