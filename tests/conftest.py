@@ -32,9 +32,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(
         key=lambda item: next((rank for rank, at in enumerate(LONG) if item.nodeid.startswith(at)), len(LONG))
     )
-
-
-@pytest.fixture
-def unused_tcp_port() -> int:
-    """One that nobody else is given; the plugin's own would be the kernel's, who gives it to the next who asks."""
-    return free_port()
