@@ -79,6 +79,8 @@ class Counted(Struct, frozen=True, kw_only=True):
     # Why messages would not even be tried, and how many; of what nothing is set up for with its kind, "no_channel:voice".
     refused: dict[str, int] = {}
     texts: tuple[Said, ...] = ()
+    # Its rule names each school there is: whatever it names besides, that narrows nothing.
+    every_school: bool = False
 
     @property
     def leaving(self) -> int:
@@ -121,10 +123,13 @@ class Draft(Struct, frozen=True, kw_only=True):
     def takes_two(self) -> bool:
         """Whether a second person has to let it go."""
         return self.order.mode is Mode.ACTUAL and (
-            moves_site(self.order.template)
-            or wide(self.rule)
-            or (self.rule.asks_roster and self.counted.people >= SECOND_FROM)
+            moves_site(self.order.template) or self.wide or self.counted.people >= SECOND_FROM
         )
+
+    @property
+    def wide(self) -> bool:
+        """Whether it means families of the whole district."""
+        return wide(self.rule, every_school=self.counted.every_school)
 
     @property
     def never_alone(self) -> bool:
@@ -139,12 +144,12 @@ def promising(order: NoticeOrdered, next_in: int, now: Instant) -> NoticeOrdered
     return replace(order, slots={**order.slots, "next": str(now + next_in * SECOND)})
 
 
-def wide(rule: AudienceRule) -> bool:
-    """Whether the rule means families of the whole district: nothing but who they are narrows it.
+def wide(rule: AudienceRule, *, every_school: bool = False) -> bool:
+    """Whether the rule means families of the whole district: nothing but who they are narrows it; nor do all schools.
 
     Places, languages and who is on site do not: of families they are seldom known. Nothing narrows `everyone`.
     """
-    return rule.asks_roster and (rule.everyone or not (rule.classes or rule.schools))
+    return rule.asks_roster and (rule.everyone or not (rule.classes or (rule.schools and not every_school)))
 
 
 def drifted(seen: int, now: int) -> bool:

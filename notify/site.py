@@ -26,6 +26,10 @@ class Roster(Protocol):
         """Another number whenever anybody in it is another. Raises `StoreError`."""
         ...
 
+    async def schools(self) -> Mapping[str, str]:
+        """The names of all schools that there are. Raises `StoreError`."""
+        ...
+
     async def called_of(
         self, schools: Collection[str], classes: Collection[str]
     ) -> tuple[Mapping[str, str], Mapping[str, str]]:

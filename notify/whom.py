@@ -96,7 +96,7 @@ class Whom:
         for notice in order.corrects:
             async for attempted in self._tables.attempted(notice):
                 await counting.take(snapshot.add_attempted(attempted))
-        return counting.counted(snapshot)
+        return counting.counted(snapshot, every_school=await _names_every_school(rule, site))
 
     async def look(self, order: NoticeOrdered, rule: AudienceRule) -> Counted:
         """Count, and remember of whom: a large roster takes long to open, and is mostly as it was a minute ago."""
@@ -162,7 +162,7 @@ class _Counting:
                 PersonId(str(other[2])) for other in batch.others if other[4] == "no_address"
             ]
 
-    def counted(self, snapshot: Snapshot) -> Counted:
+    def counted(self, snapshot: Snapshot, *, every_school: bool) -> Counted:
         texts = {
             (said.channel, said.language): replace(said, messages=self._messages[said.channel, said.language])
             for said in self._words
@@ -175,4 +175,12 @@ class _Counting:
             loads={channel: (load[0], load[1]) for channel, load in self._loads.items()},
             refused=dict(self._refused),
             texts=tuple(said for _, said in sorted(texts.items()) if said.messages),
+            every_school=every_school,
         )
+
+
+async def _names_every_school(rule: AudienceRule, site: NoticeSite) -> bool:
+    if not rule.schools or site.roster is None:
+        return False
+    known = await site.roster.schools()
+    return bool(known) and known.keys() <= rule.schools

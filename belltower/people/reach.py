@@ -44,7 +44,7 @@ class RosterPeople:
 
         `within` are the schools that are wanted, and whose classes are; None: all.
         """
-        schools = await self._schools()
+        schools = await self.schools()
         if within is not None:
             schools = {key: name for key, name in schools.items() if key in within}
         classes = [one for one in await self._store.classes() if within is None or one.school in within]
@@ -54,11 +54,12 @@ class RosterPeople:
         self, schools: Collection[str], classes: Collection[str]
     ) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """The names of those of these schools and classes that there are; no other class is read. Raises `StoreError`."""
-        named = await self._schools()
+        named = await self.schools()
         found = await self._store.classes(classes) if classes else []
         return {key: name for key, name in named.items() if key in schools}, _titles(found, named)
 
-    async def _schools(self) -> dict[str, str]:
+    async def schools(self) -> dict[str, str]:
+        """The names of all schools that there are. Raises `StoreError`."""
         return {str(one.key): one.name for one in await self._store.schools() if one.kind == SCHOOL}
 
     async def people(self) -> AsyncIterator[Sequence[Person]]:

@@ -53,6 +53,10 @@ class _Families:
         """It never changes."""
         return 1
 
+    async def schools(self) -> Mapping[str, str]:
+        """There is none."""
+        return {}
+
     async def called_of(
         self,
         schools: Collection[str],  # noqa: ARG002 - the protocol's

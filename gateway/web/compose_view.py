@@ -19,7 +19,7 @@ from gateway.web.story import no_channel
 from gateway.web.view import day
 from notify.audience import AudienceRule
 from notify.choice import Choice
-from notify.draft import REASONS, Draft, DraftState, Said, wide
+from notify.draft import REASONS, Draft, DraftState, Said
 from notify.forecast import Forecast
 from notify.meant import Meant
 from notify.permitted import by_hand
@@ -248,7 +248,7 @@ def draft_view(
         own=reader == draft.asked_by,
         takes_two=draft.takes_two,
         never_alone=draft.never_alone,
-        wide=wide(draft.rule),
+        wide=draft.wide,
         state=draft.state.value,
         loads=[(CHANNELS.get(kind, kind), load[0]) for kind, load in sorted(counted.loads.items())],
         refused=[

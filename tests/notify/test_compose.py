@@ -122,6 +122,29 @@ async def test_families_of_the_whole_district_take_two(options: DeskOptions) -> 
     assert [(RUTH, TOM)] == [(one.by, one.second) for one in approved]
 
 
+async def test_so_many_of_the_staff_take_two_as_well(options: DeskOptions) -> None:
+    """A13: 500 people are 500 people, whoever they are; one fewer is not."""
+    staffs = AudienceRule(roles=frozenset({"staff"}))
+    async with writing(options, own=500) as it:
+        draft = await it.draft("staff-notice", rule=staffs)
+
+    fewer = replace(draft, counted=replace(draft.counted, people=499))
+    assert (True, False) == (draft.takes_two, fewer.takes_two)
+    assert not replace(draft, order=replace(draft.order, mode=Mode.EXERCISE)).takes_two
+
+
+async def test_naming_every_school_narrows_nothing(options: DeskOptions) -> None:
+    """A13: all schools one by one are the whole district."""
+    async with writing(options, guardian(1)) as it:
+        it.families._schools = ("oak", "elm")
+        both, one = [
+            await it.draft(rule=replace(GUARDIANS, schools=frozenset(schools)))
+            for schools in ({"oak", "elm", "gone"}, {"oak"})
+        ]
+
+    assert (True, False) == (both.takes_two, one.takes_two)
+
+
 async def test_the_second_person_sees_the_audience_as_it_is_then(options: DeskOptions) -> None:
     """It may have changed while it waited."""
     async with writing(options, *(guardian(n) for n in range(4))) as it:
@@ -469,6 +492,9 @@ class Watched:
 
     async def version(self) -> int:
         return await self._roster.version()
+
+    async def schools(self):
+        return {}
 
     async def called_of(self, schools, classes):
         return {}, {}

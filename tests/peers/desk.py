@@ -84,8 +84,9 @@ def staff(count: int, *, kinds: tuple[str, ...] = ("sms", "email")) -> dict[Pers
 class RosterOf:
     """A roster that stands in memory; two at a time, as pages of a store would come."""
 
-    def __init__(self, *people: Person) -> None:
+    def __init__(self, *people: Person, schools: tuple[str, ...] = ()) -> None:
         self._people = people
+        self._schools = schools
 
     async def people(self):
         for start in range(0, len(self._people), 2):
@@ -93,6 +94,9 @@ class RosterOf:
 
     async def version(self) -> int:
         return hash(tuple(person.id for person in self._people))
+
+    async def schools(self):
+        return {school: school for school in self._schools}
 
     async def called_of(self, schools, classes):
         return {}, {}

@@ -58,10 +58,10 @@ class Office:
         page = f"/incidents/{incident}"
         await self.done(page, f"{page}/actions", action=action)
 
-    async def schools(self) -> list[str]:
-        """The roster's, once one is in force."""
+    async def classes(self) -> list[str]:
+        """The roster's, once one is in force: named one by one, they are everybody, and take one person."""
         chosen = re.search(
-            r'name="school"[^>]*>(.*?)</select>', await self.house.page("/notices/new"), re.DOTALL
+            r'name="class"[^>]*>(.*?)</select>', await self.house.page("/notices/new"), re.DOTALL
         )
         return re.findall(r'value="([^"]+)"', chosen[1]) if chosen else []
 

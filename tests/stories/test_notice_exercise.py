@@ -26,8 +26,8 @@ async def test_no_exercise_reads_as_if_it_were_meant_and_nothing_meant_as_an_exe
         await house.run()
         await house.connect_units()
         await house.sign_in()
-        schools = await house.eventually(office.schools)
-        families = {"role": "guardian", "school": schools, "next": "20"}
+        classes = await house.eventually(office.classes)
+        families = {"role": "guardian", "class": classes, "next": "20"}
 
         async def refused(why: str, template: str, **fields: str) -> None:
             page = "/notices/new"

@@ -95,7 +95,7 @@ async def test_a_lockdown_overtakes_the_weather_whose_mistake_and_whose_end_reac
     async with house:
         await a_school_with_families(house)
         office = Office(house)
-        schools = await house.eventually(office.schools)
+        classes = await house.eventually(office.classes)
         await house.carrier_fault(doubled=3, shuffled=True)
 
         # Something for staff is written, and not sent yet.
@@ -106,7 +106,12 @@ async def test_a_lockdown_overtakes_the_weather_whose_mistake_and_whose_end_reac
 
         # Weather: to all families of both schools, behind whatever is urgent. It is a mistake, as will turn out.
         weather = await office.send(
-            "families.hold.now", role="guardian", school=schools, cause="weather", next="30", routine="1"
+            "families.hold.now",
+            role="guardian",
+            **{"class": classes},
+            cause="weather",
+            next="30",
+            routine="1",
         )
 
         async def told_of_weather() -> bool:
@@ -167,7 +172,7 @@ async def test_a_lockdown_overtakes_the_weather_whose_mistake_and_whose_end_reac
 
         # Families hear of the lockdown; while they do, some of the staff leave, and the desk lane is killed.
         families = await office.send(
-            "families.lockdown.now", role="guardian", school=schools, incident=incident, next="20"
+            "families.lockdown.now", role="guardian", **{"class": classes}, incident=incident, next="20"
         )
 
         async def told_of_lockdown() -> bool:

@@ -66,7 +66,7 @@ class Families:
 
     def __init__(self, *people: Person) -> None:
         self.known = list(people)
-        self.schools = {"lindenhof": "Lindenhof School"}
+        self.named = {"lindenhof": "Lindenhof School"}
 
     async def people(self):
         """All of them, two at a time."""
@@ -83,8 +83,12 @@ class Families:
 
     async def schools_and_classes(self, within=None) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """What there is."""
-        schools = {key: name for key, name in self.schools.items() if within is None or key in within}
+        schools = {key: name for key, name in self.named.items() if within is None or key in within}
         return schools, {"7b": "7 b"} if within is None or "lindenhof" in within else {}
+
+    async def schools(self) -> Mapping[str, str]:
+        """All of them."""
+        return self.named
 
     async def called_of(self, schools, classes) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """Those of them that there are."""

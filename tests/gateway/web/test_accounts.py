@@ -136,7 +136,7 @@ async def test_a_role_taken_away_counts_at_once_and_is_written_down(house: House
 async def test_whoever_ticks_schools_gives_nothing_everywhere(house: House) -> None:
     """Neither is chosen before a person chooses; both at once, or none, is refused and gives nothing."""
     async with noticing(house, adult(1)) as school, living(house) as address, browser() as ruth:
-        school.roster.schools = {"s1": "Lindenhof School", "s2": "Nord Primary"}
+        school.roster.named = {"s1": "Lindenhof School", "s2": "Nord Primary"}
         form = form_token(await enter(ruth, address, house))
         mei = await account(house, "Mei Lin")
         html = await page(ruth, f"{address}/accounts")
@@ -324,7 +324,7 @@ async def test_the_page_fits_every_screen(house: House, tmp_path: Path) -> None:
         chromium() as browsing,
         visiting(browsing, address) as (_, screen),
     ):
-        school.roster.schools = {
+        school.roster.named = {
             f"s{n}": name for n, name in enumerate(("Lindenhof School", "Nord Primary", "West High"))
         }
         await test_screens.enter(screen, address, house)

@@ -288,7 +288,7 @@ async def test_a_grant_for_one_school_is_offered_only_audiences_that_it_may_use(
         living(house) as address,
         browser() as session,
     ):
-        school.roster.schools["s1"] = "Ash School"
+        school.roster.named["s1"] = "Ash School"
         await enter(session, address, house)
         person = await become(house, "office", "s1")
         form = await page(session, f"{address}/notices/new")
