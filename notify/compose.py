@@ -6,7 +6,7 @@ commit with the draft's new state: asking twice sends once.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -235,6 +235,15 @@ class Composer:
             self.drafts.add(tx, kept)
             await self._commit(tx, kept, [order], now)
         return notice
+
+    async def test_groups(self, draft: Draft, rules: Mapping[str, AudienceRule]) -> dict[str, int]:
+        """Those of these audiences that are small enough to try the draft on, and how many people each has."""
+        counted = {
+            name: await self._whom.people(draft.order, rule)
+            for name, rule in sorted(rules.items())
+            if not rule.asks_roster
+        }
+        return {name: people for name, people in counted.items() if 0 < people <= TEST_GROUP}
 
     async def _of(self, id_: NoticeId, by: PersonId, right: Right) -> Draft:
         """The draft, for somebody who has the right to its audience."""

@@ -14,7 +14,7 @@ from belltower.ids import Ids, NoticeId, PersonId, PlaceId
 from belltower.incident.facts import NoticeOrdered
 from belltower.people.person import Person
 from notify.addresses import same
-from notify.audience import AudienceRule
+from notify.audience import AudienceRule, matches
 from notify.delivery import State
 from notify.draft import Counted, Draft, Said
 from notify.filling import everywhere, slots_of, words_of
@@ -97,6 +97,15 @@ class Whom:
             async for attempted in self._tables.attempted(notice):
                 await counting.take(snapshot.add_attempted(attempted))
         return counting.counted(snapshot, every_school=await _names_every_school(rule, site))
+
+    async def people(self, order: NoticeOrdered, rule: AudienceRule) -> int:
+        """How many people the notice would mean under this rule."""
+        site = self._site()
+        at = None if everywhere(order) else site.places.get(PlaceId(order.slots.get("place", "")))
+        found = list(site.people.values())
+        async for some in of_roster(site, rule):
+            found += some
+        return sum(matches(rule, one, at=at, places=site.places) for one in found)
 
     async def look(self, order: NoticeOrdered, rule: AudienceRule) -> Counted:
         """Count, and remember of whom: a large roster takes long to open, and is mostly as it was a minute ago."""

@@ -188,10 +188,8 @@ class ComposePages:
             if loads
             else "Nothing would leave",
             "without": sorted(names.get(person, person) for person in draft.counted.unreachable_people),
-            "audiences": sorted(
-                name
-                for name, rule in self._usable(request, session, Right.NOTICE_SEND).items()
-                if not rule.asks_roster
+            "audiences": await self._composer.test_groups(
+                draft, self._usable(request, session, Right.NOTICE_SEND)
             ),
             "group": TEST_GROUP,
             "verb": self._ids.verb(),
@@ -219,7 +217,12 @@ class ComposePages:
         session = await require(request, Right.NOTICE_SEND, None)
         form = await request.post()
         audience = str(form.get("audience", ""))
-        notice = await self._composer.test(verb(form), _id(request), audience, session.person)
+        try:
+            notice = await self._composer.test(verb(form), _id(request), audience, session.person)
+        except NotPermitted:
+            raise
+        except Refused as error:
+            return await self._draft(request, session, str(error), status=409)
         raise web.HTTPSeeOther(f"/notices/{notice}")
 
     async def _send(self, request: web.Request) -> web.Response:

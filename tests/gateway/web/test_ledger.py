@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from belltower.ids import PlaceId
 from belltower.incident.facts import Mode
 from belltower.people.person import Contact, ContactKind, Person
 from gateway.web import ledger
@@ -113,6 +114,32 @@ async def test_a_draft_shows_one_text_for_all_languages_that_it_stands_in_for(ho
     assert 1 == html.count('<article class="notice text">')
     assert "where no text is approved: Arabic 2, Hmong 1" in html
     assert "-x-" not in html
+
+
+async def test_a_refused_try_leaves_the_writer_on_the_draft(house: House) -> None:
+    """U16: what was wrong stands on top, and only groups small enough are offered, with their number."""
+    staff = tuple(adult(n, place="plc_b204" if n < 4 else "plc_gym") for n in range(30))
+    everybody = AudienceRule(roles={"staff"})
+    few = AudienceRule(roles={"staff"}, places={PlaceId("plc_b204")})
+    async with (
+        noticing(house, *staff, everybody=everybody, few=few) as school,
+        living(house) as address,
+        browser() as session,
+    ):
+        await enter(session, address, house)
+        person = (await grants_of(house).listed())[0].person
+        choice = Choice(template="staff-notice", audience="everybody")
+        draft = await school.composer.write(house.ids.verb(), choice, person)
+        where = f"{address}/notices/drafts/{draft.id}"
+        html = await page(session, where)
+        given = {"form": form_token(html), "verb": house.ids.verb(), "audience": "everybody"}
+        async with session.post(f"{where}/test", data=given, headers={"Origin": address}) as answer:
+            refused = answer.status, await answer.text()
+
+    assert [("few", "Few, 4 people")] == re.findall(r'<option value="(few|everybody)">([^<]*)', html)
+    assert 409 == refused[0]
+    assert "everybody has 30 people; a test goes to 25 at most." in refused[1]
+    assert '<h1><a href="/notices" class="back">' in refused[1]
 
 
 def test_no_dot_stands_between_links_that_wrap() -> None:
