@@ -12,6 +12,7 @@ import click
 import msgspec
 
 _WIDE = 100_000
+_GAP = 2
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,12 +47,37 @@ def table(
     from rich.table import Table
     from rich.text import Text
 
+    console = Console(width=None if sys.stdout.isatty() else _WIDE)
+    cells = [list(map(str, row)) for row in rows]
+    widths = _widths([list(column) for column in zip(columns, *cells, strict=True)], whole, console.width)
     drawn = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        drawn.add_column(column, overflow="fold", no_wrap=column in whole)
-    for row in rows:
-        drawn.add_row(*(Text(str(cell)) for cell in row))
-    Console(width=None if sys.stdout.isatty() else _WIDE).print(drawn)
+    for column, width in zip(columns, widths, strict=True):
+        drawn.add_column(column, overflow="fold", no_wrap=column in whole, width=width)
+    for row in cells:
+        drawn.add_row(*map(Text, row))
+    console.print(drawn)
+
+
+def _widths(columns: Sequence[Sequence[str]], whole: Collection[str], room: int) -> list[int | None]:
+    """How wide each column is, its head first, so that no word is parted; None for all where that cannot be."""
+    from rich.cells import cell_len
+
+    widths = [
+        max(cell_len(line) for cell in column for line in (cell.splitlines() or [""])) for column in columns
+    ]
+    least = [
+        width
+        if column[0] in whole
+        else max(cell_len(word) for cell in column for word in (cell.split() or [""]))
+        for column, width in zip(columns, widths, strict=True)
+    ]
+    room -= _GAP * (len(columns) - 1)
+    if sum(least) > room:
+        return [None] * len(columns)
+    while sum(widths) > room:
+        widest = max((at for at in range(len(widths)) if widths[at] > least[at]), key=widths.__getitem__)
+        widths[widest] -= 1
+    return list(widths)
 
 
 def count(number: int, what: str, *, several: str = "") -> str:

@@ -25,6 +25,21 @@ def test_an_id_is_never_wrapped_however_narrow_the_terminal(monkeypatch, capsys)
     assert LONG in capsys.readouterr().out
 
 
+def test_no_word_is_parted_where_there_is_room_for_the_longest(monkeypatch, capsys) -> None:
+    """In 80 columns, however little a reason beside an id is given; long columns give way first."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    rows = [
+        (WORDS[0], "acknowledged", "unrecognised certificates of the telecommunicator", "simulated"),
+        ("x", "reconnecting", "", "automatically"),
+    ]
+    table("Ways", ("id", "how", "why", ""), rows, whole=("id",))
+    said = capsys.readouterr().out
+
+    assert {word for row in rows for cell in row for word in cell.split()} <= set(said.split())
+    assert 80 >= max(map(len, said.splitlines()[2:]))
+
+
 def test_the_device_that_was_pressed_is_named() -> None:
     """Where no unit and no person raised the alarm."""
     alarm = facts.AlarmRaised(
