@@ -531,3 +531,6 @@ async def test_the_pages_fit_every_width_and_every_control_has_a_name(
             assert [] == await faults(page)
             if pictures:
                 await page.screenshot(path=f"{pictures}/person-{name}-{scheme}.png", full_page=True)
+        for narrow in (360, 320):
+            await page.set_viewport_size({"width": narrow, "height": 700})
+            assert await fits(page), narrow
