@@ -13,7 +13,6 @@ from msgspec import Struct
 from belltower import log
 from belltower.errors import StoreError
 from belltower.ids import NoticeId, PersonId, PlaceId
-from belltower.people.person import Person
 from belltower.people.vault import Unreadable, Vault
 from belltower.store import Database, Step, Transaction
 from floorplans.place import Place, spoken
@@ -70,7 +69,7 @@ def named(
     places: Mapping[PlaceId, Place],
     schools: Mapping[str, str],
     classes: Mapping[str, str],
-    people: Mapping[PersonId, Person] = {},
+    people: Mapping[PersonId, str] = {},
     told_before: bool = False,
 ) -> Meant:
     """The rule in the names that there are now; what has none keeps its key. Pure."""
@@ -80,7 +79,7 @@ def named(
         places={place: spoken(places[place]) for place in rule.places if place in places},
         classes={one: classes[one] for one in rule.classes if one in classes},
         schools={one: schools[one] for one in rule.schools if one in schools},
-        persons={one: people[one].name for one in rule.people if one in people},
+        persons={one: people[one] for one in rule.people if one in people},
         told_before=told_before,
     )
 
@@ -89,9 +88,11 @@ async def meant_now(rule: AudienceRule, audience: str, site: NoticeSite, *, told
     """The rule in the names of this site and its roster; where that cannot be read, in its keys."""
     schools: Mapping[str, str] = {}
     classes: Mapping[str, str] = {}
-    if site.roster is not None and (rule.classes or rule.schools):
+    people = {one: site.people[one].name for one in rule.people if one in site.people}
+    if site.roster is not None and (rule.classes or rule.schools or rule.people):
         try:
             schools, classes = await site.roster.called_of(rule.schools, rule.classes)
+            people |= await site.roster.names(rule.people - people.keys())
         except StoreError:
             _log.warning("audience_not_named")
     return named(
@@ -100,7 +101,7 @@ async def meant_now(rule: AudienceRule, audience: str, site: NoticeSite, *, told
         places=site.places,
         schools=schools,
         classes=classes,
-        people=site.people,
+        people=people,
         told_before=told_before,
     )
 

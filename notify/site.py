@@ -36,6 +36,10 @@ class Roster(Protocol):
         """The names of those of these schools and classes that there are. Raises `StoreError`."""
         ...
 
+    async def names(self, people: Collection[PersonId]) -> Mapping[PersonId, str]:
+        """The names of those of these people who are known. Raises `StoreError`."""
+        ...
+
 
 class RosterStaff(Protocol):
     """Those of a roster who work at schools."""

@@ -5,7 +5,7 @@
     reading/      exports of every format become a roster, or faults with their mend
     generator/    rosters of nobody, drawn from a seed, clean or with the traps of real exports
     vault.py      fields sealed into their places; keys that are turned; marks to find an address by
-    resealing.py  what lies sealed in any table, counted by key and sealed anew
+    resealing.py  what lies sealed in any table, counted by key and sealed anew; marking.py: its marks with it
     tables.py     versions of records, each in force from one revision until another; all SQL
     rows.py       records become sealed rows; records.py: and rows records again
     store.py      RosterStore: what is in force

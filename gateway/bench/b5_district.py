@@ -65,6 +65,10 @@ class _Families:
         """None has a name."""
         return {}, {}
 
+    async def names(self, people: Collection[PersonId]) -> Mapping[PersonId, str]:  # noqa: ARG002 - as above
+        """Nobody has one."""
+        return {}
+
 
 async def run(guardians: int = GUARDIANS) -> list[Figure]:
     """In a process of its own, whose memory is nobody else's."""

@@ -12,17 +12,18 @@ from msgspec.structs import replace
 from belltower.clock import Instant
 from belltower.ids import NoticeId, PersonId, VerbId
 from belltower.people.generator import generate
+from belltower.people.person import Person
 from belltower.people.reach import RosterPeople
 from belltower.people.roster import HumanKind, Roster
 from belltower.people.vault import Vault, new_ring
 from gateway.web.compose_view import spoken_audience, spoken_counted
 from notify.audience import AudienceRule
 from notify.choice import Choice
-from notify.meant import Meant, keep, kept, named
+from notify.meant import Meant, keep, kept, meant_now, named
 from notify.provider import Provider
 from notify.reports import Reports
 from tests.belltower.people.test_taking import inline, take, without
-from tests.peers.desk import DeskOptions, desk, order, site, staff
+from tests.peers.desk import DeskOptions, RosterOf, desk, order, site, staff
 from tests.peers.waiting import PATIENCE
 from tests.peers.writing import NOW, RUTH, Takes
 
@@ -123,8 +124,17 @@ def test_who_is_named_is_not_everybody(people: list[str], said: str) -> None:
     rule = AudienceRule(people=frozenset(map(PersonId, people)))
 
     assert said == spoken_audience(
-        named(rule, "", places={}, schools={}, classes={}, people=staff(2, kinds=("sms",)))
+        named(rule, "", places={}, schools={}, classes={}, people={"p0": "Person 0", "p1": "Person 1"})
     )
+
+
+async def test_whom_a_notice_named_is_called_so_after_they_left() -> None:
+    """By the roster as it was when the notice was planned; the house's own people by the site package."""
+    gone = Person(id=PersonId("per_gone"), name="Rosa Lee")
+    rule = AudienceRule(people=frozenset({PersonId("p0"), gone.id}))
+    now = site(staff(1, kinds=("sms",)), RosterOf(gone))
+
+    assert "Person 0, Rosa Lee" == spoken_audience(await meant_now(rule, "", now, told_before=False))
 
 
 async def test_the_ledger_says_for_whom_a_notice_of_the_house_was(tmp_path: Path) -> None:
