@@ -192,9 +192,15 @@ class Desk:
         """Wait until `expected` deliveries are on their last word for now."""
         async with asyncio.timeout(within):
             while True:
-                count = await self.count()
-                asking = await self.database.read("SELECT COUNT(*) FROM notice_delivery WHERE asking = 1")
-                if sum(count.values()) >= expected and not count["pending"] + count["sending"] + asking[0][0]:
+                # In one question: between two a row may go on.
+                rows = await self.database.read(
+                    "SELECT state, asking, COUNT(*) FROM notice_delivery GROUP BY state, asking"
+                )
+                count: Counter[str] = Counter()
+                for state, _, found in rows:
+                    count[state] += found
+                waits = count["pending"] + count["sending"] + sum(asking for _, asking, _ in rows)
+                if sum(count.values()) >= expected and not waits:
                     return count
                 await asyncio.sleep(0.02)
 
