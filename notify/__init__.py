@@ -10,7 +10,7 @@
           ├ overtaking.py a later word of an action takes the earlier one's place, address by address
           └ shelves.py    pure: rows gathered with their neighbours in the index, for large notices
       └ sender.py     one per channel: leases rows, keeps pace, sends, tries again, gives up in time
-          ├ line.py       the tasks that send; pure: window.py how many at once, turns.py in which order at an address
+          ├ line.py       who sends, by tasks or without; pure: window.py how many at once, turns.py in which order
           ├ expiry.py     until when it is worth it; dropping.py: what is not sent any more
           ├ forecast.py   pure: how long until the last of them has it
           └ channels/     one try of one message: Twilio SMS, SMTP, console

@@ -1,4 +1,7 @@
-"""What is ready to be sent, and those who send it: tasks that take one thing after another, and rest between."""
+"""What is ready to be sent, and those who send it: tasks that take one thing after another, and rest between.
+
+What can begin without being waited for needs no task, only a place.
+"""
 
 from __future__ import annotations
 
