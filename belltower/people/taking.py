@@ -13,6 +13,7 @@ All is done a slice at a time, so that a loop which has other work can do it.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 
 import msgspec
@@ -52,6 +53,8 @@ from belltower.people.tables import (
 from belltower.store import CHUNK, Params, Priority, Rows, SQLValue, Transaction
 
 _SYNCED_EVERY = 8
+_UNDER_WAY = 3
+"""Pieces that may be landing while the next is made."""
 
 
 class HeldUp(WrongState):
@@ -90,7 +93,7 @@ class Taking:
         self.store = store
         self._clock = clock
         self._source = source
-        self._landing: asyncio.Future[None] | None = None
+        self._landing: deque[asyncio.Future[None]] = deque()
         self._pieces = 0
 
     async def look(self, roster: Roster, *, progress: Progress | None = None) -> Comparison:
@@ -120,12 +123,16 @@ class Taking:
         revision = await self._begin(comparison)
         total = sum(len(one.added) + len(one.changed) for one in comparison.differences.values())
         done = 0
-        for kept, difference in comparison.differences.items():
-            async for count in self._write(comparison, kept, difference, revision):
-                done += count
-                if progress is not None:
-                    progress(done, total)
-        await self._landed()
+        try:
+            for kept, difference in comparison.differences.items():
+                async for count in self._write(comparison, kept, difference, revision):
+                    done += count
+                    if progress is not None:
+                        progress(done, total)
+            await self._landed()
+        finally:
+            await asyncio.gather(*self._landing, return_exceptions=True)
+            self._landing.clear()
         ready = Ready(
             revision=revision,
             before=comparison.before,
@@ -244,17 +251,16 @@ class Taking:
         await self._land(revision, Rows(end(kept), ends), Rows(insert(kept), rows))
 
     async def _land(self, revision: int, *parts: Rows) -> None:
-        """One piece lands while the next is made."""
+        """Some pieces land while the next is made."""
         self._pieces += 1
         # None of them counts before the revision is ready, and that is synced.
         tx = Transaction(synced=not self._pieces % _SYNCED_EVERY)
         tx.add(STILL_OURS, expect=1, revision=revision)
         tx.parts += [part for part in parts if part.rows]
-        await self._landed()
-        self._landing = self.store.database.submit(tx, priority=Priority.BULK)
+        self._landing.append(self.store.database.submit(tx, priority=Priority.BULK))
+        await self._landed(but=_UNDER_WAY)
 
-    async def _landed(self) -> None:
-        """Until the last piece stands. Raises what befell it."""
-        landing, self._landing = self._landing, None
-        if landing is not None:
-            await landing
+    async def _landed(self, *, but: int = 0) -> None:
+        """Until all pieces, or all but so many, stand. Raises what befell one."""
+        while len(self._landing) > but:
+            await self._landing.popleft()
