@@ -41,12 +41,14 @@ def notice_site(
     site: SitePackage,
     *,
     url: str,
+    rehearsal: bool = False,
     roster: RosterPeople | None = None,
     told: Callable[[Mapping[PersonId, Person]], Mapping[PersonId, Person]] = lambda people: people,
 ) -> NoticeSite:
     """The site package as notices see it; `told` adds the browsers in which people asked to be told.
 
-    Who is no one of the package and was added for a browser of theirs is of this campus too.
+    Who is no one of the package and was added for a browser of theirs is of this campus too. In a `rehearsal` an
+    example's approvals hold.
     """
     people = told(site.people)
     if site.schools:
@@ -60,7 +62,7 @@ def notice_site(
         people=people,
         places=site.places,
         audiences=site.audiences,
-        wording=site.wording,
+        wording=replace(site.wording, rehearsal=rehearsal),
         roster=roster,
         roster_staff=roster,
         timezone=site.timezone,

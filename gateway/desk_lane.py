@@ -148,6 +148,7 @@ class DeskLane:
                 notice_site,
                 site,
                 url=url,
+                rehearsal=settings.notices.rehearsal,
                 roster=reached,
                 told=partial(browsers.told, name=lambda person: accounts.get(person, person))
                 if push is not None

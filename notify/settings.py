@@ -69,6 +69,8 @@ class NoticeSettings(Struct, frozen=True, kw_only=True):
     # Where tests of channels go: one address of the school's own, or the id of a person who has one, by a channel's name
     # or by the kind of address (sms, voice, email, push, chat, console).
     test_to: dict[str, Annotated[str, Meta(min_length=1, max_length=320)]] = {}
+    # Every far end is a simulator, so that translations which are approved as an example only are said to it.
+    rehearsal: bool = False
 
 
 MOST_ROOMS = 50

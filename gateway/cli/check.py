@@ -256,6 +256,8 @@ def _own_schools(settings: Settings, package: SitePackage) -> str:
 
 
 def _remarks(settings: Settings, package: SitePackage, *, without_secrets: bool) -> list[str]:
+    from msgspec.structs import replace
+
     from gateway.site_package.wording import void_approvals
     from hardware.unit_record import Bearer
     from notify.wording import unread
@@ -277,7 +279,8 @@ def _remarks(settings: Settings, package: SitePackage, *, without_secrets: bool)
         )
     if not settings.channels:
         remarks.append("notices go nowhere: there is no [notify.channels.NAME]")
-    remarks += [f"texts in {language}: {why}" for language, why in unread(package.wording).items()]
+    texts = replace(package.wording, rehearsal=settings.notices.rehearsal)
+    remarks += [f"texts in {language}: {why}" for language, why in unread(texts).items()]
     if gone := void_approvals(package.wording):
         remarks.append(
             f"approvals that hold no more, for their texts have changed: {', '.join(gone[:5])}"

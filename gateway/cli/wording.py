@@ -168,12 +168,13 @@ def show(
 @json_option
 def matrix(site: Path | None, language: str, *, as_json: bool) -> None:
     """One line a template: parts of the short message when filled, grade of the e-mail, forms that lack, approval."""
-    from notify.wording import cells, forms_of, grade
+    from notify.wording import cells, forms_of, grade, void
 
     texts = _texts(site)
     if language not in texts.languages:
         raise click.UsageError(f'there are no texts in "{language}"; there are {", ".join(texts.languages)}')
     wording = texts.languages[language]
+    gone = void(texts)
     rows = []
     for name in dict.fromkeys((*cells(), *wording.templates)):
         template = wording.templates.get(name)
@@ -185,15 +186,10 @@ def matrix(site: Path | None, language: str, *, as_json: bool) -> None:
         names = [
             f"{one.name} (invented, of the example)" if one.example else one.name
             for one in texts.approvals
-            if one.language == language and one.template == name
+            if one.language == language and one.template == name and one not in gone
         ]
-        who = (
-            names[-1]
-            if names and texts.answered(language, name)
-            else "the texts have changed"
-            if names
-            else "no"
-        )
+        changed = any(one.language == language and one.template == name for one in gone)
+        who = names[-1] if names else "the texts have changed" if changed else "no"
         rows.append(
             (
                 name,
@@ -225,7 +221,7 @@ def matrix(site: Path | None, language: str, *, as_json: bool) -> None:
 )
 @click.option("--date", "date", type=click.DateTime(["%Y-%m-%d"]), help="The day; otherwise today.")
 @click.option(
-    "--example", is_flag=True, help="NAME is invented and has read nothing: it is told of wherever it counts."
+    "--example", is_flag=True, help="NAME is invented and has read nothing: it holds in a rehearsal only."
 )
 def approve(
     language: str,

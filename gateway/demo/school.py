@@ -101,6 +101,7 @@ port = {ports.live}
 
 [notify]
 test_to = {{ sms = "+15550100199", email = "it@school.example" }}
+rehearsal = true
 
 [notify.channels.text]
 kind = "twilio"

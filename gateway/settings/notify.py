@@ -9,7 +9,7 @@ from typing import Any
 from belltower.people.person import ContactKind
 from belltower.values import Reader
 from gateway.settings.names import named
-from notify.settings import CHANNELS, NoticeSettings
+from notify.settings import CHANNELS, NoticeSettings, simulated
 
 _DIALLED = frozenset({ContactKind.SMS, ContactKind.VOICE})
 
@@ -54,8 +54,10 @@ def _can_be_tested(key: str, to: object) -> bool:
 
 
 def take_channels(reader: Reader, notify: Any, links: Mapping[str, Any]) -> dict[str, Any]:
-    """The channels; none may write to a line that one of the `links` to the PSAP holds."""
+    """The channels; none may write to a line that a `link` to the PSAP holds, nor reach people in a rehearsal."""
+    rehearsal = False
     if isinstance(notify, dict):
+        rehearsal = notify.get("rehearsal") is True
         notify = {key: value for key, value in notify.items() if key == "channels"}
     channels = named(
         reader, notify, "notify", "channels", lambda table, at: reader.take_kind(CHANNELS, table, at)
@@ -63,6 +65,11 @@ def take_channels(reader: Reader, notify: Any, links: Mapping[str, Any]) -> dict
     first: dict[tuple[type[Any], int], str] = {}
     lines = {getattr(link, "url", None): name for name, link in links.items()}
     for name, channel in channels.items():
+        if rehearsal and not simulated(channel):
+            reader.fault(
+                f"notify.channels.{name}",
+                "reaches people, and notify.rehearsal says that nothing does; take out one of the two",
+            )
         if (link := lines.get(getattr(channel, "url", None) or "-")) is not None:
             reader.fault(
                 f"notify.channels.{name}.url",

@@ -36,7 +36,7 @@ class Approval(Struct, frozen=True, kw_only=True):
     date: dt.date
     # SHA-256 of the source and the translation, in hexadecimal.
     sha256: str
-    # Nobody of that name has read anything: it lets an example be sent, and is told of wherever it counts.
+    # Nobody of that name has read anything: it holds in a rehearsal only, where every far end is simulated.
     example: bool = False
 
 

@@ -10,6 +10,8 @@ from msgspec.structs import replace
 from notify.wording.approvals import WORDS, Approval, digest
 from notify.wording.texts import WordingSet
 
+_INSTEAD = "who reads it gets the source and the interpreter's number"
+
 
 def approve(
     texts: WordingSet,
@@ -57,10 +59,12 @@ def unread(texts: WordingSet) -> dict[str, str]:
 
 def _unread(texts: WordingSet, language: str) -> str:
     of, count = len(texts.languages[language].templates), len(approved(texts, language))
+    example = any(one.example for one in texts.approvals if one.language == language)
+    if example and (texts.rehearsal or not count):
+        said = "it is said to simulated far ends only" if texts.rehearsal else _INSTEAD
+        return f"approved only as an example, by an invented person: {said}"
     if not count:
-        return "nobody has approved these texts: who reads it gets the source and the interpreter's number"
-    if any(one.example for one in texts.approvals if one.language == language):
-        return "approved only as an example, by an invented person: nobody who speaks it has read these texts"
+        return f"nobody has approved these texts: {_INSTEAD}"
     rest = of - count
     return f"nobody has approved {rest} of {of} texts: of those people read the source" if rest else ""
 

@@ -34,6 +34,8 @@ class WordingSet(Struct, frozen=True, kw_only=True):
 
     languages: dict[str, Wording]
     approvals: tuple[Approval, ...] = ()
+    # Nobody outside reads what is said: an example's approvals hold too.
+    rehearsal: bool = False
 
     @property
     def source(self) -> Wording:
@@ -65,7 +67,8 @@ class WordingSet(Struct, frozen=True, kw_only=True):
 
     def answered(self, language: str, template: str, form: str = "") -> bool:
         """Whether a person answers for this text as it stands, in the source's language too."""
-        return holds(self.approvals, self.source, self.languages[language], template, form)
+        counting = (one for one in self.approvals if self.rehearsal or not one.example)
+        return holds(counting, self.source, self.languages[language], template, form)
 
     def said(self, *, template: str, channel: str, language: str, mode: Mode, slots: Slots) -> Text:
         """The text for somebody who reads `language`: in that language if a person has approved it.

@@ -8,16 +8,22 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from belltower.errors import SettingsError
 from belltower.ids import IncidentId
 from belltower.incident.facts import Action, Mode, OutputOrdered
 from gateway import kept_site
 from gateway.cli.commands import belltower
+from gateway.demo.school import write_settings
+from gateway.demo.wires import Ports
+from gateway.desk_channels import notice_site
 from gateway.outputs.texts import announcement, sign, text
+from gateway.settings import load as settings_in
 from gateway.site_package import load
+from gateway.site_package.wording import languages
 from notify import words
-from notify.wording import Slots, approved, cells, for_families, unread, void
+from notify.wording import Slots, WordingSet, approved, cells, for_families, unread, void
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "site"
 OWN = Path(__file__).parents[1] / "golden" / "wording"
@@ -38,7 +44,7 @@ def run(*words: str, code: int = 0) -> str:
 
 def test_the_examples_spanish_is_approved_as_it_stands() -> None:
     """After a change: belltower wording approve es --site examples/site --name "Elena Vega" --date .. --example."""
-    wording = load(EXAMPLE).wording
+    wording = replace(load(EXAMPLE).wording, rehearsal=True)
 
     assert [] == [one.template for one in void(wording)]
     assert set() == {name for name in cells() if for_families(name)} - set(approved(wording, "es"))
@@ -47,7 +53,7 @@ def test_the_examples_spanish_is_approved_as_it_stands() -> None:
 def test_w6_the_examples_approvals_are_marked_and_told_of_until_somebody_has_read_the_texts(
     site: Path,
 ) -> None:
-    """A school that begins with a copy of the example is told that nobody has read its Spanish; a name ends that."""
+    """A school that begins with a copy of the example is told that its Spanish is not sent; a name ends that."""
     copied = load(site).wording
     before = run("check", "--site", str(site))
     (row,) = [
@@ -61,11 +67,49 @@ def test_w6_the_examples_approvals_are_marked_and_told_of_until_somebody_has_rea
     after = run("check", "--site", str(site))
 
     assert all(one.example for one in copied.approvals)
-    assert "remark: es: approved only as an example, by an invented person" in before
+    told = (
+        "remark: es: approved only as an example, by an invented person: who reads it gets the source and the"
+    )
+    assert told in before
     assert "remark: es: approved only as an example" in partly
     assert "remark" not in after
     assert "Elena Vega (invented, of the example)" == row["approved by"]
     assert {} == unread(load(site).wording)
+
+
+SLOTS = Slots(school="Lindenfield School", place="", time="09:14", phone="+15550100100")
+
+
+def tongue(wording: WordingSet, *, mode: Mode = Mode.ACTUAL, template: str = "families.hold.update") -> str:
+    """The tag of what a reader of Spanish gets."""
+    return wording.said(template=template, channel="sms", language="es", mode=mode, slots=SLOTS).language
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_w6_an_invented_approval_lets_nothing_out_for_real(mode: Mode) -> None:
+    """Neither in an exercise, whose texts reach people too; the check counts none of them."""
+    package = load(EXAMPLE)
+
+    assert "en-x-es" == tongue(notice_site(package, url="").wording, mode=mode)
+    assert "es" == tongue(notice_site(package, url="", rehearsal=True).wording, mode=mode)
+    assert any(one.startswith("es (0 of") for one in languages(package.wording))
+
+
+def test_w6_the_demo_is_a_rehearsal_and_says_spanish(tmp_path: Path) -> None:
+    """Its far ends are all simulated, and the settings that it writes say so."""
+    ports = Ports(*range(2_001, 2_006))
+    ends = {"sip": "127.0.0.1:2006", "eido": "ws://127.0.0.1:2006/x", "dc09": "127.0.0.1:2006"}
+    carrier = {"url": "http://127.0.0.1:2007", "smtp_port": 2_008}
+    file = write_settings(tmp_path, EXAMPLE, line="/dev/null", roads=ends, carrier=carrier, ports=ports)
+    settings = settings_in(file, secrets=False)
+    site = notice_site(load(EXAMPLE), url="", rehearsal=settings.notices.rehearsal)
+
+    assert "es" == tongue(site.wording)
+    assert unread(site.wording)["es"].endswith("it is said to simulated far ends only")
+    real = file.read_text(encoding="utf-8").replace('host = "127.0.0.1"', 'host = "mail.school.example"')
+    file.write_text(real, encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"notify\.channels\.mail: reaches people, and notify\.rehearsal"):
+        settings_in(file, secrets=False)
 
 
 def test_w6_languages_that_nobody_has_approved_are_named(site: Path) -> None:
@@ -80,18 +124,14 @@ def test_w6_languages_that_nobody_has_approved_are_named(site: Path) -> None:
 
 def test_w6_a_change_of_the_source_takes_its_translation_out_of_use(site: Path) -> None:
     """The check says so; whoever reads Spanish gets the new English and the number to call."""
+    run("approve", "es", "--site", str(site), "--name", "Ana Ruiz")
     (site / "wording" / "en.toml").write_text(
         'language = "en"\n[families.hold.now]\nsign = "STAY IN YOUR OWN ROOM"', encoding="utf-8"
     )
     wording = load(site).wording
-    slots = Slots(school="Lindenfield School", place="", time="09:14", phone="+15550100100")
 
-    tongues = [
-        wording.said(template=template, channel="sms", language="es", mode=Mode.ACTUAL, slots=slots).language
-        for template in ("families.hold.now", "families.hold.update")
-    ]
-
-    assert ["en-x-es", "es"] == tongues
+    assert "en-x-es" == tongue(wording, template="families.hold.now")
+    assert "es" == tongue(wording)
     assert "remark: es families.hold.now: the text has changed since" in run("check", "--site", str(site))
     run("approve", "es", "--site", str(site), "--name", "Ana Ruiz", "--template", "families.hold.now")
     assert [] == void(load(site).wording)
@@ -200,6 +240,7 @@ def test_w1_a_package_with_another_vocabulary_is_in_order(site: Path, own: str) 
 
 def test_texts_are_shown_as_they_would_be_sent(site: Path) -> None:
     """Filled, in the reader's language, with what they cost."""
+    run("approve", "es", "--site", str(site), "--name", "Ana Ruiz")
     shown = run("show", "families.hold.now", "--site", str(site), "--language", "es-MX", "--set", "cause=gas")
     voice = run(
         "show", "families.lockdown.now", "--channel", "voice", "--language", "es", "--draft", "--exercise"
