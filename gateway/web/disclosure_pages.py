@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -37,6 +37,7 @@ from gateway.web.pages import Pages
 from gateway.web.permits import reach_of, require, require_any
 from gateway.web.render import Renderer
 from gateway.web.store import Session
+from gateway.web.table_file import send_table
 from gateway.web.view import day
 
 _log = log.get("web")
@@ -260,12 +261,7 @@ class DisclosurePages:
         known, session = await self._may(request)
         sheet = await self._register.give(known.id, Way.EXPORTED, session.person)
         _log.info("disclosure_exported", disclosure=known.id, person=session.person, students=len(sheet.rows))
-        response = _file(f"disclosure-{known.id}")
-        await response.prepare(request)
-        for piece in self._papers.export(sheet):
-            await response.write(piece)
-        await response.write_eof()
-        return response
+        return await send_table(request, f"disclosure-{known.id}", _each(self._papers.export(sheet)))
 
     async def _close(self, request: web.Request) -> web.Response:
         known, session = await self._may(request)
@@ -297,12 +293,7 @@ class DisclosurePages:
     async def _recorded(
         self, request: web.Request, of: str, lines: AsyncIterator[Sequence[Line]]
     ) -> web.StreamResponse:
-        response = _file(f"record-{of}")
-        await response.prepare(request)
-        async for piece in self._papers.record(lines):
-            await response.write(piece)
-        await response.write_eof()
-        return response
+        return await send_table(request, f"record-{of}", self._papers.record(lines))
 
     # -- as people read it
 
@@ -390,6 +381,11 @@ def _asked(form: MultiDictProxy[Any]) -> Asked:
     )
 
 
+async def _each(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+
+
 def _sentence(words: str) -> str:
     return words[0].upper() + words[1:]
 
@@ -397,13 +393,3 @@ def _sentence(words: str) -> str:
 def _start(given: object, count: int) -> int:
     text = str(given)
     return min(int(text), max(0, count - 1)) if text.isascii() and text.isdigit() and len(text) < 9 else 0
-
-
-def _file(name: str) -> web.StreamResponse:
-    return web.StreamResponse(
-        headers={
-            "Content-Type": "text/csv; charset=utf-8",
-            "Content-Disposition": f'attachment; filename="{name}.csv"',
-            "Cache-Control": "no-store",
-        }
-    )

@@ -40,6 +40,7 @@ from gateway.web.notice_room import NoticeRoom
 from gateway.web.pages import Pages
 from gateway.web.render import Renderer
 from gateway.web.stream import Fanout, event
+from gateway.web.table_file import send_table
 from gateway.web.view import wall
 from notify.delivery import State
 from notify.draft import Draft, DraftState
@@ -295,28 +296,14 @@ class Ledger:
         notice = NoticeId(request.match_info["notice"])
         session = await require_reader(request, self._room, notice)
         listed = await self._listed(notice)
-        response = web.StreamResponse(
-            headers={
-                "Content-Type": "text/csv; charset=utf-8",
-                "Content-Disposition": f'attachment; filename="notice-{listed.notice}.csv"',
-                "Cache-Control": "no-store",
-            }
-        )
-        rows = self._rows(listed)
-        first = await anext(rows)  # what cannot be read is said before the file begins
         _log.info("ledger_exported", notice=listed.notice, person=session.person)
-        await response.prepare(request)
-        await response.write(MARK + first)
-        async for more in rows:
-            await response.write(more)
-        await response.write_eof()
-        return response
+        return await send_table(request, f"notice-{listed.notice}", self._rows(listed))
 
     async def _rows(self, listed: Listed) -> AsyncIterator[bytes]:
         """The file, a page at a time. People who share an address stand in lines of their own, without a delivery."""
         out = Cells()
         out.write(COLUMNS)
-        yield out.taken()
+        yield MARK + out.taken()
         async for lines in self._room.reports.lines(listed):
             called = await self._called([line.person for line in lines])
             for line in lines:
