@@ -135,6 +135,10 @@ class Reports:
             None,
         )
 
+    async def order(self, notice: NoticeId) -> KeptOrder | None:
+        """How it was ordered; None: it is not planned yet."""
+        return await order_of(self._database, notice)
+
     async def words(self, listed: Listed) -> list[Words]:
         """The filled texts, for each channel and language; a test's without its code."""
         rows = await self._database.read(_WORDS, notice=listed.notice, revision=listed.revision)

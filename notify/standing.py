@@ -26,6 +26,8 @@ NO_CHANNEL = "no_channel"
 """Why an address is refused before anything is composed for it: nothing is set up for its kind."""
 
 _FAILING = frozenset({State.REFUSED, State.UNCERTAIN})
+_OWN = frozenset({"stopped"})
+"""Reasons that are a person's own, and no carrier's."""
 
 
 Row: TypeAlias = tuple[str, str, str, str, str, str, str, int, str]
@@ -102,7 +104,8 @@ class Standing(Struct, kw_only=True):
             self.whole.add(state, count, answered=answered)
             _counts(self.channels, channel).add(state, count, answered=answered)
             _counts(self.providers, (channel, provider)).add(state, count, answered=answered)
-            _counts(self.prefixes, (channel, begins)).add(state, count, answered=answered)
+            if reason not in _OWN:
+                _counts(self.prefixes, (channel, begins)).add(state, count, answered=answered)
             if state in _FAILING:
                 self.reasons[state, reason] += count
 

@@ -232,6 +232,7 @@ class DisclosurePages:
         after = start + len(rows)
         values = {
             "it": self._line(known),
+            "as_of": self._day(self._clock.now()),
             "batches": [self._batch(one) for one in await self._register.batches(known.id)],
             "meant": await self._few(known),
             "rows": rows,

@@ -51,6 +51,8 @@ from notify.standing import Counts, Standing, masked
 
 _log = log.get("web")
 
+_NOBODY_ELSE = dict.fromkeys(("second", "alone", "decided", "corrects"), "")
+
 LOOK_EVERY = 1.0
 """Seconds between two countings of a notice that somebody looks at."""
 
@@ -247,7 +249,7 @@ class Ledger:
             "words": said(await self._room.reports.words(listed), self._room.site().wording.source.language),
             "planned": bool(listed.revision),
             "meant": await self._meant(listed, written),
-            "who": self._who(written),
+            "who": self._who(written) or await self._who_ordered(notice),
             "correctable": self._pages.corrections and bool(listed.revision) and not listed.superseded_by,
             "decidable": found is not None and found.held > 0 and not listed.superseded_by,
             "verb": self._ids.verb(),
@@ -277,6 +279,7 @@ class Ledger:
             return {}
         name = self._names.person
         return {
+            **_NOBODY_ELSE,
             "by": name(written.asked_by or written.made_by),
             "second": name(written.second) if written.second is not None else "",
             "alone": spoken_alone(written.alone) if written.alone else "",
@@ -284,6 +287,17 @@ class Ledger:
             "decided": spoken_seconds((written.asked_at - written.made_at) / SECOND)
             if written.made_by == BY
             else "",
+        }
+
+    async def _who_ordered(self, notice: NoticeId) -> Mapping[str, str]:
+        """Who pressed the button of a notice that nobody wrote, and which it takes back; nothing where nobody did."""
+        kept = await self._room.reports.order(notice)
+        if kept is None or kept.order.by is None:
+            return {}
+        return {
+            **_NOBODY_ELSE,
+            "by": self._names.person(kept.order.by),
+            "corrects": next(iter(kept.order.corrects), ""),
         }
 
     async def _listed(self, notice: NoticeId) -> Listed:

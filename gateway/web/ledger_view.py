@@ -224,7 +224,7 @@ def sheet(
             if provider
         ],
         prefixes=[
-            counts_view(f"{name}..", channel, counts)
+            counts_view(f"{CHANNELS.get(channel, channel)}, {name}..", channel, counts)
             for channel, name, counts in standing.suspicious(at_least=_PREFIX_AT_LEAST, most=_PREFIXES_SHOWN)
         ],
         unsendable=[(no_channel(channel), count) for channel, count in sorted(standing.unsendable.items())],

@@ -8,8 +8,10 @@ from notify.delivery import State
 from notify.standing import REACHING, Counts, Row, Standing, masked, prefix
 
 
-def line(n: int, state: State, *, address: str = "", person: str = "", acknowledged: int = 0) -> Row:
-    reason = "why" if state is State.REFUSED else ""
+def line(
+    n: int, state: State, *, address: str = "", person: str = "", acknowledged: int = 0, reason: str = "why"
+) -> Row:
+    reason = reason if state is State.REFUSED else ""
     to = address or f"+1555010{n:04}"
     begins = prefix("sms", to)
     return (f"d{n}", person or f"p{n}", "sms", "cell", begins, state.value, reason, acknowledged, f"m{n}")
@@ -56,6 +58,7 @@ def test_one_dead_carrier_shows() -> None:
         line(50, State.REFUSED, address="+15550100050"),
         *(line(n, State.UNCERTAIN, address=f"+1555011{n:04}") for n in range(5)),
         line(99, State.REFUSED, address="+15550120001"),
+        *(line(60 + n, State.REFUSED, address=f"+1555013{n:04}", reason="stopped") for n in range(5)),
     )
     found = [(name, counts.composed) for _, name, counts in made.suspicious(at_least=3, most=8)]
 

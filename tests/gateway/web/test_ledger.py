@@ -171,6 +171,21 @@ async def test_what_nobody_can_send_is_said_so_and_not_counted_as_written(house:
     assert "<summary><b>Chat rooms</b>" not in html
 
 
+async def test_a_correction_says_who_sent_it_and_because_of_which(house: House) -> None:
+    """Whoever pressed the button wrote no draft; what the plan ordered was sent by nobody."""
+    async with noticing(house, *STAFF) as school, living(house) as address, browser() as session:
+        await enter(session, address, house)
+        first = await school.order()
+        await school.settled(first, 4)
+        await school.order(2, template="staff-correction", by="per_1", corrects=(first,))
+        await school.settled("ntc_002", 4)
+        planned, corrected = [await page(session, f"{address}/notices/{one}") for one in (first, "ntc_002")]
+
+    assert "Sent by" not in planned
+    assert f'because of <a href="/notices/{first}">an earlier one</a>' in corrected
+    assert "Sent by Ada Okafor, because" in corrected
+
+
 async def test_r21_what_is_held_has_two_buttons_and_a_press_sends_it(house: House) -> None:
     """Sent after all, once, by whoever is signed in; then nothing is held any more, and neither button is there."""
     async with noticing(house, *STAFF) as school, living(house) as address, browser() as session:
