@@ -316,9 +316,10 @@ class ReplyTables:
     async def stops(self) -> Stops:
         """All stopped addresses, as a plan asks for them."""
         rows = await self._database.read("SELECT mark FROM notice_stop")
+        self._vault.refresh()
         return Stops(
             marks=frozenset(bytes(row[0]) for row in rows),
-            found_by=partial(stop_marks, self._vault),
+            found_by=partial(stop_marks, self._vault.pinned()),
             covers=self._covers,
         )
 

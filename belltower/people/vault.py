@@ -394,7 +394,11 @@ class Vault:
         return self._markings[0].mark(purpose, normalised)
 
     def marks(self, purpose: str, normalised: str | bytes) -> list[bytes]:
-        """All that `normalised` may stand under: its mark, and while keys are turned the one before."""
+        """All that `normalised` may stand under: its mark, and while keys are turned the one before.
+
+        The ring is looked at first: whoever turns keys makes marks anew that only the new one makes.
+        """
+        self.refresh()
         return [one.mark(purpose, normalised) for one in self._markings]
 
     def name(self, purpose: str, normalised: str | bytes) -> bytes:
@@ -407,6 +411,7 @@ class Vault:
 
     def markers(self, purpose: str) -> list[Marker]:
         """As `marks`, of `marker`."""
+        self.refresh()
         return [one.marker(purpose) for one in self._markings]
 
     def content(self, purpose: str, of: bytes) -> bytes:

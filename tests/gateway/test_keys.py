@@ -226,7 +226,6 @@ async def test_turned_marks_find_everybody_meanwhile_and_none_of_the_old_is_left
     disclosed = "SELECT count(*) FROM disclosure_given WHERE found_by = :mark"
 
     async def finds_everybody() -> None:
-        lane.refresh()
         assert found == {number: await store.reached_by("phone", number) for number in found}
         assert known == [one async for page in store.humans() for one in page]
         assert await replies.is_stopped("sms", STOPPED)
