@@ -1,6 +1,7 @@
 """What every test stands on."""
 
 import asyncio
+import gc
 
 import pytest
 from hypothesis import settings
@@ -13,8 +14,9 @@ settings.load_profile("belltower")
 
 
 def pytest_sessionstart() -> None:
-    """Let no plugin make an event loop that nobody closes: there is none unless a test runs one."""
+    """Let no plugin make an event loop that nobody closes, and nothing look for garbage while tests are collected."""
     asyncio.set_event_loop(None)
+    gc.disable()
 
 
 @pytest.fixture
@@ -32,3 +34,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(
         key=lambda item: next((rank for rank, at in enumerate(LONG) if item.nodeid.startswith(at)), len(LONG))
     )
+
+
+def pytest_collection_finish() -> None:
+    """From here on let it look again, but past what was collected: that stays."""
+    gc.freeze()
+    gc.enable()
