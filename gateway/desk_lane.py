@@ -142,7 +142,7 @@ class DeskLane:
             )
             await browsers.open()
             proof = proving(rosters.vault)
-            reached = RosterPeople(store=rosters)
+            reached = RosterPeople(store=rosters, clock=clock)
             own_schools = OwnSchools(own=site.schools, store=rosters, people=reached)
             noticed = partial(
                 notice_site,

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime, tzinfo
 from enum import StrEnum
 
 from msgspec import Struct, field, structs
 
-from belltower.clock import Instant
+from belltower.clock import Instant, aware
 from belltower.errors import Refused
 from belltower.ids import PersonId
 from belltower.people.reading.phones import read_phone
@@ -40,6 +40,8 @@ class HandField(StrEnum):
     LANGUAGE = "language"
     PHONES = "phones"
     EMAILS = "emails"
+    # Until when somebody is known to be elsewhere: a moment; no roster says it.
+    AWAY = "away"
     # Of a link: student/adult.
     MAY_COLLECT = "may_collect"
 
@@ -89,7 +91,7 @@ def by_hand(human: Human, fields: Fields) -> Human:
         return human
     changed: dict[str, object] = {}
     for name, one in fields.items():
-        if name is HandField.MAY_COLLECT:
+        if name in (HandField.MAY_COLLECT, HandField.AWAY):
             continue
         if name is HandField.PHONES:
             changed[name] = phones(one)
@@ -100,6 +102,26 @@ def by_hand(human: Human, fields: Fields) -> Human:
         else:
             changed[name] = one.value[0] if one.value else ""
     return structs.replace(human, **changed)
+
+
+def moment(given: str, zone: tzinfo, *, today: date) -> str:
+    """A moment as it is kept; one that names no zone is of `zone`. Raises `Refused`."""
+    try:
+        said_at = datetime.fromisoformat(given)
+    except ValueError:
+        raise Refused("away: write year-month-day and the time, 2026-03-09T15:30.") from None
+    at = (said_at if said_at.tzinfo is not None else said_at.replace(tzinfo=zone)).astimezone(UTC)
+    if at.date() < today:
+        raise Refused(f"away: {given} is past; look at the day.")
+    return at.isoformat(timespec="minutes")
+
+
+def is_away(fields: Fields, now: Instant) -> bool:
+    """Whether somebody wrote down that the person is elsewhere until later than `now`."""
+    said_until = fields.get(HandField.AWAY)
+    return said_until is not None and any(
+        datetime.fromisoformat(one) > aware(now) for one in said_until.value
+    )
 
 
 def link_by_hand(link: Link, fields: Fields) -> Link:
@@ -128,11 +150,17 @@ def said(record: Human | Link, name: HandField) -> tuple[str, ...]:
             return record.emails
         case HandField.BIRTH_DATE:
             return (record.birth_date.isoformat(),) if record.birth_date is not None else ()
-        case HandField.MAY_COLLECT:
+        case HandField.MAY_COLLECT | HandField.AWAY:
             return ()
         case _:
             value = getattr(record, name)
             return (value,) if value else ()
+
+
+def standing(human: Human, name: HandField, fields: Fields) -> tuple[str, ...]:
+    """What stands now: of a human with what was changed by hand, and of what no load says, that alone."""
+    hand = fields.get(name)
+    return hand.value if name is HandField.AWAY and hand is not None else said(human, name)
 
 
 def overruled(before: Human | Link, after: Human | Link, fields: Fields) -> tuple[str, ...]:
@@ -162,6 +190,8 @@ def checked(
             _mailboxes(given)
         case HandField.BIRTH_DATE:
             _born(given, today)
+        case HandField.AWAY:
+            return [moment(one, UTC, today=today) for one in given], []
         case HandField.MAY_COLLECT:
             if given and given[0] not in set(MayCollect):
                 raise Refused("may_collect: write yes, no or conditional.")

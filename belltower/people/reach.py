@@ -6,7 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
+from belltower.clock import Clock
 from belltower.ids import PersonId
+from belltower.people.by_hand import HandField, is_away
 from belltower.people.languages import tag_of
 from belltower.people.person import Contact, ContactKind, Person
 from belltower.people.records import Address, addressed
@@ -24,8 +28,9 @@ SCHOOL = "school"
 class RosterPeople:
     """Everybody of the roster in force who is active, in the order of their ids."""
 
-    def __init__(self, *, store: RosterStore) -> None:
+    def __init__(self, *, store: RosterStore, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
         # The staff, and the version of the roster they were read of: a lockdown does not wait for the families' rows.
         self._staff: tuple[int, dict[PersonId, Person]] | None = None
 
@@ -64,8 +69,9 @@ class RosterPeople:
 
     async def people(self) -> AsyncIterator[Sequence[Person]]:
         """All of them, some hundreds at a time, all of one revision. Raises `StoreError`."""
+        away = await self._away()
         async for page in self._people(tuple(HumanKind)):
-            yield page
+            yield _marked(page, away)
 
     async def staff(self, schools: Collection[str]) -> Sequence[Person]:
         """Those who work at these schools; where none is named, at the one school whose staff the roster has.
@@ -73,11 +79,20 @@ class RosterPeople:
         Who is at no school in any list belongs to each that is named. Of several schools, and none named, it is nobody:
         an alarm is no other school's. Raises `StoreError`.
         """
-        everybody = list((await self._everybody()).values())
+        everybody = _marked((await self._everybody()).values(), await self._away())
         if schools:
             return [one for one in everybody if not one.schools or one.schools & set(schools)]
         several = len(await self.schools_of_staff()) > 1
         return [] if several else everybody
+
+    async def _away(self) -> frozenset[PersonId]:
+        """Who is known to be elsewhere now; asked anew each time, for it ends by itself."""
+        layer, now = await self._store.hands.layer(), self._clock.now()
+        return frozenset(
+            PersonId(person)
+            for person, fields in layer.fields.items()
+            if HandField.AWAY in fields and is_away(fields, now)
+        )
 
     async def schools_of_staff(self) -> frozenset[str]:
         """The keys of all schools at which somebody works. Raises `StoreError`."""
@@ -124,6 +139,10 @@ class RosterPeople:
                 )
                 for person, row in rows.items()
             ]
+
+
+def _marked(people: Iterable[Person], away: Collection[PersonId]) -> list[Person]:
+    return [replace(one, on_site=False) if one.id in away else one for one in people]
 
 
 def _titles(classes: Iterable[SchoolClass], schools: Mapping[str, str]) -> dict[str, str]:

@@ -11,6 +11,8 @@ _COMMANDS = {
     "show": ("people_show", "One person: each field with its source, and who may collect today."),
     "set": ("people_set", "Change one field by hand."),
     "unset": ("people_unset", "Take back a change by hand."),
+    "away": ("people_away", "Write down that somebody is elsewhere until a time."),
+    "back": ("people_back", "Write down that somebody is back."),
     "collect": ("people_collect", "Write down what an order or a form says of who may collect."),
     "end-collect": ("people_end_collect", "End a record on who may collect."),
 }
@@ -32,6 +34,7 @@ def command() -> None:
       belltower people show per_01.. --json
       belltower people set per_01.. phones "202-456-1414" "202-456-1415" --by p01
       belltower people unset per_01.. phones --by p01
+      belltower people away per_01.. --until 2026-03-09T15:30 --by p01
       belltower people collect per_01.. --adult per_02.. --paper court-order --says no --ends 2027-06-30 --by p01
 
     Run it as the lanes' user, while they run or not. Whoever may read the key ring may see everything.

@@ -84,7 +84,7 @@ async def _show(store: RosterStore, person: str, config: Path) -> dict[str, Any]
 
 
 def _told(found: PersonRecord) -> dict[str, Any]:
-    from belltower.people.by_hand import HandField, said
+    from belltower.people.by_hand import HandField, said, standing
     from belltower.people.record import called
 
     known, human = found.known, found.known.human
@@ -98,7 +98,7 @@ def _told(found: PersonRecord) -> dict[str, Any]:
         "from": {"source": known.source, "file": human.file, "load": known.since},
         "fields": {
             name.value: {
-                "values": said(human, name),
+                "values": standing(human, name, known.by_hand),
                 "by_hand": {"by": hand.by, "at": hand.at} if (hand := known.by_hand.get(name)) else None,
                 "load": said(found.loaded, name),
             }

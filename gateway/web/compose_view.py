@@ -310,7 +310,7 @@ def _spoken_rule(meant: Meant) -> str:
         _listed("at", rule.places, meant.places, "places"),
         _listed("of", rule.schools, meant.schools, "schools"),
         f"who read {', '.join(sorted(rule.languages))}" if rule.languages else "",
-        "who are on site" if rule.on_site else "",
+        "but for those known to be away" if rule.on_site else "",
         f"by {', '.join(CHANNELS.get(kind.value, kind.value).lower() for kind in sorted(rule.channels))}"
         if rule.channels
         else "",

@@ -14,7 +14,7 @@ from belltower import log
 from belltower.clock import Clock, aware
 from belltower.errors import Refused
 from belltower.ids import Ids, PersonId, VerbId
-from belltower.people.by_hand import HandField
+from belltower.people.by_hand import HandField, moment
 from belltower.people.doubt import Answer
 from belltower.people.editing import Editing, Paper
 from belltower.people.grant import Right
@@ -230,6 +230,9 @@ class PeoplePages:
         values = [line for one in form.getall("value", []) for line in str(one).splitlines()]
         student = self._pair_of(found, adult) if adult is not None else found.known.id
         try:
+            if name is HandField.AWAY:
+                zone, now = self._renderer.zone, aware(self._clock.now())
+                values = [moment(one, zone, today=now.date()) for one in values if one]
             await self._editing.set(_verb(form), student, name, values, by=session.person, adult=adult)
         except Refused as error:
             return await self._person(request, session, found, fault=str(error), status=409)

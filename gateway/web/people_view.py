@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, tzinfo
+from datetime import date, datetime, tzinfo
 
 from msgspec import Struct
 
 from belltower.clock import Instant
 from belltower.ids import PersonId
-from belltower.people.by_hand import LISTS, HandField, HandValue, said
+from belltower.people.by_hand import LISTS, HandField, HandValue, said, standing
 from belltower.people.collecting import Says, Word
 from belltower.people.doubt import Doubt
 from belltower.people.record import Pair, PersonRecord, called
@@ -36,6 +36,7 @@ FIELDS = {
     HandField.LANGUAGE: "Language to write in",
     HandField.PHONES: "Telephone",
     HandField.EMAILS: "Mail",
+    HandField.AWAY: "Away until",
 }
 PAPERS = {
     LinkSource.GUARDIAN_FORM: "Guardian's form",
@@ -171,9 +172,11 @@ def _day(on: date) -> str:
     return f"{on:%-d %b %Y}"
 
 
-def _shown(name: HandField, value: str) -> str:
+def _shown(name: HandField, value: str, zone: tzinfo) -> str:
     if name is HandField.LANGUAGE:
         return language_name(value)
+    if name is HandField.AWAY:
+        return f"{datetime.fromisoformat(value).astimezone(zone):%-d %b %Y, %H:%M}"
     return _day(date.fromisoformat(value)) if name is HandField.BIRTH_DATE else value
 
 
@@ -191,7 +194,7 @@ def fields(found: PersonRecord, names: Names, zone: tzinfo) -> list[FieldView]:
         if name in _ONLY_STUDENTS and human.kind is not HumanKind.STUDENT:
             continue
         hand = found.known.by_hand.get(name)
-        values = said(human, name)
+        values = standing(human, name, found.known.by_hand)
         marks = tuple(
             "impossible: nobody is reached there" if name is HandField.PHONES and not one.e164 else ""
             for one in human.phones
@@ -202,11 +205,11 @@ def fields(found: PersonRecord, names: Names, zone: tzinfo) -> list[FieldView]:
                 field=name.value,
                 label=label,
                 values=values,
-                shown=tuple(_shown(name, value) for value in values),
+                shown=tuple(_shown(name, value, zone) for value in values),
                 marks=marks if name is HandField.PHONES else ("",) * len(values),
                 many=name in LISTS,
                 by_hand=_by_hand(hand, names, zone),
-                load=(", ".join(_shown(name, value) for value in load) or "nothing")
+                load=(", ".join(_shown(name, value, zone) for value in load) or "nothing")
                 if hand is not None
                 else "",
             )

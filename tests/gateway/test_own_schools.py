@@ -9,6 +9,7 @@ from random import Random
 import pytest
 from click.testing import CliRunner
 
+from belltower.clock import SystemClock
 from belltower.people.generator import generate
 from belltower.people.reach import RosterPeople
 from belltower.people.store import RosterStore
@@ -58,7 +59,7 @@ def test_the_desk_and_the_check_say_it_of_the_roster_in_force(tmp_path: Path) ->
         database = await open_database(url)
         store = RosterStore(database=database, vault=Vault(ring=new_ring(Random(1).randbytes)))
         await store.open()
-        looking = OwnSchools(own=own, store=store, people=RosterPeople(store=store))
+        looking = OwnSchools(own=own, store=store, people=RosterPeople(store=store, clock=SystemClock()))
         said = []
         await looking.look()
         said.append(looking.fault)

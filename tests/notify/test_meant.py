@@ -9,7 +9,7 @@ import apsw
 import pytest
 from msgspec.structs import replace
 
-from belltower.clock import Instant
+from belltower.clock import Instant, SystemClock
 from belltower.ids import NoticeId, PersonId, VerbId
 from belltower.people.generator import generate
 from belltower.people.person import Person
@@ -53,7 +53,7 @@ async def test_three_loads_later_a_sent_notice_is_for_whom_it_was(tmp_path: Path
     await take(store, DISTRICT)
     said: list[tuple[str, str]] = []
     options = DeskOptions(database=str(tmp_path / "desk.db"))
-    school = site({}, RosterPeople(store=store))
+    school = site({}, RosterPeople(store=store, clock=SystemClock()))
     async with desk(options, school=school, channels=[Provider(channel=Takes())]) as running:
         reports = Reports(database=running.database, addresses=running.room.tables.addresses)
         composer = running.room.composer(drilling=lambda: False)

@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 from msgspec.structs import replace
 
+from belltower.clock import SECOND, Instant, SystemClock, aware
 from belltower.errors import NotFound, Refused
 from belltower.ids import Ids, PersonId
 from belltower.people.by_hand import HandField, checked
@@ -93,7 +94,11 @@ async def test_a_field_changed_by_hand_stays_and_the_load_yields_a_line(memory) 
 async def test_notices_go_to_what_was_written_by_hand(memory) -> None:  # noqa: F811
     """Name, language, telephone and mailbox; whoever counted an audience before counts it again."""
     await take(memory, DISTRICT)
-    person, hands, people = await somebody(memory), editing(memory), RosterPeople(store=memory)
+    person, hands, people = (
+        await somebody(memory),
+        editing(memory),
+        RosterPeople(store=memory, clock=SystemClock()),
+    )
     before = await people.version()
     old = (await memory.human(person)).addresses[0]
     await hands.set("vrb_1", person, HandField.PHONES, ["(202) 456-1414"], by=RUTH)
@@ -111,6 +116,35 @@ async def test_notices_go_to_what_was_written_by_hand(memory) -> None:  # noqa: 
     assert {person: found.name} == await memory.names_of([person])
     assert [person] == await memory.reached_by("phone", "+12024561414")
     assert person not in await memory.reached_by("phone", old.normalised)
+
+
+async def test_who_is_away_is_on_site_again_by_itself(memory) -> None:  # noqa: F811
+    """For notices, until the time that was written down and no longer; of everybody else nobody knows."""
+
+    class At(SystemClock):
+        after = 0
+
+        def now(self) -> Instant:
+            return Instant(super().now() + self.after * 3600 * SECOND)
+
+    await take(memory, DISTRICT)
+    person, hands, clock = await somebody(memory), editing(memory), At()
+    people = RosterPeople(store=memory, clock=clock)
+    until = aware(Instant(clock.now() + 3600 * SECOND)).isoformat(timespec="minutes")
+
+    async def away() -> set[PersonId]:
+        return {one.id async for page in people.people() for one in page if one.on_site is False}
+
+    await hands.set("vrb_1", person, HandField.AWAY, [until], by=RUTH)
+    assert {person} == await away()
+    clock.after = 2
+    assert set() == await away()
+    clock.after = 0
+    await hands.unset("vrb_2", person, HandField.AWAY, by=RUTH)
+    assert set() == await away()
+    for wrong in ("soon", "2001-01-01T08:00"):
+        with pytest.raises(Refused, match="away"):
+            checked(HandField.AWAY, [wrong], today=date(2026, 1, 1))
 
 
 async def test_may_collect_by_hand_wins_over_the_mapping(memory) -> None:  # noqa: F811

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
+from belltower.clock import SystemClock
 from belltower.people.reach import RosterPeople
 from belltower.people.roster import School, SchoolClass
 
@@ -31,14 +32,14 @@ async def test_what_is_above_the_schools_is_not_offered_as_one() -> None:
     kept: Any = Kept()
 
     assert ({"s": "Lindenhof School"}, {"7b": "7 b (Lindenhof School)"}) == await RosterPeople(
-        store=kept
+        store=kept, clock=SystemClock()
     ).schools_and_classes()
 
 
 async def test_a_notice_reads_no_class_but_its_own() -> None:
     """Its planning waits for them: of 25,000 classes of a district it needs none, or few."""
     kept: Any = Kept()
-    roster = RosterPeople(store=kept)
+    roster = RosterPeople(store=kept, clock=SystemClock())
     of_school = await roster.called_of({"s", "gone"}, ())
     of_class = await roster.called_of((), {"7b"})
 

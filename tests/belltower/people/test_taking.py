@@ -9,7 +9,7 @@ import apsw
 import pytest
 from msgspec.structs import replace
 
-from belltower.clock import Instant
+from belltower.clock import Instant, SystemClock
 from belltower.errors import Conflict, StoreError
 from belltower.people.generator import generate
 from belltower.people.person import ContactKind
@@ -186,7 +186,9 @@ async def test_notices_reach_guardians_by_their_children(people: RosterStore) ->
         humans=tuple(replace(one, active=one.key != idle) for one in DISTRICT.humans),
     )
     await take(people, roster)
-    found = {one.id: one async for page in RosterPeople(store=people).people() for one in page}
+    found = {
+        one.id: one async for page in RosterPeople(store=people, clock=SystemClock()).people() for one in page
+    }
     ids = {known.human.key: known.id async for page in people.humans() for known in page}
     adult = next(one for one in DISTRICT.of_kind(HumanKind.GUARDIAN) if one.phones and one.emails)
     children = {one.student for one in DISTRICT.links if one.adult == adult.key}
@@ -209,10 +211,12 @@ async def test_notices_reach_guardians_by_their_children(people: RosterStore) ->
 async def test_the_staff_of_a_roster_are_read_apart_by_their_schools(people: RosterStore) -> None:
     """Of several schools nobody is meant where none is named; the next load is seen at once."""
     await take(people, DISTRICT)
-    everybody = {one.id: one async for page in RosterPeople(store=people).people() for one in page}
+    everybody = {
+        one.id: one async for page in RosterPeople(store=people, clock=SystemClock()).people() for one in page
+    }
     working = {id_ for id_, one in everybody.items() if "staff" in one.roles}
     schools = set().union(*(everybody[id_].schools for id_ in working))
-    reach = RosterPeople(store=people)
+    reach = RosterPeople(store=people, clock=SystemClock())
     of_each = {school: {one.id for one in await reach.staff({school})} for school in schools}
     unnamed = await reach.staff(())
 

@@ -104,6 +104,22 @@ def test_a_person_is_found_shown_and_changed_by_hand(config: Path) -> None:
     assert list(MOTHER.emails) == shown["fields"]["emails"]["values"]
 
 
+def test_somebody_is_away_until_a_time_and_back(config: Path) -> None:
+    """In the school's own time zone, kept as a moment."""
+    people = asyncio.run(take(config, DISTRICT))
+    mother = people[MOTHER.key]
+    said = []
+    for words in (("away", mother, "--until", "2126-03-09T15:30"), ("back", mother)):
+        ask(config, *words, "--by", "p01")
+        (shown,) = ask(config, "show", mother)
+        said.append(shown["fields"]["away"]["values"])
+
+    (until,), back = said
+    assert until.startswith("2126-03-")
+    assert until.endswith("+00:00")
+    assert [] == back
+
+
 def test_an_order_is_written_down_decides_and_is_ended(config: Path) -> None:
     """P15: by the command line too; somebody unknown writes nothing."""
     people = asyncio.run(take(config, DISTRICT))
