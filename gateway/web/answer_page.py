@@ -37,6 +37,8 @@ class AnswerLine(Struct, frozen=True, kw_only=True):
     way: str
     # What was written; None: it cannot be opened.
     text: str | None
+    # Whose record has numbers and children; "" for who is in no roster.
+    record: str
 
 
 class StoppedLine(Struct, frozen=True, kw_only=True):
@@ -97,6 +99,7 @@ class AnswerPage:
             at=day(one.heard_at, self._renderer.zone),
             way=WAYS.get(one.channel, one.channel),
             text=one.text,
+            record="" if one.person in self._room.site().people or one.person not in called else one.person,
         )
 
     def _stopped_line(self, one: Stopped, called: Mapping[PersonId, str]) -> StoppedLine:

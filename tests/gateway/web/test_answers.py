@@ -3,6 +3,7 @@
 import asyncio
 
 import aiohttp
+from msgspec.structs import replace
 from playwright.async_api import expect
 
 from belltower.clock import SECOND, Instant
@@ -10,6 +11,7 @@ from belltower.ids import NoticeId, PersonId
 from belltower.incident.facts import Mode, Reply, ReplyHeard
 from gateway.desk_channels import DeskNotices
 from gateway.web.answers import Answers, Calling, asking
+from notify.audience import AudienceRule
 from notify.channels.console import Board
 from tests.gateway.web.house import House, living
 from tests.gateway.web.noticing import adult, noticing
@@ -107,6 +109,28 @@ async def test_what_people_wrote_is_for_those_who_are_signed_in(house: House) ->
     assert "Ada Okafor" in stopped
     assert "Jonas Weber" not in stopped
     assert "+1555" not in stopped
+
+
+async def test_whoever_is_to_be_telephoned_is_a_press_away(house: House) -> None:
+    """A guardian's name leads to the record with the numbers and the children; that of our own staff to none."""
+    family = adult(17, role="guardian", name="Gil Guardian")
+    everyone = AudienceRule(roles=frozenset({"guardian"}))
+    async with (
+        noticing(house, *STAFF, families=(family,), families_all=everyone) as school,
+        living(house) as address,
+        browser() as session,
+    ):
+        await enter(session, address, house)
+        school.site = replace(school.site, phone="+15550100")
+        pages = []
+        for number, audience, count, who in ((1, "families_all", 1, 17), (2, "all-staff", 3, 1)):
+            notice = await school.order(number, audience=audience)
+            await school.settled(notice, count)
+            await school.writes(who, "2")
+            pages.append(await page(session, f"{address}/notices/{notice}/answers"))
+
+    assert f'<b><a href="/people/{family.id}">Gil Guardian</a></b>' in pages[0]
+    assert "<b>Ada Okafor</b>" in pages[1]
 
 
 async def test_a_call_for_help_without_an_incident_is_loud_in_the_list(house: House) -> None:
