@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from belltower.ids import Ids, IncidentId, NoticeId, PersonId, PlaceId
 from belltower.incident.entry import Draft
@@ -13,7 +14,9 @@ from belltower.store import Transaction
 from notify.audience import AudienceRule
 from notify.channels.channel import Later, Settled
 from notify.provider import Provider
-from tests.peers.desk import DeskOptions, RosterOf, desk, order, staff
+from notify.segments import segments
+from notify.wording import MOST_PARTS
+from tests.peers.desk import DeskOptions, RosterOf, desk, order, site, staff
 from tests.peers.waiting import PATIENCE
 
 
@@ -94,6 +97,26 @@ async def test_everybody_reads_their_own_language_and_one_that_is_not_there_in_t
     assert {"es": "es", "en": "en", "vi": "en"} == dict(languages)
     assert sms.to(2) == sms.to(3)
     assert sms.to(1) != sms.to(2)
+
+
+@pytest.mark.parametrize(("letters", "sent"), [(60, True), (100, False)])
+async def test_w5_a_text_of_more_than_two_parts_is_refused_before_it_is_sent(
+    options: DeskOptions, letters: int, sent: bool
+) -> None:
+    """As it is filled and encoded: one Š makes every letter dear. A shorter text stands in where it fits; mail is not cut."""
+    sms, mail = Takes(), Takes()
+    mail.name = "email"
+    school = replace(site(staff(1, kinds=("sms", "email"))), school="Š" * letters)
+    channels = [Provider(channel=channel) for channel in (sms, mail)]
+    async with desk(options, school=school, channels=channels) as running:
+        await running.is_ordered(order(template="staff-unreached"))
+        await running.is_settled(2)
+        settled = {row.channel: row.reason for row in await running.rows() if row.state == "refused"}
+
+    assert settled == ({} if sent else {"sms": "too_long"})
+    assert ["Notice about incident 7" in body for _, body in sms.sent] == [True] * sent
+    assert all(segments(body).parts == MOST_PARTS for _, body in sms.sent)
+    assert ["has not answered" in body for _, body in mail.sent] == [True]
 
 
 async def test_a_correction_goes_to_all_whom_the_first_may_have_reached_and_stops_the_rest(
