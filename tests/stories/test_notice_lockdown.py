@@ -50,14 +50,15 @@ def counted(house: House, notice: str) -> Counter[str]:
 def wrongly_known(house: House, said: list[Told]) -> list[str]:
     """Deliveries that the desk believes to have left and have not, or the reverse.
 
-    Reports that came while the desk was dead are lost, and what they told of stays accepted.
+    Reports that came while the desk was dead are lost, and what they told of stays accepted. A mail that was under way
+    then stays uncertain, for nobody can be asked.
     """
-    sql = "SELECT id, state FROM notice_delivery WHERE channel IN ('sms', 'email')"
+    sql = "SELECT id, state, channel FROM notice_delivery WHERE channel IN ('sms', 'email')"
     there = {one.delivery for one in said}
     return [
         delivery
-        for delivery, state in rows(house, sql)
-        if state != "uncertain" or delivery in there
+        for delivery, state, channel in rows(house, sql)
+        if state != "uncertain" or (delivery in there and channel == "sms")
         if (delivery in there) != (state in {"accepted", "delivered"})
     ]
 
