@@ -2,25 +2,29 @@
 
 import asyncio
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from belltower.clock import SECOND
+from belltower.clock import SECOND, Instant
 from belltower.errors import NotFound, StoreError, WrongState
 from belltower.ids import Ids, IncidentId, NoticeId, PersonId
 from belltower.incident.entry import Draft
 from belltower.incident.facts import Mode, NoticeOrdered
 from belltower.incident.told import Readers
 from belltower.people.person import Contact, ContactKind, Person
-from belltower.store import Transaction
+from belltower.people.vault import Vault
+from belltower.store import Transaction, open_database
+from notify.addresses import Addresses
 from notify.audience import AudienceRule
 from notify.channels.channel import Later, Refused, Settled, Uncertain
 from notify.correction import all_clear
 from notify.delivery import Evidence, State
 from notify.provider import Pace, Provider
-from tests.peers.desk import Desk, DeskOptions, RosterOf, desk, order, staff
+from notify.store import DeliveryTables, Ordered
+from tests.peers.desk import RING, Desk, DeskOptions, RosterOf, desk, order, staff
 from tests.peers.waiting import PATIENCE
 
 BY = PersonId("p1")
@@ -84,9 +88,10 @@ def family(n: int) -> Person:
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_w17_a_correction_contains_everyone_with_an_attempt_by_the_same_channels(
-    options: DeskOptions, seed: int
+    options: DeskOptions, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    """W17, I6: with refusals, silence and pauses in between, and an audience that has moved on since."""
+    """W17, I6: with refusals, silence and pauses, an audience that has moved on since, and addresses that want no routine."""
+    monkeypatch.setattr("notify.planning_store.PAGE", 2)
     random = Random(seed)
 
     def fails(_message):
@@ -113,6 +118,11 @@ async def test_w17_a_correction_contains_everyone_with_an_attempt_by_the_same_ch
         await until(lambda: len(sms.sent) + len(mail.sent) >= 5)
         roster._people = families[8:]
         sms.answer = mail.answer = lambda _message: Settled()
+        async with running.database.begin() as tx:
+            for stopped in families:
+                running.room.replies.stop(
+                    tx, "sms", stopped.contacts[0].address, person=stopped.id, at=running.clock.now()
+                )
         verb = Ids(clock=running.clock).verb()
         for _ in range(2):  # asked twice, done once
             await running.room.corrections.correct(verb, NoticeId("ntc_001"), BY)
@@ -122,13 +132,59 @@ async def test_w17_a_correction_contains_everyone_with_an_attempt_by_the_same_ch
             "SELECT channel, address FROM notice_delivery WHERE notice = 'ntc_001' AND attempts > 0"
         )
         corrected = await running.database.read(
-            "SELECT channel, address FROM notice_delivery WHERE notice = :second", second=second
+            "SELECT channel, address FROM notice_delivery WHERE notice = :second AND reason <> 'stopped'",
+            second=second,
         )
         (ordered,) = [fact for fact in await running.facts() if isinstance(fact, NoticeOrdered)]
 
     assert set(tried) <= set(corrected)
     assert len(corrected) == len(set(corrected))
     assert ("families.secure.correction", ("ntc_001",)) == (ordered.template, ordered.corrects)
+
+
+async def test_w18_nothing_is_leased_of_what_was_superseded_since_somebody_looked(tmp_path: Path) -> None:
+    """A sender looks twice a second: in between the lease itself says no."""
+    database = await open_database(f"sqlite://{tmp_path}/desk.db")
+    tables = DeliveryTables(database=database, addresses=Addresses(vault=Vault(ring=RING)))
+    await tables.migrate()
+    first, second = (
+        Ordered(
+            notice=NoticeId(f"ntc_{n}"),
+            revision=1,
+            incident=IncidentId("inc_1"),
+            template="staff-alarm",
+            place="",
+            mode=Mode.ACTUAL,
+            urgency=0,
+            ordered_at=Instant(n),
+            corrects=corrects,
+        )
+        for n, corrects in ((1, ()), (2, (NoticeId("ntc_1"),)))
+    )
+    row = ("dlv_1", "ntc_1", 1, "inc_1", "p1", "sms", "+15550000001", "pending", "", 0, "en", 1, "mark")
+    async with database.begin() as tx:
+        tables.add_notice(tx, first)
+        tables.add_rows(tx, [row], [])
+    (waiting,) = await tables.waiting("sms")
+    lease = partial(
+        tables.lease,
+        waiting=waiting,
+        channel="sms",
+        provider="cell",
+        anything=True,
+        lease="lse_1",
+        now=Instant(10),
+        horizon=Instant(10**15),
+        count=10,
+    )
+    async with database.begin() as tx:
+        tables.add_notice(tx, second)
+        tables.supersede(tx, second, ())
+    assert [] == await lease()
+    async with database.begin() as tx:
+        tx.add("UPDATE notice SET superseded_by = ''")
+    assert ["dlv_1"] == [one.id for one in await lease()]
+    await database.close()
 
 
 async def test_w18_r19_what_is_superseded_never_follows_what_took_its_place(options: DeskOptions) -> None:

@@ -166,6 +166,30 @@ async def test_w23_who_does_not_answer_is_called_then_the_nearest_is_told_then_s
     assert {"+15550000005"} == {address for address, notice in sms.sent if notice != "ntc_001"}
 
 
+@pytest.mark.parametrize(("stopped", "called"), [("voice", False), ("sms", True)])
+async def test_w25_nobody_is_called_who_stopped_calls_and_a_stop_of_texts_stops_no_calls(
+    options: DeskOptions, stopped: str, called: bool
+) -> None:
+    """W25: where a stop covers everything, on the ladder as well."""
+    options.stop_covers = "all"
+    sms, voice = Keeps("sms"), Keeps("voice")
+    people = school(teacher(1, "b204"))
+    async with desk(
+        options, school=people, channels=[Provider(channel=sms), Provider(channel=voice)]
+    ) as running:
+        async with running.database.begin() as tx:
+            running.room.replies.stop(tx, stopped, "+15550000001", person="p1", at=running.clock.now())
+        await running.is_ordered(
+            order(1, template="staff-action", audience="first", slots={"action": "hold"})
+        )
+        await heard(running, 1)
+        await running.is_settled(2)
+        stood = {row.channel: (row.state, row.reason) for row in await running.rows()}
+
+    assert ("refused", "stopped") == stood[stopped]
+    assert (called, not called) == (bool(voice.sent), bool(sms.sent))
+
+
 @pytest.mark.parametrize("ended", ["closed", "superseded"])
 async def test_nobody_climbs_for_what_is_over(options: DeskOptions, ended: str) -> None:
     """The incident was closed, or a later notice took the place of this one."""

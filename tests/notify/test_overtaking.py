@@ -114,23 +114,24 @@ async def test_w18_a_later_action_takes_the_place_of_the_earlier_where_it_is_tol
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("first", "changes"),
     [
-        {"mode": Mode.EXERCISE},
-        {"routine": True},
-        {"incident": IncidentId("inc_2")},
-        {"template": "families.site.open"},
-        {"template": "families-notice"},
+        ({"routine": True}, {"mode": Mode.EXERCISE}),
+        ({}, {"mode": Mode.EXERCISE}),
+        ({}, {"routine": True}),
+        ({}, {"incident": IncidentId("inc_2")}),
+        ({}, {"template": "families.site.open"}),
+        ({}, {"template": "families-notice"}),
     ],
     ids=str,
 )
 async def test_what_is_practised_or_may_wait_or_is_of_something_else_takes_no_place(
-    options: DeskOptions, changes: dict[str, object]
+    options: DeskOptions, first: dict[str, object], changes: dict[str, object]
 ) -> None:
     """R43: a drill stops nothing that is so, and what a STOP keeps away stops nothing that it lets pass."""
     sms = OneAtATime()
     async with house(options, sms) as running:
-        await running.is_ordered(order(1, template=HOLD, audience="families"))
+        await running.is_ordered(order(1, template=HOLD, audience="families", **first))
         await sms.begun.wait()
         await running.is_ordered(order(2, **{"template": LOCKDOWN, "audience": "families", **changes}))
         await planned(running, 2)

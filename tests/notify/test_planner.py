@@ -14,6 +14,7 @@ from belltower.store import Transaction
 from notify.audience import AudienceRule
 from notify.channels.channel import Later, Settled
 from notify.provider import Provider
+from notify.reports import Reports
 from notify.segments import segments
 from notify.wording import MOST_PARTS
 from tests.peers.desk import DeskOptions, RosterOf, desk, order, site, staff
@@ -177,6 +178,24 @@ async def test_one_order_to_two_audiences_reaches_both(options: DeskOptions) -> 
         await running.is_settled(6)
 
     assert [1] * 6 == [len(sms.to(n)) for n in (100, 101, 102, 0, 1, 2)]
+
+
+async def test_everybody_whom_nothing_reaches_is_listed_however_many_they_are(
+    options: DeskOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P20: beyond the first page."""
+    monkeypatch.setattr("notify.reports.PAGE", 2)
+    people = staff(5, kinds=())
+    async with desk(options, people=people, channels=[Provider(channel=Takes())]) as running:
+        await running.is_ordered(order(1))
+        async with asyncio.timeout(PATIENCE):
+            while len(await running.others()) < len(people):  # noqa: ASYNC110 - rows ring no bell
+                await asyncio.sleep(0.01)
+        reports = Reports(database=running.database, addresses=running.room.tables.addresses)
+        listed = await reports.notice(NoticeId("ntc_001"))
+        standing = await reports.standing(listed)
+
+    assert set(people) == standing.unreachable
 
 
 async def test_what_belongs_to_no_incident_takes_neither_place_nor_turn_of_another(

@@ -67,6 +67,23 @@ async def test_w22_somebody_is_told_before_it_is_due_and_it_stands_until_familie
     ]
 
 
+async def test_w22_the_officer_is_told_five_minutes_before(options: DeskOptions) -> None:
+    """W22: by a deadline that outlives the process."""
+    async with desk(options, school=school(), channels=[Provider(channel=Keeps())]) as running:
+        due = Instant(running.clock.now() + 600 * SECOND)
+        await running.is_ordered(told(1, slots={"next": str(due)}))
+        await until(running.room.promises.standing)
+        async with asyncio.timeout(PATIENCE):
+            while not (  # noqa: ASYNC110 - rows ring no bell
+                rows := await running.database.read(
+                    "SELECT due FROM deadline WHERE owner = 'notify.promises'"
+                )
+            ):
+                await asyncio.sleep(0.01)
+
+    assert [(due - 5 * 60 * SECOND,)] == [tuple(row) for row in rows]
+
+
 async def test_a_later_promise_takes_the_place_of_an_earlier_and_drills_promise_nothing(
     options: DeskOptions,
 ) -> None:

@@ -161,6 +161,7 @@ async def test_a_lockdown_overtakes_the_weather_whose_mistake_and_whose_end_reac
             return not counted(house, weather)["pending"]
 
         await house.eventually(none_waits)
+        assert counted(house, weather)["superseded"], "the weather was all sent before it was taken back"
         print(f"taken back: nothing of it waits after {loop.time() - pressed:.3f} s")
         (correction,) = [notice for notice, fact in ordered(house).items() if weather in fact["corrects"]]
 

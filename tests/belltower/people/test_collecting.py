@@ -72,6 +72,12 @@ def test_p15_an_order_counts_on_its_first_and_its_last_day_and_is_read_outside_t
     assert Word(says=says, source=LinkSource.COURT_ORDER, outside=outside) == word
 
 
+@pytest.mark.parametrize("day", range(7))
+def test_an_adult_collects_on_the_weekdays_of_the_record(day: int) -> None:
+    """0 is Monday, as in the files."""
+    assert (Says.YES if day == 0 else Says.NO) is collecting([link(weekdays=frozenset({day}))], on=TODAY).says
+
+
 @given(links=st.lists(LINKS, min_size=1, max_size=5), on=st.dates(TODAY - 5 * DAY, TODAY + 5 * DAY))
 def test_nothing_but_a_plain_yes_in_force_says_yes(links: list[Link], on: date) -> None:
     """All of the strongest records say it in so many words, within their dates, for this day of the week."""
