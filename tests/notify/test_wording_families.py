@@ -567,14 +567,43 @@ SAFE = {
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("template", ["families.hold.update", "families-notice", "staff-notice", "test"])
 def test_w10_nothing_and_nobody_is_safe_by_a_machines_word(language: str, template: str) -> None:
-    """Whatever the subject is; what people are to do may name the word."""
+    """Whatever the subject is."""
     lists = DRAFTS.languages[language].lists
     for subject, end in product(*SAFE[language]):
         faults = list(phrase_faults(f"{{school}}: {subject} {end}.", lists=lists, template=template))
         assert any("which no automatic text may promise" in fault for fault in faults), (subject, end)
 
-    assert [] == list(phrase_faults("{school}: Find a safe place.", lists=lists, template=template))
-    assert [] == list(phrase_faults("{school}: Busque un lugar seguro.", lists=lists, template=template))
+
+MAY_BE_SAID = {
+    "en": (
+        "Find a safe place.",
+        "Open to no one. Danger at {place}. Stay calm.",
+        "We write as soon as we know more.",
+        "Police have asked each person to keep away.",
+        "Meet at the hall for music and fine arts.",
+        "Students leave the building because of a fire.",
+    ),
+    "es": (
+        "Busque un lugar seguro.",
+        "No abra a nadie. Peligro en {place}.",
+        "Tan pronto como se sepa más le avisamos.",
+        "La policía pide a cada persona no acercarse.",
+        "Cierre bien las puertas.",
+    ),
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("template", ["families.hold.update", "staff-notice"])
+def test_w10_what_tells_people_what_to_do_is_no_promise(language: str, template: str) -> None:
+    """Words that a promise is made of stand in directives too."""
+    lists = DRAFTS.languages[language].lists
+
+    assert [] == [
+        fault
+        for text in MAY_BE_SAID[language]
+        for fault in phrase_faults(f"{{school}}: {text}", lists=lists, template=template)
+    ]
 
 
 TOLD_BY_PEOPLE = [
