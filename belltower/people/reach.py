@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from belltower.clock import Clock
@@ -25,6 +26,14 @@ SCHOOL = "school"
 """The kind of what is a school and not above one."""
 
 
+class BeyondReach(Struct, frozen=True, kw_only=True):
+    """An adult whom no notice can reach."""
+
+    person: Person
+    # Numbers that are written down and can be none.
+    impossible: int
+
+
 class RosterPeople:
     """Everybody of the roster in force who is active, in the order of their ids."""
 
@@ -33,6 +42,7 @@ class RosterPeople:
         self._clock = clock
         # The staff, and the version of the roster they were read of: a lockdown does not wait for the families' rows.
         self._staff: tuple[int, dict[PersonId, Person]] | None = None
+        self._beyond: tuple[int, list[BeyondReach]] | None = None
 
     async def version(self) -> int:
         """Another number whenever somebody is another, by a load or by hand."""
@@ -84,6 +94,28 @@ class RosterPeople:
             return [one for one in everybody if not one.schools or one.schools & set(schools)]
         several = len(await self.schools_of_staff()) > 1
         return [] if several else everybody
+
+    async def beyond_reach(self) -> Sequence[BeyondReach]:
+        """The adults whom no notice can reach, by name: to be mended before there is anything to tell (P20, W25).
+
+        They have no number and no mailbox, or numbers only that can be none. Raises `StoreError`.
+        """
+        version = await self.version()
+        if self._beyond is None or self._beyond[0] != version:
+            revision, layer = await self._store.in_force(), await self._store.hands.layer()
+            found: list[BeyondReach] = []
+            async for page in self._people((HumanKind.STAFF, HumanKind.GUARDIAN, HumanKind.CONTACT)):
+                without = [one for one in page if not one.contacts]
+                written = await self._store.addresses_of([one.id for one in without], revision, layer)
+                found += [
+                    BeyondReach(
+                        person=one, impossible=sum(to.kind == "phone" for to in written.get(one.id, ()))
+                    )
+                    for one in without
+                ]
+                await asyncio.sleep(0)
+            self._beyond = version, sorted(found, key=lambda one: one.person.name.casefold())
+        return self._beyond[1]
 
     async def _away(self) -> frozenset[PersonId]:
         """Who is known to be elsewhere now; asked anew each time, for it ends by itself."""

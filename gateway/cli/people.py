@@ -9,6 +9,7 @@ from gateway.cli.lazy import lazy
 _COMMANDS = {
     "search": ("people_search", "Find people by the beginnings of their names' words."),
     "show": ("people_show", "One person: each field with its source, and who may collect today."),
+    "unreachable": ("people_unreachable", "The adults whom no notice can reach."),
     "set": ("people_set", "Change one field by hand."),
     "unset": ("people_unset", "Take back a change by hand."),
     "away": ("people_away", "Write down that somebody is elsewhere until a time."),

@@ -18,6 +18,7 @@ from belltower.people.by_hand import HandField, moment
 from belltower.people.doubt import Answer
 from belltower.people.editing import Editing, Paper
 from belltower.people.grant import Right
+from belltower.people.reach import RosterPeople
 from belltower.people.record import PersonRecord, called, record
 from belltower.people.roster import ClassKey, HumanKind, LinkSource, MayCollect, SchoolKey
 from belltower.people.search import SHOWN, NameIndex
@@ -37,6 +38,7 @@ from gateway.web.people_view import (
     pair_view,
     person_line,
     told_by,
+    unreached_line,
 )
 from gateway.web.permits import may, reach_of, require
 from gateway.web.render import Renderer
@@ -48,6 +50,7 @@ _log = log.get("web")
 _PERSON = r"{person:per_[0-9A-Z]{26}}"
 _ADULT = re.compile(r"per_[0-9A-Z]{26}")
 _VERB = re.compile(r"vrb_[0-9A-Z]{26}")
+_SHOWN = 500
 _NOT_WHOLE = "This form is not complete. Go back, reload the page and send it again."
 
 
@@ -58,6 +61,7 @@ class PeoplePages:
         self, *, store: RosterStore, pages: Pages, renderer: Renderer, names: Names, ids: Ids, clock: Clock
     ) -> None:
         self._store = store
+        self._roster = RosterPeople(store=store, clock=clock)
         self.index = NameIndex(store=store)
         self._editing = Editing(store=store, clock=clock, ids=ids)
         self._pages = pages
@@ -71,6 +75,7 @@ class PeoplePages:
         return [
             web.get("/people", self._ask),
             web.post("/people", self._search),
+            web.get("/people/unreachable", self._unreachable),
             web.get("/people/review", self._review),
             web.post("/people/review", self._answer),
             web.get(f"/people/{_PERSON}", self._show),
@@ -79,6 +84,22 @@ class PeoplePages:
             web.post(f"/people/{_PERSON}/collecting", self._put_word),
             web.post(f"/people/{_PERSON}/collecting/end", self._end_word),
         ]
+
+    # -- whom no notice can reach
+
+    async def _unreachable(self, request: web.Request) -> web.Response:
+        session = await require(request, Right.PEOPLE_SEE, None)
+        reach = reach_of(request, session, Right.PEOPLE_SEE)
+        found = [
+            one
+            for one in await self._roster.beyond_reach()
+            if reach.everywhere or reach.schools & one.person.schools
+        ]
+        shown = found[:_SHOWN]
+        names = await self._roster.names(sorted({child for one in shown for child in one.person.children}))
+        lines = [unreached_line(one, names) for one in shown]
+        values = {"lines": lines, "count": len(found), "roster": await self._store.in_force()}
+        return self._pages.page(request, "unreachable.html", values, session)
 
     # -- searching
 

@@ -12,6 +12,7 @@ from belltower.ids import PersonId
 from belltower.people.by_hand import LISTS, HandField, HandValue, said, standing
 from belltower.people.collecting import Says, Word
 from belltower.people.doubt import Doubt
+from belltower.people.reach import BeyondReach
 from belltower.people.record import Pair, PersonRecord, called
 from belltower.people.records import KnownHuman
 from belltower.people.roster import Human, HumanKind, Link, LinkSource, MayCollect
@@ -155,6 +156,31 @@ def person_line(known: KnownHuman, schools: Mapping[str, str], *, close: bool) -
         schools=", ".join(schools.get(one, one) for one in human.schools),
         close=close,
         active=human.active,
+    )
+
+
+class UnreachedLine(Struct, frozen=True, kw_only=True):
+    """One adult whom no notice can reach."""
+
+    id: str
+    name: str
+    why: str
+    # Whose adult it is; "" for who has no child here.
+    children: str
+
+
+def unreached_line(one: BeyondReach, names: Mapping[PersonId, str]) -> UnreachedLine:
+    """Who, and why."""
+    several = (
+        f"{one.impossible} numbers, none of which can be one"
+        if one.impossible > 1
+        else "a number that can be none"
+    )
+    return UnreachedLine(
+        id=one.person.id,
+        name=one.person.name,
+        why=several if one.impossible else "no number and no mailbox",
+        children=", ".join(sorted(names.get(child, child) for child in one.person.children)),
     )
 
 

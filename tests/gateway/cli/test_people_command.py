@@ -253,3 +253,22 @@ def test_a_lost_key_ring_is_asked_for_from_the_backup(
 
     with pytest.raises(SettingsError, match=r"people\.keys: not there; take it from the backup"):
         ask(config, *words, of=of)
+
+
+def test_whom_no_notice_reaches_is_listed(config: Path) -> None:
+    """P20: ids of people and their children, for a table program too; exit code 1, so that a check notices."""
+    silent = replace(
+        DISTRICT,
+        humans=tuple(
+            replace(one, phones=(), emails=()) if one.key == MOTHER.key else one for one in DISTRICT.humans
+        ),
+    )
+    people = asyncio.run(take(config, silent))
+
+    done = CliRunner().invoke(command, ["unreachable", "--config", str(config), "--json"])
+    found = {one["person"]: one for one in map(json.loads, done.output.splitlines())}
+
+    assert 1 == done.exit_code
+    assert 0 == found[people[MOTHER.key]]["impossible"]
+    assert found[people[MOTHER.key]]["children"]
+    assert len(found) < 5

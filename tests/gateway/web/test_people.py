@@ -534,3 +534,35 @@ async def test_the_pages_fit_every_width_and_every_control_has_a_name(
         for narrow in (360, 320):
             await page.set_viewport_size({"width": narrow, "height": 700})
             assert await fits(page), narrow
+
+
+async def test_whom_no_notice_reaches_is_listed_before_there_is_anything_to_tell(
+    ruth: Visitor, school: House
+) -> None:
+    """P20, W25: no address, or numbers that can be none; whoever has one that works is not named."""
+    parent = ROSTER.humans[-1]
+    away = replace(
+        parent,
+        key=HumanKey("contact/10"),
+        given="Ines",
+        family="Faro",
+        emails=(),
+        phones=(Phone(written="123"),),
+    )
+    silent = replace(parent, key=HumanKey("contact/11"), given="Bo", family="Abel", emails=(), phones=())
+    link = ROSTER.links[0]
+    roster = replace(
+        ROSTER, humans=(*ROSTER.humans, away, silent), links=(link, replace(link, adult=away.key))
+    )
+    taking = Taking(store=school.people, clock=school.clock)
+    ready = await taking.prepare(await taking.look(roster), incident_open=False)
+    async with school.database.begin() as tx:
+        taking.settle(tx, ready, incident_open=False)
+    status, html = await ruth.get("/people/unreachable")
+
+    assert 200 == status
+    assert html.index("Bo Abel") < html.index("Ines Faro")
+    assert "a number that can be one" not in html
+    assert ("no number and no mailbox" in html, "a number that can be none" in html) == (True, True)
+    assert "for Ana Núñez-O’Malley" in html
+    assert "Rosa" not in html
