@@ -66,6 +66,7 @@ def notice_site(
         roster=roster,
         roster_staff=roster,
         timezone=site.timezone,
+        quiet=site.quiet,
         escalation=site.response.escalation,
         families=site.response.families,
         phone=site.wants.phone or site.on_earth.telephone,

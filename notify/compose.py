@@ -35,6 +35,7 @@ from notify.draft_tables import DraftTables
 from notify.family_sites import FamilySites, Placed, check_alone
 from notify.permitted import check_incident, check_text
 from notify.promises import is_past
+from notify.quiet import LOUD, quiet_until
 from notify.site import NoticeSite
 from notify.stops import Stops
 from notify.store import DeliveryTables
@@ -235,6 +236,12 @@ class Composer:
             self.drafts.add(tx, kept)
             await self._commit(tx, kept, [order], now)
         return notice
+
+    def quiet(self, draft: Draft) -> tuple[int, Instant]:
+        """How many texts and calls would wait for the end of the quiet hours, were it sent now, and until when."""
+        until = quiet_until(draft.order, self._site(), self._clock.now())
+        count = sum(load[0] for kind, load in draft.counted.loads.items() if kind in LOUD)
+        return (count if until else 0), until
 
     async def test_groups(self, draft: Draft, rules: Mapping[str, AudienceRule]) -> dict[str, int]:
         """Those of these audiences that are small enough to try the draft on, and how many people each has."""

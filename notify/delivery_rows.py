@@ -114,6 +114,11 @@ STEPS = (
         number=7,
         sql="ALTER TABLE notice ADD COLUMN overtaken_by TEXT NOT NULL DEFAULT '';",
     ),
+    Step(
+        room="notify",
+        number=8,
+        sql="ALTER TABLE notice ADD COLUMN quiet_until BIGINT NOT NULL DEFAULT 0;",
+    ),
 )
 """`notice_person` holds the people of the snapshot whom no delivery of their own names: those who share an address
 with somebody (`delivery`), and those whom nothing reaches (`reason`). `notice_words` holds the filled texts, `notice_rule` the audiences that stand in no
@@ -121,6 +126,7 @@ site package. `notice_delivery.address` is the address's mark, `sealed` the addr
 which is "" in rows that an older program wrote: there the address stands in clear until `sealing.py` has
 been there. `notice.released_at` is when a person had sent what was held as too late; 0: nobody did.
 `notice.overtaken_by` is the newest of those that took its place at some of its addresses (overtaking.py).
+`notice.quiet_until` is until when its texts and calls wait (quiet.py).
 `notice_delivery.attempts` and `begun_at` are
 those of the newest attempt; `notice_attempt` holds those that came to nothing before it. `notice.deciding` says what was decided of what is still held: "released" or "left"; "": nothing, or all of it is done. `notice_scrubbing` has a row while what was clear may still be found in the files."""
 
@@ -148,6 +154,8 @@ class Ordered(Struct, frozen=True, kw_only=True):
     ordered_at: Instant
     # The notices in whose place it stands.
     corrects: tuple[NoticeId, ...] = ()
+    # Its texts and calls wait until then; 0: they do not.
+    quiet_until: Instant = Instant(0)
 
 
 class Words(Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from belltower.ids import NoticeId
 from notify.delivery import Delivery, State
 from notify.delivery_rows import COLUMNS, Rows
 from notify.overtaking import OVERTAKEN
+from notify.quiet import LOUD
 
 # A due time further off than the longest wait was written before the wall clock stepped back: it is due.
 _LEASE = """
@@ -37,7 +38,8 @@ WHERE t.notice = :notice AND t.revision = :revision AND t.channel = :channel
 # it has. Asked with `>`, SQLite would walk through all that are equal.
 _NEXT_PENDING = f"""
 SELECT n.notice, n.revision, CASE WHEN n.released_at > n.ordered_at THEN n.released_at ELSE n.ordered_at END,
-    CASE WHEN d.urgency = {OVERTAKEN} THEN n.overtaken_by ELSE n.superseded_by END, d.urgency, n.overtaken_by <> ''
+    CASE WHEN d.urgency = {OVERTAKEN} THEN n.overtaken_by ELSE n.superseded_by END, d.urgency, n.overtaken_by <> '',
+    CASE WHEN n.released_at > 0 THEN 0 ELSE n.quiet_until END
 FROM (
     SELECT urgency, notice, revision FROM notice_delivery
     WHERE channel = :channel AND state = 'pending' AND (urgency, notice, revision) >= (:urgency, :notice, :revision)
@@ -81,8 +83,10 @@ class Waiting(Struct, frozen=True, kw_only=True):
 
     notice: NoticeId
     revision: int
-    # Or when it was released, where it had come too late.
+    # Or when it was released, where it had come too late; or when the quiet hours end in which it waits.
     ordered_at: Instant
+    # Until when it waits, in quiet hours; 0: it does not.
+    quiet_until: Instant
     superseded_by: str
     urgency: int
     # A later one takes its place at some of its addresses, and is sent before it.
@@ -171,12 +175,14 @@ class Leasing(Rows):
             )
             if not rows:
                 break
-            notice, before, ordered_at, superseded_by, urgency, overtaken = rows[0]
+            notice, before, ordered_at, superseded_by, urgency, overtaken, quiet = rows[0]
+            quiet_until = Instant(quiet if channel in LOUD else 0)
             found.append(
                 Waiting(
                     notice=NoticeId(notice),
                     revision=before,
-                    ordered_at=Instant(ordered_at),
+                    ordered_at=max(Instant(ordered_at), quiet_until),
+                    quiet_until=quiet_until,
                     superseded_by=superseded_by,
                     urgency=urgency,
                     overtaken=bool(overtaken),

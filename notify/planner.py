@@ -28,6 +28,7 @@ from notify.audience import AudienceRule
 from notify.filling import everywhere, slots_of, words_of
 from notify.ledger import At, nowhere
 from notify.overtaking import NOTHING, OF_ACTIONS, Overtaking
+from notify.quiet import ROUTINE, quiet_until
 from notify.shelves import Shelves
 from notify.site import NoticeSite
 from notify.snapshot import Batch, Snapshot, Unsendable
@@ -47,7 +48,6 @@ SUPERSEDES: dict[str, frozenset[str]] = {
 }
 """Which earlier notices of the same incident a template makes pointless where they have not left yet."""
 
-_ROUTINE = frozenset({"test"})
 _PEOPLE_AT_ONCE = 500
 _CHUNKS_UNDER_WAY = 2
 _FACTS_AT_ONCE = 500
@@ -170,7 +170,7 @@ class Planner:
             kept = await self._tables.rule_of(order.notice)
             if kept is not None:
                 return kept
-            if order.template in _ROUTINE:  # nobody is meant by a test but whom its rule names
+            if order.template in ROUTINE:  # nobody is meant by a test but whom its rule names
                 return AudienceRule(people=frozenset({PersonId("")}))
         rule = site.audiences.get(order.audience)
         if rule is None:  # rather too many of the staff than nobody; `belltower check` refuses such a package
@@ -319,7 +319,7 @@ class Planner:
             )
 
     async def _ordered(self, entry: Entry, order: NoticeOrdered) -> Ordered:
-        routine = order.routine or order.template in _ROUTINE or order.mode is Mode.EXERCISE
+        routine = order.routine or order.template in ROUTINE or order.mode is Mode.EXERCISE
         return Ordered(
             notice=order.notice,
             revision=order.revision,
@@ -330,6 +330,7 @@ class Planner:
             urgency=int(routine),
             ordered_at=entry.at,
             corrects=order.corrects,
+            quiet_until=quiet_until(order, self._site(), self._clock.now()),
         )
 
 

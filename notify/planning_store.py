@@ -27,8 +27,9 @@ ON CONFLICT DO NOTHING
 urgency, language, parts, sealed, sealed_with, prefix; `address` is the mark. See `Addresses.rows`."""
 
 _ADD_NOTICE = """
-INSERT INTO notice (notice, revision, incident, template, place, mode, urgency, ordered_at)
-VALUES (:notice, :revision, :incident, :template, :place, :mode, :urgency, :ordered_at) ON CONFLICT DO NOTHING
+INSERT INTO notice (notice, revision, incident, template, place, mode, urgency, ordered_at,
+    quiet_until)
+VALUES (:notice, :revision, :incident, :template, :place, :mode, :urgency, :ordered_at, :quiet_until) ON CONFLICT DO NOTHING
 """
 
 _PLACE_OF = """
@@ -105,6 +106,7 @@ class Planning(Rows):
             mode=ordered.mode.value,
             urgency=ordered.urgency,
             ordered_at=ordered.ordered_at,
+            quiet_until=ordered.quiet_until,
         )
 
     def add_words(self, tx: Transaction, notice: NoticeId, revision: int, words: Iterable[Words]) -> None:

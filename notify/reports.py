@@ -25,7 +25,8 @@ PAGE = 1_000
 """Rows of one query."""
 
 _NOTICES = """
-SELECT notice, revision, incident, template, place, mode, urgency, ordered_at, superseded_by FROM notice n
+SELECT notice, revision, incident, template, place, mode, urgency, ordered_at, superseded_by,
+    CASE WHEN released_at > 0 THEN 0 ELSE quiet_until END FROM notice n
 WHERE revision = (SELECT MAX(revision) FROM notice WHERE notice = n.notice) AND %s
 ORDER BY ordered_at DESC, notice DESC LIMIT :limit
 """
@@ -77,6 +78,8 @@ class Listed(Struct, frozen=True, kw_only=True):
     routine: bool
     ordered_at: Instant
     superseded_by: str
+    # Until when its texts and calls wait; 0: they do not.
+    quiet_until: Instant = Instant(0)
 
 
 class Line(Struct, frozen=True, kw_only=True):
@@ -237,6 +240,7 @@ def _listed(row: Sequence[Any]) -> Listed:
         routine=bool(row[6]),
         ordered_at=Instant(row[7]),
         superseded_by=str(row[8]),
+        quiet_until=Instant(row[9]),
     )
 
 

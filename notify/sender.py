@@ -23,6 +23,7 @@ from notify.forecast import Load, Speed, Way
 from notify.ledger import At, Ledger, nowhere
 from notify.line import Line
 from notify.provider import Meter, Provider
+from notify.quiet import still_quiet
 from notify.stops import STOPPED
 from notify.store import DeliveryTables, Text, Waiting
 from notify.turns import Turns
@@ -195,6 +196,8 @@ class Sender:
                 self._drop(one, State.REFUSED, "stopped")
             elif one.superseded_by:
                 self._drop(one, State.SUPERSEDED, one.superseded_by)
+            elif still_quiet(one.quiet_until, self._clock.now()):
+                continue
             elif now > self._expiry.until(one.notice, one.revision, one.ordered_at, now):
                 self._drop(one, State.REFUSED, TOO_LATE)
             else:

@@ -12,6 +12,7 @@ from belltower.incident.plan import EscalationPlan, FamiliesPlan
 from belltower.people.person import Person
 from floorplans.place import Place
 from notify.audience import AudienceRule
+from notify.quiet import Quiet
 from notify.wording import WordingSet
 
 
@@ -67,6 +68,8 @@ class NoticeSite(Struct, frozen=True, kw_only=True):
     language: str = "en"
     # IANA name of the zone in which people read times.
     timezone: str = "UTC"
+    # When what may wait reaches no phone; None: it always does.
+    quiet: Quiet | None = None
     # Where a phone can read what is known, `{incident}` standing for the incident's id; empty: nowhere.
     incident_url: str = ""
     # What follows where nobody acknowledges.

@@ -1,6 +1,6 @@
 """The site package: one folder that holds all a campus's box needs to work alone.
 
-    site.toml        id, name, campus, timezone, schools, telephone, position; [address]; [[building]]; [[place]]
+    site.toml        id, name, campus, timezone, quiet, schools, telephone, position; [address]; [[building]]; [[place]]
     units.toml       [[unit]] number, place, bearer, heartbeat
     people.toml      [[person]] id, name, roles, places; [[person.contact]]
     response.toml    what an alarm, an action, an acknowledgement and a closing set off

@@ -26,6 +26,7 @@ from gateway.site_package.roles import FILE as ROLES
 from gateway.site_package.roles import load_roles
 from gateway.site_package.units import take_units
 from gateway.site_package.wording import judge, read_wording
+from notify.quiet import quiet_of
 
 _FILES = ("site.toml", "units.toml", "people.toml", "response.toml", "audiences.toml")
 _DEVICES = "devices.toml"
@@ -107,6 +108,7 @@ class _Loader:
             name=site.name,
             campus=site.campus,
             timezone=site.timezone,
+            quiet=quiet_of(site.quiet) if site.quiet else None,
             schools=site.schools,
             on_earth=site.on_earth,
             revision=revision(self._folder),

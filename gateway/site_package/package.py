@@ -19,6 +19,7 @@ from gateway.site_package.places import Building
 from gateway.site_package.wording import Wants
 from hardware.unit_record import UnitRecord
 from notify.audience import AudienceRule
+from notify.quiet import Quiet
 from notify.wording import WordingSet
 
 
@@ -29,6 +30,8 @@ class SitePackage(Struct, frozen=True, kw_only=True):
     name: str
     campus: str
     timezone: str
+    # When texts and calls that may wait do; None: never.
+    quiet: Quiet | None = None
     # The schools of this campus, by the roster's keys; none named: the one that the roster has.
     schools: frozenset[str] = frozenset()
     # Where it is on earth, for the documents that links send.

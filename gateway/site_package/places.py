@@ -7,12 +7,14 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 
+from belltower.errors import Malformed
 from belltower.ids import PlaceId
 from belltower.values import Reader
 from floorplans.campus import Campus, Civic
 from floorplans.place import Place, spoken
 from gateway.site_package.checks import NUMBER, check_id, check_position, check_unique, listed, numbered
 from gateway.site_package.wording import Wants
+from notify.quiet import quiet_of
 
 _LONGEST_LABEL = 32
 
@@ -37,6 +39,8 @@ class Site(Struct, frozen=True, kw_only=True):
     name: str
     campus: str = ""
     timezone: str = "UTC"
+    # "21:00-06:30": when texts and calls that may wait do; "": never.
+    quiet: str = ""
     schools: frozenset[str] = frozenset()
     telephone: str = ""
     position: tuple[float, float] | None = None
@@ -68,6 +72,11 @@ def places_of(reader: Reader, site: Site) -> dict[PlaceId, Place]:
         ZoneInfo(site.timezone)
     except (KeyError, ValueError, OSError):
         reader.fault("timezone", f'"{site.timezone}" is not known; write one such as "America/Chicago"')
+    if site.quiet:
+        try:
+            quiet_of(site.quiet)
+        except Malformed as error:
+            reader.fault("quiet", str(error))
     if site.telephone and not NUMBER.fullmatch(site.telephone):
         reader.fault("telephone", "write the office's number as +15550100123, for calling back")
     check_position(reader, "position", site.position)

@@ -12,7 +12,15 @@ from multidict import MultiDictProxy
 from belltower.errors import NotPermitted, Refused
 from belltower.ids import Ids, IncidentId, NoticeId, PersonId, VerbId
 from belltower.people.grant import Right
-from gateway.web.compose_view import DraftView, chosen, draft_view, lists, spoken_forecast, unknown
+from gateway.web.compose_view import (
+    DraftView,
+    chosen,
+    draft_view,
+    lists,
+    spoken_forecast,
+    spoken_quiet,
+    unknown,
+)
 from gateway.web.desk import Names
 from gateway.web.live import Live
 from gateway.web.notice_room import NoticeRoom
@@ -187,6 +195,7 @@ class ComposePages:
             ).capitalize()
             if loads
             else "Nothing would leave",
+            "quiet": spoken_quiet(*self._composer.quiet(draft), self._renderer.zone),
             "without": sorted(names.get(person, person) for person in draft.counted.unreachable_people),
             "audiences": await self._composer.test_groups(
                 draft, self._usable(request, session, Right.NOTICE_SEND)

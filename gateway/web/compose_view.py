@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 from multidict import MultiDictProxy
 
+from belltower.clock import Instant
 from belltower.ids import IncidentId, PersonId, PlaceId
 from belltower.incident.facts import Action, Mode
 from belltower.people.person import ContactKind
@@ -342,6 +343,12 @@ def spoken_forecast(found: Forecast) -> str:
     if found.last is None:
         return "nobody can say how long it takes: a provider does not answer, or none is set up"
     return f"{spoken_seconds(found.last)} until the last of them is with its provider"
+
+
+def spoken_quiet(count: int, until: Instant, zone: tzinfo) -> str:
+    """How many wait for the end of the quiet hours, and until when, in words; "" where none does."""
+    messages = f"{count} text or call waits" if count == 1 else f"{count} texts and calls wait"
+    return f"{messages} until {day(until, zone)}: quiet hours" if count and until else ""
 
 
 def spoken_seconds(seconds: float) -> str:

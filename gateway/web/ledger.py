@@ -18,6 +18,7 @@ from gateway.web.compose_view import (
     spoken_audience,
     spoken_counted,
     spoken_forecast,
+    spoken_quiet,
     spoken_seconds,
 )
 from gateway.web.desk import Names
@@ -45,6 +46,7 @@ from gateway.web.view import wall
 from notify.delivery import State
 from notify.draft import Draft, DraftState
 from notify.meant import meant_now
+from notify.quiet import LOUD, still_quiet
 from notify.readying import BY
 from notify.reports import Listed
 from notify.standing import Counts, Standing, masked
@@ -226,6 +228,9 @@ class Ledger:
         waiting = standing.whole.waiting
         if not waiting or listed.superseded_by:
             return ""
+        quiet = [standing.channels[kind].of(State.PENDING) for kind in LOUD & standing.channels.keys()]
+        if any(quiet) and still_quiet(listed.quiet_until, self._clock.now()):
+            return spoken_quiet(sum(quiet), listed.quiet_until, self._renderer.zone)
         progress = await self._room.notify.progress(listed.notice, listed.revision)
         messages = f"{waiting} message{'' if waiting == 1 else 's'} not with a provider yet"
         return f"{messages}: {spoken_forecast(progress.remaining)}"

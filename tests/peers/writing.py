@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from msgspec.structs import replace
+
 from belltower.clock import SECOND, Clock, Instant, SystemClock
 from belltower.ids import Ids, PersonId, PlaceId, VerbId
 from belltower.incident.facts import NoticeApproved, NoticeOrdered
@@ -13,6 +15,7 @@ from notify.channels.channel import Settled
 from notify.choice import Choice
 from notify.draft import Draft
 from notify.provider import Provider
+from notify.quiet import Quiet
 from tests.peers.desk import DeskOptions, RosterOf, desk, site, staff
 
 RUTH, TOM = PersonId("per_ruth"), PersonId("per_tom")
@@ -105,12 +108,15 @@ async def writing(
     places: dict[PlaceId, Place] | None = None,
     sms: Takes | None = None,
     clock: Clock | None = None,
+    quiet: Quiet | None = None,
 ) -> AsyncIterator[Writing]:
     """A desk with so many of its own people and these families."""
     families, sms = RosterOf(*people), sms or Takes()
     async with desk(
         options,
-        school=site(staff(own, kinds=("sms",)), families, audiences=audiences, places=places),
+        school=replace(
+            site(staff(own, kinds=("sms",)), families, audiences=audiences, places=places), quiet=quiet
+        ),
         channels=[Provider(channel=sms)],
         clock=clock,
     ) as running:
