@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from belltower.clock import SystemClock
-from belltower.errors import NotFound, SettingsError, Unreachable
+from belltower.errors import NotAsked, NotFound, SettingsError, Unreachable
 from gateway.cli.output import config_option, emit, json_option
 
 if TYPE_CHECKING:
@@ -83,9 +83,8 @@ def _switch(name: str, settings: Settings, *, as_json: bool) -> None:
 
     client = ControlClient(path=settings.state.control, answered_within=TEST_WITHIN)
     try:
-        asyncio.run(client.look())
         proof = asyncio.run(_asked(client, name))
-    except Unreachable:  # no lane runs: the wires are free
+    except NotAsked:  # no lane runs: the wires are free; one that is silent still holds them
         proof = asyncio.run(_alone(name, settings.file))
     if proof.failed:
         raise Unreachable(f"{name}: {proof.failed}; it got as far as {proof.level.value}")

@@ -7,7 +7,7 @@ import pytest
 
 from belltower.ids import IncidentId, NoticeId, PersonId, PlaceId, UnitId
 from belltower.incident import facts
-from belltower.incident.facts import DeliveryEscalated, NoticeOrdered, RoomStatus
+from belltower.incident.facts import DeliveryEscalated, Mode, NoticeOrdered, RoomStatus
 from belltower.incident.plan import EscalationPlan
 from belltower.people.person import Contact, ContactKind, Person
 from floorplans.place import Place
@@ -118,10 +118,14 @@ def test_an_address_is_used_once_and_only_where_somebody_serves_it() -> None:
     assert unused(person, kinds, taken={("voice", "+15550000001")}, served={"voice"}) is None
 
 
+@pytest.mark.parametrize("mode", Mode)
 async def test_w23_who_does_not_answer_is_called_then_the_nearest_is_told_then_somebody_goes(
-    options: DeskOptions,
+    options: DeskOptions, mode: Mode
 ) -> None:
-    """W23: an answer, to this notice or from the room, ends it for that person; each step is taken once, over a restart."""
+    """W23: an answer, to this notice or from the room, ends it for that person; each step is taken once, over a restart.
+
+    R43: what an exercise climbs to is of an exercise.
+    """
     sms, voice = Keeps("sms"), Keeps("voice")
     people = school(
         teacher(1, "b204"),
@@ -132,7 +136,11 @@ async def test_w23_who_does_not_answer_is_called_then_the_nearest_is_told_then_s
     )
     channels = [Provider(channel=sms), Provider(channel=voice)]
     action = order(
-        1, template="staff-action", audience="first", slots={"action": "lockdown", "incident": "7"}
+        1,
+        template="staff-action",
+        audience="first",
+        slots={"action": "lockdown", "incident": "7"},
+        mode=mode,
     )
     async with desk(options, school=people, channels=channels) as running:
         await running.is_ordered(action)
@@ -151,6 +159,7 @@ async def test_w23_who_does_not_answer_is_called_then_the_nearest_is_told_then_s
         await asyncio.sleep(0.1)
         told = [fact for fact in await running.facts() if isinstance(fact, NoticeOrdered)]
 
+    assert {mode} == {notice.mode for notice in told}
     assert [("p2", "voice", None)] == first
     assert [("+15550000002", "ntc_001")] == voice.sent
     assert [
