@@ -22,6 +22,7 @@ from tests.gateway.web.granting import grants_of
 from tests.gateway.web.house import BrokenReads, House, form_token, living
 from tests.gateway.web.noticing import adult, noticing
 from tests.gateway.web.test_pages import browser, enter, page, send
+from tests.peers.waiting import PATIENCE
 
 STAFF = (
     adult(1, place="plc_b204", name="=HYPERLINK(A1)"),
@@ -30,6 +31,12 @@ STAFF = (
     adult(8),
     Person(id="staff-x", name="No Phone"),
 )
+
+
+@pytest.fixture(autouse=True)
+def _until_it_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine the counting takes longer than a person is let wait."""
+    monkeypatch.setattr(ledger, "WAIT", PATIENCE)
 
 
 async def test_the_page_says_who_is_not_reached_and_why(house: House) -> None:
