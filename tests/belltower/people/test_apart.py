@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from belltower.people.store import RosterStore
 from belltower.people.taking import Taking
 from belltower.people.vault import Vault, new_ring, write_ring
 from belltower.store import open_database
+from tests.peers.machine import slowness
 
 RING = new_ring()
 DISTRICT = generate(seed=9, students=40)
@@ -42,6 +45,29 @@ async def put_in_force(store: RosterStore) -> None:
     taking = Taking(store=store, clock=SystemClock())
     async with store.database.begin() as tx:
         taking.settle(tx, await taking.waiting(), incident_open=False)
+
+
+async def test_p10_a_load_is_no_work_of_the_loops(tmp_path: Path) -> None:
+    """P10: what the lane's own thread spends meanwhile is a small part of what the load costs, and never much at once."""
+    write(generate(seed=9, students=400), tmp_path / "d.zip", form=Form.ONEROSTER)
+    store = await opened(tmp_path)
+    before, turns = resource.getrusage(resource.RUSAGE_CHILDREN), [0.0]
+
+    async def live() -> None:
+        while True:
+            begun = time.thread_time()
+            await asyncio.sleep(0.001)
+            turns.append(time.thread_time() - begun)
+
+    living = asyncio.get_running_loop().create_task(live())
+    await import_apart(job(tmp_path, tmp_path / "d.zip"))
+    living.cancel()
+    await store.database.close()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    apart = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert max(turns) <= 0.05 * slowness()
+    assert sum(turns) <= apart / 2
 
 
 async def test_a_dirty_export_is_taken_beside_a_living_lane(tmp_path: Path) -> None:
