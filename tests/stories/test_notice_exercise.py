@@ -53,6 +53,13 @@ async def test_no_exercise_reads_as_if_it_were_meant_and_nothing_meant_as_an_exe
         assert 0 == begun[0], begun[1]
         pressed = await drill.press("u7")
         assert 0 == pressed[0], pressed[1]
+
+        async def practised() -> bool:
+            page = "/notices/new"
+            return NO_DRILL not in (await office.press(page, page, template=PRACTISED, **families))[2]
+
+        # The desk hears of it from the alarm lane.
+        await house.eventually(practised, every=0.25)
         await refused("Families hear of an exercise only where you say so", PRACTISED)
         (practice,) = [fact["incident"] for fact in house.facts("incident.opened")]
         await refused("this text is of something real", MEANT, incident=practice)
