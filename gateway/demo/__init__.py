@@ -8,6 +8,7 @@ page.
   should the demo be killed, they end by themselves, for their standard input is a pipe that only the demo holds open.
 - `school`: its files: site package, keys, settings. They lie in a temporary folder that is gone afterwards, unless a
   folder was named.
+- `roster`: its families, taken by `belltower roster import` once the pages answer.
 - `wires`: ports that are free, and the radio's cable.
 """
 

@@ -63,22 +63,8 @@ class Parts:
         return part.told
 
     async def _start(self, part: _Part) -> Told:
-        log = self._log(part)
-        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            process = part.process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "gateway.cli",
-                *part.command(part.told),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE if part.speaks else descriptor,
-                stderr=descriptor,
-                env=os.environ | {TIED: "1"},
-                start_new_session=True,  # the terminal's Ctrl-C is ours: we end them in order
-            )
-        finally:
-            os.close(descriptor)
+        log = self._log(part.name)
+        process = part.process = await _spawned(part.command(part.told), log, speaks=part.speaks)
         if process.stdout is None:
             return {}
         try:
@@ -89,8 +75,23 @@ class Parts:
             raise ChildEndedError(f"{part.name} did not start; {_last_words(log)}") from error
         return told
 
-    def _log(self, part: _Part) -> Path:
-        return self._folder / f"{part.name}.log"
+    def _log(self, name: str) -> Path:
+        return self._folder / f"{name}.log"
+
+    async def once(self, name: str, *words: str) -> tuple[int, str]:
+        """Run `belltower` with the arguments `words` to its end, and not again: its exit code, and what it said last.
+
+        Raises `OSError` where no process can be started. It is killed when we are cancelled.
+        """
+        log = self._log(name)
+        process = await _spawned(words, log, speaks=False)
+        try:
+            return await process.wait(), _last_line(log)
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):  # it ends just now
+                    os.killpg(process.pid, signal.SIGKILL)  # and what it has started
+                await process.wait()
 
     async def wait_for(self, port: int) -> None:
         """Wait until somebody listens on the port; `ChildEndedError` if a part ends before, or if that takes too long."""
@@ -125,7 +126,7 @@ class Parts:
     def _all_alive(self) -> None:
         for part in self._parts:
             if part.running is None:
-                raise ChildEndedError(f"{part.name} has ended; {_last_words(self._log(part))}")
+                raise ChildEndedError(f"{part.name} has ended; {_last_words(self._log(part.name))}")
 
     async def end(self) -> None:
         """End every part, the last started first."""
@@ -143,6 +144,24 @@ class Parts:
                 await process.wait()
 
 
+async def _spawned(words: Sequence[str], log: Path, *, speaks: bool) -> asyncio.subprocess.Process:
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "gateway.cli",
+            *words,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE if speaks else descriptor,
+            stderr=descriptor,
+            env=os.environ | {TIED: "1"},
+            start_new_session=True,  # the terminal's Ctrl-C is ours: we end them in order
+        )
+    finally:
+        os.close(descriptor)
+
+
 async def _listens(port: int) -> bool:
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -153,8 +172,13 @@ async def _listens(port: int) -> bool:
 
 
 def _last_words(log: Path) -> str:
+    line = _last_line(log)
+    return f"its last words: {line}" if line else "it said nothing"
+
+
+def _last_line(log: Path) -> str:
     with suppress(OSError):
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         if lines:
-            return f"its last words: {lines[-1][:300]}"
-    return "it said nothing"
+            return lines[-1][:300]
+    return ""

@@ -17,6 +17,7 @@ from belltower.ids import Ids
 from gateway import site_package
 from gateway.control import ControlClient
 from gateway.demo.parts import Parts, Told
+from gateway.demo.roster import take_roster
 from gateway.demo.school import CAD_PATH, SITE, make_keys, with_devices, write_settings
 from gateway.demo.wires import Ports, joined, reserved
 from gateway.site_package import SitePackage
@@ -37,6 +38,8 @@ class DemoOptions(Struct, frozen=True, kw_only=True):
     # Ports of the live page and the training page on 127.0.0.1; one that is taken is replaced by a free one.
     port: int = 8080
     training_port: int = 8081
+    # How many students the generated roster has that is taken once the pages answer; 0: none.
+    students: int = 120
 
 
 class Addresses(Struct, frozen=True, kw_only=True):
@@ -46,12 +49,20 @@ class Addresses(Struct, frozen=True, kw_only=True):
     live: str
     # The one-time link that makes the first account; "" when there is one already.
     sign_in: str
+    # The settings file, for every other command.
+    config: Path
 
 
 async def run_demo(
-    options: DemoOptions, *, announce: Callable[[Addresses], None], step: Callable[[str], None]
+    options: DemoOptions,
+    *,
+    announce: Callable[[Addresses], None],
+    step: Callable[[str], None],
+    remark: Callable[[str], None],
 ) -> None:
     """Run the demo until cancelled. `step` hears what is being started, `announce` where to look once it runs.
+
+    `remark` hears what became of the roster, which is taken behind the pages.
 
     Raises `SettingsError` when the site package or a port cannot be used, `ChildEndedError` when a part does not
     start. A part that ends later is started again.
@@ -111,9 +122,13 @@ async def run_demo(
                 training=f"http://127.0.0.1:{ports.training}",
                 live=live,
                 sign_in=await _first_invitation(folder),
+                config=config,
             )
         )
-        await parts.keep()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(parts.keep(), name="demo.keep")
+            if said := await take_roster(parts, folder, config, options.students):
+                remark(said)
 
 
 async def _foreign(parts: Parts, package: SitePackage, config: Path, step: Callable[[str], None]) -> str:

@@ -16,6 +16,8 @@ from playwright.async_api import Page, expect
 
 from belltower.errors import SettingsError
 from gateway.demo import DemoOptions, run_demo
+from gateway.demo.parts import Parts
+from gateway.demo.roster import take_roster
 from tests.gateway.web.judging import faults, fits
 from tests.peers.waiting import PATIENCE
 from tests.servers.chromium import chromium
@@ -25,14 +27,16 @@ SLOW = 1_000 * PATIENCE
 
 
 async def test_a_press_is_answered_and_read_on_every_screen(tmp_path: Path) -> None:
-    """Press on the plan, see it live, answer as the telecommunicator, read the phones; then everything ends."""
+    """Press on the plan, see it live, answer as the county, read the phones, tell the families; then everything ends."""
     pictures = Path(os.environ.get("BELLTOWER_PICTURES", tmp_path))
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "gateway.cli", "demo", "--json", "--port", "0", "--training-port", "0"),
-        *("--folder", str(tmp_path / "demo")),
+        *("--folder", str(tmp_path / "demo"), "--students", "30"),
         stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
+    assert process.stderr is not None
     try:
         async with asyncio.timeout(3 * PATIENCE):
             told = json.loads(await process.stdout.readline())
@@ -40,6 +44,8 @@ async def test_a_press_is_answered_and_read_on_every_screen(tmp_path: Path) -> N
             context = await browser.new_context(viewport={"width": 1440, "height": 900})
             live, training = await context.new_page(), await context.new_page()
             await make_account(live, told["sign_in"])
+            async with asyncio.timeout(PATIENCE):
+                assert b"is in force" in await process.stderr.readline()
             await training.goto(told["training"])
             await expect(training.get_by_role("link", name="Open the live page")).to_be_visible()
             await expect(training.locator('[data-unit="u4"]')).not_to_have_class(
@@ -77,6 +83,10 @@ async def test_a_press_is_answered_and_read_on_every_screen(tmp_path: Path) -> N
             await training.set_viewport_size({"width": 820, "height": 1180})
             assert [] == await faults(training)
             await training.screenshot(path=pictures / "training-tablet-dark.png", full_page=True)
+            await tell_families(live, f"{told['live']}/notices/new")
+            await expect(training.locator(".reader", has_text="Another phone").first).to_be_visible(
+                timeout=SLOW
+            )
             await context.close()
     finally:
         if process.returncode is None:
@@ -118,7 +128,7 @@ async def test_two_demos_stand_side_by_side_and_nothing_outlives_them(tmp_path: 
 async def start_demo(folder: Path) -> asyncio.subprocess.Process:
     """A demo with the ports everybody asks for."""
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "gateway.cli", "demo", "--json", "--folder", str(folder)),
+        *(sys.executable, "-m", "gateway.cli", "demo", "--json", "--folder", str(folder), "--students", "0"),
         stdout=asyncio.subprocess.PIPE,
         # Whoever runs the tests may do so under nohup.
         preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
@@ -168,10 +178,32 @@ async def make_account(page: Page, link: str) -> None:
     await expect(page.get_by_role("heading", name="Open incidents")).to_be_visible()
 
 
+async def tell_families(page: Page, address: str) -> None:
+    """Write to the families of the roster, and send it alone."""
+    await page.goto(address)
+    await page.get_by_label("Text", exact=True).select_option("families.lockdown.now")
+    await page.get_by_label("Audience").select_option("families")
+    await page.get_by_role("button", name="Look at it").click()
+    await page.locator("summary", has_text="A second person looks").click()
+    await page.get_by_role("button", name="Ask for the second person").click()
+    await page.locator("summary", has_text="Alone").click()
+    await page.get_by_role("radio").first.check()
+    await page.get_by_role("button", name="people alone").click()
+    await expect(page.locator("main")).to_contain_text("people were meant")
+
+
 @pytest.mark.parametrize("folder", ["/proc/nothing-is-made-here", "/dev/null/demo"])
 async def test_a_folder_in_which_no_state_can_be_kept_is_a_fault_of_the_option(folder: str) -> None:
     """Exit 78 with a mend, and no part is started."""
     options = DemoOptions(folder=Path(folder))
 
     with pytest.raises(SettingsError, match="--folder"):
-        await run_demo(options, announce=lambda _: None, step=lambda _: None)
+        await run_demo(options, announce=lambda _: None, step=lambda _: None, remark=lambda _: None)
+
+
+async def test_a_roster_that_is_not_taken_is_said_and_tried_again_at_the_next_start(tmp_path: Path) -> None:
+    """What the command said last is passed on, nothing is raised, and nothing says that it was taken."""
+    said = await take_roster(Parts(folder=tmp_path), tmp_path, tmp_path / "missing.toml", 1)
+
+    assert said.startswith("The roster was not taken, and the demo goes on without families: Error:")
+    assert not (tmp_path / "roster.zip").exists()
