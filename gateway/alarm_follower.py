@@ -124,7 +124,8 @@ class AlarmFollower:
         """Where the alarm lane stands, as far as this desk knows, and this desk's own channels and `faults`."""
         silent = float("inf") if self._heard is None else self._clock.monotonic() - self._heard
         status = self._status
-        desk_trouble = "this desk's own journal" if self._journal.trouble else ""
+        unkept = self._journal.trouble or self._journal.database.failing
+        desk_trouble = "this desk's own journal" if unkept else ""
         if self._not_copied:
             desk_trouble = f"this desk cannot copy the alarm lane's journal: {self._not_copied}"
         if status is None:

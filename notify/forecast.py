@@ -71,10 +71,14 @@ class Forecast(Struct, frozen=True, kw_only=True):
     """All kinds of address of a notice."""
 
     channels: dict[str, ChannelForecast]
+    # Nothing can be written down, so nothing leaves.
+    unrecorded: bool = False
 
     @property
     def last(self) -> float | None:
-        """Seconds until the last recipient; None where some kind of address has nobody who can say."""
+        """Seconds until the last recipient; None while nothing leaves, or where some kind of address has nobody who can say."""
+        if self.unrecorded:
+            return None
         seconds = [one.last for one in self.channels.values() if one.load.deliveries]
         known = [one for one in seconds if one is not None]
         return max(known, default=0.0) if len(known) == len(seconds) else None
@@ -85,6 +89,8 @@ def forecast(
     ahead: Mapping[str, Load],
     ways: Mapping[str, Iterable[Way]],
     flying: Mapping[str, Load] | None = None,
+    *,
+    unrecorded: bool = False,
 ) -> Forecast:
     """For `loads` by kind of address, behind what is `ahead`, by the providers of each kind in their order.
 
@@ -97,7 +103,8 @@ def forecast(
                 load, flying.get(channel, Load()), ahead.get(channel, Load()), list(ways.get(channel, ()))
             )
             for channel, load in loads.items()
-        }
+        },
+        unrecorded=unrecorded,
     )
 
 

@@ -291,11 +291,16 @@ class NotifyRoom:
         """Providers that are pausing, each with its reason; for the banner."""
         return {sender.name: sender.trouble for sender in self._senders() if sender.trouble}
 
+    @property
+    def unrecorded(self) -> bool:
+        """Whether nothing can be written down now: what waits does so until it can."""
+        return self._journal.trouble or self._database.failing
+
     async def forecast(self, loads: Mapping[str, Load], *, routine: bool) -> Forecast:
         """How long a notice to so many by kind of address would take, if it were ordered now."""
         last = (int(routine), _AFTER_ALL, 0)
         ahead = {channel: await self._ahead(channel, last) for channel in loads}
-        return forecast(loads, ahead, self._ways())
+        return forecast(loads, ahead, self._ways(), unrecorded=self.unrecorded)
 
     async def progress(self, notice: NoticeId, revision: int) -> Progress:
         """What is known of the notice's deliveries, and how long the rest will take."""
@@ -314,6 +319,7 @@ class NotifyRoom:
                 ahead,
                 self._ways(),
                 {channel: self._flying(channel, notice, revision) for channel in ahead},
+                unrecorded=self.unrecorded,
             ),
         )
 

@@ -43,6 +43,16 @@ class Anchor(Struct, frozen=True):
 class Database(Protocol):
     """One writer with group commit, and readers beside it."""
 
+    @property
+    def failing(self) -> bool:
+        """Whether what was last given to the writer could not be kept, and nothing has been since."""
+        ...
+
+    @property
+    def reserve_used(self) -> bool:
+        """Whether the room kept for a full disk is used, or was never there to be kept."""
+        ...
+
     def enqueue(self, tx: Transaction, done: Done, *, priority: Priority = Priority.ALARM) -> None:
         """Hand `tx` to the writer; `done` hears of its outcome. Never blocks."""
         ...
@@ -142,6 +152,9 @@ def settle(group: Sequence[Job], outcomes: Sequence[StoreError | None]) -> None:
 
 class Verbs:
     """What both engines do alike on top of `enqueue`."""
+
+    failing = False
+    reserve_used = False
 
     def enqueue(self, tx: Transaction, done: Done, *, priority: Priority = Priority.ALARM) -> None:
         """See `Database.enqueue`."""

@@ -113,7 +113,9 @@ class InlineDatabase(Verbs):
                 for anchor in self._anchors:
                     anchor.take(self._engine.query(anchor.sql, anchor.params))
                 outcomes = [flush.error] * len(group)
+            self.failing = flush.error is not None
         except StoreError as error:
+            self.failing = True
             outcomes = [error] * len(group)
         settle(group, outcomes)
         self._next()

@@ -29,6 +29,7 @@ from belltower.store.statement import Late, Params, Priority, Rows, SQLValue, St
 
 _CONNECT_SECONDS = 5.0
 _GROUP_SECONDS = 10.0
+_LOOK_AGAIN = 1.0
 """A server silent for so long is taken for gone."""
 _CLAIM_TRIES = 50
 """Of a tenth of a second each: the session of a killed process takes a moment to go."""
@@ -204,21 +205,30 @@ class PostgresDatabase(Verbs):
 
     async def _write(self) -> None:
         while True:
-            await self._more.wait()
+            try:
+                async with asyncio.timeout(_LOOK_AGAIN if self.failing else None):
+                    await self._more.wait()
+            except TimeoutError:
+                await self._land([])
             self._more.clear()
             while len(self._waiting):
-                group = self._waiting.take()
-                outcomes: list[StoreError | None]
-                async with self._turn:
-                    try:
-                        async with asyncio.timeout(_GROUP_SECONDS):
-                            outcomes = await self._apply([job.tx for job in group])
-                    except (StoreError, *_TROUBLE) as error:
-                        await self._part()  # what landed is unknown: begin afresh, and ask
-                        outcomes = [translated(error)] * len(group)
-                settle(group, outcomes)
+                await self._land(self._waiting.take())
             if self._closed:
                 return
+
+    async def _land(self, group: list[Job]) -> None:
+        """Commit `group`; an empty one finds out whether the server is back."""
+        outcomes: list[StoreError | None]
+        async with self._turn:
+            try:
+                async with asyncio.timeout(_GROUP_SECONDS):
+                    outcomes = await self._apply([job.tx for job in group])
+                self.failing = False
+            except (StoreError, *_TROUBLE) as error:
+                await self._part()  # what landed is unknown: begin afresh, and ask
+                self.failing = True
+                outcomes = [translated(error)] * len(group)
+        settle(group, outcomes)
 
     async def _apply(self, batch: Sequence[Transaction]) -> list[StoreError | None]:
         """Commit `batch`, first in one go, then, if a statement fails, one by one."""

@@ -31,7 +31,8 @@ _log = log.get("store")
 _IDLE = 0.05
 _PAGES_IDLE = 1_000
 _PAGES_FORCED = 16_000
-_BALLAST_EVERY = 60.0
+_LOOK_EVERY = 60.0
+_LOOK_AGAIN = 1.0
 
 
 class _Ask(Struct, frozen=True):
@@ -77,6 +78,8 @@ class SQLiteDatabase(Verbs):
         self._read_pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="store-read")
         self._engine: SQLiteEngine | None = None
         self._pages = 0
+        self._full = False
+        self._looked = 0.0
         self._closed = False
         self._lock: int | None = None
         self._ended = asyncio.Event()
@@ -224,6 +227,7 @@ class SQLiteDatabase(Verbs):
                         stop, asks = self._gather(wait=False)
                 for ask in asks:
                     self._answer(ask)
+                self._look()
         finally:
             self._closed = True
             self._shut()
@@ -252,13 +256,44 @@ class SQLiteDatabase(Verbs):
             return False, []
 
     def _patience(self) -> float:
-        return _IDLE if self._pages >= _PAGES_IDLE else _BALLAST_EVERY
+        return _IDLE if self._pages >= _PAGES_IDLE else self._look_every()
+
+    def _look_every(self) -> float:
+        return _LOOK_AGAIN if self.failing or self.reserve_used else _LOOK_EVERY
 
     def _idle(self) -> None:
         if self._pages >= _PAGES_IDLE:
             self._checkpoint()
-        elif not self._beside and not self._ballast.aboard:
-            self._ballast.load()
+
+    def _look(self) -> None:
+        """Now and then, take the ballast aboard again, and find out whether the disk keeps anything again."""
+        if self._loop.time() < self._looked + self._look_every():
+            return
+        self._load_ballast()
+        if self.failing and not self.reserve_used:
+            try:
+                self._opened().probe()
+            except StoreError as error:
+                self._fail(error)
+        self._looked = self._loop.time()
+
+    def _fail(self, error: StoreError) -> None:
+        """Nothing of what was to be committed was kept."""
+        self.failing, self._full = True, isinstance(error, DiskFull)
+        if isinstance(error, DiskFailed):
+            self._shut()  # what a failed sync left behind is unknown: never again on this descriptor
+
+    def _load_ballast(self) -> None:
+        if not self._beside:
+            self.reserve_used = not self._ballast.load()
+
+    def _drop_ballast(self) -> bool:
+        """Throw the ballast off; say whether there was any."""
+        if self._beside or not self._ballast.drop():
+            return False
+        self.reserve_used = True
+        _log.error("disk_full", ballast="dropped")
+        return True
 
     def _land(self, group: list[Job]) -> None:
         batch = [job.tx for job in group]
@@ -267,14 +302,12 @@ class SQLiteDatabase(Verbs):
             try:
                 outcomes = self._opened().apply(batch)
             except DiskFull:
-                if self._beside or not self._ballast.drop():
+                if not self._drop_ballast():
                     raise
-                _log.error("disk_full", ballast="dropped")
                 self._checkpoint()
                 outcomes = self._opened().apply(batch)
         except StoreError as error:
-            if isinstance(error, DiskFailed):
-                self._shut()  # what a failed sync left behind is unknown: never again on this descriptor
+            self._fail(error)
             outcomes = [error] * len(group)
         self._tell(group, outcomes)
 
@@ -331,8 +364,7 @@ class SQLiteDatabase(Verbs):
                 connection.close(True)
             raise translated(error) from error
         self._engine = engine
-        if not self._beside:
-            self._ballast.load()
+        self._load_ballast()
         return engine
 
     def _catch_up(self, engine: SQLiteEngine) -> None:
@@ -340,11 +372,11 @@ class SQLiteDatabase(Verbs):
         try:
             engine.checkpoint(truncate=True)
         except DiskFull:
-            dropped = self._ballast.drop()
-            _log.error("disk_full", ballast="dropped" if dropped else "none")
-            if dropped:
+            if self._drop_ballast():
                 with suppress(DiskFull):
                     engine.checkpoint(truncate=True)
+            else:
+                _log.error("disk_full", ballast="none")
 
     def _shut(self) -> None:
         if self._engine is not None:
@@ -355,7 +387,10 @@ class SQLiteDatabase(Verbs):
                 _log.warning("close_failed", error=type(error).__name__)
 
     def _count_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        """The log has grown by a commit. On a full disk that says little: a small one may go where a large one does not."""
         self._pages = pages
+        if self.failing and not (self._full and self.reserve_used):
+            self.failing = False
         return apsw.SQLITE_OK
 
     def _checkpoint(self) -> None:

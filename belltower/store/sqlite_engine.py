@@ -160,6 +160,17 @@ class SQLiteEngine:
             self._rollback([])
             raise translated(error) from error
 
+    def probe(self) -> None:
+        """Commit a page that says what it said before. Raises a `StoreError` when the disk does not take it."""
+        try:
+            self._sync(True)
+            self._cursor.execute("BEGIN IMMEDIATE")
+            self._cursor.execute("PRAGMA user_version=0")
+            self._commit()
+        except _MISUSE as error:
+            self._rollback([])
+            raise translated(error) from error
+
     def checkpoint(self, *, truncate: bool = False) -> None:
         """Copy the write-ahead log into the database file; `truncate` also empties the log."""
         mode = apsw.SQLITE_CHECKPOINT_TRUNCATE if truncate else apsw.SQLITE_CHECKPOINT_PASSIVE

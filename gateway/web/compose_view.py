@@ -340,6 +340,8 @@ def spoken_counted(meant: Meant) -> str:
 
 def spoken_forecast(found: Forecast) -> str:
     """How long until the last of them, in words."""
+    if found.unrecorded:
+        return "nobody can say how long: nothing can be recorded, so notices wait"
     if found.last is None:
         return "nobody can say how long it takes: a provider does not answer, or none is set up"
     return f"{spoken_seconds(found.last)} until the last of them is with its provider"

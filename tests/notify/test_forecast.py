@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from belltower.errors import StoreError
+from gateway.web.compose_view import spoken_forecast
 from notify import counting_store, escalation_store, leasing_store, reply_tables, settling_store
 from notify.channels.channel import Later
 from notify.delivery import State
@@ -18,7 +20,7 @@ from notify.provider import Meter, Pace, Provider
 from tests.notify.test_providers import Carrier
 from tests.peers.carrier import carrier_peer
 from tests.peers.desk import DeskOptions, desk, order, staff
-from tests.peers.waiting import PATIENCE
+from tests.peers.waiting import PATIENCE, until
 
 TABLES = (counting_store, leasing_store, settling_store)
 UNDER_WAY = ("notice_delivery_lease", "notice_delivery_asking")
@@ -193,6 +195,29 @@ async def test_while_nobody_takes_anything_no_time_is_named(options: DeskOptions
 
     assert Load(5, 5) == progress.counts["sms"][State.PENDING]
     assert None is progress.remaining.last
+
+
+async def test_while_nothing_can_be_recorded_no_time_is_named(options: DeskOptions) -> None:
+    """A notice waits as long as the disk is full, whoever would have written; then there is a time again."""
+
+    def full() -> None:
+        raise apsw.FullError("no space left")
+
+    provider = Provider(channel=Carrier(), pace=Pace(per_second=1.0))
+    async with desk(options, people=staff(1, kinds=("sms",)), channels=[provider]) as running:
+        engine = running.database._engine
+        engine._before_commit = full
+        with pytest.raises(StoreError):
+            await running.is_ordered(order())
+        assert running.room.unrecorded
+        waiting = await running.room.forecast({"sms": Load(9, 9)}, routine=False)
+        engine._before_commit = None
+        await until(lambda: not running.room.unrecorded)
+        after = await running.room.forecast({"sms": Load(9, 9)}, routine=False)
+
+    assert None is waiting.last
+    assert "nobody can say how long: nothing can be recorded, so notices wait" == spoken_forecast(waiting)
+    assert after.last is not None
 
 
 @pytest.mark.parametrize(

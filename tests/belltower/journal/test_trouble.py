@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 import apsw
 import pytest
 
+from belltower.errors import StoreError
 from belltower.journal import Durability, SpoolFile
 from belltower.store import DiskFailed, Transaction, open_database
-from tests.peers.waiting import PATIENCE
+from tests.peers.waiting import PATIENCE, until
 
 
 class Disk:
@@ -58,9 +59,7 @@ def url(tmp_path):
 @asynccontextmanager
 async def opened(desk, disk, **options):
     """A journal with its `run` going."""
-    journal = await desk.open(
-        database=await open_database(desk.url, before_commit=disk), spool_after=0.05, **options
-    )
+    journal = await desk.open(database=await open_database(desk.url, before_commit=disk), **options)
     disk.commits = 0
     async with asyncio.TaskGroup() as group:
         running = group.create_task(journal.run())
@@ -86,7 +85,7 @@ async def placed(journal):
 
 async def test_a_slow_commit_is_spooled_and_lands_once(desk, disk, gathered) -> None:
     """The spool answers in time; the original lands later; there is one of each."""
-    async with opened(desk, disk) as journal, asyncio.TaskGroup() as group:
+    async with opened(desk, disk, spool_after=0.05) as journal, asyncio.TaskGroup() as group:
         follower = group.create_task(gathered(journal.follow(after=0), 6))
         disk.free.clear()
         outcomes = await asyncio.gather(*(desk.say(journal, f"{n}") for n in range(3)))
@@ -179,7 +178,7 @@ async def test_without_a_spool_followers_still_hear(desk, disk, gathered) -> Non
 
 async def test_one_timer_serves_all_commits(desk, disk) -> None:
     """A thousand commits that hang together are spooled together."""
-    async with opened(desk, disk) as journal:
+    async with opened(desk, disk, spool_after=0.05) as journal:
         disk.free.clear()
         outcomes = await asyncio.gather(*(desk.say(journal, f"{n}") for n in range(1_000)))
         assert {Durability.SPOOLED} == set(outcomes)
@@ -212,11 +211,55 @@ async def test_the_ballast_makes_room(desk, disk, tmp_path) -> None:
             if (tmp_path / "journal.ballast").exists():
                 raise full
 
+        journal.database._ballast._size = 1 << 60  # no disk has room for another one
         journal.database._engine._before_commit = until_dropped
         assert Durability.JOURNALED is await desk.say(journal, "a")
 
         assert not (tmp_path / "journal.ballast").exists()
         assert not journal.trouble
+        assert journal.database.reserve_used
+        assert not journal.database.failing
+        journal.database._ballast._size = 4_096
+        await until(lambda: not journal.database.reserve_used)
+        assert (tmp_path / "journal.ballast").exists()
+
+
+async def test_a_store_that_fails_whoever_writes_says_so_until_it_keeps_something_again(
+    desk, disk, tmp_path
+) -> None:
+    """Also when nothing came by the journal, and when nobody writes any more: it tries for itself."""
+    async with opened(desk, disk) as journal:
+        assert not journal.database.failing
+        for error in (apsw.FullError("full"), apsw.IOError("fsync")):
+            disk.error = error
+            with pytest.raises(StoreError):
+                await journal.database.submit(bookmark(journal))
+            assert journal.database.failing
+            assert not journal.trouble
+            disk.error = None
+            await until(lambda: not journal.database.failing)
+
+
+async def test_on_a_full_disk_a_small_commit_that_goes_in_mends_nothing(desk, disk) -> None:
+    """The store fails until the reserve is there again: what is larger has no room yet."""
+    async with opened(desk, disk) as journal:
+        journal.database._ballast._size = 1 << 60
+        disk.error = apsw.FullError("full")
+        with pytest.raises(StoreError):
+            await journal.database.submit(bookmark(journal))
+        disk.error = None
+        await journal.database.submit(bookmark(journal))
+
+        assert journal.database.failing
+        journal.database._ballast._size = 4_096
+        await until(lambda: not journal.database.failing)
+
+
+def bookmark(journal) -> Transaction:
+    """Something to write that is no fact."""
+    tx = Transaction()
+    journal.keep_bookmark(tx, "unit", 17)
+    return tx
 
 
 async def test_a_spool_of_many_is_replayed(desk, disk) -> None:

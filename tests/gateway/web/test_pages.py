@@ -309,7 +309,7 @@ async def test_the_banner_names_what_is_wrong(house: House) -> None:
 
     assert "The alarm lane is silent since" in html
     assert "Link county does not answer: no carrier." in html
-    assert "What happens cannot be recorded (disk full)" in html
+    assert "What happens cannot be recorded (disk full). Calls for help still go out. Notices wait." in html
 
 
 async def test_who_is_not_reached_is_listed_and_unknown_is_not_delivered(house: House) -> None:
