@@ -39,6 +39,9 @@ STEPS = [
 PUT_BACK_SAID = 86_400 * SECOND
 """How long the page says that the alarm lane's journal was put back."""
 
+ALARM_DISK = "the alarm lane"
+DESK_DISK = "the desk"
+
 _log = log.get("alarm_follower")
 
 _texts = msgspec.json.Decoder(tuple[RoomText, ...])
@@ -128,10 +131,12 @@ class AlarmFollower:
         desk_trouble = "this desk's own journal" if unkept else ""
         if self._not_copied:
             desk_trouble = f"this desk cannot copy the alarm lane's journal: {self._not_copied}"
+        full = (DESK_DISK,) if self._journal.database.reserve_used else ()
         if status is None:
             return LaneState(
                 silent_for=silent,
                 recording_trouble=desk_trouble,
+                reserves_used=full,
                 channels_pausing=channels_pausing,
                 faults=faults,
             )
@@ -139,6 +144,7 @@ class AlarmFollower:
             silent_for=silent,
             lost=status.links_lost,
             recording_trouble=status.trouble or desk_trouble,
+            reserves_used=(ALARM_DISK, *full) if status.reserve_used else full,
             record_broken=self._broken(status),
             units_lost=len(status.units_lost),
             devices_lost=len(status.devices_lost),

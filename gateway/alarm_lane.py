@@ -243,6 +243,7 @@ class AlarmLane:
             links_unproven=self.calls.unproven(),
             links_remarks=self.calls.remarks(),
             trouble=self._trouble,
+            reserve_used=self.journal.database.reserve_used,
             faults=(
                 *self._faults,
                 *(said for path in intake.panels.values() for said in path.troubles),

@@ -88,6 +88,8 @@ class Status(Struct, frozen=True, kw_only=True, tag=True):
     links_remarks: dict[LinkName, str] = {}
     # Why the journal cannot keep what happens; "" when it can.
     trouble: str
+    # The lane's disk is full: the room kept for that is used.
+    reserve_used: bool = False
     # What is not as the settings want it: run without, or with what was kept from before. A person must look.
     faults: tuple[str, ...] = ()
     # The damaged file that was put aside within the last day; "": none.

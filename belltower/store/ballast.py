@@ -6,19 +6,20 @@ import os
 from pathlib import Path
 
 SIZE = 4 * 1024 * 1024
+_SUFFIX = ".ballast"
+
+
+def reserve_used(database: Path) -> bool:
+    """Whether this database of another process is there, and its ballast is not."""
+    return database.is_file() and not database.with_suffix(_SUFFIX).exists()
 
 
 class Ballast:
     """The file `NAME.ballast` beside the database `NAME.db`, its own. Deleting it makes room for some thousand presses."""
 
-    def __init__(self, *, path: Path, size: int = SIZE) -> None:
-        self._path = path
+    def __init__(self, *, database: Path, size: int = SIZE) -> None:
+        self._path = database.with_suffix(_SUFFIX)
         self._size = size
-
-    @property
-    def aboard(self) -> bool:
-        """Whether there is something to throw off."""
-        return self._path.exists()
 
     def load(self) -> bool:
         """Take the ballast aboard when it would leave three times its size free; say whether it is aboard."""

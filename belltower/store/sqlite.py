@@ -72,7 +72,7 @@ class SQLiteDatabase(Verbs):
         self._crowd = 0
         self._waiting = Waiting()
         self._anchors: list[Anchor] = []
-        self._ballast = Ballast(path=path.with_suffix(".ballast"))
+        self._ballast = Ballast(database=path)
         self._local = threading.local()
         self._readers: list[apsw.Connection] = []
         self._read_pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="store-read")

@@ -15,6 +15,8 @@ from gateway.cli.output import config_option, emit, json_option, table
 if TYPE_CHECKING:
     from gateway.control import Status
 
+_FULL = "FULL: the reserve is used, make room"
+
 
 def _drill(status: Status) -> str:
     until = aware(Instant(status.drill_until)).strftime("%H:%M:%S UTC")
@@ -33,10 +35,11 @@ def command(config: Path, *, as_json: bool) -> None:
       belltower status --config config.toml --json
 
     Exits with 69 when no alarm lane answers, 1 when something is not in order: a link lost or not heard yet, a unit
-    silent, a channel by which nothing goes out, a journal that cannot keep what happens, one found damaged within the last day, a part that is not as it
+    silent, a channel by which nothing goes out, a full disk, a journal that cannot keep what happens, one found damaged within the last day, a part that is not as it
     was set up, or a desk lane whose page does not answer on this machine: without it no notice leaves. A way to the PSAP that no `belltower psap test` has proven for 31 days is named too, in
     the title as well, and so is a channel of notices that no `belltower notify test` has; that alone exits with 0.
     """
+    from belltower.store.ballast import reserve_used
     from gateway import settings as rooms
     from gateway.cli import desk_answer
     from gateway.control import ControlClient
@@ -44,6 +47,7 @@ def command(config: Path, *, as_json: bool) -> None:
     settings = rooms.load(config, secrets=False)
     status = asyncio.run(ControlClient(path=settings.state.control).look())
     silence = desk_answer.silence(settings.desk.web)
+    desk_full = not settings.desk.database and reserve_used(settings.state.desk_database)
     channels, outages = _channels(config)
     wrong = (
         status.links_lost
@@ -52,6 +56,8 @@ def command(config: Path, *, as_json: bool) -> None:
         or status.devices_unknown
         or status.troubles
         or status.trouble
+        or status.reserve_used
+        or desk_full
         or status.put_aside
         or status.faults
         or silence
@@ -65,6 +71,7 @@ def command(config: Path, *, as_json: bool) -> None:
                 "channels": channels,
                 "channels_down": outages,
                 "desk_silent": silence,
+                "desk_reserve_used": desk_full,
             }
         )
     else:
@@ -76,6 +83,8 @@ def command(config: Path, *, as_json: bool) -> None:
                 "journal",
                 f"{status.head} entries" + (f", TROUBLE: {status.trouble}" if status.trouble else ""),
             ),
+            *((("disk of the alarm lane", _FULL),) if status.reserve_used else ()),
+            *((("disk of the desk", _FULL),) if desk_full else ()),
             *(("FAULT", fault) for fault in status.faults),
             *((("journal before", f"DAMAGED: put aside as {status.put_aside}"),) if status.put_aside else ()),
             ("open incidents", str(status.open_incidents)),

@@ -24,6 +24,8 @@ class LaneState(Struct, frozen=True, kw_only=True):
     lost: Mapping[LinkName, str] = {}
     # Why the alarm lane's journal, or the desk's, cannot keep what happens; "" when it can.
     recording_trouble: str = ""
+    # Whose disk is full, with the room kept for that used: the alarm lane's, the desk's.
+    reserves_used: Sequence[str] = ()
     # Why what was recorded before is not all there; "" when it is.
     record_broken: str = ""
     # How many units have not been heard for longer than they may be silent.

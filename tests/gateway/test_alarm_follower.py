@@ -152,10 +152,12 @@ async def test_a_copy_that_cannot_be_written_is_said_until_it_can(tmp_path: Path
 
     async with (
         alarm_lane(tmp_path, 3) as alarm,
-        desk(tmp_path, before_commit) as (follower, copy, _),
+        desk(tmp_path, before_commit) as (follower, copy, journal),
         asyncio.timeout(PATIENCE),
     ):
         await copied(copy, 3)
+        ballast = journal.database._ballast
+        ballast._size = 1 << 60  # no disk has room for another one
         full.append(apsw.FullError("no space left"))
         await say(alarm, 2)
         while not follower.state(channels_pausing={}).recording_trouble:  # noqa: ASYNC110 - a state rings no bell
@@ -167,12 +169,15 @@ async def test_a_copy_that_cannot_be_written_is_said_until_it_can(tmp_path: Path
                 await asyncio.sleep(0.01)
         later = follower.state(channels_pausing={})
         full.clear()
+        ballast._size = 4_096
         while follower.state(channels_pausing={}).recording_trouble:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.01)
 
         assert "this desk cannot copy the alarm lane's journal" in first.recording_trouble
         assert first.recording_trouble == later.recording_trouble
         assert later.silent_for < SILENT
+        assert ("the desk",) == later.reserves_used
+        assert () == follower.state(channels_pausing={}).reserves_used
         assert 5 == copy.head
 
 

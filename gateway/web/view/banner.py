@@ -69,6 +69,9 @@ def _silence(lane: LaneState, now: Instant, zone: tzinfo) -> str:
 def _recording(lane: LaneState) -> Iterator[str]:
     if lane.recording_trouble:
         yield f"What happens cannot be recorded ({lane.recording_trouble}). Calls for help still go out. Notices wait."
+    if lane.reserves_used:
+        whose = " and of ".join(lane.reserves_used)
+        yield f"The disk of {whose} is full: the reserve is used. Make room, before nothing can be recorded."
     if lane.record_broken:
         yield f"Part of the record is missing: {lane.record_broken}. Incidents opened before may not be shown as open."
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from aiohttp import web
+from msgspec.structs import replace
 
 from belltower.clock import Instant
 from belltower.store import Transaction, open_database
@@ -28,8 +29,8 @@ async def nothing(_: int) -> AsyncIterator[object]:
 
 
 @asynccontextmanager
-async def alarm_lane(config: Path) -> AsyncIterator[None]:
-    """An alarm lane in order, as far as its control socket says."""
+async def alarm_lane(config: Path, **but: object) -> AsyncIterator[None]:
+    """An alarm lane in order, as far as its control socket says, `but` for this."""
     status = Status(
         lane="alarm",
         stream="alarm",
@@ -46,6 +47,7 @@ async def alarm_lane(config: Path) -> AsyncIterator[None]:
         drill_places=(),
         counts={},
     )
+    status = replace(status, **but)
     control = ControlServer(
         path=config.parent / "var" / "control.sock", follow=nothing, verbs={}, status=lambda: status
     )
@@ -150,3 +152,29 @@ async def test_a_channel_by_which_nothing_goes_out_is_trouble(tmp_path: Path) ->
 
     assert (1, True) == (code, "channel text NOT GOING OUT: account:20003, since 00:00:00 UTC" in said)
     assert ["text"] == list(json.loads(machine)["channels_down"])
+
+
+async def test_a_disk_whose_reserve_is_used_is_trouble_until_it_is_there_again(tmp_path: Path) -> None:
+    """The alarm lane says so of its own; of the desk's, what lies beside its database does."""
+    config = house(tmp_path)
+    settings = rooms.load(config, secrets=False)
+    settings.state.folder.mkdir()
+    await (await open_database(settings.desk_url)).close()
+    ballast = settings.state.desk_database.with_suffix(".ballast")
+
+    async with page("ok\n") as port:
+        told(config, f"port = {port}")
+        async with alarm_lane(config, reserve_used=True):
+            alarm = await status(config)
+        async with alarm_lane(config):
+            well = await status(config)
+            ballast.unlink()
+            desk = await status(config)
+            _, machine = await status(config, "--json")
+
+    assert (1, 0, 1) == (alarm[0], well[0], desk[0])
+    assert "disk of the alarm lane FULL: the reserve is used, make room" in alarm[1]
+    assert "disk of the desk" not in alarm[1]
+    assert "FULL" not in well[1]
+    assert "disk of the desk FULL: the reserve is used, make room" in desk[1]
+    assert (False, True) == (json.loads(machine)["reserve_used"], json.loads(machine)["desk_reserve_used"])

@@ -31,6 +31,16 @@ def test_a_running_drill_stands_on_every_page_until_its_window_closes() -> None:
     assert not silent.exercise
 
 
+def test_a_disk_whose_reserve_is_used_is_loud_and_says_whose() -> None:
+    """One line, whether it is the disk of one lane or of both."""
+    (one,) = banner(LaneState(reserves_used=("the desk",)), reading="", now=NOW, zone=UTC)
+    (both,) = banner(LaneState(reserves_used=("the alarm lane", "the desk")), reading="", now=NOW, zone=UTC)
+
+    assert Tone.LOUD is one.tone
+    assert one.text.startswith("The disk of the desk is full: the reserve is used.")
+    assert both.text.startswith("The disk of the alarm lane and of the desk is full: the reserve is used.")
+
+
 def test_w22_a_promised_update_is_named_before_it_is_due_and_loud_once_it_was_missed() -> None:
     """W22: on every screen; one that is far off is not."""
     now = Instant(1_795_000_000 * SECOND)
