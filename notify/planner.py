@@ -100,6 +100,12 @@ class Planner:
         """Resolve the audience once and write everything down; returns when it is safe."""
         order = entry.fact
         assert isinstance(order, NoticeOrdered)  # noqa: S101 - asked for by kind
+        if (
+            entry.position == UNPLACED
+            and not order.audience
+            and await self._tables.rule_of(order.notice) is None
+        ):
+            return  # its rule lands with its place, and it comes again then: until then nobody knows whom it means
         self._at("planner.got")
         site = self._site()
         ordered = await self._ordered(entry, order)

@@ -6,18 +6,20 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from belltower.ids import Ids, IncidentId, NoticeId, PersonId, PlaceId
-from belltower.incident.entry import Draft
+from belltower.ids import FactId, Ids, IncidentId, NoticeId, PersonId, PlaceId
+from belltower.incident.entry import Draft, Entry
 from belltower.incident.facts import NoticePlanned
+from belltower.journal import UNPLACED
 from belltower.people.person import Contact, ContactKind, Person
 from belltower.store import Transaction
 from notify.audience import AudienceRule
 from notify.channels.channel import Later, Settled
+from notify.planner import Planner
 from notify.provider import Provider
 from notify.reports import Reports
 from notify.segments import segments
 from notify.wording import MOST_PARTS
-from tests.peers.desk import DeskOptions, RosterOf, desk, order, site, staff
+from tests.peers.desk import ALARM, DeskOptions, RosterOf, desk, order, site, staff
 from tests.peers.waiting import PATIENCE
 
 
@@ -68,6 +70,43 @@ class Takes:
 @pytest.fixture
 def options(tmp_path: Path) -> DeskOptions:
     return DeskOptions(database=str(tmp_path / "desk.db"))
+
+
+async def test_a_notice_waits_for_the_rule_that_says_whom_it_means(options: DeskOptions) -> None:
+    """A slow disk tells of the order before what was written with it: meanwhile it goes to nobody, not to all staff."""
+    sms = Takes()
+    people = site({PersonId("p1"): reader("p1", 1), **staff(2)})
+    async with desk(options, school=people, channels=[Provider(channel=sms)]) as running:
+        planner = Planner(
+            journal=running.journal,
+            stream=ALARM,
+            tables=running.room.tables,
+            site=lambda: people,
+            channels=frozenset({"sms"}),
+            clock=running.clock,
+            ids=Ids(clock=running.clock),
+            bell=running.room.ring,
+            tally=running.room.ledger.tally,
+        )
+        entry = Entry(
+            stream=ALARM,
+            position=UNPLACED,
+            id=FactId("fct_1"),
+            at=running.clock.now(),
+            subject="ntc_001",
+            fact=order(1, audience=""),
+        )
+        await planner.plan(entry)
+        before = await running.rows()
+        async with running.database.begin() as tx:
+            running.room.tables.add_rule(
+                tx, entry.fact.notice, AudienceRule(people=frozenset({PersonId("p1")}))
+            )
+        await planner.plan(replace(entry, position=1))
+        after = await running.rows()
+
+    assert [] == before
+    assert {"p1"} == {row.person for row in after}
 
 
 async def test_nobody_of_the_roster_gets_what_is_meant_for_the_staff(options: DeskOptions) -> None:
