@@ -141,20 +141,29 @@ class RigKeyLine:
 
     def _ask(self, command: str) -> str:
         try:
-            with socket.create_connection(self._to, timeout=DEADLINE) as connection:
-                connection.sendall(f"{command}\n".encode())
-                heard = b""
-                while b"\n" not in heard and len(heard) < 1_000:
-                    part = connection.recv(200)
-                    if not part:
-                        break
-                    heard += part
+            try:
+                heard = self._heard(command)
+            except ConnectionResetError:
+                # It hangs up on who comes while it lets go of the rig behind the client before. None of our commands
+                # does more when it is done twice.
+                heard = self._heard(command)
         except OSError as error:
             host, port = self._to
             raise Unreachable(
                 f"rigctld at {host}:{port} does not answer: {error.strerror or 'timeout'}"
             ) from error
         return heard.decode("ascii", "replace").strip()
+
+    def _heard(self, command: str) -> bytes:
+        with socket.create_connection(self._to, timeout=DEADLINE) as connection:
+            connection.sendall(f"{command}\n".encode())
+            heard = b""
+            while b"\n" not in heard and len(heard) < 1_000:
+                part = connection.recv(200)
+                if not part:
+                    break
+                heard += part
+        return heard
 
 
 class ContactKeyLine:

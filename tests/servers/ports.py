@@ -7,6 +7,7 @@ the block: who holds a block holds a name in the abstract namespace, and loses i
 
 from __future__ import annotations
 
+import atexit
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
@@ -44,6 +45,7 @@ def _new_block() -> range:
         with suppress(OSError):
             mark.bind(f"\0belltower-tests-{start}")
             _held.append(mark)
+            atexit.register(mark.close)
             return range(start, start + _BLOCK)
         mark.close()
     raise AssertionError(f"every port from {_FIRST} to {_LAST} is held by tests")

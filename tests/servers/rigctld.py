@@ -18,7 +18,13 @@ class Rig:
         self.port = port
 
     def ask(self, command: str) -> str:
-        """What it answers to one command."""
+        """What it answers to one command; it hangs up on who comes while it lets go of the rig behind another."""
+        try:
+            return self._heard(command)
+        except ConnectionResetError:
+            return self._heard(command)
+
+    def _heard(self, command: str) -> str:
         with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as connection:
             connection.sendall(f"{command}\n".encode())
             return connection.recv(200).decode().strip()

@@ -1,9 +1,12 @@
 """Keying a transmitter, as outsiders see it."""
 
 import asyncio
+import socket
+import struct
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from itertools import pairwise
 
 import pytest
@@ -350,3 +353,26 @@ def test_a_device_that_is_not_there_is_unreachable():
     """Not a crash of the lane."""
     with pytest.raises(Unreachable, match="No such file"):
         open_key_line("serial:///dev/does-not-exist").busy()
+
+
+@pytest.mark.parametrize("second", [False, True])
+async def test_a_rigctld_that_hangs_up_is_asked_once_more(second):
+    """It does so on who comes while it lets go of the rig; one that hangs up again is Unreachable."""
+
+    def serve() -> None:
+        for hangs_up in (True, second):
+            connection, _ = listener.accept()
+            with connection:
+                if hangs_up:
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                else:
+                    connection.recv(200)
+                    connection.sendall(b"RPRT 0\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = threading.Thread(target=serve, daemon=True)
+        serving.start()
+        line = open_key_line(f"rig://127.0.0.1:{listener.getsockname()[1]}")
+        with pytest.raises(Unreachable) if second else nullcontext():
+            line.key()
+        serving.join()
