@@ -12,6 +12,7 @@ from msgspec import Struct
 from belltower.ids import NoticeId
 from belltower.incident.facts import Action
 from belltower.store import Database, SQLValue, Transaction
+from notify.delivery import State
 from notify.delivery_rows import Ordered
 from notify.wording.matrix import Phase, families
 
@@ -46,10 +47,11 @@ WHERE notice = :notice AND revision = :revision AND channel = :channel AND addre
 _LATER = f"""
 UPDATE notice_delivery SET urgency = {OVERTAKEN} WHERE id = :id AND EXISTS (
     SELECT 1 FROM notice_delivery l
-    WHERE l.notice = :notice AND l.revision = :revision AND l.channel = :channel AND l.address = :address)
+    WHERE l.notice = :notice AND l.revision = :revision AND l.channel = :channel AND l.address = :address
+        AND (l.state <> 'refused' OR l.reason = 'too_late'))
 """  # noqa: S608 - a constant
 
-_ID, _CHANNEL, _MARK = 0, 5, 6
+_ID, _CHANNEL, _MARK, _STATE = 0, 5, 6, 7
 
 
 class Overtaking(Struct, frozen=True):
@@ -61,8 +63,10 @@ class Overtaking(Struct, frozen=True):
 
     def add(self, tx: Transaction, rows: Sequence[tuple[SQLValue, ...]]) -> None:
         """With the rows of new deliveries, as they are kept: those that they overtake, or that overtake them."""
+        # What can never leave takes nothing's place.
+        leaving = [row for row in rows if row[_STATE] == State.PENDING]
         for notice, revision in self.earlier:
-            tx.rows(_EARLIER, [(notice, revision, row[_CHANNEL], row[_MARK]) for row in rows])
+            tx.rows(_EARLIER, [(notice, revision, row[_CHANNEL], row[_MARK]) for row in leaving])
         for notice, revision in self.later:
             tx.rows(_LATER, [(row[_ID], notice, revision, row[_CHANNEL], row[_MARK]) for row in rows])
 

@@ -128,10 +128,16 @@ class Planner:
         tx, last = await self._resolve(tx, snapshot, shelves, order, site, overtaking)
         if entry.position != UNPLACED:
             self._journal.keep_bookmark(tx, bookmark(self._stream), entry.position)
-        self._tables.stop(tx, snapshot.stopped_since(await self._stops()))
-        self._at("planner.before_commit")
         await self._keep_meant(tx, order, snapshot, site)
+        stopped = snapshot.stopped_since(await self._stops())
+        self._tables.stop(tx, stopped)
+        self._at("planner.before_commit")
         await self._record(tx, [self._planned(order, snapshot)])
+        if late := set(snapshot.stopped_since(await self._stops())).difference(stopped):
+            # Said while the last rows were on their way to the disk: whoever wrote it down did not find them.
+            tx = Transaction()
+            self._tables.stop(tx, late)
+            await self._record(tx, [])
         self._at("planner.after_commit")
         self._count(order, last)
         if resumed:

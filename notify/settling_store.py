@@ -47,8 +47,8 @@ WHERE d.notice = n.notice AND d.revision = n.revision AND d.channel = :channel A
     AND d.provider_id <> ''
 """
 
-_KNOWN_FOR = 24 * 3_600 * SECOND
-"""Longer than any notice waits to be sent, and than any clock is off."""
+_KNOWN_FOR = 3 * 24 * 3_600 * SECOND
+"""Longer than any notice waits to be sent, a night's quiet hours included, and than any clock is off."""
 
 
 class Settling(Rows):

@@ -6,11 +6,14 @@ from pathlib import Path
 import pytest
 
 from belltower.clock import SECOND, Instant
-from belltower.ids import IncidentId, PersonId
+from belltower.ids import IncidentId, NoticeId, PersonId
 from belltower.incident.facts import DeliverySettled, Mode, Outcome
 from belltower.people.person import Contact, ContactKind, Person
+from belltower.store import Transaction
 from notify.audience import AudienceRule
 from notify.channels.channel import Later, Settled
+from notify.delivery import State
+from notify.overtaking import Overtaking
 from notify.provider import Pace, Provider
 from tests.peers.desk import Desk, DeskOptions, RosterOf, desk, order, site
 from tests.peers.waiting import PATIENCE
@@ -156,3 +159,15 @@ async def test_what_was_ordered_earlier_and_is_planned_later_is_overtaken_too(op
 
     assert {("ntc_002", n) for n in (0, 2, 4)} | {("ntc_001", n) for n in (1, 3, 5)} == set(sms.sent)
     assert COUNT == len(sms.sent)
+
+
+def test_what_can_never_leave_takes_nothings_place() -> None:
+    """Refused as too long, stopped, or without a channel: the earlier word at that address is all that there is."""
+    rows = [
+        (f"d{n}", "ntc_2", 1, "inc_1", f"g{n}", "sms", f"m{n}", state.value)
+        for n, state in enumerate((State.PENDING, State.REFUSED))
+    ]
+    tx = Transaction()
+    Overtaking(earlier=((NoticeId("ntc_1"), 1),)).add(tx, rows)
+
+    assert [("ntc_1", 1, "sms", "m0")] == [given for part in tx.parts for given in part.rows]
