@@ -14,10 +14,12 @@ from belltower.people.person import Contact, ContactKind, Person
 from belltower.store import Transaction
 from notify.audience import AudienceRule
 from notify.channels.channel import Later, Settled
+from notify.channels.inbox import Incoming
 from notify.planner import Planner
 from notify.provider import Provider
 from notify.reports import Reports
 from notify.segments import segments
+from notify.stops import STOPPED, Stops
 from notify.wording import MOST_PARTS
 from tests.peers.desk import ALARM, DeskOptions, RosterOf, desk, order, site, staff
 from tests.peers.waiting import PATIENCE
@@ -107,6 +109,45 @@ async def test_a_notice_waits_for_the_rule_that_says_whom_it_means(options: Desk
 
     assert [] == before
     assert {"p1"} == {row.person for row in after}
+
+
+async def test_w25_a_stop_heard_while_the_last_rows_land_is_heeded(options: DeskOptions) -> None:
+    """Whoever wrote it down found no row of this notice: the planner asks once more behind them."""
+    people = site({PersonId("p1"): reader("p1", 1, roles=("staff",))})
+    asked = []
+    async with desk(options, school=people, channels=[]) as running:
+        said = Incoming(message="m1", channel="sms", address="+15550000001", text="STOP")
+        await running.room.hearing.hear("sms", said)
+        heard = await running.room.replies.stops()
+
+        async def stops() -> Stops:
+            asked.append(len(asked))
+            return heard if len(asked) > 2 else Stops()
+
+        planner = Planner(
+            journal=running.journal,
+            stream=ALARM,
+            tables=running.room.tables,
+            site=lambda: people,
+            channels=frozenset({"sms"}),
+            clock=running.clock,
+            ids=Ids(clock=running.clock),
+            bell=running.room.ring,
+            tally=running.room.ledger.tally,
+            stops=stops,
+        )
+        entry = Entry(
+            stream=ALARM,
+            position=1,
+            id=FactId("fct_1"),
+            at=running.clock.now(),
+            subject="ntc_001",
+            fact=order(1, routine=True),
+        )
+        await planner.plan(entry)
+        rows = await running.database.read("SELECT state, urgency FROM notice_delivery WHERE channel = 'sms'")
+
+    assert [("pending", STOPPED)] == rows
 
 
 async def test_nobody_of_the_roster_gets_what_is_meant_for_the_staff(options: DeskOptions) -> None:
