@@ -195,7 +195,8 @@ class Keys:
     async def drop(self, *, now: Instant | None) -> list[str]:
         """Forget every key but the current one; which they were. `now` is None where surely nothing of ours runs.
 
-        The desk then writes its files anew after its next start: whoever has the old keys finds no old mark in them.
+        The desk then writes its files anew after its next start: whoever has the old keys finds no old mark in them. What
+        made a mark of something that nobody can read stays, until a later call finds no such thing any more.
         Raises `WrongState`: one still seals something, or was current a moment ago, so that an import may yet use it; or
         somebody else is turning or dropping keys.
         """
@@ -204,7 +205,7 @@ class Keys:
 
     async def _drop(self, now: Instant | None) -> list[str]:
         ring = read_ring(self._path)
-        if len(ring.keys) == 1:
+        if len(ring.keys) == 1 and not ring.marked:
             return []
         if now is not None and now < self._path.stat().st_mtime * SECOND + _PATIENCE:
             raise WrongState(
@@ -221,14 +222,15 @@ class Keys:
             raise WrongState(
                 f"Still sealed with an older key: {said}. Run `belltower keys turn` until nothing is."
             )
-        dropped = sorted(ring.keys.keys() - {ring.current})
-        if dropped:
-            write_ring(self._path, ring.reduced(marked=bool(await self.complete())))
+        reduced = ring.reduced(marked=bool(await self.complete()))
+        if reduced != ring:
+            # Owed before the ring is written: after a kill between the two nobody would know of it any more.
             async with self._database.begin() as tx:
                 for table in TABLES:
                     if table.marked:
                         tx.add(SCRUB, since=table.name)
-        return dropped
+            write_ring(self._path, reduced)
+        return sorted(ring.keys.keys() - {ring.current})
 
     async def forget(self) -> Counter[str]:
         """Give up addresses of deliveries, and for whom notices were, whose keys are lost; how many rows, by key.

@@ -31,7 +31,7 @@ from notify.audience import AudienceRule
 from notify.meant import Meant
 from notify.meant import keep as keep_meant
 from notify.reply_tables import ReplyTables
-from notify.sealing import seal_clear
+from notify.sealing import owed, seal_clear
 from notify.store import DeliveryTables
 from tests.gateway.cli.house import house
 from tests.notify.test_sealing import SUBSCRIPTION
@@ -286,6 +286,36 @@ async def test_an_address_that_an_older_program_stopped_stays_stopped(
     assert await replies.is_stopped("sms", "+14085559999")
     assert 1 == await replies.complete()
     assert lane.turning
+    assert [] == await keys.drop(now=None)
+    lane.refresh()
+    assert lane.turning
+    async with database.begin() as tx:
+        tx.add("DELETE FROM notice_stop WHERE address IS NULL")
+    assert [] == await keys.drop(now=None)
+    lane.refresh()
+    assert not lane.turning
+
+
+async def test_keys_are_dropped_only_when_it_is_written_down_that_the_files_hold_old_marks(
+    database: Database, tmp_path: Path
+) -> None:
+    """Broken off where the ring is written, the old keys stay; again, they go, and the files are still owed."""
+    path = tmp_path / "people.keys"
+    lane = await open_keys(database, path)
+    await filled(database, lane, 3)
+    keys = Keys(database=database, key_ring=path)
+    await turned(keys, settling=0.0, begun=lambda _: None, told=lambda _: None)
+    in_the_way = path.with_name("people.keys.new")
+    in_the_way.mkdir()
+    with pytest.raises(OSError, match=in_the_way.name):
+        await keys.drop(now=None)
+
+    assert {"k1", "k2"} == set(read_ring(path).keys)
+    assert await owed(database)
+    in_the_way.rmdir()
+    assert ["k1"] == await keys.drop(now=None)
+    assert {"k2"} == set(read_ring(path).keys)
+    assert await owed(database)
 
 
 async def _sealed(database: Database, delivery: str) -> bytes:
