@@ -61,7 +61,7 @@ SCRUB = "INSERT INTO notice_scrubbing (since) VALUES (:since) ON CONFLICT DO NOT
 """Has the files written anew for the table `since`, once nothing is to be sent after the next start."""
 
 _OWED = "SELECT since FROM notice_scrubbing"
-_PAID = "DELETE FROM notice_scrubbing"
+_PAID = "DELETE FROM notice_scrubbing WHERE since = :since"
 _CLEARED = "clear"
 
 Progress = Callable[[int, int], None]
@@ -156,12 +156,12 @@ async def _seal(database: Database, addresses: Addresses, rows: Sequence[tuple[A
 
 
 async def _scrub(database: Database) -> None:
-    owed = {str(since) for (since,) in await database.read(_OWED)}
+    due = [str(since) for (since,) in await database.read(_OWED)]
     try:
-        await database.scrub(*sorted(TABLE if since == _CLEARED else since for since in owed))
+        await database.scrub(*sorted({TABLE if since == _CLEARED else since for since in due}))
     except StoreError as error:  # no room for a second copy: the next start tries again
         _log.warning("addresses_not_scrubbed", error=type(error).__name__)
         return
     async with database.begin() as tx:
-        tx.add(_PAID)
+        tx.rows(_PAID, [{"since": since} for since in due])  # what became owed meanwhile stays so
     _log.info("addresses_sealed")

@@ -21,7 +21,7 @@ from notify.delivery import Delivery, Evidence, State
 from notify.provider import Provider
 from notify.reply_tables import ReplyTables
 from notify.reports import Reports
-from notify.sealing import owed, seal_clear, seal_rest
+from notify.sealing import SCRUB, owed, seal_clear, seal_rest
 from notify.standing import prefix
 from notify.store import STEPS, DeliveryTables
 from tests.notify.test_correction import Keeps
@@ -373,6 +373,33 @@ async def test_the_files_are_written_anew_when_nothing_is_to_be_sent(tmp_path: P
         assert not await owed(database)
     finally:
         await database.close()
+
+
+async def test_what_becomes_owed_while_the_files_are_written_stays_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Old keys are dropped meanwhile: the next start writes those tables anew."""
+    database = await older(f"sqlite://{tmp_path}/desk.db", 2)
+    await database.migrate(STEPS)
+    scrub, written = database.scrub, []
+
+    async def beside(*tables: str) -> None:
+        await scrub(*tables)
+        written.append(tables)
+        if len(written) == 1:
+            async with database.begin() as tx:
+                tx.add(SCRUB, since="notice_stop")
+
+    monkeypatch.setattr(database, "scrub", beside)
+    try:
+        await seal_clear(database, Addresses(vault=Vault(ring=RING)))
+        assert await owed(database)
+        await seal_clear(database, Addresses(vault=Vault(ring=RING)))
+        assert not await owed(database)
+    finally:
+        await database.close()
+
+    assert [("notice_delivery",), ("notice_stop",)] == written
 
 
 async def test_a_notice_of_which_rows_stand_is_planned_no_second_time(tmp_path: Path) -> None:
