@@ -104,15 +104,16 @@ def by_hand(human: Human, fields: Fields) -> Human:
     return structs.replace(human, **changed)
 
 
-def moment(given: str, zone: tzinfo, *, today: date) -> str:
-    """A moment as it is kept; one that names no zone is of `zone`. Raises `Refused`."""
+def moment(given: str, zone: tzinfo, *, now: datetime) -> str:
+    """A moment later than `now`, as it is kept; one that names no zone is of `zone`. Raises `Refused`."""
     try:
         said_at = datetime.fromisoformat(given)
-    except ValueError:
+        local = said_at.astimezone(zone) if said_at.tzinfo is not None else said_at.replace(tzinfo=zone)
+        at = local.astimezone(UTC).replace(second=0, microsecond=0)
+    except (ValueError, OverflowError):  # at the ends of the calendar a moment has no place in every zone
         raise Refused("away: write year-month-day and the time, 2026-03-09T15:30.") from None
-    at = (said_at if said_at.tzinfo is not None else said_at.replace(tzinfo=zone)).astimezone(UTC)
-    if at.date() < today:
-        raise Refused(f"away: {given} is past; look at the day.")
+    if at <= now:
+        raise Refused(f"away: {given} is past; look at the day and the time.")
     return at.isoformat(timespec="minutes")
 
 
@@ -174,7 +175,7 @@ def overruled(before: Human | Link, after: Human | Link, fields: Fields) -> tupl
 
 
 def checked(
-    name: HandField, values: Sequence[str], *, today: date, region: str = "US"
+    name: HandField, values: Sequence[str], *, now: datetime, region: str = "US"
 ) -> tuple[list[str], list[str]]:
     """The values as they are kept, and telephone numbers in E.164 too. Raises `Refused`, saying what to write."""
     given = [" ".join(unicodedata.normalize("NFC", one).split()) for one in values]
@@ -189,9 +190,9 @@ def checked(
         case HandField.EMAILS:
             _mailboxes(given)
         case HandField.BIRTH_DATE:
-            _born(given, today)
+            _born(given, now.date())
         case HandField.AWAY:
-            return [moment(one, UTC, today=today) for one in given], []
+            return [moment(one, UTC, now=now) for one in given], []
         case HandField.MAY_COLLECT:
             if given and given[0] not in set(MayCollect):
                 raise Refused("may_collect: write yes, no or conditional.")

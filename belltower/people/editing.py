@@ -65,7 +65,7 @@ class Editing:
 
         Raises `NotFound`, and `Refused` for a value that cannot be.
         """
-        given, e164 = checked(name, values, today=aware(self._clock.now()).date(), region=self._region)
+        given, e164 = checked(name, values, now=aware(self._clock.now()), region=self._region)
         loaded = await self._loaded(person, name, adult)
         subject = _subject(person, adult)
         value = HandValue(

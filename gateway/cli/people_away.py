@@ -39,6 +39,6 @@ async def _away(config: Path, person: str, until: str, by: str) -> None:
     from gateway.cli.journal_reading import settings_of
 
     zone = ZoneInfo(site_package.load(settings_of(config).site.folder).timezone)
-    at = moment(until, zone, today=aware(SystemClock().now()).date())
+    at = moment(until, zone, now=aware(SystemClock().now()))
     whom = PersonId(person)
     await edit(config, by, lambda hands, verb, who: hands.set(verb, whom, HandField.AWAY, [at], by=who))

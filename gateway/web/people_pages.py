@@ -253,7 +253,7 @@ class PeoplePages:
         try:
             if name is HandField.AWAY:
                 zone, now = self._renderer.zone, aware(self._clock.now())
-                values = [moment(one, zone, today=now.date()) for one in values if one]
+                values = [moment(one, zone, now=now) for one in values if one]
             await self._editing.set(_verb(form), student, name, values, by=session.person, adult=adult)
         except Refused as error:
             return await self._person(request, session, found, fault=str(error), status=409)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 from msgspec.structs import replace
@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from belltower.clock import SECOND, Instant, SystemClock, aware
 from belltower.errors import NotFound, Refused
 from belltower.ids import Ids, PersonId
-from belltower.people.by_hand import HandField, checked
+from belltower.people.by_hand import HandField, checked, moment
 from belltower.people.collecting import Says, collecting
 from belltower.people.editing import Editing, Paper
 from belltower.people.person import ContactKind
@@ -142,9 +142,29 @@ async def test_who_is_away_is_on_site_again_by_itself(memory) -> None:  # noqa: 
     clock.after = 0
     await hands.unset("vrb_2", person, HandField.AWAY, by=RUTH)
     assert set() == await away()
-    for wrong in ("soon", "2001-01-01T08:00"):
-        with pytest.raises(Refused, match="away"):
-            checked(HandField.AWAY, [wrong], today=date(2026, 1, 1))
+
+
+def test_nobody_is_away_until_a_moment_that_is_past_or_in_no_calendar() -> None:
+    """Earlier today is past; what one zone can still say another cannot is refused like what is no moment."""
+    now = datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)
+    west, east = timezone(timedelta(hours=-8)), timezone(timedelta(hours=9))
+    past, no_moment = "is past", "write year-month-day and the time"
+    for given, zone, why in (
+        ("soon", UTC, no_moment),
+        ("2001-01-01T08:00", UTC, past),
+        ("2026-01-01T12:00:59", UTC, past),
+        ("2026-01-01T21:00", east, past),
+        ("9999-12-31T20:00", west, no_moment),
+        ("0001-01-01", east, no_moment),
+        ("9999-12-31T20:00Z", east, no_moment),
+    ):
+        with pytest.raises(Refused, match=why):
+            moment(given, zone, now=now)
+    with pytest.raises(Refused, match=past):
+        checked(HandField.AWAY, ["2026-01-01"], now=now)
+
+    assert "2026-01-01T12:01+00:00" == moment("2026-01-01T04:01", west, now=now)
+    assert "9999-12-31T00:00+00:00" == moment("9999-12-31", UTC, now=now)
 
 
 async def test_may_collect_by_hand_wins_over_the_mapping(memory) -> None:  # noqa: F811
@@ -219,7 +239,7 @@ async def test_what_cannot_be_is_refused_with_what_to_write(memory) -> None:  # 
         with pytest.raises(Refused, match=why):
             await hands.set("vrb_1", person, name, values, by=RUTH)
     for day in ("1850-01-01", "1970-01-01"):
-        assert ([day], []) == checked(HandField.BIRTH_DATE, [day], today=date(1970, 1, 1))
+        assert ([day], []) == checked(HandField.BIRTH_DATE, [day], now=datetime(1970, 1, 1, tzinfo=UTC))
     with pytest.raises(NotFound):
         await hands.set("vrb_1", PersonId("per_0"), HandField.GIVEN, ["A"], by=RUTH)
     student = (await memory.links_of(person))[0].student
