@@ -45,7 +45,10 @@ class Database(Protocol):
 
     @property
     def failing(self) -> bool:
-        """Whether what was last given to the writer could not be kept, and nothing has been since."""
+        """Whether what was last given to the writer could not be kept, and nothing has been since.
+
+        On a full disk whose reserve is used it stays so although something is kept, until the reserve is there again.
+        """
         ...
 
     @property

@@ -29,8 +29,8 @@ from belltower.store.statement import Late, Params, Priority, Rows, SQLValue, St
 
 _CONNECT_SECONDS = 5.0
 _GROUP_SECONDS = 10.0
-_LOOK_AGAIN = 1.0
 """A server silent for so long is taken for gone."""
+_LOOK_AGAIN = 1.0
 _CLAIM_TRIES = 50
 """Of a tenth of a second each: the session of a killed process takes a moment to go."""
 _NAME = re.compile(r"'(?:[^']|'')*'|(?<![:\w]):([A-Za-z_]\w*)")
