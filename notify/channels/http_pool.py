@@ -10,7 +10,6 @@ import asyncio
 import math
 import socket
 import ssl
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias, cast
@@ -41,7 +40,7 @@ class HTTPPool:
         self._lines: set[_Line] = set()
         self._idle: list[_Line] = []
         self._opening = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: list[asyncio.Future[None]] = []
         self._looking = asyncio.Lock()
         self._addresses: list[str] = []
         self._addresses_until = 0.0
@@ -98,9 +97,8 @@ class HTTPPool:
     # -- a line to ask on
 
     def _wake(self) -> None:
-        """Let the one who has waited longest look for a line."""
-        while self._waiting:
-            waiter = self._waiting.popleft()
+        """Let the one who has waited longest look for a line. It waits until it runs, so that `begin` takes none from it."""
+        for waiter in self._waiting:
             if not waiter.done():
                 waiter.set_result(None)
                 return
@@ -139,6 +137,8 @@ class HTTPPool:
             if not waiter.cancelled():
                 self._wake()  # it was our turn: it is another's now
             raise
+        finally:
+            self._waiting.remove(waiter)
 
     async def _open(self, loop: asyncio.AbstractEventLoop) -> _Line:
         line = None

@@ -242,6 +242,22 @@ async def test_a_cancelled_wait_gives_its_turn_away() -> None:
                 await task
 
 
+async def test_who_waits_for_a_connection_has_it_before_who_begins_without_waiting() -> None:
+    """Also when the answer that frees it begins the next at once; afterwards that may begin again."""
+    server = Server(lambda n: OK)
+    began: list[bool] = []
+    async with peer(server.serve) as port, pool(port, limit=1) as kept:
+
+        def heard(_: HTTPAnswer | Uncertain) -> None:
+            began.append(kept.begin(REQUEST, heard))
+
+        await kept.exchange(REQUEST)
+        assert kept.begin(REQUEST, heard)
+        assert b"ok" == (await kept.exchange(REQUEST)).body
+        assert [False] == began
+        assert kept.begin(REQUEST, lambda _: None)
+
+
 async def test_words_that_nobody_asked_for_close_the_connection() -> None:
     """An answer cannot be mistaken for that to the next request."""
 
