@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from belltower.tasks import Crew
+from belltower.tasks import Crew, unless_mistaken
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ class Line(Generic[T]):
         """`abandon` empties the line, for nobody will serve it any more.
 
         `begin` sends without a task and says whether it could; for each that it did, `ended` is called in the end. What
-        it cannot is left to `send`.
+        it cannot is left to `send`; one at which it raises has left the line.
         """
         self._crew = crew
         self._most = most
@@ -42,6 +42,7 @@ class Line(Generic[T]):
         self._begun = 0
         self._resting: list[asyncio.Future[None]] = []
         self._is_open = False
+        self._filling = False
 
     def open(self) -> None:
         """From now on those who have sent something wait for more."""
@@ -50,7 +51,10 @@ class Line(Generic[T]):
             self._fill()
 
     def close(self) -> None:
-        """What stands in line is still served, by those who serve it now: tasks that end, or are cancelled, with the crew."""
+        """What stands in line is still served, by those who serve it now: tasks that end, or are cancelled, with the crew.
+
+        Nothing begins without a task any more.
+        """
         self._is_open = False
         while self._resting:
             self._rouse()
@@ -76,17 +80,27 @@ class Line(Generic[T]):
 
     def _fill(self) -> None:
         """Let somebody serve the next in line, where there is anybody and a place is free."""
-        if not self._ready or self._workers + self._begun >= self._most:
-            return
-        if self._begin is None:
-            self._hire()
-        elif self._begin(self._ready[0]):
-            self._ready.popleft()
-            self._begun += 1
-        elif self._is_open:
-            self._hire()
-        else:
-            self._abandon()
+        if self._filling:
+            return  # who was put in line from within is looked at there
+        self._filling = True
+        try:
+            while self._ready and self._workers + self._begun < self._most:
+                if self._begin is None:
+                    self._hire()
+                    return
+                if not self._is_open:
+                    self._abandon()
+                    return
+                one = self._ready.popleft()
+                began = unless_mistaken(self._begin, one)
+                if began:
+                    self._begun += 1
+                elif began is not None:
+                    self._ready.appendleft(one)
+                    self._hire()
+                    return
+        finally:
+            self._filling = False
 
     def _hire(self) -> None:
         self._workers += 1

@@ -307,11 +307,17 @@ class Sender:
 
     def _begin(self, begun: _Begun) -> bool:
         """Send what needs no task of its own. Whether that began."""
+        assert self._prompt is not None  # noqa: S101 - what the line was told
         delivery, message = begun
         began = asyncio.get_running_loop().time()
-        self._at("sender.before_send")
-        assert self._prompt is not None  # noqa: S101 - what the line was told
-        return self._prompt.begin(message, partial(self._prompted, delivery, began))
+        could: bool | None = None
+        try:
+            self._at("sender.before_send")
+            could = self._prompt.begin(message, partial(self._prompted, delivery, began))
+            return could
+        finally:
+            if could is None:
+                self._came(delivery, began, None)
 
     def _prompted(self, delivery: Delivery, began: float, answer: Answer) -> None:
         try:

@@ -118,6 +118,6 @@ class PromptChannel(Channel, Protocol):
         """Try to hand over `message`, once, if that can begin at once; `send` is for what it says False of.
 
         `done` is called with the answer later, never from in here, and under the obligations of `send`; `close` calls
-        it for all that is still under way.
+        it for all that is still under way. Where this raises, it is not called.
         """
         ...

@@ -460,3 +460,28 @@ async def test_what_corrects_a_text_stays_behind_it_when_another_provider_takes_
         await running.is_settled(6)
 
     assert ["ntc_001", "ntc_002"] == [notice for address, notice in log if address.endswith("100")]
+
+
+class Prompt(Carrier):
+    """A provider that begins at once, with everything but what it cannot encode."""
+
+    def begin(self, message, done) -> bool:
+        self.asked.append(message.address)
+        if message.address.endswith("103"):
+            raise UnicodeError
+        asyncio.get_running_loop().call_soon(done, Settled())
+        return True
+
+
+async def test_a_message_that_cannot_begin_costs_no_other(options: DeskOptions) -> None:
+    """It is uncertain, and so is what stood behind it; all others leave, each once."""
+    channel = Prompt()
+    provider = Provider(channel=channel, pace=Pace(at_once=2))
+    async with desk(options, people=staff(10, kinds=("sms",)), channels=[provider]) as running:
+        await running.is_ordered(order(1), order(2))
+
+        assert {"accepted": 18, "uncertain": 2} == await running.is_settled(20)
+        uncertain = [row.person for row in await running.rows() if row.state == "uncertain"]
+
+    assert ["p3", "p3"] == uncertain
+    assert 20 == len(channel.asked)
